@@ -1,0 +1,1 @@
+"""The commands: a thin layer that parses, builds the objects and calls one function. One file a wing."""

@@ -1,0 +1,203 @@
+"""The commands of the device wing."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgecls import __version__
+from edgecls.bundled import default_model
+from edgecls.cli.output import OutputFormat, ReportFormat, write_object, write_rows
+from edgecls.errors import NoInput, from_os_error
+from edgecls.model_file import ModelFile, read_model, split_labels
+from edgecls.preprocess import IMAGE_SUFFIXES
+from edgecls.records import Classification
+
+Model = Annotated[
+    Path | None, typer.Option("--model", "-m", help="The model file; by default ImageNet's 1000 classes.")
+]
+Labels = Annotated[Path | None, typer.Option("--labels", help="Label file for a model that carries none.")]
+COLUMNS = ("path", "label", "score", "top_k", "error")
+
+
+def classify(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, or folders of images.")],
+    *,
+    model: Model = None,
+    labels: Labels = None,
+    db: Annotated[Path | None, typer.Option("--db", help="Log the results to this database too.")] = None,
+    output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
+) -> None:
+    """Classify images, print a line for each, in the order given."""
+    files = list(_files(paths))
+    if not files:
+        raise NoInput(f"no images in {', '.join(map(str, paths))}: name image files, or folders that hold some")
+    from edgecls.device.classifier import Classifier
+
+    classifier = Classifier(_read_model(model, labels))
+    failed: list[Classification] = []
+
+    def outcomes() -> Iterator[dict[str, Any]]:
+        with _logged(db, classifier.model) as write:
+            for path in files:
+                classification = classifier.classify(path)
+                write(classification)
+                if classification.error:
+                    failed.append(classification)
+                yield _row(path, classification, output_format)
+
+    columns = ("path", "label", "score", "error") if output_format is OutputFormat.table else COLUMNS
+    write_rows(columns, outcomes(), output_format)
+    for each in failed:
+        typer.echo(f"edgecls: {each.path} {each.error}", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _files(paths: list[Path]) -> Iterator[Path]:
+    """What was named; a folder stands for the images in it, sorted. Raises NoInput if nothing named exists."""
+    if not any(path.exists() for path in paths):
+        raise NoInput(f"no such file or folder: {paths[0]}")
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+        else:
+            yield path
+
+
+@contextlib.contextmanager
+def _logged(db: Path | None, model: ModelFile) -> Iterator[Any]:
+    """A function that writes a classification to `db`, or that does nothing."""
+    if db is None:
+        yield lambda _: None
+        return
+    from edgecls.results.store import Store
+
+    with Store(db) as store:
+        begin_run(store, model, device=socket.gethostname(), source="files", config={})
+        yield store.write
+        store.end_run("all classified")
+
+
+def _row(path: Path, result: Classification, output_format: OutputFormat) -> dict[str, Any]:
+    score = result.score
+    return {
+        "path": str(path),
+        "label": result.label,
+        "score": f"{score:.3f}" if output_format is OutputFormat.table and score is not None else score,
+        "top_k": [{"label": p.label, "score": p.score} for p in result.top_k],
+        "error": result.error,
+    }
+
+
+def begin_run(store: Any, model: ModelFile, *, device: str, source: str, config: dict[str, Any]) -> None:
+    """Register a run of `model` in the store."""
+    store.begin_run(
+        sha256=model.sha256,
+        model_name=model.name,
+        labels=model.labels,
+        metrics=model.info.metrics if model.info else {},
+        device=device,
+        source=source,
+        version=__version__,
+        config=config,
+    )
+
+
+def run(
+    *,
+    config: Annotated[Path | None, typer.Option("--config", envvar="EDGECLS_CONFIG", help="The TOML file.")] = None,
+    until_idle: Annotated[
+        float | None,
+        typer.Option("--until-idle", metavar="SECONDS", min=0.1, help="Stop when nothing came for so long."),
+    ] = None,
+) -> None:
+    """Classify what a source delivers, for ever: the daemon."""
+    from edgecls.device import daemon
+    from edgecls.device.classifier import Classifier
+    from edgecls.device.config import DEFAULT_PATH, read_config
+    from edgecls.device.golden import replay_golden
+    from edgecls.device.sources import open_source
+    from edgecls.results.store import Store
+
+    settings = read_config(config or DEFAULT_PATH)
+    if until_idle is not None:
+        source_settings = settings.source.model_copy(update={"until_idle": until_idle})
+    else:
+        source_settings = settings.source
+    with daemon.stop_on_signals() as stop, contextlib.ExitStack() as stack:
+        classifier = Classifier(
+            settings.model or default_model(),
+            runtime=settings.runtime,
+            threads=settings.threads,
+            top_k=settings.top_k,
+        )
+        replayed = replay_golden(classifier)
+        store = stack.enter_context(Store(settings.database))
+        source = stack.enter_context(open_source(source_settings.type, source_settings))
+        begin_run(
+            store,
+            classifier.model,
+            device=settings.device,
+            source=source.name,
+            config=settings.model_dump(mode="json"),
+        )
+        daemon.log.info("ready: %s, %d golden examples right, %s", classifier.model.name, replayed, source.name)
+        rows = daemon.run(source, classifier, store, stop)
+        reason = "signal" if stop.is_set() else "idle"
+        store.end_run(reason)
+        daemon.log.info("stopped (%s): %d rows written", reason, rows)
+
+
+def inspect(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The model file.")],
+    *,
+    labels: Labels = None,
+    output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
+) -> None:
+    """Say what a model file is, and check it: its golden examples are replayed, exactly where the model allows that."""
+    from edgecls.device.golden import verify
+
+    found = _read_model(model, labels)
+    info = asdict(found.info) if found.info else {}
+    description = {
+        "path": str(found.path),
+        "name": found.name,
+        "sha256": found.sha256,
+        "bytes": found.size,
+        "labels": list(found.labels),
+        **info,
+        "golden": verify(found),
+    }
+    if output_format is ReportFormat.json:
+        write_object(description)
+    else:
+        rows = [{"": name, "value": value} for name, value in _flat(description)]
+        write_rows(("", "value"), rows, OutputFormat.table)
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """A nested description as lines for a person; of a long list only the beginning."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name} {key}".strip())
+    elif isinstance(value, list):
+        shown = ", ".join(map(str, value[:10]))
+        yield name, f"{shown}, … ({len(value)} in all)" if len(value) > 10 else shown
+    else:
+        yield name, str(value)
+
+
+def _read_model(model: Path | None, labels: Path | None) -> ModelFile:
+    return read_model(model or default_model(), _read_labels(labels) if labels else None)
+
+
+def _read_labels(path: Path) -> list[str]:
+    try:
+        return split_labels(path.read_bytes())
+    except OSError as error:
+        raise from_os_error(error, f"cannot read {path}") from error

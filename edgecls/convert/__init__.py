@@ -1,0 +1,31 @@
+"""The workstation wing: a labelled image set in, one model file out. It alone knows TensorFlow and Keras.
+
+The steps, in order, are `edgecls.convert.pipeline`. The package itself can be called, so that
+`from edgecls import convert` gives the function that one expects:
+
+    >>> convert("photos", "model.tflite").evaluation.accuracy           # doctest: +SKIP
+    0.87
+"""
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgecls.convert.pipeline import Conversion
+
+
+class _Callable(ModuleType):
+    """A package and a function cannot both be `edgecls.convert`; a package that can be called is both."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> "Conversion":
+        """See `edgecls.convert.pipeline.convert`."""
+        from edgecls.convert.heavy import load_tensorflow
+
+        load_tensorflow()
+        from edgecls.convert.pipeline import convert
+
+        return convert(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -1,0 +1,113 @@
+"""Reads what a user calls a data set into one list of labelled files."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from edgecls.errors import BadData, NoInput, from_os_error
+from edgecls.preprocess import IMAGE_SUFFIXES
+
+Split = Literal["train", "validation", "test"]
+
+_SPLIT_NAMES: Mapping[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One labelled image. `split` is None until it is decided; samples of one `group` belong in one split."""
+
+    path: Path
+    label: str
+    split: Split | None = None
+    group: str | None = None
+
+
+def read_samples(dataset: Path, split_file: Path | None = None) -> list[Sample]:
+    """The samples of a folder with a sub-folder a class, or of a CSV (`path,label[,split][,group]`), by path.
+
+    A split file (CSV: `file,class,split[,group]`, files relative to the data set's folder) decides which images are
+    used, and for what. Raises NoInput and BadData; whether the files decode is not looked at.
+    """
+    if not dataset.exists():
+        raise NoInput(f"no data set at {dataset}: name a folder with one sub-folder a class, or a CSV file")
+    if split_file is not None:
+        root = dataset if dataset.is_dir() else dataset.parent
+        samples = list(_read_csv(split_file, root, file="file", label="class", need_split=True))
+        if dataset.is_file():
+            samples = _restrict(samples, _read_csv(dataset, root, file="path", label="label"), split_file)
+    elif dataset.is_dir():
+        samples = list(_read_folder(dataset))
+    else:
+        samples = list(_read_csv(dataset, dataset.parent, file="path", label="label"))
+    _check_labels(dataset, {sample.label for sample in samples})
+    return sorted(samples, key=lambda sample: (sample.label, sample.path))
+
+
+def _read_folder(root: Path) -> Iterator[Sample]:
+    folders = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    if not folders:
+        raise BadData(f"no sub-folders in {root}: put the images of each class in a folder of its own")
+    for folder in folders:
+        images = [p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
+        if not images:
+            raise BadData(f"no images in {folder}: add some, or remove the folder")
+        for path in images:
+            yield Sample(path, folder.name)
+
+
+def _read_csv(path: Path, root: Path, *, file: str, label: str, need_split: bool = False) -> Iterator[Sample]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            reader = csv.DictReader(lines)
+            needed = [file, label, *(["split"] if need_split else [])]
+            missing = [column for column in needed if column not in (reader.fieldnames or [])]
+            if missing:
+                raise BadData(f"{path} has no column {missing[0]!r}: its first line must name {', '.join(needed)}")
+            for row in reader:
+                yield _sample(row, f"{path}, line {reader.line_num}", root, file, label)
+    except OSError as error:
+        raise from_os_error(error, f"cannot read {path}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadData(f"{path} is not a CSV file in UTF-8 ({error}): save it as one") from error
+
+
+def _sample(row: Mapping[str, str | None], where: str, root: Path, file: str, label: str) -> Sample:
+    name, named_label = (row[file] or "").strip(), (row[label] or "").strip()
+    if not name or not named_label:
+        raise BadData(f"{where}: {file} and {label} must both be given")
+    split = None
+    if "split" in row:
+        given = (row["split"] or "").strip().lower()
+        if given not in _SPLIT_NAMES:
+            raise BadData(f"{where}: split is {given!r}: use train, val or test, or leave the column out")
+        split = _SPLIT_NAMES[given]
+    return Sample(root / name, named_label, split, (row.get("group") or "").strip() or None)
+
+
+def _restrict(samples: list[Sample], listed: Iterable[Sample], split_file: Path) -> list[Sample]:
+    """A CSV data set and a split file must agree: the CSV's labels, the file's splits."""
+    labels = {sample.path: sample.label for sample in listed}
+    for sample in samples:
+        if labels.get(sample.path) != sample.label:
+            raise BadData(
+                f"{split_file} says {sample.path.name} is {sample.label!r}, the data set says "
+                f"{labels.get(sample.path)!r}: make them agree"
+            )
+    return samples
+
+
+def _check_labels(dataset: Path, labels: set[str]) -> None:
+    if not labels:
+        raise BadData(f"{dataset} lists no images: add some")
+    for label in labels:
+        if "\n" in label or "\r" in label:
+            raise BadData(f"the class {label!r} has a line break in its name: rename it")

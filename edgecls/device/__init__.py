@@ -1,0 +1,1 @@
+"""The device wing: images in, rows out. Nothing here needs TensorFlow."""

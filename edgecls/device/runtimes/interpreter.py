@@ -1,0 +1,91 @@
+"""The TFLite interpreter as edgecls uses it: pixels in, scores out. LiteRT and tflite-runtime share this interface."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecls.errors import BadModel
+from edgecls.native_output import captured_stderr
+
+
+class Runtime(Protocol):
+    """A network that is ready to run."""
+
+    name: str
+    input_size: tuple[int, int]
+    """(width, height) in pixels"""
+    outputs: int
+    """how many values come out"""
+
+    def invoke(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
+        """RGB pixels uint8 (height, width, 3) -> the raw outputs (classes,), in the dtype of the output tensor."""
+        ...
+
+    def scores(self, outputs: NDArray[Any]) -> NDArray[np.float32]:
+        """Raw outputs -> float32 of the same shape, in the model's own unit: probabilities behind a softmax."""
+        ...
+
+
+def dequantize(outputs: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
+    """Real value = scale * (output - zero_point), any shape. The difference is taken in float: in 8 bits it overflows.
+
+    A scale of 0 is how TFLite says that a tensor is not quantized.
+    """
+    values = outputs.astype(np.float32)
+    return (values - np.float32(zero_point)) * np.float32(scale) if scale else values
+
+
+class TFLiteRuntime:
+    """A TFLite model with one image input and one output of a value a class."""
+
+    def __init__(
+        self,
+        name: str,
+        open_interpreter: Callable[..., Any],
+        model: Path,
+        threads: int,
+        *,
+        reference_kernels: bool,
+    ) -> None:
+        self.name = name
+        try:
+            with captured_stderr():  # the delegate announces itself
+                self._interpreter = open_interpreter(model, threads, reference_kernels=reference_kernels)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
+            raise BadModel(f"{model} cannot be loaded by {name} ({reason}): convert it again") from error
+        (self._input,) = self._one(model, "input", self._interpreter.get_input_details())
+        (self._output,) = self._one(model, "output", self._interpreter.get_output_details())
+        shape, dtype = tuple(self._input["shape"]), self._input["dtype"]
+        if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or dtype not in (np.uint8, np.int8):
+            raise BadModel(
+                f"{model} takes {np.dtype(dtype).name} {shape}, and edgecls feeds uint8 RGB pixels (1, height, width, 3): "
+                "convert it with uint8 input and its normalisation in the graph"
+            )
+        self.input_size = (int(shape[2]), int(shape[1]))
+        self.outputs = int(np.prod(self._output["shape"]))
+        self._scale, self._zero_point = self._output["quantization"]
+
+    @staticmethod
+    def _one(model: Path, kind: str, details: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if len(details) != 1:
+            raise BadModel(f"{model} has {len(details)} {kind}s, an image classifier has one: choose another model")
+        return details
+
+    def invoke(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
+        """See `Runtime.invoke`."""
+        if self._input["dtype"] == np.int8:
+            # The same real values: an int8 input has its zero point 128 lower.
+            pixels = (pixels ^ np.uint8(0x80)).view(np.int8)  # type: ignore[assignment]
+        self._interpreter.set_tensor(self._input["index"], pixels[np.newaxis])
+        self._interpreter.invoke()
+        outputs: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
+        return outputs.reshape(-1)
+
+    def scores(self, outputs: NDArray[Any]) -> NDArray[np.float32]:
+        """See `Runtime.scores`."""
+        return dequantize(outputs, self._scale, self._zero_point)

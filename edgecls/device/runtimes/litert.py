@@ -1,0 +1,12 @@
+"""LiteRT (ai-edge-litert): the default."""
+
+from pathlib import Path
+from typing import Any
+
+
+def open_interpreter(model: Path, threads: int, *, reference_kernels: bool) -> Any:
+    """An interpreter over the memory-mapped file. Raises ValueError for what is not a model."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    resolver = OpResolverType.BUILTIN_REF if reference_kernels else OpResolverType.AUTO
+    return Interpreter(str(model), num_threads=threads, experimental_op_resolver_type=resolver)

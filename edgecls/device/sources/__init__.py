@@ -1,0 +1,49 @@
+"""Where frames come from: one small file a source, chosen by the configuration and imported only then.
+
+A source is added with a class that is a `Source`, its settings in `edgecls.device.config`, and a line in `SOURCES`.
+"""
+
+import threading
+from collections.abc import Iterator
+from importlib import import_module
+from types import TracebackType
+from typing import Any, Protocol
+
+from edgecls.records import Frame
+
+SOURCES = {
+    "folder": "edgecls.device.sources.folder:FolderSource",
+}
+"""`type` in the configuration -> "module:class"; the class takes the settings of its type."""
+
+
+class Source(Protocol):
+    """Frames, pulled one by one. A context manager: open while inside."""
+
+    name: str
+    """what `results.source` says; with `Frame.key` it names a frame for ever"""
+
+    def frames(self, stop: threading.Event) -> Iterator[Frame]:
+        """Yield frames as they come; end soon after `stop` is set, or when there can be no more."""
+        ...
+
+    def done(self, frame: Frame) -> None:
+        """The frame's row is committed."""
+        ...
+
+    def __enter__(self) -> "Source":
+        """Open it."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        ...
+
+
+def open_source(kind: str, settings: Any) -> Source:
+    """The source of type `kind` (a key of `SOURCES`) with its settings; to be entered by the caller."""
+    module, name = SOURCES[kind].split(":")
+    source: Source = getattr(import_module(module), name)(settings)
+    return source

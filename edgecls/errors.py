@@ -1,0 +1,90 @@
+"""Everything that can go wrong, as one tree; each branch has the exit code that a shell sees.
+
+    EdgeclsError
+    ├── UsageError          2   the command line asks for something that makes no sense
+    ├── BadData            65   an input is there, but is not what it should be
+    │   ├── BadImage            one frame could not be decoded
+    │   ├── BadModel            not a model, or one that fails its golden examples
+    │   └── BadDatabase         not a results database, or one of a newer edgecls
+    ├── NoInput            66   a named file or folder does not exist
+    ├── MissingExtra       69   a package of an optional extra is not installed
+    ├── WriteFailed        74   disk full, no permission, a device error
+    └── BadConfig          78   the configuration is wrong; a restart will not mend it
+
+A message is one line: what is wrong, then what to do about it. Codes are those of BSD's sysexits.h.
+"""
+
+import errno
+
+
+class EdgeclsError(Exception):
+    """Base of all errors that edgecls raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(EdgeclsError):
+    """Options that contradict each other or name something unknown."""
+
+    exit_code = 2
+
+
+class BadData(EdgeclsError):
+    """An input exists but cannot be used."""
+
+    exit_code = 65
+
+
+class BadImage(BadData):
+    """Encoded bytes that do not decode to an image."""
+
+
+class BadModel(BadData):
+    """A model file that cannot be read, or whose outputs are not the promised ones."""
+
+
+class BadDatabase(BadData):
+    """A file that is not a results database this version can use."""
+
+
+class NoInput(EdgeclsError):
+    """A file or folder that was named is not there."""
+
+    exit_code = 66
+
+
+class MissingExtra(EdgeclsError):
+    """A command needs packages that the device install leaves out."""
+
+    exit_code = 69
+
+
+class WriteFailed(EdgeclsError):
+    """The operating system refused to read or write."""
+
+    exit_code = 74
+
+
+class BadConfig(EdgeclsError):
+    """The configuration cannot work; restarting will not help."""
+
+    exit_code = 78
+
+
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full: free some space and run the command again",
+    errno.EDQUOT: "the disk quota is used up: free some space and run the command again",
+    errno.EACCES: "permission denied: check owner and mode, or run as a user who may",
+    errno.EPERM: "operation not permitted: check owner and mode, or run as a user who may",
+    errno.EROFS: "the file system is read-only: choose a path on a writable one",
+    errno.EISDIR: "it is a folder: name a file",
+    errno.ENOTDIR: "a part of the path is not a folder",
+}
+
+
+def from_os_error(error: OSError, what: str) -> EdgeclsError:
+    """Translate `error`, met while doing `what` ("cannot write model.tflite"), into our tree."""
+    if isinstance(error, FileNotFoundError):
+        return NoInput(f"{what}: no such file or folder")
+    remedy = _REMEDIES.get(error.errno or 0, error.strerror or str(error))
+    return WriteFailed(f"{what}: {remedy}")

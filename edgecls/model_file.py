@@ -1,0 +1,200 @@
+"""The model file: a standard .tflite that carries its labels, preprocessing, thresholds, figures and golden examples.
+
+Behind the flatbuffer stands a zip (its entries stored, not deflated, as the readers of TFLite Metadata expect), which
+`zipfile` reads on a device without any further library:
+
+    labels.txt          one label a line, in the order of the outputs
+    edgecls.json        `ModelInfo` as JSON
+    golden/N.jpg        small images, with the outputs that are expected for them in edgecls.json
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgecls.errors import BadModel, NoInput, from_os_error
+from edgecls.files import write_atomically
+from edgecls.preprocess import Preprocessing
+
+FORMAT = 1
+INFO_FILE = "edgecls.json"
+LABELS_FILE = "labels.txt"
+_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of a TFLite flatbuffer
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes, and so the same identity
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenExample:
+    """An encoded image, and the raw outputs of the model for it: (classes,) in the dtype of the output tensor.
+
+    int8 models: integers, exact with a runtime's reference kernels. Others: floats.
+    """
+
+    image: bytes
+    outputs: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What edgecls.json says. `thresholds` is label -> the least score that is believed, 0 to 1.
+
+    `golden_tolerance` is how far a score may be off with fast kernels, 0 to 1. `metrics`, `dataset` and `versions`
+    are for people: figures on the held-out split, where the images came from, what made the file.
+    """
+
+    name: str
+    preprocessing: Preprocessing
+    quantization: str
+    backbone: str
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    golden_tolerance: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file as read: `sha256` of the whole file is the model's identity.
+
+    `info` is None for a .tflite that edgecls did not make; `labels` are then from TFLite Metadata or the user.
+    """
+
+    path: Path
+    sha256: str
+    size: int
+    labels: tuple[str, ...]
+    info: ModelInfo | None
+    golden: tuple[GoldenExample, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What people call it: the name it was made under, else the file's."""
+        return self.info.name if self.info else self.path.stem
+
+
+def write_model(
+    path: Path,
+    flatbuffer: bytes,
+    info: ModelInfo,
+    labels: Sequence[str],
+    golden: Sequence[GoldenExample],
+    *,
+    mean: float,
+    std: float,
+) -> ModelFile:
+    """Write a model file atomically and return it as read back.
+
+    `mean` and `std` are the backbone's normalisation, which the graph has baked in: they are told to other tools.
+    Raises NoInput (no such folder), WriteFailed, and ValueError for labels that a line cannot hold.
+    """
+    if any("\n" in label or "\r" in label or not label for label in labels):
+        raise ValueError("a label is empty or has a line break")
+    files = _attachments(info, labels, golden)
+    from edgecls.tflite_metadata import embed  # only a workstation writes models
+
+    described = embed(
+        flatbuffer,
+        name=info.name,
+        description=f"{info.backbone}, {info.quantization}, {len(labels)} classes, made by edgecls",
+        size=(info.preprocessing.width, info.preprocessing.height),
+        mean=mean,
+        std=std,
+        labels_file=LABELS_FILE,
+        other_files=[name for name in files if name != LABELS_FILE],
+    )
+    write_atomically(path, _append_zip(described, files))
+    return read_model(path)
+
+
+def _attachments(info: ModelInfo, labels: Sequence[str], golden: Sequence[GoldenExample]) -> dict[str, bytes]:
+    images = {f"golden/{index}.jpg": example.image for index, example in enumerate(golden)}
+    document = {
+        "format": FORMAT,
+        **asdict(info),
+        "golden": [{"image": name, "outputs": example.outputs} for name, example in zip(images, golden, strict=True)],
+    }
+    return {
+        LABELS_FILE: "".join(f"{label}\n" for label in labels).encode(),
+        INFO_FILE: json.dumps(document, ensure_ascii=False, indent=1).encode(),
+        **images,
+    }
+
+
+def _append_zip(flatbuffer: bytes, files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO(flatbuffer)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), data)
+    return buffer.getvalue()
+
+
+def read_model(path: str | Path, labels: Sequence[str] | None = None) -> ModelFile:
+    """Read and check a model file; `labels` replaces what it carries.
+
+    Raises NoInput, WriteFailed (unreadable) and BadModel (not TFLite, damaged, made by a newer edgecls, no labels).
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise NoInput(f"no model at {path}: check the path, or make one with edgecls convert") from error
+    except OSError as error:
+        raise from_os_error(error, f"cannot read the model {path}") from error
+    if data[4:8] != _IDENTIFIER:
+        raise BadModel(f"{path} is not a TFLite model: expected a .tflite file, as edgecls convert writes it")
+    files = _read_zip(path, data)
+    info, golden = _read_info(path, files)
+    labels = labels or _read_labels(files)
+    if not labels:
+        raise BadModel(f"{path} carries no labels: pass --labels FILE, a text file with one label a line")
+    return ModelFile(path, hashlib.sha256(data).hexdigest(), len(data), tuple(labels), info, golden)
+
+
+def _read_zip(path: Path, data: bytes) -> dict[str, bytes]:
+    """The appended files, name -> content; none where nothing was appended."""
+    buffer = io.BytesIO(data)
+    if not zipfile.is_zipfile(buffer):
+        return {}
+    try:
+        with zipfile.ZipFile(buffer) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise BadModel(f"{path} is damaged ({error}): copy it again") from error
+
+
+def _read_info(path: Path, files: Mapping[str, bytes]) -> tuple[ModelInfo | None, tuple[GoldenExample, ...]]:
+    if INFO_FILE not in files:
+        return None, ()
+    try:
+        document = json.loads(files[INFO_FILE])
+        if document.pop("format") > FORMAT:
+            raise BadModel(f"{path} was made by a newer edgecls: upgrade edgecls on this machine")
+        golden = tuple(
+            GoldenExample(files[example["image"]], tuple(example["outputs"])) for example in document.pop("golden")
+        )
+        document["preprocessing"] = Preprocessing(**document["preprocessing"])
+        return ModelInfo(**document), golden
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadModel(f"{path} is damaged: its {INFO_FILE} cannot be read ({error}): copy it again") from error
+
+
+def _read_labels(files: Mapping[str, bytes]) -> list[str]:
+    """Ours, or the one text file that TFLite Metadata of another tool holds."""
+    texts = [name for name in files if name.endswith(".txt")]
+    name = LABELS_FILE if LABELS_FILE in files else texts[0] if len(texts) == 1 else None
+    return split_labels(files[name]) if name else []
+
+
+def split_labels(data: bytes) -> list[str]:
+    """The labels of a text file, one a line, empty lines left out. Raises BadModel where it is not UTF-8."""
+    try:
+        lines = data.decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise BadModel("the label file is not UTF-8 text: save it as UTF-8, one label a line") from error
+    return [line.rstrip("\r") for line in lines if line.strip()]

@@ -1,0 +1,28 @@
+"""What compiled libraries print on stderr past Python, kept away from the user unless something failed."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def captured_stderr() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2 within the block; let it out only if the block raises.
+
+    TensorFlow and LiteRT report passes and delegates there whatever the log level. The descriptor is the whole
+    process's, so this is for single-threaded moments: a start-up, a conversion.
+    """
+    with tempfile.TemporaryFile() as log:
+        saved = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(saved, 2)
+            log.seek(0)
+            os.write(2, log.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -1,0 +1,46 @@
+"""The steps of a long job: how far each is, for a person at a terminal, and how long each took, for the report."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+
+class Steps:
+    """Times named steps, and shows a bar a step on stderr if `show` is set and stderr is a terminal."""
+
+    def __init__(self, *, show: bool = False) -> None:
+        self.seconds: dict[str, float] = {}
+        """step -> wall-clock seconds, in the order the steps were taken"""
+        self._show = show and sys.stderr.isatty()
+
+    @contextlib.contextmanager
+    def step(self, name: str, total: int | None = None) -> Iterator[Callable[[], None]]:
+        """Time the block as `name`. Yields a function to call once for each of the `total` parts done."""
+        begun = time.perf_counter()
+        try:
+            with _bar(name, total) if self._show else contextlib.nullcontext(_nothing) as advance:
+                yield advance
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+
+
+def _nothing() -> None:
+    pass
+
+
+@contextlib.contextmanager
+def _bar(name: str, total: int | None) -> Iterator[Callable[[], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(name, total=total)
+
+        def advance() -> None:
+            progress.advance(task)
+
+        yield advance
+        if total is None:
+            progress.update(task, total=1, completed=1)

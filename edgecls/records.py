@@ -1,0 +1,56 @@
+"""The records that pass between the wings. No behaviour: each stage makes one and hands it on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNKNOWN = "unknown"
+"""The label of a frame whose best score is under the threshold of its class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One image as a source delivers it.
+
+    `image` is the encoded file (bytes), or pixels: uint8 (height, width, 3), RGB; None where it could not be
+    read, and then `error` says why. `key` is unique within `source`, and the same again for the same content.
+    `captured_at` is aware, in UTC.
+    """
+
+    source: str
+    key: str
+    captured_at: datetime
+    image: bytes | NDArray[np.uint8] | None
+    path: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A label and its score: a probability, 0 to 1."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What became of one frame: a row of the results database.
+
+    Either `label`, `score` and `top_k` (best first) are set, or `error` is. `label` may be `UNKNOWN` while `score`
+    and `top_k` still say what the model thought. Times are aware, in UTC; durations are milliseconds.
+    """
+
+    source: str
+    key: str
+    path: str | None
+    captured_at: datetime
+    classified_at: datetime
+    label: str | None = None
+    score: float | None = None
+    top_k: tuple[Prediction, ...] = ()
+    decode_ms: float | None = None
+    infer_ms: float | None = None
+    error: str | None = None

@@ -1,0 +1,197 @@
+"""What a results database is: its tables, how a time and a text are stored, how a file is opened and checked.
+
+sqlite3's errors are translated here, in `translated`, and nowhere else.
+"""
+
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from edgecls.errors import BadDatabase, EdgeclsError, WriteFailed, from_os_error
+
+BUSY_TIMEOUT_S = 10.0
+"""How long to wait for another process's transaction; ours take about a millisecond each."""
+
+SMALLEST_PAGE = 512
+"""Of SQLite [bytes]: no database is shorter, but for an empty one."""
+
+TABLES = frozenset({"models", "runs", "results"})
+
+
+def m001_models_runs_results(db: Database) -> None:
+    """The first schema: what ran, with which model, and one row a frame."""
+    for statement in _M001:
+        db.execute(statement)
+
+
+_M001 = (
+    """
+    CREATE TABLE models (
+        id INTEGER PRIMARY KEY,
+        sha256 TEXT NOT NULL UNIQUE,    -- of the model file
+        name TEXT NOT NULL,
+        labels TEXT NOT NULL,           -- JSON array, in output order
+        metrics TEXT NOT NULL,          -- JSON object
+        first_seen TEXT NOT NULL        -- every time is UTC: 2026-11-24T12:00:00.000Z
+    )
+    """,
+    """
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY,
+        model_id INTEGER NOT NULL REFERENCES models(id),
+        device TEXT NOT NULL,
+        source TEXT NOT NULL,
+        version TEXT NOT NULL,          -- of edgecls
+        config TEXT NOT NULL,           -- JSON object
+        started_at TEXT NOT NULL,
+        stopped_at TEXT,                -- null: still running, or killed
+        stop_reason TEXT
+    )
+    """,
+    """
+    CREATE TABLE results (
+        id INTEGER PRIMARY KEY,
+        run_id INTEGER NOT NULL REFERENCES runs(id),
+        source TEXT NOT NULL,
+        key TEXT NOT NULL,
+        path TEXT,
+        captured_at TEXT NOT NULL,
+        classified_at TEXT NOT NULL,
+        label TEXT,                     -- null: see error
+        score REAL,
+        top_k TEXT NOT NULL,            -- JSON array of {"label", "score"}, best first
+        decode_ms REAL,
+        infer_ms REAL,
+        error TEXT,
+        UNIQUE (source, key)
+    )
+    """,
+    "CREATE INDEX results_classified_at ON results (classified_at)",
+    "CREATE INDEX results_label ON results (label)",
+)
+
+
+# Append only: databases are out there to which the older steps have been applied.
+_STEPS = (m001_models_runs_results,)
+
+MIGRATIONS = Migrations("edgecls")
+for _step in _STEPS:
+    MIGRATIONS(name=_step.__name__)(_step)
+
+
+def timestamp(time: datetime) -> str:
+    """`time` as the database stores it, such as `2026-11-24T12:00:00.000Z`; without an offset it is local time."""
+    return time.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def storable(text: str) -> str:
+    r"""`text` with lone surrogates written as `\udcff`: SQLite's text is UTF-8 and has no place for them.
+
+    They come from file names that are not UTF-8, so such a path reads well but no longer opens the file.
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def connect(path: Path, options: str) -> Database:
+    """Open `path` with URI `options` ("mode=ro"); nothing is read yet. In autocommit: a statement is a transaction."""
+    # as_uri quotes ?, # and %, makes the path absolute (":memory:" is a file too), and passes any bytes through.
+    uri = f"{path.absolute().as_uri()}?{options}"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    return Database(connection, execute_plugins=False)
+
+
+def migrate(db: Database) -> None:
+    """Apply what is missing, all or nothing; IMMEDIATE, so that two processes starting together take turns."""
+    db.conn.execute("BEGIN IMMEDIATE")
+    try:
+        MIGRATIONS.apply(db)
+        db.conn.execute("COMMIT")
+    except BaseException:
+        db.rollback()
+        raise
+
+
+def check_file(path: Path) -> None:
+    """Raise unless `path` is a regular file of a possible size; SQLite looks into it later.
+
+    It is not opened here: when a process closes any descriptor of a file, POSIX drops all its locks on that file,
+    also those of a Store in the same process, and another process could then take the log away from under it.
+
+    Raises:
+        NoInput: there is no such file.
+        WriteFailed: the operating system refuses to look.
+        BadDatabase: it is a folder, a device, or too short.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise from_os_error(error, f"cannot read {path}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise BadDatabase(f"{path} is not a SQLite database: it is a folder or a device, name a file")
+    if 0 < found.st_size < SMALLEST_PAGE:  # SQLite takes a single byte for an empty database
+        raise BadDatabase(f"{path} is not a SQLite database{_NAME_ONE}")
+
+
+def check_schema(db: Database, path: Path, *, empty_is_fine: bool = False) -> None:
+    """Raise BadDatabase unless this edgecls can use `db`, opened from `path`; `empty_is_fine` to one who will write."""
+    if empty_is_fine and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return
+    applied = {migration.name for migration in MIGRATIONS.applied(db)}
+    if applied - {step.__name__ for step in _STEPS}:
+        raise BadDatabase(f"{path} was written by a newer edgecls: upgrade edgecls")
+    if not applied or not TABLES.issubset(db.table_names()):
+        raise BadDatabase(f"{path} is not an edgecls results database: name another file")
+
+
+def is_locked(error: BaseException | None) -> bool:
+    """Whether `error` is sqlite3's for a file that another process holds."""
+    return isinstance(error, sqlite3.OperationalError) and (
+        "is locked" in str(error) or str(error) == "locking protocol"
+    )
+
+
+@contextmanager
+def translated(name: str | Path) -> Iterator[None]:
+    """Turn sqlite3's errors about the file called `name` into ours; those that would be bugs of ours pass unchanged."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        ours = translation(error, name)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def translation(error: Exception, name: str | Path) -> EdgeclsError | None:
+    """What `error` says about the file called `name`; None if it is not about the file.
+
+    By the text: Python has SQLite's error codes only from 3.11 on.
+    """
+    if is_locked(error):
+        return WriteFailed(f"another process holds {name}: wait until it is done, or stop it")
+    said = str(error)
+    for phrase, kind, remedy in _TRANSLATIONS:
+        if phrase in said:
+            return kind(f"{name}{remedy}")
+    return None
+
+
+_NAME_ONE = ": name one that edgecls wrote, or a new file"
+_DAMAGED = " is damaged: rescue its rows with `sqlite3 FILE .recover`, or name another file"
+_NO_ACCESS = " cannot be opened: check owner, mode and mount of the file and its folder, or name another"
+_TRANSLATIONS: tuple[tuple[str, type[EdgeclsError], str], ...] = (
+    ("file is not a database", BadDatabase, f" is not a SQLite database{_NAME_ONE}"),
+    ("disk image is malformed", BadDatabase, _DAMAGED),
+    ("malformed database schema", BadDatabase, _DAMAGED),
+    ("disk is full", WriteFailed, ": the disk is full: free some space and run the command again"),
+    ("disk I/O error", WriteFailed, " (disk I/O error): the disk is full or failing: free some space, or replace it"),
+    ("readonly database", WriteFailed, " is read-only: check owner, mode and mount, or name another file"),
+    ("unable to open", WriteFailed, _NO_ACCESS),
+    ("permission denied", WriteFailed, _NO_ACCESS),
+)

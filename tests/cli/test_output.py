@@ -1,0 +1,157 @@
+import csv
+import io
+import json
+from math import inf, nan
+from pathlib import PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgecls.cli.output import OutputFormat, write_object, write_rows
+
+COLUMNS = ("label", "score", "top_k")
+ROWS = [
+    {"label": "007", "score": 0.9, "top_k": [{"label": "007", "score": 0.9}], "ignored": 1},
+    {"label": 'a "b", c\nd', "score": None},
+]
+
+
+def written(output_format, columns=COLUMNS, rows=ROWS, encoding=None):
+    out = io.StringIO(newline="") if encoding is None else io.TextIOWrapper(io.BytesIO(), encoding, newline="")
+    write_rows(columns, rows, output_format, out)
+    out.seek(0)
+    return out.read()
+
+
+def test_table():
+    assert [line.split() for line in written("table").splitlines()] == [
+        ["label", "score", "top_k"],
+        [11 * "-", 7 * "-", 32 * "-"],
+        ["007", "0.9", '[{"label":', '"007",', '"score":', "0.9}]"],
+        ["a", '"b",', "c\\nd"],
+    ]
+
+
+@pytest.mark.parametrize("text", ["007", "1e5", "0x10", "-0", "1_000", "nan", "x" * 500, "猫", "می‌خواهم"])
+def test_a_table_leaves_texts_as_they_are(text):
+    assert text in written("table", ["label"], [{"label": text}]).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\nb", "a\\nb"),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("\x9b31m", "\\x9b31m"),
+        ("a\0\r\tb", "a\\x00\\r\\tb"),
+        ("gpj.\u202exe", "gpj.\\u202exe"),
+        ("a\u2028b", "a\\u2028b"),
+        ("a\udcff", "a\\udcff"),
+    ],
+)
+def test_a_table_shows_control_characters(text, shown):
+    lines = written("table", ["a\n", "b"], [{"a\n": text, "b": "next"}]).splitlines()
+    assert lines[0].split() == ["a\\n", "b"]
+    assert lines[2].split() == [shown, "next"]
+
+
+def test_without_rows():
+    assert written("table", rows=[]).splitlines()[0].split() == ["label", "score", "top_k"]
+    assert written("json", rows=[]) == "[]\n"
+    assert written("jsonl", rows=[]) == ""
+    assert written("csv", rows=[]) == "label,score,top_k\r\n"
+
+
+def test_json_and_json_lines():
+    expected = [{column: row.get(column) for column in COLUMNS} for row in ROWS]
+    assert json.loads(written("json")) == expected
+    assert [json.loads(line) for line in written("jsonl").splitlines()] == expected
+
+
+def test_csv_follows_rfc_4180():
+    assert written("csv") == (
+        "label,score,top_k\r\n"
+        '007,0.9,"[{""label"": ""007"", ""score"": 0.9}]"\r\n'
+        '"a ""b"", c\nd",,\r\n'
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("output_format", list(OutputFormat))
+def test_no_format_writes_nan(output_format):
+    text = written(output_format, ["a", "b"], [{"a": nan, "b": [inf, {"c": -inf, "d": (nan,)}]}])
+    assert "nan" not in text.lower()
+    assert "inf" not in text.lower()
+
+
+@pytest.mark.parametrize("output_format", ["jsonl", "csv", "json"])
+def test_rows_are_written_as_they_come(output_format):
+    out = io.StringIO()
+
+    def rows():
+        yield {"label": "first"}
+        assert "first" in out.getvalue()
+        yield {"label": "second"}
+
+    write_rows(["label"], rows(), output_format, out)
+    assert "second" in out.getvalue()
+
+
+@pytest.mark.parametrize("output_format", list(OutputFormat))
+def test_values_without_a_json_type(output_format):
+    text = written(output_format, ["blob", "path"], [{"blob": b"\x00\xff", "path": PurePosixPath("a/b")}])
+    assert "00ff" in text
+    assert "a/b" in text
+
+
+@pytest.mark.parametrize("output_format", list(OutputFormat))
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_any_text_fits_any_encoding(output_format, encoding):
+    text = written(output_format, ["label"], [{"label": "é🐈\udcff"}], encoding)
+    if output_format in {"json", "jsonl"}:
+        loaded = json.loads(text)
+        assert (loaded[0] if output_format == "json" else loaded) == {"label": "é🐈\udcff"}
+    assert ("🐈" in text) == (encoding == "utf-8")
+
+
+def test_stdout_is_looked_up_when_writing(capsys):
+    write_rows(["a"], [{"a": 1}], "jsonl")
+    write_object({"a": nan, "b": "é"})
+    assert capsys.readouterr().out == '{"a": 1}\n{\n  "a": null,\n  "b": "é"\n}\n'
+
+
+TEXT = st.text(st.characters(exclude_categories=()), max_size=12)
+VALUE = st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+TABLE = st.lists(TEXT, min_size=2, max_size=4, unique=True).flatmap(
+    lambda columns: st.tuples(
+        st.just(columns), st.lists(st.fixed_dictionaries(dict.fromkeys(columns, VALUE | st.lists(VALUE))), max_size=4)
+    )
+)
+
+
+@given(table=TABLE)
+def test_json_parses_back(table):
+    columns, rows = table
+    assert json.loads(written("json", columns, rows)) == rows
+    assert [json.loads(line) for line in written("jsonl", columns, rows).split("\n")[:-1]] == rows
+
+
+def as_csv(value):
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+    return "" if value is None else str(value).encode("utf-8", "backslashreplace").decode()
+
+
+@given(table=TABLE.filter(lambda table: "\0" not in str(table) and "\\x00" not in repr(table)))
+def test_csv_parses_back(table):  # without NUL, which Python's own csv reader takes from 3.11 on
+    columns, rows = table
+    header, *lines = csv.reader(io.StringIO(written("csv", columns, rows), newline=""))
+    assert header == [as_csv(column) for column in columns]
+    assert lines == [[as_csv(row[column]) for column in columns] for row in rows]
+
+
+@given(text=TEXT)
+def test_a_table_row_is_one_printable_line(text):
+    table = written("table", ["label", "end"], [{"label": text, "end": "."}])
+    assert len(table.splitlines()) == 3
+    assert table.endswith(".\n")
