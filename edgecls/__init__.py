@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from edgecls.convert import convert
+    from edgecls.convert.pipeline import convert
     from edgecls.device.classifier import Classifier
     from edgecls.results.queries import open_results
 
@@ -30,4 +30,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'edgecls' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    home = import_module(_HOMES[name])
+    return home if name == "convert" else getattr(home, name)  # a package that can be called

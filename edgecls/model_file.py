@@ -4,14 +4,16 @@ Behind the flatbuffer stands a zip (its entries stored, not deflated, as the rea
 `zipfile` reads on a device without any further library:
 
     labels.txt          one label a line, in the order of the outputs
-    edgecls.json        `ModelInfo` as JSON
+    edgecls.json        `ModelInfo` as JSON, and the SHA-256 of the flatbuffer
     golden/N.jpg        small images, with the outputs that are expected for them in edgecls.json
 """
 
 import hashlib
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -93,9 +95,10 @@ def write_model(
     `mean` and `std` are the backbone's normalisation, which the graph has baked in: they are told to other tools.
     Raises NoInput (no such folder), WriteFailed, and ValueError for labels that a line cannot hold.
     """
-    if any("\n" in label or "\r" in label or not label for label in labels):
-        raise ValueError("a label is empty or has a line break")
-    files = _attachments(info, labels, golden)
+    text = "".join(f"{label}\n" for label in labels).encode()
+    if split_labels(text) != list(labels):
+        raise ValueError("a label is empty, has a line break, or begins with a byte order mark")
+    images = {f"golden/{index}.jpg": example.image for index, example in enumerate(golden)}
     from edgecls.tflite_metadata import embed  # only a workstation writes models
 
     described = embed(
@@ -106,24 +109,17 @@ def write_model(
         mean=mean,
         std=std,
         labels_file=LABELS_FILE,
-        other_files=[name for name in files if name != LABELS_FILE],
+        other_files=[INFO_FILE, *images],
     )
-    write_atomically(path, _append_zip(described, files))
-    return read_model(path)
-
-
-def _attachments(info: ModelInfo, labels: Sequence[str], golden: Sequence[GoldenExample]) -> dict[str, bytes]:
-    images = {f"golden/{index}.jpg": example.image for index, example in enumerate(golden)}
     document = {
         "format": FORMAT,
+        "flatbuffer_sha256": hashlib.sha256(described).hexdigest(),
         **asdict(info),
         "golden": [{"image": name, "outputs": example.outputs} for name, example in zip(images, golden, strict=True)],
     }
-    return {
-        LABELS_FILE: "".join(f"{label}\n" for label in labels).encode(),
-        INFO_FILE: json.dumps(document, ensure_ascii=False, indent=1).encode(),
-        **images,
-    }
+    files = {LABELS_FILE: text, INFO_FILE: json.dumps(document, ensure_ascii=False, indent=1).encode(), **images}
+    write_atomically(path, _append_zip(described, files))
+    return read_model(path)
 
 
 def _append_zip(flatbuffer: bytes, files: Mapping[str, bytes]) -> bytes:
@@ -148,35 +144,50 @@ def read_model(path: str | Path, labels: Sequence[str] | None = None) -> ModelFi
         raise from_os_error(error, f"cannot read the model {path}") from error
     if data[4:8] != _IDENTIFIER:
         raise BadModel(f"{path} is not a TFLite model: expected a .tflite file, as edgecls convert writes it")
-    files = _read_zip(path, data)
-    info, golden = _read_info(path, files)
+    files, flatbuffer = _read_zip(path, data)
+    info, golden = _read_info(path, files, flatbuffer)
     labels = labels or _read_labels(files)
     if not labels:
         raise BadModel(f"{path} carries no labels: pass --labels FILE, a text file with one label a line")
     return ModelFile(path, hashlib.sha256(data).hexdigest(), len(data), tuple(labels), info, golden)
 
 
-def _read_zip(path: Path, data: bytes) -> dict[str, bytes]:
-    """The appended files, name -> content; none where nothing was appended."""
+def _read_zip(path: Path, data: bytes) -> tuple[dict[str, bytes], memoryview]:
+    """The appended files, name -> content (none where nothing was appended), and the flatbuffer before them."""
     buffer = io.BytesIO(data)
     if not zipfile.is_zipfile(buffer):
-        return {}
+        if INFO_FILE.encode() in data:  # the metadata name a file that should stand at the end
+            raise BadModel(f"{path} is damaged: its end is missing: copy it again")
+        return {}, memoryview(data)
     try:
         with zipfile.ZipFile(buffer) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+            begin = min((entry.header_offset for entry in archive.infolist()), default=len(data))
+            return {name: archive.read(name) for name in archive.namelist()}, memoryview(data)[:begin]
+    except _ZIP_ERRORS as error:
         raise BadModel(f"{path} is damaged ({error}): copy it again") from error
 
 
-def _read_info(path: Path, files: Mapping[str, bytes]) -> tuple[ModelInfo | None, tuple[GoldenExample, ...]]:
+_ZIP_ERRORS = (
+    zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, struct.error, zlib.error,
+)  # fmt: skip
+"""What `zipfile` was seen to raise, or can raise by its source, for a damaged file."""
+
+
+def _read_info(
+    path: Path, files: Mapping[str, bytes], flatbuffer: memoryview
+) -> tuple[ModelInfo | None, tuple[GoldenExample, ...]]:
     if INFO_FILE not in files:
         return None, ()
     try:
         document = json.loads(files[INFO_FILE])
         if document.pop("format") > FORMAT:
             raise BadModel(f"{path} was made by a newer edgecls: upgrade edgecls on this machine")
+        # A flipped bit in the flatbuffer passes the interpreter's own check, and then may crash the whole process.
+        if document.pop("flatbuffer_sha256", None) not in {None, hashlib.sha256(flatbuffer).hexdigest()}:
+            raise BadModel(f"{path} is damaged: the network is not the one that was written: copy it again")
         golden = tuple(
-            GoldenExample(files[example["image"]], tuple(example["outputs"])) for example in document.pop("golden")
+            GoldenExample(files[example["image"]], tuple(map(float, example["outputs"])))
+            for example in document.pop("golden")
         )
         document["preprocessing"] = Preprocessing(**document["preprocessing"])
         return ModelInfo(**document), golden

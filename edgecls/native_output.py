@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 
 
@@ -13,7 +12,8 @@ def captured_stderr() -> Iterator[None]:
     TensorFlow and LiteRT report passes and delegates there whatever the log level. The descriptor is the whole
     process's, so this is for single-threaded moments: a start-up, a conversion.
     """
-    with tempfile.TemporaryFile() as log:
+    # In memory: the disk may be full or read-only.
+    with open(os.memfd_create("stderr"), "w+b") as log:
         saved = os.dup(2)
         os.dup2(log.fileno(), 2)
         try:

@@ -32,8 +32,11 @@ def convert(
 ) -> None:
     """Fine-tune a pretrained network on labelled images, quantize it, and show how good it is."""
     import edgecls
-    from edgecls.convert.settings import Training
+    from edgecls.convert.backbones import find_backbone
+    from edgecls.convert.settings import Training, find_quantization
 
+    find_backbone(backbone)  # a slip is told at once, not after TensorFlow has loaded
+    find_quantization(quantize)
     steps = Steps(show=True)
     training = Training(epochs=epochs, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size)
     done = edgecls.convert(

@@ -11,7 +11,7 @@ import typer
 
 from edgecls import __version__
 from edgecls.bundled import default_model
-from edgecls.cli.output import OutputFormat, ReportFormat, write_object, write_rows
+from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import NoInput, from_os_error
 from edgecls.model_file import ModelFile, read_model, split_labels
 from edgecls.preprocess import IMAGE_SUFFIXES
@@ -53,7 +53,7 @@ def classify(
     columns = ("path", "label", "score", "error") if output_format is OutputFormat.table else COLUMNS
     write_rows(columns, outcomes(), output_format)
     for each in failed:
-        typer.echo(f"edgecls: {each.path} {each.error}", err=True)
+        typer.echo(printable(f"edgecls: {each.path} {each.error}"), err=True)
     if failed:
         raise typer.Exit(1)
 

@@ -3,13 +3,18 @@
 import logging
 import os
 import sys
+from typing import Any
 
-import click
+import cv2
 import typer
 
 from edgecls import __version__
 from edgecls.cli import convert, device, results
+from edgecls.cli.output import printable
 from edgecls.errors import EdgeclsError, from_os_error
+
+# Typer stands on click or, in later versions, on a copy of its own: their common base class is found from below.
+_CommandLineError: Any = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="edgecls",
@@ -43,8 +48,18 @@ def root(
 
 def main() -> None:
     """Run the command line; exits with the codes of `edgecls.errors`."""
-    logging.basicConfig(format="edgecls: %(message)s", level=logging.INFO, stream=sys.stderr)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine("edgecls: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    cv2.setLogLevel(0)  # what is wrong with an image is said once, by us
     sys.exit(_run())
+
+
+class _OneLine(logging.Formatter):
+    """File names may hold line breaks."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def _run() -> int:
@@ -52,11 +67,10 @@ def _run() -> int:
         return app(standalone_mode=False) or 0
     except EdgeclsError as error:
         return _complain(str(error), error.exit_code)
-    except click.UsageError as error:
-        return _complain(f"{error.format_message()} (edgecls --help says what there is)", error.exit_code)
-    except click.ClickException as error:
-        return _complain(error.format_message(), error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except _CommandLineError as error:
+        message = error.format_message()  # empty where no argument was given: the help is on the screen then
+        return _complain(f"{message} (edgecls --help says what there is)", 2) if message else 2
+    except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted", 130)
     except BrokenPipeError:
         # Whoever read our output has enough (`edgecls query | head`); Python must not fail on flushing the rest.
@@ -73,5 +87,5 @@ def _run() -> int:
 
 def _complain(message: str, code: int) -> int:
     """One line on stderr, whatever the message holds."""
-    typer.echo(f"edgecls: error: {' '.join(message.split())}", err=True)
+    typer.echo(f"edgecls: error: {printable(' '.join(message.split()))}", err=True)
     return code

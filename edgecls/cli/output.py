@@ -82,8 +82,13 @@ def _write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: TextI
 
 
 def _cell(value: Any, out: TextIO) -> str:
-    """`value` in a table: on one line, and without a character that would act on the terminal."""
-    return _ACTS_ON_TERMINAL.sub(lambda found: found[0].encode("unicode_escape").decode(), _text(value, out))
+    """`value` in a table."""
+    return printable(_text(value, out))
+
+
+def printable(text: str) -> str:
+    """`text` on one line, and without a character that would act on the terminal."""
+    return _ACTS_ON_TERMINAL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 # Control characters, line separators, and those that reverse the direction of the text around them.

@@ -19,6 +19,11 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 _DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
 
+_MALFORMED = (
+    pickle.UnpicklingError, EOFError, LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError,
+)  # fmt: skip
+"""what pickle, and unpacking what it gives, raise for bytes that are not what they should be"""
+
 Tensor = tuple[str, int, tuple[int, ...], tuple[int, ...]]
 """(storage, offset, shape, strides), the last three counted in elements: how the pickle describes a tensor"""
 
@@ -48,7 +53,7 @@ class _Unpickler(pickle.Unpickler):
 def read_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
     """Name -> array, each in the shape that PyTorch gave it (a convolution's kernel is (out, in, height, width)).
 
-    Raises BadData where the file is of another format or holds more than tensors.
+    Raises BadData where the file is of another format, damaged, or holds more than tensors.
     """
     try:
         with path.open("rb") as file:
@@ -58,9 +63,9 @@ def read_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
             unpickler = _Unpickler(file)
             tensors: dict[str, Tensor] = unpickler.load()
             storages = {key: _storage(file, unpickler.dtypes[key]) for key in _load(file)}
-    except (pickle.UnpicklingError, EOFError, KeyError, ValueError, AttributeError, IndexError) as error:
+        return {name: _view(storages, tensor) for name, tensor in tensors.items()}
+    except _MALFORMED as error:
         raise BadData(f"{path} cannot be read as PyTorch weights: {error}") from error
-    return {name: _view(storages, tensor) for name, tensor in tensors.items()}
 
 
 def _load(file: IO[bytes]) -> Any:
@@ -79,7 +84,7 @@ def _view(storages: dict[str, NDArray[Any]], tensor: Tensor) -> NDArray[Any]:
     key, offset, shape, strides = tensor
     values = storages[key]
     last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    if min(shape, default=1) > 0 and not 0 <= last < len(values):
+    if min((offset, *shape, *strides)) < 0 or (0 not in shape and last >= len(values)):
         raise ValueError("a tensor reaches outside its storage")
     steps = tuple(s * values.itemsize for s in strides)
     return np.lib.stride_tricks.as_strided(values[offset:], shape, steps, writeable=False)

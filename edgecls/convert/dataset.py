@@ -56,18 +56,19 @@ def read_dataset(path: Path, split_file: Path | None, seed: int, steps: Steps) -
 def read_split(path: Path, split_file: Path | None, split: str | None, seed: int, steps: Steps) -> Dataset:
     """Only the samples of `split` (all if None), which may lack classes or be one only: to measure a model with.
 
-    Where the data set names no splits, they are those that `read_dataset` makes with the same `seed`. Raises
+    Where the data set does not name `split`, it is the one that `read_dataset` makes with the same `seed`. Raises
     UsageError for an unknown split, NoInput and BadData.
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"no split is called {split!r}: choose from {', '.join(SPLITS)}")
     samples = read_samples(path, split_file)
-    if split is not None and any(sample.split for sample in samples):
+    named = {sample.split for sample in samples}
+    if split in named:
         samples = [sample for sample in samples if sample.split == split]
-        if not samples:
-            raise BadData(f"{split_file or path} has no images in the split {split!r}: choose another, or leave it out")
+    elif split and not named & {"train", None}:
+        raise BadData(f"{split_file or path} has no images in the split {split!r}: choose another, or leave it out")
     good, digests, skipped = _read(samples, path, steps)
-    if split is not None and not any(sample.split for sample in good):
+    if split and split not in named:
         marked = zip(split_samples(good, seed), digests, strict=True)
         good, digests = map(list, zip(*((s, d) for s, d in marked if s.split == split), strict=True))
     return Dataset(tuple(good), tuple(skipped), _fingerprint(good, digests))

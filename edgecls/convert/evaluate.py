@@ -1,11 +1,12 @@
 """How good a model is, measured by the code that runs on the device."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import precision_recall_fscore_support
 
 from edgecls.convert.samples import Sample
 from edgecls.convert.workers import for_each
@@ -69,6 +70,7 @@ def measure(truth: Sequence[str], answers: Sequence[str]) -> Evaluation:
     labels = sorted({*truth, *answers})
     precision, recall, f1, support = precision_recall_fscore_support(truth, answers, labels=labels, zero_division=0)
     present = support > 0
+    pairs = Counter(zip(truth, answers, strict=True))  # scikit-learn's matrix comes with a warning for a single label
     return Evaluation(
         n=len(truth),
         accuracy=float(np.mean([a == b for a, b in zip(truth, answers, strict=True)])),
@@ -85,5 +87,5 @@ def measure(truth: Sequence[str], answers: Sequence[str]) -> Evaluation:
             for i, label in enumerate(labels)
         },
         labels=labels,
-        confusion_matrix=confusion_matrix(truth, answers, labels=labels).tolist(),
+        confusion_matrix=[[pairs[label, answer] for answer in labels] for label in labels],
     )

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from edgecls.convert.samples import Sample
 from edgecls.convert.workers import for_each
-from edgecls.device.runtimes import Runtime, open_runtime
+from edgecls.device.runtimes import open_runtime
+from edgecls.device.runtimes.interpreter import Runtime
 from edgecls.preprocess import Preprocessing, load_pixels
 from edgecls.progress import Steps
 

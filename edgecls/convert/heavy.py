@@ -13,6 +13,6 @@ def load_tensorflow() -> None:
     try:
         with captured_stderr():  # it looks for graphics cards, and says so
             import keras  # noqa: F401
-            import tensorflow  # noqa: F401, ICN001
+            import tensorflow  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[convert]'") from None

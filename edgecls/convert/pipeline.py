@@ -20,7 +20,7 @@ from edgecls.convert.dataset import Dataset, read_dataset
 from edgecls.convert.evaluate import Evaluation, evaluate
 from edgecls.convert.features import extract_features
 from edgecls.convert.samples import Sample
-from edgecls.convert.settings import Training
+from edgecls.convert.settings import Training, find_quantization
 from edgecls.device.golden import verify
 from edgecls.files import check_writable
 from edgecls.model_file import ModelFile, ModelInfo, write_model
@@ -50,7 +50,7 @@ def convert(
     *,
     split_file: str | Path | None = None,
     backbone: str = DEFAULT_BACKBONE,
-    quantization: quantize.Quantization = "int8",
+    quantization: str = "int8",
     training: Training | None = None,
     seed: int = 0,
     steps: Steps | None = None,
@@ -61,7 +61,7 @@ def convert(
     well. Raises UsageError, NoInput, BadData, MissingExtra and WriteFailed.
     """
     steps, output = steps or Steps(), Path(output)
-    chosen = find_backbone(backbone)
+    chosen, precision = find_backbone(backbone), find_quantization(quantization)
     check_writable(output)  # before minutes of work, not after
     data = read_dataset(Path(dataset), Path(split_file) if split_file else None, seed, steps)
     with tempfile.TemporaryDirectory(prefix="edgecls-") as folder:
@@ -78,7 +78,7 @@ def convert(
         if quantization != "float32":
             with steps.step(f"quantizing to {quantization}"):
                 calibration = _calibration(data.of("train"), chosen, seed)
-                flatbuffer = quantize.quantize(network, chosen.mean, chosen.std, quantization, calibration)
+                flatbuffer = quantize.quantize(network, chosen.mean, chosen.std, precision, calibration)
         with steps.step("recording golden examples"):
             examples = golden.record(flatbuffer, _golden_images(data, chosen), chosen.preprocessing, work)
         model = write(work / "quantized.tflite", flatbuffer, info, golden=examples)

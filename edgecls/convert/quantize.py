@@ -1,7 +1,7 @@
 """Keras network -> TFLite flatbuffer, float or quantized, that takes uint8 RGB pixels."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,15 +10,15 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from edgecls.convert.settings import Quantization
 from edgecls.errors import BadData
 from edgecls.native_output import captured_stderr
-
-Quantization = Literal["int8", "float16", "dynamic", "float32"]
 
 
 def normalize(pixels: NDArray[np.uint8], mean: float, std: float) -> NDArray[np.float32]:
     """(pixel - mean) / std, any shape: what the network without its uint8 input takes."""
-    return (pixels.astype(np.float32) - np.float32(mean)) / np.float32(std)
+    normalized: NDArray[np.float32] = (pixels.astype(np.float32) - np.float32(mean)) / np.float32(std)
+    return normalized
 
 
 def to_float(network: keras.Model, mean: float, std: float) -> bytes:
@@ -50,7 +50,9 @@ def quantize(
 
 def _with_pixel_input(network: keras.Model, mean: float, std: float) -> keras.Model:
     pixels = keras.Input(network.input_shape[1:], dtype="uint8", name="pixels")
-    return keras.Model(pixels, network(keras.layers.Rescaling(1 / std, -mean / std, name="normalize")(pixels)))
+    normalized = keras.layers.Rescaling(1 / std, -mean / std, name="normalize")(pixels)
+    # Named: Keras counts what has no name, and the same network would not give the same bytes twice.
+    return keras.Model(pixels, network(normalized), name=network.name)
 
 
 def _to_int8(network: keras.Model, mean: float, std: float, calibration: Sequence[NDArray[np.uint8]]) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgecls.errors import BadData, NoInput, from_os_error
+from edgecls.model_file import split_labels
 from edgecls.preprocess import IMAGE_SUFFIXES
 
 Split = Literal["train", "validation", "test"]
@@ -57,11 +58,17 @@ def _read_folder(root: Path) -> Iterator[Sample]:
     if not folders:
         raise BadData(f"no sub-folders in {root}: put the images of each class in a folder of its own")
     for folder in folders:
-        images = [p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
+        images = [path for path in folder.rglob("*") if _is_image(path, folder)]
         if not images:
             raise BadData(f"no images in {folder}: add some, or remove the folder")
         for path in images:
             yield Sample(path, folder.name)
+
+
+def _is_image(path: Path, folder: Path) -> bool:
+    """By its name. What is hidden is no part of the class: `.thumbnails/`, or macOS's `._photo.jpg`."""
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return path.suffix.lower() in IMAGE_SUFFIXES and not hidden and path.is_file()
 
 
 def _read_csv(path: Path, root: Path, *, file: str, label: str, need_split: bool = False) -> Iterator[Sample]:
@@ -82,7 +89,7 @@ def _read_csv(path: Path, root: Path, *, file: str, label: str, need_split: bool
 
 def _sample(row: Mapping[str, str | None], where: str, root: Path, file: str, label: str) -> Sample:
     name, named_label = (row[file] or "").strip(), (row[label] or "").strip()
-    if not name or not named_label:
+    if not name or not named_label or "\0" in name:
         raise BadData(f"{where}: {file} and {label} must both be given")
     split = None
     if "split" in row:
@@ -108,6 +115,14 @@ def _restrict(samples: list[Sample], listed: Iterable[Sample], split_file: Path)
 def _check_labels(dataset: Path, labels: set[str]) -> None:
     if not labels:
         raise BadData(f"{dataset} lists no images: add some")
-    for label in labels:
-        if "\n" in label or "\r" in label:
-            raise BadData(f"the class {label!r} has a line break in its name: rename it")
+    for label in sorted(labels):
+        if not _fits_a_line(label):
+            raise BadData(f"the class {label!r} has a name that a line of UTF-8 text cannot hold: rename it")
+
+
+def _fits_a_line(label: str) -> bool:
+    """Whether the label file of a model gives it back as it is."""
+    try:
+        return split_labels(f"{label}\n".encode()) == [label]
+    except UnicodeEncodeError:  # a folder's name may be any bytes
+        return False

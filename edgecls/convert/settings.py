@@ -1,8 +1,11 @@
 """What can be set about training. No TensorFlow here: the command line reads it before that is loaded."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from edgecls.errors import UsageError
+
+Quantization = Literal["int8", "float16", "dynamic", "float32"]
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 
@@ -26,3 +29,11 @@ class Training:
         """Raise UsageError for an optimizer that is not one of `OPTIMIZERS`."""
         if self.optimizer not in OPTIMIZERS:
             raise UsageError(f"no optimizer is called {self.optimizer!r}: choose from {', '.join(OPTIMIZERS)}")
+
+
+def find_quantization(name: str) -> Quantization:
+    """`name`, if it is one. Raises UsageError for another."""
+    for quantization in get_args(Quantization):
+        if name == quantization:
+            return quantization  # type: ignore[no-any-return]
+    raise UsageError(f"no quantization is called {name!r}: choose from {', '.join(get_args(Quantization))}")

@@ -1,8 +1,9 @@
 """Who trains, who stops the training, who is examined: stratified, seeded, never separating a group."""
 
 import logging
+import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,72 +13,129 @@ from edgecls.errors import BadData
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.15  # of what is not tested
+ATTEMPTS = 30
+"""Where few groups hold several classes each, the best fitting may leave none for the next class: others are tried."""
+
+Groups = Mapping[str, Counter[str]]
+"""name of a group -> label -> number of images"""
 
 log = logging.getLogger(__name__)
 
 
 def split_samples(samples: Sequence[Sample], seed: int) -> list[Sample]:
-    """The samples in their order, each with a split.
+    """The samples in their order, each with a split. The same samples in the same order and `seed` give the same splits.
 
-    Splits that are given stay, even where they separate a group, which is then warned of. Where none is given, a fifth of each class is held out as `test`; where no validation
-    is given, 15 % of the training samples become it. At least one group of each class lands in each split. Raises
-    BadData where the samples cannot give that.
+    Splits that are given stay, even where they separate a group, which is then warned of; a sample without one beside
+    them trains. Where no test is given, a fifth of each class is held out as `test`; where no validation is given,
+    15 % of the training samples become it. At least one group of each class lands in each split. Raises BadData where
+    the samples cannot give that.
     """
-    if len({sample.label for sample in samples}) < 2:
-        raise BadData(f"only one class ({samples[0].label!r}): a classifier needs at least two")
-    rng = np.random.default_rng(seed)
-    if all(sample.split is None for sample in samples):
-        samples = _divide([replace(sample, split="train") for sample in samples], "test", TEST_SHARE, rng)
+    _check_classes(samples)
+    given = {sample.split for sample in samples}
+    samples = [replace(sample, split=sample.split or "train") for sample in samples]
     _warn_of_straddling(samples)
-    if not any(sample.split == "test" for sample in samples):
-        samples = _divide(samples, "test", TEST_SHARE, rng)
-    if not any(sample.split == "validation" for sample in samples):
-        samples = _divide(samples, "validation", VALIDATION_SHARE, rng)
-    _check_training(samples)
-    return list(samples)
+    rng = np.random.default_rng(seed)
+    for attempt in range(ATTEMPTS):
+        done, rough = samples, attempt > 0
+        if "test" not in given:
+            done = _divide(done, "test", TEST_SHARE, 1 if "validation" in given else 2, rng, rough=rough)
+        if "validation" not in given:
+            done = _divide(done, "validation", VALIDATION_SHARE, 1, rng, rough=rough)
+        if not _missing(done):
+            return done
+    raise BadData(_missing(done))
 
 
-def _divide(samples: Sequence[Sample], into: Split, share: float, rng: np.random.Generator) -> list[Sample]:
+def _divide(
+    samples: Sequence[Sample], into: Split, share: float, leave: int, rng: np.random.Generator, *, rough: bool
+) -> list[Sample]:
     """Move about `share` of each class's training samples into the split `into`, whole groups at a time."""
-    groups: dict[str, list[Sample]] = defaultdict(list)
+    groups: dict[str, Counter[str]] = defaultdict(Counter)
     for sample in samples:
         if sample.split == "train":
-            groups[_group(sample)].append(sample)
+            groups[_group(sample)][sample.label] += 1
     names = list(groups)
     rng.shuffle(names)
-    counts = {name: Counter(sample.label for sample in groups[name]) for name in names}
-    chosen = _choose(names, counts, share)
+    chosen = _choose({name: groups[name] for name in names}, share, leave, rough=rough)
     return [
         replace(sample, split=into) if sample.split == "train" and _group(sample) in chosen else sample
         for sample in samples
     ]
 
 
-def _choose(names: Sequence[str], counts: dict[str, Counter[str]], share: float) -> set[str]:
-    """Names of the groups to hold out: rare classes choose first, and a class's last group is never taken."""
-    total = sum(counts.values(), Counter[str]())
-    groups_left = Counter(label for name in names for label in counts[name])
-    chosen: set[str] = set()
-    held: Counter[str] = Counter()
-    for label in sorted(total, key=lambda label: (total[label], label)):
-        wanted = max(1.0, share * total[label])
-        mine = [name for name in names if label in counts[name] and name not in chosen]
-        # A group that would take much too much comes last, and only if nothing else would be held out.
-        mine.sort(key=lambda name: counts[name][label] > 1.5 * wanted)
-        for name in mine:
-            surplus = held[label] + counts[name][label] - wanted
-            if held[label] >= wanted - 0.5 or (held[label] and surplus > 0.5 * wanted):
-                break
-            if all(groups_left[other] > 1 for other in counts[name]):
-                chosen.add(name)
-                held.update(counts[name])
-                groups_left.subtract(list(counts[name]))
-    return chosen
+def _choose(groups: Groups, share: float, leave: int, *, rough: bool) -> set[str]:
+    """Names of the groups to hold out: of each class about `share` of its images, one group or more.
+
+    At least `leave` groups of each class are not taken: the splits that come after this one need them. Classes in few
+    groups choose first, each the group that fits best, or any if `rough`. Then groups that fit are taken in the order
+    of `groups`, and last those that do not quite fit but bring the shares nearer to what is wanted.
+    """
+    out = _HeldOut(groups, share, leave)
+    for label in out.rare_first():
+        if not out.held[label]:
+            names = out.where[label] if rough else sorted(out.where[label], key=out.excess)
+            first = next(filter(out.can_spare, names), None)
+            if first is not None:
+                out.take(first)
+    for most in (0.0, math.inf):
+        for name in groups:
+            if out.excess(name) <= most and out.nears(name) and out.can_spare(name):
+                out.take(name)
+    return out.names
+
+
+class _HeldOut:
+    """The groups taken so far, and what they hold: `held` is label -> number of images."""
+
+    def __init__(self, groups: Groups, share: float, leave: int) -> None:
+        self.names: set[str] = set()
+        self.where: dict[str, list[str]] = defaultdict(list)
+        """label -> its groups, in order"""
+        for name, counts in groups.items():
+            for label in counts:
+                self.where[label].append(name)
+        self.held = dict.fromkeys(self.where, 0)
+        self._groups = groups
+        total = {label: sum(groups[name][label] for name in names) for label, names in self.where.items()}
+        self._wanted = {label: max(1.0, share * count) for label, count in total.items()}
+        self._spare = {label: len(names) - leave for label, names in self.where.items()}
+
+    def rare_first(self) -> list[str]:
+        """The labels, those in the fewest groups first."""
+        return sorted(self.where, key=lambda label: (len(self.where[label]), self._wanted[label], label))
+
+    def take(self, name: str) -> None:
+        """Hold the group out."""
+        self.names.add(name)
+        for label, count in self._groups[name].items():
+            self.held[label] += count
+            self._spare[label] -= 1
+
+    def can_spare(self, name: str) -> bool:
+        """Whether the group can be taken, and its classes still have enough left."""
+        return name not in self.names and all(self._spare[label] > 0 for label in self._groups[name])
+
+    def excess(self, name: str) -> float:
+        """By how much the group would take too many, as a share; half an image is rounding."""
+        counts = self._groups[name].items()
+        return max(max(0.0, self.held[x] + n - self._wanted[x] - 0.5) / self._wanted[x] for x, n in counts)
+
+    def nears(self, name: str) -> bool:
+        """Whether what is held is nearer to what is wanted with the group: the squared distance falls."""
+        counts = self._groups[name].items()
+        return sum(n * (n + 2 * (self.held[x] - self._wanted[x])) / self._wanted[x] ** 2 for x, n in counts) < 0
 
 
 def _group(sample: Sample) -> str:
     """A sample without a group is one of its own."""
     return f"group {sample.group}" if sample.group else f"file {sample.path}"
+
+
+def _check_classes(samples: Sequence[Sample]) -> None:
+    labels = sorted({sample.label for sample in samples})
+    if len(labels) < 2:
+        found = f"only one class ({labels[0]!r})" if labels else "no images"
+        raise BadData(f"{found}: a classifier needs at least two classes")
 
 
 def _warn_of_straddling(samples: Sequence[Sample]) -> None:
@@ -87,19 +145,21 @@ def _warn_of_straddling(samples: Sequence[Sample]) -> None:
     straddling = sorted(group for group, found in splits.items() if len(found) > 1)
     if straddling:
         log.warning(
-            "%d groups are in more than one of the splits that were given (the first is %r): the test may flatter",
+            "groups that the given splits separate: %d, the first %r: the figures may flatter the model",
             len(straddling),
             straddling[0],
         )
 
 
-def _check_training(samples: Sequence[Sample]) -> None:
+def _missing(samples: Sequence[Sample]) -> str:
+    """What is wrong if a class is missing from a split, else nothing."""
     found = Counter((sample.label, sample.split) for sample in samples)
     for label in sorted({sample.label for sample in samples}):
         missing = [split for split in ("train", "validation", "test") if not found[label, split]]
         if missing:
             have = sum(found[label, split] for split in ("train", "validation", "test"))
-            raise BadData(
+            return (
                 f"class {label!r} has {have} usable image{'s' if have != 1 else ''} and none for {missing[0]}: "
                 "a class needs at least one (and one group) in each of train, validation and test: add images"
             )
+    return ""

@@ -53,4 +53,4 @@ def _optimizer(training: Training) -> keras.optimizers.Optimizer:
 
 def attach(backbone: keras.Model, head: keras.Model) -> keras.Model:
     """Normalised pixels -> probabilities."""
-    return keras.Model(backbone.inputs, head(backbone.outputs[0]), name=f"{backbone.name}-classifier")
+    return keras.Model(backbone.inputs[0], head(backbone.outputs[0]), name=f"{backbone.name}-classifier")

@@ -4,6 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class Classifier:
         top_k: int = TOP_K,
         reference_kernels: bool = False,
     ) -> None:
-        self.model = model if isinstance(model, ModelFile) else read_model(model, labels)
+        self.model = _model(model, labels)
         self.runtime = open_runtime(
             self.model.path,
             name=runtime,
@@ -111,6 +112,12 @@ class Classifier:
         return first.label if first.score >= self._thresholds.get(first.label, 0.0) else UNKNOWN
 
 
+def _model(model: str | Path | ModelFile, labels: Sequence[str] | None) -> ModelFile:
+    if not isinstance(model, ModelFile):
+        return read_model(model, labels)
+    return replace(model, labels=tuple(labels)) if labels else model
+
+
 def best(scores: NDArray[np.float32], count: int) -> list[int]:
     """Indices of the `count` highest scores (labels,), best first; of equal scores the lower index comes first."""
     return [int(i) for i in np.argsort(-scores, kind="stable")[:count]]
@@ -127,7 +134,7 @@ def as_frame(image: Image, *, source: str = "files") -> Frame:
     if isinstance(image, bytes):
         return Frame(source, _digest(image), now, image)
     if isinstance(image, np.ndarray):
-        return Frame(source, _digest(np.ascontiguousarray(image).tobytes()), now, image)
+        return Frame(source, _digest(f"{image.shape}".encode() + image.tobytes()), now, image)
     path = os.path.abspath(image)
     return file_frame(source, path, path)
 
@@ -145,7 +152,15 @@ def file_frame(source: str, path: str, name: str) -> Frame:
     except OSError as error:
         reason = str(from_os_error(error, "cannot be read"))
         return Frame(source, f"{name}#unreadable", datetime.now(timezone.utc), None, path, reason)
-    return Frame(source, f"{name}#{_digest(data)}", datetime.fromtimestamp(modified, timezone.utc), data, path)
+    return Frame(source, f"{name}#{_digest(data)}", _time(modified), data, path)
+
+
+def _time(seconds: float) -> datetime:
+    """A file's time; where no calendar has it (file systems can hold the year 33658), it is now."""
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc)
+    except (ValueError, OverflowError):
+        return datetime.now(timezone.utc)
 
 
 def _digest(data: bytes) -> str:

@@ -30,7 +30,7 @@ class FolderSettings(_Settings):
     recursive: bool = Field(default=True, description="Look into sub-folders too.")
     patterns: tuple[str, ...] = Field(
         default=tuple(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES)),
-        description="File names to take, in lower case.",
+        description="File names to take; case does not matter.",
     )
     settle_seconds: PositiveFloat = Field(
         default=2.0, description="A file that nobody was seen to close is whole when unchanged for this long."

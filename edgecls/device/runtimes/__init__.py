@@ -22,7 +22,7 @@ def open_runtime(model: Path, *, name: str | None = None, threads: int, referenc
     """The model in the runtime called `name`, or in the first that is installed.
 
     `reference_kernels` are slow and plain: integer models give the same outputs with them on every machine.
-    Raises UsageError (no such runtime), MissingExtra (none installed) and BadModel.
+    Raises UsageError (no such runtime), MissingExtra (not installed) and BadModel.
     """
     if name is not None and name not in RUNTIMES:
         raise UsageError(f"no runtime is called {name!r}: choose from {', '.join(RUNTIMES)}")
@@ -32,4 +32,5 @@ def open_runtime(model: Path, *, name: str | None = None, threads: int, referenc
         if find_spec(package):
             interpreter = import_module(module).open_interpreter
             return TFLiteRuntime(candidate, interpreter, model, threads, reference_kernels=reference_kernels)
-    raise MissingExtra(f"no TFLite runtime is installed ({' or '.join(wanted)}): pip install ai-edge-litert")
+    packages = [RUNTIMES[candidate][0].replace("_", "-") for candidate in wanted]
+    raise MissingExtra(f"{' or '.join(wanted)} is not installed: pip install {' or '.join(packages)}")

@@ -51,22 +51,22 @@ class TFLiteRuntime:
         reference_kernels: bool,
     ) -> None:
         self.name = name
+        self._model = model
         try:
             with captured_stderr():  # the delegate announces itself
                 self._interpreter = open_interpreter(model, threads, reference_kernels=reference_kernels)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
-            raise BadModel(f"{model} cannot be loaded by {name} ({reason}): convert it again") from error
+            raise self._refusal("loaded", error) from error
         (self._input,) = self._one(model, "input", self._interpreter.get_input_details())
         (self._output,) = self._one(model, "output", self._interpreter.get_output_details())
-        shape, dtype = tuple(self._input["shape"]), self._input["dtype"]
+        shape, dtype = tuple(int(n) for n in self._input["shape"]), self._input["dtype"]
         if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or dtype not in (np.uint8, np.int8):
             raise BadModel(
                 f"{model} takes {np.dtype(dtype).name} {shape}, and edgecls feeds uint8 RGB pixels (1, height, width, 3): "
                 "convert it with uint8 input and its normalisation in the graph"
             )
-        self.input_size = (int(shape[2]), int(shape[1]))
+        self.input_size = (shape[2], shape[1])
         self.outputs = int(np.prod(self._output["shape"]))
         self._scale, self._zero_point = self._output["quantization"]
 
@@ -76,13 +76,21 @@ class TFLiteRuntime:
             raise BadModel(f"{model} has {len(details)} {kind}s, an image classifier has one: choose another model")
         return details
 
+    def _refusal(self, done: str, error: Exception) -> BadModel:
+        reason = next(iter(str(error).strip().splitlines()), "no reason given")
+        return BadModel(f"{self._model} cannot be {done} by {self.name} ({reason}): convert it again")
+
     def invoke(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
         """See `Runtime.invoke`."""
+        values: NDArray[Any] = pixels
         if self._input["dtype"] == np.int8:
             # The same real values: an int8 input has its zero point 128 lower.
-            pixels = (pixels ^ np.uint8(0x80)).view(np.int8)  # type: ignore[assignment]
-        self._interpreter.set_tensor(self._input["index"], pixels[np.newaxis])
-        self._interpreter.invoke()
+            values = (pixels ^ np.uint8(0x80)).view(np.int8)
+        self._interpreter.set_tensor(self._input["index"], values[np.newaxis])
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise self._refusal("run", error) from error
         outputs: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
         return outputs.reshape(-1)
 

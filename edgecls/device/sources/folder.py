@@ -6,6 +6,7 @@ send none and a burst may lose some.
 
 import logging
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
 
 from edgecls.device.classifier import file_frame
 from edgecls.device.config import FolderSettings
@@ -47,13 +49,14 @@ class FolderSource:
         self._growing: dict[str, tuple[_Version, float]] = {}
         self._closed: set[str] = set()
         self._wake = threading.Event()
-        self._observer = Observer()
+        self._observer: BaseObserver | None = None
 
     def __enter__(self) -> "FolderSource":
         """Begin to watch. Raises NoInput where there is no such folder."""
         if not os.path.isdir(self._root):
             raise NoInput(f"no folder at {self._root}: create it, or mend source.path in the configuration")
         try:
+            self._observer = Observer()
             self._observer.schedule(_Waker(self), self._root, recursive=self.settings.recursive)
             self._observer.start()
         except OSError as error:
@@ -64,8 +67,10 @@ class FolderSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop watching."""
+        if self._observer is None:
+            return
+        self._observer.stop()  # one that could not be started may hold a thread too
         if self._observer.is_alive():
-            self._observer.stop()
             self._observer.join()
 
     def frames(self, stop: threading.Event) -> Iterator[Frame]:
@@ -107,35 +112,43 @@ class FolderSource:
     def _ready(self) -> list[tuple[str, _Version]]:
         """New or changed files that are whole, oldest first."""
         closed, self._closed = self._closed, set()
-        found = [(path, version) for path, version in self._scan() if self._taken.get(path) != version]
+        found = dict(self._scan())
+        # What is gone is forgotten: files may come and go for years.
+        self._taken = {path: version for path, version in self._taken.items() if path in found}
         now = time.monotonic()
-        ready = [(path, version) for path, version in found if path in closed or self._settled(path, version, now)]
-        self._growing = {
-            path: self._growing.get(path, (version, now)) for path, version in found if (path, version) not in ready
-        }
+        ready, growing = [], {}
+        for path, version in found.items():
+            if self._taken.get(path) == version:
+                continue
+            before, since = self._growing.get(path, (version, now))
+            if before != version:
+                since = now
+            if path in closed or self._has_settled(version, now - since):
+                ready.append((path, version))
+            else:
+                growing[path] = (version, since)
+        self._growing = growing
         return sorted(ready, key=lambda item: item[1].modified_ns)
 
-    def _settled(self, path: str, version: _Version, now: float) -> bool:
-        if time.time() - version.modified_ns / 1e9 >= self.settings.settle_seconds:
-            return True
-        before = self._growing.get(path)
-        if before is None or before[0] != version:
-            self._growing[path] = (version, now)
-            return False
-        return now - before[1] >= self.settings.settle_seconds
+    def _has_settled(self, version: _Version, unchanged_for: float) -> bool:
+        """By the file's own time, or where that lies in the future by ours: `unchanged_for` seconds so far."""
+        age = time.time() - version.modified_ns / 1e9
+        return max(age, unchanged_for) >= self.settings.settle_seconds
 
     def _scan(self) -> Iterator[tuple[str, _Version]]:
         for folder, folders, files in os.walk(self._root):
             folders[:] = [name for name in folders if not name.startswith(".") and self.settings.recursive]
-            for name in files:
-                if name.startswith(".") or not any(fnmatch(name.lower(), p) for p in self.settings.patterns):
-                    continue
+            for name in filter(self._is_wanted, files):
                 path = os.path.join(folder, name)
                 try:
                     status = os.stat(path)
                 except OSError:
                     continue  # gone since it was listed
-                yield path, _Version(status.st_size, status.st_mtime_ns)
+                if stat.S_ISREG(status.st_mode):  # to open a pipe would wait for its writer, for ever
+                    yield path, _Version(status.st_size, status.st_mtime_ns)
+
+    def _is_wanted(self, name: str) -> bool:
+        return name[0] != "." and any(fnmatch(name.lower(), pattern.lower()) for pattern in self.settings.patterns)
 
 
 class _Waker(FileSystemEventHandler):

@@ -1,0 +1,28 @@
+# Two commands set everything up from nothing: make demo, make test.
+PYTHON ?= python3
+VENV := .venv
+
+.PHONY: demo test model clean
+
+demo: $(VENV)/demo.installed  ## fine-tune on real photographs, run the daemon over unseen ones, ask what it saw
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bash tools/demo.sh
+
+test: $(VENV)/nox.installed  ## lint, types, and all tests, under each Python that is here
+	$(VENV)/bin/nox
+
+model: $(VENV)/demo.installed  ## rebuild the ImageNet model in models/
+	$(VENV)/bin/python tools/build_imagenet_model.py
+
+clean:
+	rm -rf $(VENV) .nox demo build dist
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.installed: $(VENV)/bin/python pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --editable '.[convert,demo]'
+	touch $@
+
+$(VENV)/nox.installed: $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet nox
+	touch $@

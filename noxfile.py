@@ -1,0 +1,43 @@
+"""`nox` runs every check, each in an environment of its own; `nox -l` lists them, `nox -s lint` runs one."""
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+nox.options.error_on_missing_interpreters = False  # a Python that is not here is skipped
+
+THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
+DEVICE_PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+DEVICE_TESTS = ("tests/device", "tests/results", "tests/cli", *map(str, Path("tests").glob("test_*.py")))
+
+# pyenv's `python3.10` only works for versions that are switched on: switch all of them on.
+_PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+if _PYENV.is_dir():
+    versions = sorted(path.name for path in _PYENV.iterdir() if path.name.startswith(tuple(f"{v}." for v in DEVICE_PYTHONS)))
+    os.environ["PYENV_VERSION"] = ":".join(versions)
+
+
+@nox.session(python=THIS)
+def workstation(session: nox.Session) -> None:
+    """Lint, types, and all tests, with TensorFlow."""
+    session.install("--editable", ".[convert,demo,dev]")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=DEVICE_PYTHONS)
+def device(session: nox.Session) -> None:
+    """The device and results tests, as on a device: the built wheel, no extra, no TensorFlow."""
+    session.install(".", "pytest", "hypothesis")
+    session.run("pytest", *(session.posargs or DEVICE_TESTS))
+
+
+@nox.session(python="3.11")
+def tflite_runtime(session: nox.Session) -> None:
+    """The device tests through tflite-runtime, with the old numpy that it needs."""
+    session.install(".[tflite-runtime]", "pytest", "hypothesis")
+    session.run("pytest", "tests/device", env={"EDGECLS_RUNTIME": "tflite-runtime"})

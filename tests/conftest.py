@@ -1,0 +1,91 @@
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from pictures import COLOURS, encode, noise, picture
+from tiny_model import golden, write
+
+# The same examples in every run, and no verdict about time: the machine may be a small one, or a busy one.
+settings.register_profile("edgecls", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("edgecls")
+
+TEMPORARY_OUTPUT = re.compile(r"\..+\.[a-z0-9_]{8}")
+NOT_OURS = ("__autograph_generated_file",)  # TensorFlow removes its own when the process ends
+
+
+@pytest.fixture(scope="session")
+def temporary_folder(tmp_path_factory):
+    """What `tempfile` and all child processes use instead of /tmp, so that whatever is left in it was left by us."""
+    tmp_path_factory.getbasetemp()  # pytest's own folders stay where they are
+    folder = Path(tempfile.mkdtemp(prefix="edgecls-tests-"))
+    folder.chmod(0o1777)
+    before = os.environ.get("TMPDIR")
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    yield folder
+    tempfile.tempdir = None
+    os.environ.pop("TMPDIR")
+    if before is not None:
+        os.environ["TMPDIR"] = before
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(request, temporary_folder):
+    """Fail a test that leaves a thread, a temporary file, or a half-written output behind."""
+    threads, files = set(threading.enumerate()), set(temporary_folder.iterdir())
+    outputs = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    left = set(threading.enumerate()) - threads
+    for thread in left:
+        thread.join(timeout=2)
+    assert not [thread.name for thread in left if thread.is_alive()], "threads left alive"
+    kept = [file.name for file in set(temporary_folder.iterdir()) - files if not file.name.startswith(NOT_OURS)]
+    assert not kept, "temporary files left behind"
+    if outputs:
+        halves = [file for file in outputs.rglob(".*") if TEMPORARY_OUTPUT.fullmatch(file.name)]
+        assert not halves, "half-written outputs left behind"
+
+
+@pytest.fixture(scope="session")
+def golden_examples(tmp_path_factory):
+    images = [picture(colour, ".jpg") for colour in COLOURS]
+    return golden([*images, encode(noise(40, 30), ".jpg")], tmp_path_factory.mktemp("golden"))
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory, golden_examples):
+    """A real model file: it tells red, green and blue apart, and is unsure about a green under 0.9."""
+    return write(tmp_path_factory.mktemp("model") / "tiny.tflite", examples=golden_examples)
+
+
+@pytest.fixture
+def small_disk():
+    """A file system of 256 KiB."""
+    folder = Path(tempfile.mkdtemp())
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        folder.rmdir()
+        pytest.skip("may not mount a tmpfs here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+    folder.rmdir()
+
+
+@pytest.fixture
+def until():
+    """Wait for a condition, and fail if it does not come true."""
+
+    def until(condition, seconds=20):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.01)
+
+    return until

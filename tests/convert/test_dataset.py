@@ -1,0 +1,144 @@
+from dataclasses import replace
+
+import pytest
+from image_folders import DATA, image, write_csv, write_folder
+
+from edgecls.convert.dataset import SPLITS, read_dataset, read_split
+from edgecls.errors import BadData, NoInput, UsageError
+from edgecls.progress import Steps
+
+COUNTS = {"blue": 9, "red": 6}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_folder(tmp_path / "data", COUNTS)
+
+
+def read(path, split_file=None, seed=0):
+    return read_dataset(path, split_file, seed, Steps())
+
+
+def test_labels_counts_and_splits(folder):
+    data = read(folder)
+    assert data.labels == ("blue", "red")
+    assert data.counts() == {
+        "train": {"blue": 6, "red": 4},
+        "validation": {"blue": 1, "red": 1},
+        "test": {"blue": 2, "red": 1},
+    }
+    assert [len(data.of(split)) for split in SPLITS] == [10, 2, 3]
+    assert data.skipped == ()
+
+
+def test_files_that_do_not_decode_are_named_counted_and_left_out(folder, caplog):
+    whole = image("blue", 3)
+    bad = {
+        "cut.png": (whole[: len(whole) // 4], "is not an image that OpenCV can decode"),
+        "empty.jpg": (b"", "is empty"),
+        "text.jpg": (b"not an image at all\n", "is not an image that OpenCV can decode"),
+    }
+    before = read(folder)
+    for name, (content, _) in bad.items():
+        (folder / "blue" / name).write_bytes(content)
+    data = read(folder)
+    assert [(path.name, reason) for path, reason in data.skipped] == [(name, reason) for name, (_, reason) in bad.items()]
+    assert [record.message for record in caplog.records] == [
+        f"{folder / 'blue' / name} {reason}: left out" for name, (_, reason) in bad.items()
+    ]
+    assert data.samples == before.samples
+
+
+def test_files_that_are_not_there_are_left_out(folder, caplog):
+    rows = [f"{label}/{number:02}.png,{label}" for label, count in COUNTS.items() for number in range(count)]
+    table = write_csv(folder / "t.csv", "path,label", *rows, "blue/99.png,blue", "red,red", "\x01.png,red")
+    data = read(table)
+    assert len(data.samples) == 15
+    assert [reason for _, reason in data.skipped] == [
+        "cannot be read (No such file or directory)",
+        "cannot be read (No such file or directory)",
+        "cannot be read (Is a directory)",
+    ]
+    assert len(caplog.records) == 3
+
+
+def test_nothing_decodes(tmp_path):
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "1.jpg").write_text("no image")
+    with pytest.raises(BadData, match="none of the 2 files in .* is an image that can be decoded: check the data set"):
+        read(tmp_path)
+
+
+def test_a_class_whose_images_do_not_decode(folder):
+    for path in sorted((folder / "red").iterdir())[1:]:
+        path.write_bytes(b"torn")
+    with pytest.raises(BadData, match="class 'red' has 1 usable image and none for"):
+        read(folder)
+
+
+def test_one_class_only(tmp_path):
+    with pytest.raises(BadData, match=r"only one class \('red'\)"):
+        read(write_folder(tmp_path / "one", {"red": 9}))
+
+
+def test_no_such_data_set(tmp_path):
+    with pytest.raises(NoInput):
+        read(tmp_path / "none")
+
+
+def test_the_fingerprint_is_of_labels_splits_and_contents(folder, tmp_path):
+    first = read(folder).fingerprint
+    assert read(folder.rename(tmp_path / "elsewhere")).fingerprint == first
+    folder = tmp_path / "elsewhere"
+    assert read(folder, seed=1).fingerprint != first
+    (folder / "red").rename(folder / "rot")
+    assert read(folder).fingerprint != first
+    (folder / "rot").rename(folder / "red")
+    assert read(folder).fingerprint == first
+    (folder / "red" / "00.png").write_bytes(image("green"))
+    assert read(folder).fingerprint != first
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_split_to_measure_is_the_one_that_was_made_for_training(folder, split):
+    data = read(folder, seed=5)
+    found = read_split(folder, None, split, 5, Steps())
+    assert list(found.samples) == data.of(split)
+    assert found.fingerprint != data.fingerprint
+    whole = read_split(folder, None, None, 5, Steps())
+    assert [replace(sample, split=None) for sample in data.samples] == list(whole.samples)
+
+
+def test_a_split_that_is_named_may_lack_classes(folder, tmp_path):
+    rows = ["red/00.png,red,test", "red/01.png,red,train", "blue/00.png,blue,train"]
+    split_file = write_csv(tmp_path / "s.csv", "file,class,split", *rows)
+    found = read_split(folder, split_file, "test", 0, Steps())
+    assert [sample.path.name for sample in found.samples] == ["00.png"]
+
+
+def test_a_split_that_is_not_named_is_made_as_for_training(folder, tmp_path):
+    rows = [f"{s.path.relative_to(folder)},{s.label},{'test' if s.split == 'test' else 'train'}" for s in read(folder).samples]
+    split_file = write_csv(tmp_path / "s.csv", "file,class,split", *rows)
+    data = read(folder, split_file, seed=3)
+    assert list(read_split(folder, split_file, "validation", 3, Steps()).samples) == data.of("validation")
+
+
+def test_a_split_that_is_nowhere(folder, tmp_path):
+    split_file = write_csv(tmp_path / "s.csv", "file,class,split", "red/00.png,red,test")
+    with pytest.raises(BadData, match=r"s\.csv has no images in the split 'train': choose another, or leave it out"):
+        read_split(folder, split_file, "train", 0, Steps())
+    with pytest.raises(UsageError, match="no split is called 'dev': choose from train, validation, test"):
+        read_split(folder, None, "dev", 0, Steps())
+
+
+def test_the_real_photographs(tmp_path):
+    root = DATA / "grocery10"
+    if not root.exists():
+        pytest.skip("no real photographs beside the repository")
+    header, *lines = (root / "splits.csv").read_text().splitlines()
+    kinds = {",".join(line.split(",")[1:3]): line for line in lines}  # one image of each class for each split
+    data = read(root, write_csv(tmp_path / "some.csv", header, *kinds.values()))
+    assert data.counts() == {split: dict.fromkeys(data.labels, 1) for split in SPLITS}
+    assert len(data.labels) == 10
+    assert data.skipped == ()

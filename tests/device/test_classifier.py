@@ -1,0 +1,184 @@
+import os
+from dataclasses import astuple
+from datetime import datetime, timezone
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pictures import COLOURS, encode, noise, picture, plain
+from tiny_model import LABELS, build, write
+
+from edgecls.device.classifier import Classifier, as_frame, best, default_threads
+from edgecls.errors import BadModel, NoInput
+from edgecls.model_file import read_model
+from edgecls.preprocess import Preprocessing
+from edgecls.records import UNKNOWN, Classification, Frame, Prediction
+
+PALE_GREEN = (100, 140, 120)
+"""Green with a score of 0.73, and the tiny model wants 0.9 for green."""
+
+
+@pytest.fixture(scope="module")
+def classifier(tiny_model):
+    return Classifier(tiny_model.path)
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "cell.png"
+    path.write_bytes(picture("blue"))
+    return path
+
+
+def answer(classification):
+    return classification.label, classification.score, classification.top_k, classification.error
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_it_tells_colours_apart(classifier, colour):
+    found = classifier.classify(picture(colour, ".jpg"))
+    assert (found.label, found.error) == (colour, None)
+    assert found.score > 0.99
+    assert [prediction.label for prediction in found.top_k] == [colour, *(c for c in LABELS if c != colour)]
+    assert found.top_k[0] == Prediction(colour, found.score)
+
+
+def test_path_bytes_pixels_and_frame_give_the_same(classifier, path):
+    now = datetime(2026, 11, 24, tzinfo=timezone.utc)
+    images = [
+        path,
+        str(path),
+        path.read_bytes(),
+        plain("blue"),
+        plain("blue")[:, ::-1],
+        Frame("camera", "7", now, picture("blue")),
+        Frame("camera", "7", now, plain("blue")),
+    ]
+    answers = [answer(classifier.classify(image)) for image in images]
+    assert answers == [answers[0]] * len(images)
+    assert answers[0][0] == "blue"
+
+
+def test_the_record_of_a_file(classifier, path):
+    os.utime(path, (1e9, 1e9))
+    begun = datetime.now(timezone.utc)
+    found = classifier.classify(os.path.relpath(path))
+    assert (found.source, found.path) == ("files", str(path))
+    assert found.key.startswith(f"{path}#")
+    assert found.captured_at == datetime(2001, 9, 9, 1, 46, 40, tzinfo=timezone.utc)
+    assert begun <= found.classified_at <= datetime.now(timezone.utc)
+    assert found.decode_ms > 0
+    assert found.infer_ms > 0
+
+
+def test_the_record_of_a_frame(classifier):
+    frame = Frame("camera:0", "42", datetime(2026, 11, 24, tzinfo=timezone.utc), plain("red"), "nowhere.jpg")
+    found = classifier.classify(frame)
+    assert astuple(found)[:4] == (frame.source, frame.key, frame.path, frame.captured_at)
+
+
+def test_keys_name_the_content(classifier, path):
+    first = classifier.classify(path).key
+    assert classifier.classify(path).key == first
+    path.write_bytes(picture("red"))
+    assert classifier.classify(path).key != first
+    assert as_frame(plain("red")).key == as_frame(plain("red")[:]).key
+    assert as_frame(plain("red", 8, 2)).key != as_frame(plain("red", 4, 4)).key
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (b"", "is empty"),
+        (b"no image", "is not an image that OpenCV can decode"),
+        (picture("red")[:60], "is not an image that OpenCV can decode"),
+        (np.zeros((4, 4), np.uint8), "is not RGB pixels: expected uint8 (height, width, 3), got uint8 (4, 4)"),
+        ("missing.png", "cannot be read: no such file or folder"),
+        (os.curdir, "cannot be read: it is a folder: name a file"),
+        (Frame("camera", "1", datetime.now(timezone.utc), None, error="the camera is gone"), "the camera is gone"),
+        (Frame("camera", "1", datetime.now(timezone.utc), None), "could not be read"),
+    ],
+)
+def test_a_bad_image_is_a_row_with_an_error(classifier, image, said):
+    found = classifier.classify(image)
+    assert isinstance(found, Classification)
+    assert answer(found) == (None, None, (), said)
+    assert found.infer_ms is None
+    assert answer(classifier.classify(picture("red")))[0] == "red"
+
+
+@pytest.mark.parametrize("seconds", [4e11, -1e11])
+def test_a_file_from_a_year_that_no_calendar_has(classifier, small_disk, seconds):
+    path = small_disk / "cell.png"
+    path.write_bytes(picture("blue"))
+    os.utime(path, (seconds, seconds))
+    found = classifier.classify(path)
+    assert (found.label, found.captured_at.year) == ("blue", datetime.now(timezone.utc).year)
+
+
+def test_an_answer_under_the_threshold_of_its_class_is_unknown(classifier, tmp_path):
+    found = classifier.classify(plain(PALE_GREEN))
+    assert (found.label, found.top_k[0].label) == (UNKNOWN, "green")
+    assert 0.5 < found.score < 0.9
+    believing = Classifier(write(tmp_path / "m.tflite", thresholds={"green": found.score, "red": 1.0}))
+    assert believing.classify(plain(PALE_GREEN)).label == "green"
+    assert believing.classify(plain("red")).label == UNKNOWN  # 255/256 is the most that 8 bits say
+
+
+@pytest.mark.parametrize("top_k", [1, 2, 3, 9])
+def test_top_k(tiny_model, top_k):
+    found = Classifier(tiny_model, top_k=top_k).classify(noise(30, 30))
+    scores = [prediction.score for prediction in found.top_k]
+    assert len(scores) == min(top_k, 3)
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_labels_can_be_replaced(tiny_model):
+    for model in (tiny_model, tiny_model.path, str(tiny_model.path)):
+        assert Classifier(model, labels=["rouge", "vert", "bleu"]).classify(plain("blue")).label == "bleu"
+
+
+@pytest.mark.parametrize("labels", [["a", "b"], ["a", "b", "c", "d"]])
+def test_labels_that_do_not_match_the_outputs(tiny_model, tmp_path, labels):
+    said = f"has 3 outputs and {len(labels)} labels: pass --labels FILE with one line for each output"
+    with pytest.raises(BadModel, match=said):
+        Classifier(tiny_model.path, labels=labels)
+    with pytest.raises(BadModel, match=said):
+        Classifier(write(tmp_path / "m.tflite", labels=labels))
+
+
+def test_a_model_of_another_tool_sees_the_central_square(tmp_path):
+    path = tmp_path / "foreign.tflite"
+    path.write_bytes(build(size=8))
+    classifier = Classifier(path, labels=LABELS)
+    assert classifier.preprocessing == Preprocessing(8, 8, "crop", 1.0)
+    assert classifier.classify(encode(plain("green"))).label == "green"
+
+
+def test_a_model_whose_description_disagrees_with_its_network(tmp_path):
+    model = write(tmp_path / "m.tflite", preprocessing=Preprocessing(24, 16))
+    with pytest.raises(BadModel, match="its input is 16 x 16 pixels, its description says 24 x 16: convert it again"):
+        Classifier(model)
+
+
+def test_no_such_model():
+    with pytest.raises(NoInput, match=r"no model at missing\.tflite"):
+        Classifier("missing.tflite")
+
+
+def test_reference_kernels_agree(tiny_model, classifier):
+    reference = Classifier(read_model(tiny_model.path), reference_kernels=True, threads=1)
+    for seed in range(10):
+        pixels = noise(16, 16, seed)
+        assert np.abs(reference.scores(pixels) - classifier.scores(pixels)).max() < 0.05
+
+
+@given(scores=st.lists(st.floats(0, 1, width=32), min_size=1, max_size=20), count=st.integers(1, 25))
+def test_best(scores, count):
+    chosen = best(np.array(scores, np.float32), count)
+    assert chosen == sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:count]
+
+
+def test_threads():
+    assert 1 <= default_threads() <= 4

@@ -1,0 +1,104 @@
+import os
+import signal
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from edgecls.errors import NoInput, WriteFailed
+from edgecls.files import check_writable, write_atomically
+
+OLD, NEW = b"the old content", bytes(range(256)) * 2000
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.tflite"
+
+
+def test_a_new_file(path):
+    write_atomically(path, NEW)
+    assert path.read_bytes() == NEW
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert [file.name for file in path.parent.iterdir()] == ["model.tflite"]
+
+
+def test_an_old_file_is_replaced(path):
+    path.write_bytes(OLD)
+    with path.open("rb") as reader:
+        write_atomically(path, NEW)
+        assert reader.read() == OLD  # whoever has it open keeps the whole old one
+    assert path.read_bytes() == NEW
+
+
+def test_no_content(path):
+    write_atomically(path, b"")
+    assert path.read_bytes() == b""
+
+
+def test_a_full_disk_keeps_the_old_file(small_disk):
+    path = small_disk / "model.tflite"
+    path.write_bytes(OLD)
+    with pytest.raises(WriteFailed, match="the disk is full: free some space"):
+        write_atomically(path, NEW)
+    assert path.read_bytes() == OLD
+    assert [file.name for file in small_disk.iterdir()] == ["model.tflite"]
+
+
+def test_a_file_size_limit_keeps_the_old_file(path):
+    path.write_bytes(OLD)
+    script = """
+import pathlib, resource, signal, sys
+from edgecls.errors import WriteFailed
+from edgecls.files import write_atomically
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_atomically(pathlib.Path(sys.argv[1]), bytes(2000))
+except WriteFailed as error:
+    print(error)
+"""
+    assert run(script, path).stdout == f"cannot write {path}: File too large\n"
+    assert path.read_bytes() == OLD
+    assert [file.name for file in path.parent.iterdir()] == ["model.tflite"]
+
+
+def test_killed_before_the_rename_the_old_file_stands(path):
+    path.write_bytes(OLD)
+    script = """
+import os, pathlib, signal, sys
+from edgecls import files
+files.os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+files.write_atomically(pathlib.Path(sys.argv[1]), bytes(2000))
+"""
+    assert run(script, path).returncode == -signal.SIGKILL
+    assert path.read_bytes() == OLD
+    for file in path.parent.glob(".*"):  # which nothing but a power cut leaves
+        file.unlink()
+
+
+def run(script, path):
+    return subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("refuses", [check_writable, lambda path: write_atomically(path, NEW)])
+def test_where_no_file_can_be(tmp_path, refuses):
+    with pytest.raises(NoInput, match="does not exist: create it first"):
+        refuses(tmp_path / "missing" / "model.tflite")
+    with pytest.raises(WriteFailed, match="it is a folder: name a file"):
+        refuses(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(NoInput, match="does not exist"):
+        refuses(tmp_path / "file" / "model.tflite")
+
+
+def test_checking_leaves_nothing_behind(path):
+    check_writable(path)
+    assert os.listdir(path.parent) == []
+
+
+def test_a_read_only_disk(small_disk):
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with pytest.raises(WriteFailed, match="the file system is read-only: choose a path on a writable one"):
+        check_writable(small_disk / "model.tflite")

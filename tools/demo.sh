@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# The demo: every command of the README's first section, shown and then run. `make demo` calls it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+rm -rf demo
+begun=$SECONDS
+while IFS= read -r line; do
+    printf '\n\033[1m$ %s\033[0m\n' "$line"
+    eval "$line"
+done < <(python tools/readme_commands.py)
+printf '\nThe demo took %d seconds.\n' $((SECONDS - begun))
