@@ -183,7 +183,7 @@ def _read_info(
         if document.pop("format") > FORMAT:
             raise BadModel(f"{path} was made by a newer edgecls: upgrade edgecls on this machine")
         # A flipped bit in the flatbuffer passes the interpreter's own check, and then may crash the whole process.
-        if document.pop("flatbuffer_sha256", None) not in {None, hashlib.sha256(flatbuffer).hexdigest()}:
+        if document.pop("flatbuffer_sha256") != hashlib.sha256(flatbuffer).hexdigest():
             raise BadModel(f"{path} is damaged: the network is not the one that was written: copy it again")
         golden = tuple(
             GoldenExample(files[example["image"]], tuple(map(float, example["outputs"])))

@@ -10,17 +10,20 @@ from edgecls.errors import MissingExtra
 from edgecls.progress import Steps
 
 Dataset = Annotated[
-    Path, typer.Argument(metavar="DATASET", help="A folder with one sub-folder a class, or a CSV file.")
+    Path, typer.Argument(metavar="DATASET", readable=False, help="A folder with one sub-folder a class, or a CSV file.")
 ]
 SplitFile = Annotated[
-    Path | None, typer.Option("--split-file", help="CSV with the columns file,class,split and perhaps group.")
+    Path | None,
+    typer.Option("--split-file", readable=False, help="CSV with the columns file,class,split and perhaps group."),
 ]
 
 
 def convert(
     dataset: Dataset,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL", help="The model file to write.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="MODEL", readable=False, help="The model file to write.")
+    ],
     split_file: SplitFile = None,
     backbone: Annotated[str, typer.Option("--backbone", help="The pretrained network.")] = "efficientnet-lite0",
     quantize: Annotated[str, typer.Option("--quantize", help="int8, float16, dynamic or float32.")] = "int8",
@@ -79,7 +82,7 @@ def _print_conversion(done: Any, quantization: str) -> None:
 def evaluate(
     dataset: Dataset,
     *,
-    model: Annotated[Path, typer.Option("--model", "-m", help="The model file.")],
+    model: Annotated[Path, typer.Option("--model", "-m", readable=False, help="The model file.")],
     split_file: SplitFile = None,
     split: Annotated[str | None, typer.Option("--split", help="train, validation or test; by default all.")] = None,
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,

@@ -17,19 +17,27 @@ from edgecls.model_file import ModelFile, read_model, split_labels
 from edgecls.preprocess import IMAGE_SUFFIXES
 from edgecls.records import Classification
 
+# readable=False, with every path: whether it can be read is found out, and said, where it is read.
 Model = Annotated[
-    Path | None, typer.Option("--model", "-m", help="The model file; by default ImageNet's 1000 classes.")
+    Path | None,
+    typer.Option("--model", "-m", readable=False, help="The model file; by default ImageNet's 1000 classes."),
 ]
-Labels = Annotated[Path | None, typer.Option("--labels", help="Label file for a model that carries none.")]
+Labels = Annotated[
+    Path | None, typer.Option("--labels", readable=False, help="Label file for a model that carries none.")
+]
 COLUMNS = ("path", "label", "score", "top_k", "error")
 
 
 def classify(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, or folders of images.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", readable=False, help="Images, or folders of images.")
+    ],
     *,
     model: Model = None,
     labels: Labels = None,
-    db: Annotated[Path | None, typer.Option("--db", help="Log the results to this database too.")] = None,
+    db: Annotated[
+        Path | None, typer.Option("--db", readable=False, help="Log the results to this database too.")
+    ] = None,
     output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
 ) -> None:
     """Classify images, print a line for each, in the order given."""
@@ -110,7 +118,9 @@ def begin_run(store: Any, model: ModelFile, *, device: str, source: str, config:
 
 def run(
     *,
-    config: Annotated[Path | None, typer.Option("--config", envvar="EDGECLS_CONFIG", help="The TOML file.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", envvar="EDGECLS_CONFIG", readable=False, help="The TOML file.")
+    ] = None,
     until_idle: Annotated[
         float | None,
         typer.Option("--until-idle", metavar="SECONDS", min=0.1, help="Stop when nothing came for so long."),
@@ -137,8 +147,8 @@ def run(
             top_k=settings.top_k,
         )
         replayed = replay_golden(classifier)
-        store = stack.enter_context(Store(settings.database))
         source = stack.enter_context(open_source(source_settings.type, source_settings))
+        store = stack.enter_context(Store(settings.database))
         begin_run(
             store,
             classifier.model,
@@ -154,7 +164,7 @@ def run(
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The model file.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", readable=False, help="The model file.")],
     *,
     labels: Labels = None,
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,

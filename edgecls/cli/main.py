@@ -51,7 +51,7 @@ def main() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine("edgecls: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    cv2.setLogLevel(0)  # what is wrong with an image is said once, by us
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong with an image is said once, by us
     sys.exit(_run())
 
 
@@ -64,7 +64,13 @@ class _OneLine(logging.Formatter):
 
 def _run() -> int:
     try:
-        return app(standalone_mode=False) or 0
+        # Not app(): that has its own ways with some errors, such as a broken pipe.
+        command = typer.main.get_command(app)
+        with command.make_context("edgecls", sys.argv[1:]) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+    except typer.Exit as end:
+        return end.exit_code
     except EdgeclsError as error:
         return _complain(str(error), error.exit_code)
     except _CommandLineError as error:
@@ -83,6 +89,7 @@ def _run() -> int:
         if os.environ.get("EDGECLS_DEBUG"):
             raise
         return _complain(f"a bug in edgecls ({type(error).__name__}: {error}): set EDGECLS_DEBUG=1 and report it", 70)
+    return 0
 
 
 def _complain(message: str, code: int) -> int:

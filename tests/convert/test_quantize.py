@@ -3,15 +3,15 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
-import keras  # noqa: E402
-import tiny_backbone  # noqa: E402
-from ai_edge_litert.interpreter import Interpreter  # noqa: E402
+import keras
+import tiny_backbone
+from ai_edge_litert.interpreter import Interpreter
 
-from edgecls.convert import quantize, train  # noqa: E402
-from edgecls.convert.settings import Training  # noqa: E402
-from edgecls.device.runtimes import open_runtime  # noqa: E402
-from edgecls.errors import BadData  # noqa: E402
-from edgecls.preprocess import Preprocessing, load_pixels  # noqa: E402
+from edgecls.convert import quantize, train
+from edgecls.convert.settings import Training
+from edgecls.device.runtimes import open_runtime
+from edgecls.errors import BadData
+from edgecls.preprocess import Preprocessing, load_pixels
 
 MEAN, STD, SIZE = 127.0, 128.0, 32
 PRECISIONS = ("int8", "float16", "dynamic", "float32")
@@ -38,9 +38,7 @@ def network(pixels):
 @pytest.fixture(scope="module")
 def models(network, pixels):
     """quantization -> flatbuffer."""
-    return {
-        precision: quantize.quantize(network, MEAN, STD, precision, list(pixels[:12])) for precision in PRECISIONS
-    }
+    return {precision: quantize.quantize(network, MEAN, STD, precision, list(pixels[:12])) for precision in PRECISIONS}
 
 
 @pytest.fixture

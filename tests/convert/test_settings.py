@@ -11,7 +11,9 @@ from edgecls.errors import MissingExtra, UsageError
 def test_names_are_checked():
     with pytest.raises(UsageError, match="no optimizer is called 'lion': choose from adam, adamw, sgd, rmsprop"):
         Training(optimizer="lion")
-    with pytest.raises(UsageError, match="no quantization is called 'int4': choose from int8, float16, dynamic, float32"):
+    with pytest.raises(
+        UsageError, match="no quantization is called 'int4': choose from int8, float16, dynamic, float32"
+    ):
         find_quantization("int4")
     with pytest.raises(UsageError, match="no backbone is called 'resnet': choose from efficientnet-lite0"):
         find_backbone("resnet")
@@ -36,10 +38,9 @@ def test_weights_that_are_not_installed():
         "from edgecls import convert; assert callable(convert); import edgecls.convert.samples; assert callable(convert)",
         "import edgecls.convert.samples; from edgecls import convert; assert callable(convert)",
         "import edgecls; assert callable(edgecls.convert); from edgecls.convert.samples import read_samples",
-        "import edgecls; import edgecls.convert; assert edgecls.convert.samples if False else callable(edgecls.convert)",
     ],
 )
 def test_the_package_is_the_function_and_loads_nothing_heavy(script):
-    heavy = "import sys; print(sorted({'tensorflow', 'keras', 'sklearn', 'cv2'} & set(sys.modules)))"
+    heavy = "import sys; print([name for name in ('tensorflow', 'keras', 'sklearn') if sys.modules.get(name)])"
     done = subprocess.run([sys.executable, "-c", f"{script}; {heavy}"], capture_output=True, text=True, check=False)
-    assert (done.stdout.strip().replace("['cv2']", "[]"), done.stderr) == ("[]", "")
+    assert (done.stdout, done.stderr) == ("[]\n", "")

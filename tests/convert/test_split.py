@@ -31,10 +31,14 @@ def shares(samples, label):
 
 
 some_samples = st.lists(
-    st.tuples(st.sampled_from("abcd"), st.none() | st.sampled_from("1234567"), st.integers(1, 5)), min_size=1, max_size=40
+    st.tuples(st.sampled_from("abcd"), st.none() | st.sampled_from("1234567"), st.integers(1, 5)),
+    min_size=1,
+    max_size=40,
 ).map(
     lambda rows: [
-        Sample(Path(f"{i}-{n}.png"), label, group=group) for i, (label, group, count) in enumerate(rows) for n in range(count)
+        Sample(Path(f"{i}-{n}.png"), label, group=group)
+        for i, (label, group, count) in enumerate(rows)
+        for n in range(count)
     ]
 )
 
@@ -80,7 +84,10 @@ def test_a_division_is_found_wherever_there_is_one(groups, seed):
     labels = {label for counts in groups for label in counts}
     assume(len(labels) > 1)
     possible = any(
-        all({split for split, counts in zip(tried, groups, strict=True) if label in counts} == set(SPLITS) for label in labels)
+        all(
+            {split for split, counts in zip(tried, groups, strict=True) if label in counts} == set(SPLITS)
+            for label in labels
+        )
         for tried in product(SPLITS, repeat=len(groups))
     )
     samples = samples_of({str(n): counts for n, counts in enumerate(groups)})
@@ -138,7 +145,11 @@ def test_a_huge_group_with_a_rare_class_trains():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_large_group_does_not_end_the_search(seed):
-    groups = {"large": {"a": 60}, **{f"small {n}": {"a": 4} for n in range(20)}, **{f"other {n}": {"b": 2} for n in range(9)}}
+    groups = {
+        "large": {"a": 60},
+        **{f"small {n}": {"a": 4} for n in range(20)},
+        **{f"other {n}": {"b": 2} for n in range(9)},
+    }
     found = shares(split_samples(samples_of(groups), seed), "a")
     assert found["test"] == pytest.approx(TEST_SHARE, abs=0.03)
     assert found["validation"] == pytest.approx(VALIDATION_SHARE * (1 - TEST_SHARE), abs=0.03)

@@ -27,12 +27,13 @@ def inbox(tmp_path):
 
 
 def put(path, colour="red", *, age=3600.0):
-    """An image that was written `age` seconds ago."""
+    """An image that was written `age` seconds ago; it appears whole, under its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(picture(colour))
+    part = path.with_name(".part")
+    part.write_bytes(picture(colour))
     when = time.time() - age
-    os.utime(path, (when, when))
-    return path
+    os.utime(part, (when, when))
+    return part.rename(path)
 
 
 def settings(inbox, **changes):
@@ -144,12 +145,12 @@ def put_and_wait(path, taken, count):
 def test_a_slowly_written_file_is_taken_once_and_whole(inbox, until):
     """Pauses shorter than `settle_seconds`, all of the writing longer."""
     data = picture("green")
-    with watching(inbox, settle_seconds=0.4) as (taken, _):
+    with watching(inbox, settle_seconds=1.0) as (taken, _):
         with (inbox / "slow.png").open("wb") as file:
-            for part in (data[:20], data[20:40], data[40:]):
-                file.write(part)
+            for begin in range(0, 80, 20):
+                file.write(data[begin : begin + 20] if begin < 60 else data[begin:])
                 file.flush()
-                time.sleep(0.2)
+                time.sleep(0.3)
             assert not taken
         until(lambda: taken)
     assert [frame.image for frame in taken] == [data]
@@ -292,15 +293,15 @@ def test_stop_ends_it_between_two_files(inbox):
     assert names(taken) == ["0.jpg", "1.jpg"]
 
 
-def test_idle_means_that_nothing_came_for_so_long(inbox):
-    with watching(inbox, until_idle=0.5) as (taken, _):
-        begun = time.monotonic()
+def test_idle_means_that_nothing_came_for_so_long(inbox, until):
+    with watching(inbox, until_idle=0.8) as (taken, _):
         for n in range(3):
             time.sleep(0.3)
-            (inbox / f"{n}.jpg").write_bytes(picture("red"))
-        assert time.monotonic() - begun > 0.5
-        time.sleep(0.1)
-        assert len(taken) == 3
+            put(inbox / f"{n}.jpg")
+            until(lambda n=n: len(taken) == n + 1)
+    begun = time.monotonic()
+    assert len(all_frames(inbox, until_idle=0.3)) == 3
+    assert time.monotonic() - begun > 0.3
 
 
 def test_a_file_still_growing_is_waited_for(inbox):

@@ -12,16 +12,18 @@ import time
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from types import TracebackType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
 
 from edgecls.device.classifier import file_frame
 from edgecls.device.config import FolderSettings
 from edgecls.errors import NoInput
 from edgecls.records import Frame
+
+if TYPE_CHECKING:
+    from watchdog.observers.api import BaseObserver
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,194 @@
+"""Whatever is wrong, it is one line on stderr, nothing on stdout, and the exit code of its kind."""
+
+import os
+import shutil
+import subprocess
+from importlib.util import find_spec
+
+import pytest
+from pictures import picture
+from tiny_model import build, write
+
+USAGE, DATA, INPUT, EXTRA, IO, CONFIG = 2, 65, 66, 69, 74, 78
+
+TINY = "-m tiny.tflite"
+CASES = [
+    ("", USAGE, None),
+    ("bogus", USAGE, "No such command 'bogus'"),
+    ("--bogus", USAGE, "No such option: --bogus"),
+    ("classify", USAGE, "Missing argument 'PATH...'"),
+    ("classify good.png --format xml", USAGE, "'xml' is not one of 'table', 'json', 'jsonl', 'csv'"),
+    ("classify missing.png", INPUT, "no such file or folder: missing.png"),
+    ("classify empty", INPUT, "no images in empty: name image files, or folders that hold some"),
+    ("classify good.png -m missing.tflite", INPUT, "no model at missing.tflite: check the path, or make one"),
+    ("classify good.png -m good.png", DATA, "good.png is not a TFLite model: expected a .tflite file"),
+    ("classify good.png -m empty", IO, "cannot read the model empty: it is a folder: name a file"),
+    ("classify good.png -m cut.tflite", DATA, "cut.tflite is damaged: its end is missing: copy it again"),
+    ("classify good.png -m flipped.tflite", DATA, "the network is not the one that was written: copy it again"),
+    ("classify good.png -m plain.tflite", DATA, "plain.tflite carries no labels: pass --labels FILE"),
+    ("classify good.png -m plain.tflite --labels two.txt", DATA, "has 3 outputs and 2 labels: pass --labels FILE"),
+    ("classify good.png -m plain.tflite --labels missing.txt", INPUT, "cannot read missing.txt: no such file"),
+    ("classify good.png -m plain.tflite --labels latin.txt", DATA, "is not UTF-8 text: save it as UTF-8"),
+    ("classify good.png -m broken.tflite --labels three.txt", DATA, "broken.tflite cannot be loaded by litert ("),
+    ("classify good.png -m float.tflite --labels three.txt", DATA, "takes float32 (1, 16, 16, 3), and edgecls feeds"),
+    (f"classify good.png {TINY} --db empty", IO, "cannot write empty: it is a folder"),
+    (f"classify good.png {TINY} --db missing/r.db", INPUT, "cannot create missing/r.db: there is no folder missing"),
+    (f"classify good.png {TINY} --db good.png", DATA, "good.png is not a SQLite database"),
+    (f"classify good.png {TINY} --db full/r.db", IO, "the disk is full"),
+    ("inspect", USAGE, "Missing argument 'MODEL'"),
+    ("inspect missing.tflite", INPUT, "no model at missing.tflite"),
+    ("inspect good.png", DATA, "is not a TFLite model"),
+    ("inspect liar.tflite", DATA, "does not give the outputs it promises: golden example 0 is off by 0.996"),
+    ("run --config missing.toml", INPUT, "no configuration at missing.toml: write one, or name it with --config"),
+    ("run --config empty", IO, "cannot read empty: it is a folder: name a file"),
+    ("run --config good.png", CONFIG, "good.png is not TOML"),
+    ("run --config wrong.toml", CONFIG, "wrong.toml: source.path: field required; threads: input should be greater"),
+    ("run --config nothing.toml", INPUT, "no folder at "),
+    ("run --config liar.toml", DATA, "does not give the outputs it promises"),
+    ("run --config folder.toml", IO, "it is a folder, a device or a broken link: name a file"),
+    ("run --config tiny.toml --until-idle 0", USAGE, "Invalid value for '--until-idle'"),
+    ("query --db missing.db", INPUT, "missing.db: no such file or folder"),
+    ("query --db good.png", DATA, "good.png is not a SQLite database"),
+    ("query --db missing.db --since yesterday", USAGE, "--since yesterday is not a time"),
+    ("stats --db empty", DATA, "it is a folder or a device, name a file"),
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, tiny_model, golden_examples):
+    """A folder with everything that the cases name."""
+    folder = tmp_path_factory.mktemp("place")
+    models(folder, tiny_model, golden_examples)
+    (folder / "empty").mkdir()
+    (folder / "good.png").write_bytes(picture("red"))
+    (folder / "two.txt").write_text("a\nb\n")
+    (folder / "three.txt").write_text("a\nb\nc\n")
+    (folder / "latin.txt").write_bytes("Käse\na\nb\n".encode("latin-1"))
+    (folder / "tiny.toml").write_text('model = "tiny.tflite"\n[source]\npath = "empty"')
+    (folder / "wrong.toml").write_text("threads = 0\n[source]\nrecursive = true")
+    (folder / "nothing.toml").write_text('model = "tiny.tflite"\n[source]\npath = "nothing"')
+    (folder / "liar.toml").write_text('model = "liar.tflite"\n[source]\npath = "empty"')
+    (folder / "folder.toml").write_text('model = "tiny.tflite"\ndatabase = "empty"\n[source]\npath = "empty"')
+    return folder
+
+
+def models(folder, tiny_model, golden_examples):
+    whole = tiny_model.path.read_bytes()
+    (folder / "tiny.tflite").write_bytes(whole)
+    (folder / "cut.tflite").write_bytes(whole[:-200])
+    (folder / "flipped.tflite").write_bytes(whole[:1290] + bytes([whole[1290] ^ 0xFF]) + whole[1291:])
+    (folder / "plain.tflite").write_bytes(build())
+    (folder / "broken.tflite").write_bytes(build()[:700])
+    (folder / "float.tflite").write_bytes(build(input_type="float32"))
+    red, green, *_ = golden_examples
+    write(folder / "liar.tflite", examples=[type(red)(red.image, green.outputs)])
+
+
+@pytest.fixture(scope="module")
+def full_disk(place):
+    """`full` in `place`: a disk without room."""
+    folder = place / "full"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a tmpfs here")
+    (folder / "ballast").write_bytes(bytes(16 * 1024))
+    yield
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def tmp_path(place):
+    """Where the program runs."""
+    return place
+
+
+@pytest.mark.parametrize(("arguments", "code", "said"), CASES, ids=[case[0] for case in CASES])
+def test_one_line_and_the_right_code(edgecls, request, arguments, code, said):
+    if "full/" in arguments:
+        request.getfixturevalue("full_disk")
+    done = edgecls(*arguments.split(), code=code)
+    if said is None:  # without a command: the help
+        assert "classify" in done.stdout + done.stderr
+        return
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("edgecls: error: ")
+    assert said in line
+
+
+@pytest.mark.skipif(find_spec("tflite_runtime") is not None, reason="tflite-runtime is installed")
+def test_a_runtime_that_is_not_installed(edgecls, place):
+    (place / "runtime.toml").write_text('model = "tiny.tflite"\nruntime = "tflite-runtime"\n[source]\npath = "empty"')
+    done = edgecls("run", "--config", "runtime.toml", code=EXTRA)
+    assert done.stderr == "edgecls: error: tflite-runtime is not installed: pip install tflite-runtime\n"
+
+
+@pytest.fixture(scope="module")
+def unprivileged():
+    """What to put before a command so that the modes of files hold for it: root alone need not heed them."""
+    if os.getuid() != 0:
+        return ()
+    prefix = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("root cannot give up its privileges here")
+    return prefix
+
+
+@pytest.fixture
+def owned_by_another(temporary_folder, place):
+    """A folder that others may look into, but not write to, with an image that they may not read."""
+    folder = temporary_folder / "theirs"
+    folder.mkdir(mode=0o755)
+    for name in ("good.png", "tiny.tflite"):
+        shutil.copy(place / name, folder)
+    shutil.copy(place / "good.png", folder / "secret.png")
+    (folder / "secret.png").chmod(0)
+    folder.chmod(0o555)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_without_permission(edgecls, owned_by_another, unprivileged):
+    image, model, db = (str(owned_by_another / name) for name in ("good.png", "tiny.tflite", "r.db"))
+    done = edgecls("classify", image, "-m", model, "--db", db, code=IO, prefix=unprivileged)
+    assert done.stderr == (
+        f"edgecls: error: cannot create {db}: permission denied: check owner and mode, or run as a user who may\n"
+    )
+    secret = str(owned_by_another / "secret.png")
+    done = edgecls("classify", image, secret, "-m", model, "--format", "jsonl", code=1, prefix=unprivileged)
+    assert done.stdout.count("\n") == 2
+    assert done.stderr.startswith(f"edgecls: {secret} cannot be read: permission denied")
+    for arguments, said in (
+        (("classify", image, "-m", secret), f"cannot read the model {secret}: permission denied"),
+        (("run", "--config", secret), f"cannot read {secret}: permission denied"),
+    ):
+        assert edgecls(*arguments, code=IO, prefix=unprivileged).stderr.startswith(f"edgecls: error: {said}")
+
+
+def test_a_bug_is_one_line_too_and_a_traceback_on_demand(edgecls, environment):
+    script = """
+import edgecls.cli.device
+def fail(*_):
+    raise ZeroDivisionError("two\\nlines")
+edgecls.cli.device.default_model = fail
+from edgecls.cli.main import main
+main()
+"""
+    done = edgecls("classify", "good.png", code=70, script=script)
+    assert done.stderr == (
+        "edgecls: error: a bug in edgecls (ZeroDivisionError: two lines): set EDGECLS_DEBUG=1 and report it\n"
+    )
+    interrupted = script.replace('ZeroDivisionError("two\\nlines")', "KeyboardInterrupt")
+    done = edgecls("classify", "good.png", code=130, script=interrupted)
+    assert done.stderr == "edgecls: error: interrupted\n"
+    environment["EDGECLS_DEBUG"] = "1"
+    with pytest.raises(AssertionError, match="Traceback"):
+        edgecls("classify", "good.png", code=1, script=script)
+
+
+def test_nothing_was_left_behind(edgecls, place):
+    """A refused database is not half made."""
+    edgecls("run", "--config", "liar.toml", code=DATA)
+    edgecls("run", "--config", "nothing.toml", code=INPUT)
+    assert not list(place.glob("*.db*"))

@@ -1,0 +1,224 @@
+"""`edgecls convert` as a user runs it: in a process of its own, on real photographs of solar cells."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from edgecls.model_file import read_model
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = [sys.executable, "-c", "from edgecls.cli.main import main; main()"]
+CELLS = 60
+"""of each class"""
+needs_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed")
+
+
+def edgecls(*arguments, lacks=None, **environment):
+    """Run the program; `lacks` is a folder with a sitecustomize that hides packages."""
+    path = os.pathsep.join(str(folder) for folder in (lacks, ROOT) if folder)
+    return subprocess.run(
+        [*PROGRAM, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def hide(tmp_path):
+    """Make packages impossible to import in a child process."""
+
+    def hide(*names):
+        folder = tmp_path / "lacks"
+        folder.mkdir()
+        # None in the place of a module is how Python is told that there is none.
+        (folder / "sitecustomize.py").write_text(f"import sys; sys.modules.update(dict.fromkeys({names}))")
+        return folder
+
+    return hide
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    """A folder with links to real photographs, functional and defective."""
+    elpv_dataset = pytest.importorskip("elpv_dataset", reason="the package elpv-dataset is not installed")
+    source = Path(elpv_dataset.__path__[0]) / "data"
+    rows = [line.split() for line in (source / "labels.csv").read_text().splitlines()]
+    root = tmp_path_factory.mktemp("elpv") / "cells"
+    for label, probability in (("functional", 0.0), ("defective", 1.0)):
+        (root / label).mkdir(parents=True)
+        for name in [row[0] for row in rows if float(row[1]) == probability][:CELLS]:
+            (root / label / Path(name).name).symlink_to(source / name)
+    return root
+
+
+@pytest.fixture(scope="module")
+def conversion(cells, tmp_path_factory):
+    """(the finished process, the model file, what it left in the folder for temporary files)."""
+    if find_spec("tensorflow") is None:
+        pytest.skip("TensorFlow is not installed")
+    model, work = tmp_path_factory.mktemp("out") / "cells.tflite", tmp_path_factory.mktemp("tmp")
+    done = edgecls("convert", cells, "-o", model, "--epochs", "5", "--seed", "3", TMPDIR=str(work))
+    return done, model, sorted(os.listdir(work))
+
+
+def test_it_succeeds_and_says_nothing_else(conversion):
+    done, _, _ = conversion
+    assert done.returncode == 0
+    assert done.stderr == ""  # not a word of TensorFlow's either
+
+
+def test_the_tables_on_stdout(conversion):
+    done, model, _ = conversion
+    counts, accuracies, seconds, last = [block.splitlines() for block in done.stdout.strip().split("\n\n")]
+    assert [line.split() for line in counts if "-" not in line] == [
+        ["class", "train", "validation", "test"],
+        ["defective", "41", "7", "12"],
+        ["functional", "41", "7", "12"],
+        ["total", "82", "14", "24"],
+    ]
+    assert [line.split()[0] for line in accuracies[2:]] == ["float32", "int8"]
+    assert all(re.fullmatch(r"\S+( +[01]\.\d{4}){4}", line) for line in accuracies[2:])
+    assert "accuracy" in accuracies[0]
+    steps = [line.rsplit(maxsplit=1) for line in seconds[2:]]
+    assert {"reading images", "training head", "quantizing to int8", "evaluating int8"} <= {name for name, _ in steps}
+    assert sum(float(value) for _, value in steps[:-1]) == pytest.approx(float(steps[-1][1]), abs=0.06 * len(steps))
+    found = read_model(model)
+    assert last == [f"{model}: {found.size / 1e6:.2f} MB, sha256 {found.sha256[:12]}…"]
+
+
+def test_nothing_is_left_but_the_model(conversion):
+    _, model, left = conversion
+    assert left == []
+    assert [path.name for path in model.parent.iterdir()] == ["cells.tflite"]
+
+
+def test_the_model_says_what_it_is(conversion):
+    found = read_model(conversion[1])
+    assert found.labels == ("defective", "functional")
+    assert (found.info.backbone, found.info.quantization) == ("efficientnet-lite0", "int8")
+    assert found.info.dataset["seed"] == 3
+    assert found.info.metrics["int8"]["n"] == 24
+    assert found.info.metrics["int8"]["accuracy"] > 0.6  # chance is 0.5; this little training gave 0.9
+    assert len(found.golden) == 2
+    assert 3e6 < found.size < 5e6
+
+
+def test_it_passes_its_golden_examples_exactly(conversion):
+    done = edgecls("inspect", conversion[1], "--format", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["golden"] == {
+        "examples": 2,
+        "fast kernels": "within tolerance",
+        "reference kernels": "exact",
+    }
+
+
+def test_it_classifies(conversion, cells):
+    done = edgecls("classify", cells / "defective", "-m", conversion[1], "--format", "jsonl")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, done.stderr, len(rows)) == (0, "", CELLS)
+    assert sum(row["label"] == "defective" for row in rows) > 0.7 * CELLS
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_it_is_as_good_as_it_says(conversion, cells, split):
+    done = edgecls("evaluate", cells, "-m", conversion[1], "--split", split, "--format", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found, info = json.loads(done.stdout), read_model(conversion[1]).info
+    assert found["n"] == sum(info.dataset["images"][split].values())
+    if split == "test":
+        figures = {name: round(found[name], 6) for name in info.metrics["int8"]}
+        assert figures == info.metrics["int8"]
+
+
+def test_it_is_measured_without_tensorflow(conversion, cells, hide):
+    done = edgecls(
+        "evaluate", cells, "-m", conversion[1], "--split", "test", "--format", "json", lacks=hide("tensorflow", "keras")
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert round(json.loads(done.stdout)["accuracy"], 6) == read_model(conversion[1]).info.metrics["int8"]["accuracy"]
+
+
+@needs_tensorflow
+def test_an_interrupt_leaves_nothing(cells, tmp_path, until):
+    work, model = tmp_path / "work", tmp_path / "out" / "m.tflite"
+    work.mkdir()
+    model.parent.mkdir()
+    command = [*PROGRAM, "convert", str(cells), "-o", str(model)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(work)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        until(lambda: list(work.glob("edgecls-*/backbone.tflite")), seconds=60)
+        child.send_signal(signal.SIGINT)
+        out, errors = child.communicate(timeout=60)
+    assert (child.returncode, out, errors) == (130, "", "edgecls: error: interrupted\n")
+    assert not list(work.iterdir())
+    assert not list(model.parent.iterdir())
+
+
+def complaint(done, code):
+    """The only line of a command that failed with `code`."""
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("edgecls: error: ")
+    return line
+
+
+@pytest.mark.parametrize("package", ["tensorflow", "keras", "sklearn"])
+def test_without_the_extra(tmp_path, hide, package):
+    done = edgecls("convert", tmp_path, "-o", tmp_path / "m.tflite", lacks=hide(package))
+    assert complaint(done, 69).endswith(": pip install 'edgecls[convert]'")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--backbone", "resnet"], "no backbone is called 'resnet': choose from efficientnet-lite0"),
+        (["--optimizer", "lion"], "no optimizer is called 'lion': choose from adam, adamw, sgd, rmsprop"),
+        (["--quantize", "int4"], "no quantization is called 'int4': choose from int8, float16, dynamic, float32"),
+        (["--epochs", "0"], "--epochs"),
+        (["--learning-rate", "fast"], "--learning-rate"),
+        (["--batch-size", "-1"], "--batch-size"),
+        (["--seed", "-1"], "--seed"),
+    ],
+)
+def test_options_that_make_no_sense_are_told_at_once(tmp_path, hide, options, said):
+    """Before TensorFlow is loaded, so that it need not be there."""
+    done = edgecls("convert", tmp_path, "-o", tmp_path / "m.tflite", *options, lacks=hide("tensorflow"))
+    assert said in complaint(done, 2)
+
+
+def test_the_model_must_be_named(tmp_path):
+    assert "--output" in complaint(edgecls("convert", tmp_path), 2)
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    ("data", "output", "code", "said"),
+    [
+        ("none", "m.tflite", 66, "no data set at"),
+        ("empty", "m.tflite", 65, "no sub-folders in"),
+        ("empty", "none/m.tflite", 66, "the folder "),
+        ("empty", "empty", 74, "it is a folder: name a file"),
+    ],
+)
+def test_what_cannot_work_is_one_line(tmp_path, data, output, code, said):
+    (tmp_path / "empty").mkdir()
+    assert said in complaint(edgecls("convert", tmp_path / data, "-o", tmp_path / output), code)
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+@needs_tensorflow
+@pytest.mark.skipif(not Path("/sys").is_dir(), reason="no /sys on this system")
+def test_a_folder_that_may_not_be_written_to(cells):
+    """/sys refuses root too."""
+    assert "cannot write /sys/m.tflite: " in complaint(edgecls("convert", cells, "-o", "/sys/m.tflite"), 74)

@@ -1,0 +1,201 @@
+"""Whole conversions in this process, with a backbone of one convolution. The real one: tests/cli/test_convert.py."""
+
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from image_folders import image, write_csv, write_folder
+from typer.testing import CliRunner
+
+pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+
+import edgecls
+from edgecls.cli.convert import convert as command
+from edgecls.convert import pipeline
+from edgecls.convert.settings import Training
+from edgecls.device.classifier import Classifier
+from edgecls.device.golden import replay_golden
+from edgecls.errors import BadData, BadModel, MissingExtra, NoInput, UsageError, WriteFailed
+from edgecls.files import write_atomically
+from edgecls.model_file import read_model
+from edgecls.progress import Steps
+
+pytestmark = pytest.mark.usefixtures("tiny_backbone")
+QUICK = Training(epochs=5, learning_rate=0.5)
+
+
+def convert(data, output, **options):
+    return edgecls.convert(data, output, **{"backbone": "tiny", "training": QUICK, **options})
+
+
+@pytest.mark.parametrize("quantization", ["int8", "float16", "dynamic", "float32"])
+def test_a_model_of_each_precision(colours, tmp_path, quantization):
+    done = convert(colours, tmp_path / "m.tflite", quantization=quantization, seed=3)
+    model = read_model(tmp_path / "m.tflite")
+    assert done.model == model
+    assert model.labels == ("blue", "green", "red")
+    assert model.info.quantization == quantization
+    assert (model.info.name, model.info.backbone) == ("m", "tiny")
+    assert model.info.dataset == {"fingerprint": done.dataset.fingerprint, "images": done.dataset.counts(), "seed": 3}
+    assert model.info.metrics["split"] == "test"
+    assert model.info.metrics["float32"] == done.float_evaluation.summary()
+    assert model.info.metrics[quantization] == done.evaluation.summary()
+    assert done.evaluation.accuracy == 1
+    assert replay_golden(Classifier(model)) == 3
+    replay_golden(Classifier(model, reference_kernels=True), exact=quantization == "int8")
+
+
+@pytest.mark.parametrize("quantization", ["int8", "float32"])
+def test_the_same_seed_gives_the_same_file(colours, tmp_path, quantization):
+    files = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        convert(colours, tmp_path / folder / "m.tflite", quantization=quantization)
+        files.append((tmp_path / folder / "m.tflite").read_bytes())
+    assert files[0] == files[1]
+
+
+def test_another_seed_gives_another(colours, tmp_path):
+    done = [convert(colours, tmp_path / "m.tflite", seed=seed) for seed in (0, 1)]
+    assert done[0].model.sha256 != done[1].model.sha256
+    assert done[0].dataset.fingerprint != done[1].dataset.fingerprint
+
+
+def test_the_steps_are_timed(colours, tmp_path):
+    steps = Steps()
+    done = convert(colours, tmp_path / "m.tflite", steps=steps)
+    assert done.seconds is steps.seconds
+    assert list(done.seconds) == [
+        "reading images",
+        "loading TensorFlow",
+        "loading backbone",
+        "frozen layers",
+        "training head",
+        "converting to float",
+        "evaluating float",
+        "quantizing to int8",
+        "recording golden examples",
+        "evaluating int8",
+    ]
+    assert all(seconds >= 0 for seconds in done.seconds.values())
+
+
+def test_the_test_images_are_not_seen_before_the_test(colours, tmp_path):
+    """Garbage in the test images changes what is measured, and nothing in the network."""
+    split_file = write_csv(
+        tmp_path / "s.csv",
+        "file,class,split",
+        *(
+            f"{label}/{n:02}.png,{label},{'test' if n > 7 else 'val' if n > 5 else 'train'}"
+            for label in ("blue", "green", "red")
+            for n in range(10)
+        ),
+    )
+    before = convert(colours, tmp_path / "before.tflite", split_file=split_file)
+    for label in ("blue", "green", "red"):
+        for n in (8, 9):
+            (colours / label / f"{n:02}.png").write_bytes(image("grey", seed=n))
+    after = convert(colours, tmp_path / "after.tflite", split_file=split_file)
+    assert before.evaluation.accuracy == 1
+    assert after.evaluation.accuracy == pytest.approx(1 / 3)
+    assert before.model.golden == after.model.golden
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8)
+    scores = [Classifier(done.model).scores(pixels).tolist() for done in (before, after)]
+    assert scores[0] == scores[1]
+
+
+def test_the_command_leaves_out_what_does_not_decode(colours, tmp_path, caplog):
+    (colours / "red" / "notes.jpg").write_text("no image")
+    (colours / "red" / "cut.png").write_bytes(image("red")[:100])
+    app = typer.Typer()
+    app.command()(command)
+    model = tmp_path / "m.tflite"
+    options = ["--backbone", "tiny", "--epochs", "5", "--learning-rate", "0.5"]
+    done = CliRunner().invoke(app, [str(colours), "-o", str(model), *options], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert "left out, since they do not decode: 2" in done.stdout
+    assert [record.message.split(" ")[0] for record in caplog.records] == [
+        str(colours / "red" / name) for name in ("cut.png", "notes.jpg")
+    ]
+    assert sum(read_model(model).info.dataset["images"]["train"].values()) == 21
+
+
+def test_more_classes_than_golden_examples_and_fewer_images_than_a_batch(tmp_path):
+    data = write_folder(tmp_path / "many", {f"class {n}": 3 for n in range(6)})
+    done = convert(data, tmp_path / "m.tflite", training=Training(epochs=1, batch_size=64))
+    assert len(done.model.golden) == 4
+    assert len(done.model.labels) == 6
+    assert done.evaluation.n == 6
+
+
+def test_labels_of_other_scripts(tmp_path):
+    data = write_folder(tmp_path / "data", {"Löwe": 3, "猫 1": 3})
+    assert convert(data, tmp_path / "m.tflite").model.labels == ("Löwe", "猫 1")
+
+
+@pytest.fixture
+def never(monkeypatch):
+    """Fails the test if training is reached."""
+    monkeypatch.setattr(pipeline, "_fine_tune", lambda *_: pytest.fail("training was begun"))
+
+
+@pytest.mark.usefixtures("never")
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"backbone": "resnet"}, UsageError, "no backbone is called 'resnet'"),
+        ({"quantization": "int4"}, UsageError, "no quantization is called 'int4'"),
+        ({"output": "none/m.tflite"}, NoInput, "the folder .*none does not exist: create it first"),
+        ({"output": "colours"}, WriteFailed, "it is a folder: name a file"),
+        ({"data": "none"}, NoInput, "no data set at"),
+        ({"split_file": "none.csv"}, NoInput, r"cannot read none\.csv"),
+        ({"data": "colours/red"}, BadData, "no sub-folders in"),
+    ],
+)
+def test_what_cannot_work_is_told_before_training(colours, tmp_path, options, error, said):
+    paths = {"data": colours, "output": tmp_path / "m.tflite"}
+    for name in paths:
+        if name in options:
+            paths[name] = tmp_path / options.pop(name)
+    with pytest.raises(error, match=said):
+        convert(paths["data"], paths["output"], **options)
+    assert not (tmp_path / "m.tflite").exists()
+
+
+def test_weights_that_are_not_installed(colours, tmp_path, monkeypatch, tiny_backbone):
+    other = dataclasses.replace(tiny_backbone, package="no_such_package_of_weights")
+    monkeypatch.setitem(pipeline.find_backbone.__globals__["BACKBONES"], "tiny", other)
+    with pytest.raises(MissingExtra, match="the weights of tiny are not installed"):
+        convert(colours, tmp_path / "m.tflite")
+
+
+def test_a_failure_at_the_end_leaves_the_old_model_and_nothing_else(colours, tmp_path, monkeypatch):
+    output = tmp_path / "out" / "m.tflite"
+    output.parent.mkdir()
+    write_atomically(output, b"the old model")
+
+    def fail(_):
+        raise BadModel("the golden examples disagree")
+
+    monkeypatch.setattr(pipeline, "verify", fail)
+    with pytest.raises(BadModel, match="disagree"):
+        convert(colours, output)
+    assert [path.name for path in output.parent.iterdir()] == ["m.tflite"]
+    assert output.read_bytes() == b"the old model"
+    assert not list(Path(tempfile.gettempdir()).glob("edgecls-*"))
+
+
+def test_an_image_that_vanishes_midway(colours, tmp_path, monkeypatch):
+    load = pipeline._fine_tune
+
+    def vanish(*arguments):
+        (colours / "red" / "00.png").unlink()
+        return load(*arguments)
+
+    monkeypatch.setattr(pipeline, "_fine_tune", vanish)
+    with pytest.raises(FileNotFoundError, match=r"00\.png"):  # the command line names the file and exits with 66
+        convert(colours, tmp_path / "m.tflite")
+    assert not (tmp_path / "m.tflite").exists()

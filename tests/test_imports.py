@@ -1,0 +1,105 @@
+"""What the device can do without: nothing of the workstation may be needed, or imported, to run it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pictures import picture
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("tensorflow", "keras", "sklearn", "matplotlib", "torch")
+GUARD = f"""
+from importlib.machinery import PathFinder
+found = PathFinder.find_spec
+def without_heavy_ones(name, path=None, target=None):
+    return None if name.partition(".")[0] in {HEAVY} else found(name, path, target)
+PathFinder.find_spec = without_heavy_ones
+"""
+"""From here on they are not installed."""
+
+
+def python(script, *arguments, cwd=None, code=0):
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, tiny_model):
+    folder = tmp_path_factory.mktemp("device")
+    (folder / "inbox").mkdir()
+    (folder / "inbox" / "a.png").write_bytes(picture("red"))
+    (folder / "tiny.tflite").write_bytes(tiny_model.path.read_bytes())
+    (folder / "edgecls.toml").write_text('model = "tiny.tflite"\n[source]\npath = "inbox"\nsettle_seconds = 0.01')
+    command(folder, "run --config edgecls.toml --until-idle 0.1")
+    return folder
+
+
+def command(folder, arguments, code=0):
+    script = GUARD + "from edgecls.cli.main import main\nmain()"
+    return python(script, *arguments.split(), cwd=folder, code=code)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--help", "convert"),
+        ("classify --help", "PATH..."),
+        ("convert --help", "--epochs"),
+        ("classify inbox -m tiny.tflite --db classify.db", "red"),
+        ("run --config edgecls.toml --until-idle 0.1", ""),
+        ("inspect tiny.tflite", "exact"),
+        ("query", "red"),
+        ("stats", "red"),
+    ],
+)
+def test_every_command_of_the_device_works_without(place, arguments, said):
+    assert said in command(place, arguments).stdout
+
+
+@pytest.mark.parametrize("arguments", ["convert inbox -o new.tflite", "evaluate inbox -m tiny.tflite"])
+def test_what_needs_them_says_what_to_install(place, arguments):
+    done = command(place, arguments, code=69)
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("is not installed: pip install 'edgecls[convert]'")
+
+
+def imported_by(statement):
+    script = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    return set(python(script).stdout.split())
+
+
+def test_importing_edgecls_imports_nothing():
+    names = imported_by("import edgecls")
+    assert "edgecls" in names
+    assert not names & {*HEAVY, "numpy", "cv2", "typer", "pydantic", "sqlite_utils", "watchdog", "ai_edge_litert"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["from edgecls import Classifier, open_results", "import edgecls.cli.main", "import edgecls.model_file"],
+)
+def test_what_the_device_imports(statement):
+    assert not imported_by(statement) & {*HEAVY, "ai_edge_litert", "tflite_runtime"}
+
+
+def test_the_public_names(tiny_model):
+    import edgecls
+
+    assert edgecls.Classifier(tiny_model.path).classify(picture("blue")).label == "blue"
+    with pytest.raises(AttributeError, match="has no attribute 'Clasifier'"):
+        _ = edgecls.Clasifier
+
+
+def test_the_results_wing_knows_neither_of_the_others():
+    names = python("import edgecls.results.store, edgecls.results.queries, sys\nprint(*sys.modules)").stdout.split()
+    assert not [name for name in names if name.startswith(("edgecls.device", "edgecls.convert", "edgecls.cli"))]
