@@ -15,7 +15,9 @@ DEVICE_TESTS = ("tests/device", "tests/results", "tests/cli", *map(str, Path("te
 # pyenv's `python3.10` only works for versions that are switched on: switch all of them on.
 _PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 if _PYENV.is_dir():
-    versions = sorted(path.name for path in _PYENV.iterdir() if path.name.startswith(tuple(f"{v}." for v in DEVICE_PYTHONS)))
+    versions = sorted(
+        path.name for path in _PYENV.iterdir() if path.name.startswith(tuple(f"{v}." for v in DEVICE_PYTHONS))
+    )
     os.environ["PYENV_VERSION"] = ":".join(versions)
 
 

@@ -31,6 +31,7 @@ agreed with the float one on 91-93 % of 300 supermarket photographs, with 2,000 
 
 
 def main() -> None:
+    """Parse and build."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=MODELS / NAME)
     parser.add_argument("--check", type=Path, metavar="FOLDER")

@@ -32,6 +32,7 @@ path = "inbox"
 
 
 def main() -> None:
+    """Parse, split, copy."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)

@@ -5,7 +5,6 @@ import os
 import sys
 from typing import Any
 
-import cv2
 import typer
 
 from edgecls import __version__
@@ -51,7 +50,7 @@ def main() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine("edgecls: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong with an image is said once, by us
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what is wrong with an image is said once, by us
     sys.exit(_run())
 
 

@@ -1,6 +1,6 @@
 """Keras network -> TFLite flatbuffer, float or quantized, that takes uint8 RGB pixels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,9 +10,13 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from edgecls.convert.rounding import round_weights
 from edgecls.convert.settings import Quantization
 from edgecls.errors import BadData
 from edgecls.native_output import captured_stderr
+
+ROUNDING_IMAGES = 32
+"""With 16 to 64 the int8 features are equally near to the float ones; each costs 0.2 s with 2 cores."""
 
 
 def normalize(pixels: NDArray[np.uint8], mean: float, std: float) -> NDArray[np.float32]:
@@ -58,26 +62,35 @@ def _with_pixel_input(network: keras.Model, mean: float, std: float) -> keras.Mo
 def _to_int8(network: keras.Model, mean: float, std: float, calibration: Sequence[NDArray[np.uint8]]) -> bytes:
     """A model whose every tensor is an integer; uint8 in and out, int8 inside.
 
-    `calibration` are images as the device will feed them, uint8 (height, width, 3). The normalisation costs nothing:
-    it is the scale and zero point of the input, real = (pixel - mean) / std, which hold exactly if calibration
-    reaches from black to white, so an image with both is added.
+    `calibration` are images as the device will feed them, uint8 (height, width, 3): ranges of activations are taken
+    from all of them, the rounding of weights from the first `ROUNDING_IMAGES`. The normalisation costs nothing: it is
+    the scale and zero point of the input, real = (pixel - mean) / std.
     """
-    converter = _converter(network)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.uint8
-    converter.inference_output_type = tf.uint8
-
-    def representative_dataset() -> Iterator[list[NDArray[np.float32]]]:
-        extremes = np.zeros(network.input_shape[1:], np.uint8)
-        extremes[::2] = 255
-        for pixels in (extremes, *calibration):
-            yield [normalize(pixels, mean, std)[np.newaxis]]
-
-    converter.representative_dataset = representative_dataset
-    flatbuffer = _convert(converter)
+    images = [normalize(pixels, mean, std) for pixels in _spanning(calibration)]
+    weights = network.get_weights()
+    try:
+        round_weights(network, np.stack(images[:ROUNDING_IMAGES]))
+        converter = _converter(network)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.uint8
+        converter.inference_output_type = tf.uint8
+        converter.representative_dataset = lambda: ([image[np.newaxis]] for image in images)
+        flatbuffer = _convert(converter)
+    finally:
+        network.set_weights(weights)
     _check_integer(flatbuffer)
     return flatbuffer
+
+
+def _spanning(calibration: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """The same images, one pixel of the first made black and one white: so the input's range is exactly 0 to 255.
+
+    Two pixels, and not an image of extremes: that would widen the ranges of all activations behind it.
+    """
+    first = calibration[0].copy()
+    first[0, 0], first[-1, -1] = 0, 255
+    return [first, *calibration[1:]]
 
 
 def _converter(network: keras.Model) -> Any:
