@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,9 +13,10 @@ from edgecls import __version__
 from edgecls.bundled import default_model
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import NoInput, from_os_error
-from edgecls.model_file import ModelFile, read_model, split_labels
-from edgecls.preprocess import IMAGE_SUFFIXES
-from edgecls.records import Classification
+
+if TYPE_CHECKING:
+    from edgecls.model_file import ModelFile
+    from edgecls.records import Classification
 
 # readable=False, with every path: whether it can be read is found out, and said, where it is read.
 Model = Annotated[
@@ -68,6 +69,8 @@ def classify(
 
 def _files(paths: list[Path]) -> Iterator[Path]:
     """What was named; a folder stands for the images in it, sorted. Raises NoInput if nothing named exists."""
+    from edgecls.preprocess import IMAGE_SUFFIXES
+
     if not any(path.exists() for path in paths):
         raise NoInput(f"no such file or folder: {paths[0]}")
     for path in paths:
@@ -78,7 +81,7 @@ def _files(paths: list[Path]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _logged(db: Path | None, model: ModelFile) -> Iterator[Any]:
+def _logged(db: Path | None, model: "ModelFile") -> Iterator[Any]:
     """A function that writes a classification to `db`, or that does nothing."""
     if db is None:
         yield lambda _: None
@@ -91,7 +94,7 @@ def _logged(db: Path | None, model: ModelFile) -> Iterator[Any]:
         store.end_run("all classified")
 
 
-def _row(path: Path, result: Classification, output_format: OutputFormat) -> dict[str, Any]:
+def _row(path: Path, result: "Classification", output_format: OutputFormat) -> dict[str, Any]:
     score = result.score
     return {
         "path": str(path),
@@ -102,7 +105,7 @@ def _row(path: Path, result: Classification, output_format: OutputFormat) -> dic
     }
 
 
-def begin_run(store: Any, model: ModelFile, *, device: str, source: str, config: dict[str, Any]) -> None:
+def begin_run(store: Any, model: "ModelFile", *, device: str, source: str, config: dict[str, Any]) -> None:
     """Register a run of `model` in the store."""
     store.begin_run(
         sha256=model.sha256,
@@ -202,11 +205,15 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, str(value)
 
 
-def _read_model(model: Path | None, labels: Path | None) -> ModelFile:
+def _read_model(model: Path | None, labels: Path | None) -> "ModelFile":
+    from edgecls.model_file import read_model
+
     return read_model(model or default_model(), _read_labels(labels) if labels else None)
 
 
 def _read_labels(path: Path) -> list[str]:
+    from edgecls.model_file import split_labels
+
     try:
         return split_labels(path.read_bytes())
     except OSError as error:

@@ -3,6 +3,7 @@
 A runtime is added with a module that has `open_interpreter`, and a line in `RUNTIMES`.
 """
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,11 +20,12 @@ runs int8 EfficientNet-Lite0 in 12 ms with one thread, tflite-runtime 2.14 in 10
 
 
 def open_runtime(model: Path, *, name: str | None = None, threads: int, reference_kernels: bool = False) -> Runtime:
-    """The model in the runtime called `name`, or in the first that is installed.
+    """The model in the runtime called `name`, else by EDGECLS_RUNTIME, else in the first that is installed.
 
     `reference_kernels` are slow and plain: integer models give the same outputs with them on every machine.
     Raises UsageError (no such runtime), MissingExtra (not installed) and BadModel.
     """
+    name = name or os.environ.get("EDGECLS_RUNTIME") or None
     if name is not None and name not in RUNTIMES:
         raise UsageError(f"no runtime is called {name!r}: choose from {', '.join(RUNTIMES)}")
     wanted = [name] if name else list(RUNTIMES)
