@@ -2,7 +2,10 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
+
+_redirecting = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -10,10 +13,11 @@ def captured_stderr() -> Iterator[None]:
     """Hold back what is written to file descriptor 2 within the block; let it out only if the block raises.
 
     TensorFlow and LiteRT report passes and delegates there whatever the log level. The descriptor is the whole
-    process's, so this is for single-threaded moments: a start-up, a conversion.
+    process's: one block at a time, and what other threads write meanwhile is held back too. So this is for short
+    moments: a start-up, a conversion.
     """
     # In memory: the disk may be full or read-only.
-    with open(os.memfd_create("stderr"), "w+b") as log:
+    with _redirecting, open(os.memfd_create("stderr"), "w+b") as log:
         saved = os.dup(2)
         os.dup2(log.fileno(), 2)
         try:

@@ -19,12 +19,10 @@ def for_each(
     Each thread makes its own `state` (an interpreter may serve only one). The first exception of `work` is raised.
     """
     local = threading.local()
-    making = threading.Lock()  # opening a runtime redirects the process's stderr: never two at once
 
     def call(item: T) -> R:
         if not hasattr(local, "state"):
-            with making:
-                local.state = make()
+            local.state = make()
         result = work(local.state, item)
         advance()
         return result

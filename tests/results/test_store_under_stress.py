@@ -117,21 +117,6 @@ def test_a_reader_in_the_same_process_does_not_loosen_the_locks_of_the_writer(pa
         assert answers("print(len(list(find(open_results(path)))))", path) == ["2"]
 
 
-@pytest.fixture
-def small_disk():
-    """A file system of 256 KiB."""
-    folder = Path(tempfile.mkdtemp())
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        folder.rmdir()
-        pytest.skip("may not mount a tmpfs here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-    folder.rmdir()
-
-
 def fill(store, numbers):
     for n in numbers:
         store.write(frame(str(n)))
