@@ -1,6 +1,7 @@
 """The steps of a long job: how far each is, for a person at a terminal, and how long each took, for the report."""
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -34,8 +35,10 @@ def _bar(name: str, total: int | None) -> Iterator[Callable[[], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    # A descriptor of its own: the bar goes on while what libraries print on stderr is held back.
+    terminal = os.fdopen(os.dup(2), "w")
+    columns = (TextColumn("{task.description:<25}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with terminal, Progress(*columns, console=Console(file=terminal)) as progress:
         task = progress.add_task(name, total=total)
 
         def advance() -> None:

@@ -86,9 +86,8 @@ def convert(
         float_evaluation = evaluate(model, data.of("test"), steps, "evaluating float")
 
         if quantization != "float32":
-            with steps.step(f"quantizing to {quantization}"):
-                calibration = _calibration(data.of("train"), chosen, seed)
-                flatbuffer = quantize.quantize(network, chosen.mean, chosen.std, precision, calibration)
+            calibration = _calibration(data.of("train"), chosen, seed)
+            flatbuffer = quantize.quantize(network, chosen.mean, chosen.std, precision, calibration, steps)
         with steps.step("recording golden examples"):
             examples = golden.record(flatbuffer, _golden_images(data, chosen), chosen.preprocessing, work)
         model = write(work / "quantized.tflite", flatbuffer, info, golden=examples)

@@ -1,6 +1,6 @@
 """Keras network -> TFLite flatbuffer, float or quantized, that takes uint8 RGB pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ from edgecls.convert.rounding import round_weights
 from edgecls.convert.settings import Quantization
 from edgecls.errors import BadData
 from edgecls.native_output import captured_stderr
+from edgecls.progress import Steps
 
 ROUNDING_IMAGES = 32
 """With 16 to 64 the int8 features are equally near to the float ones; each costs 0.2 s with 2 cores."""
@@ -36,20 +37,23 @@ def quantize(
     std: float,
     quantization: Quantization,
     calibration: Sequence[NDArray[np.uint8]],
+    steps: Steps | None = None,
 ) -> bytes:
     """The network in the precision asked for; all of them take uint8 RGB pixels.
 
     int8: `_to_int8`. float16: weights of half the size, computed in float. dynamic: int8 weights, computed in float
     where a kernel for that is missing. `calibration` as in `_to_int8`, which alone needs it.
     """
+    steps = steps or Steps()
     if quantization == "int8":
-        return _to_int8(network, mean, std, calibration)
+        return _to_int8(network, mean, std, calibration, steps)
     converter = _converter(_with_pixel_input(network, mean, std))
     if quantization != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    return _convert(converter)
+    with steps.step(f"quantizing to {quantization}"):
+        return _convert(converter)
 
 
 def _with_pixel_input(network: keras.Model, mean: float, std: float) -> keras.Model:
@@ -59,7 +63,9 @@ def _with_pixel_input(network: keras.Model, mean: float, std: float) -> keras.Mo
     return keras.Model(pixels, network(normalized), name=network.name)
 
 
-def _to_int8(network: keras.Model, mean: float, std: float, calibration: Sequence[NDArray[np.uint8]]) -> bytes:
+def _to_int8(
+    network: keras.Model, mean: float, std: float, calibration: Sequence[NDArray[np.uint8]], steps: Steps
+) -> bytes:
     """A model whose every tensor is an integer; uint8 in and out, int8 inside.
 
     `calibration` are images as the device will feed them, uint8 (height, width, 3): ranges of activations are taken
@@ -69,18 +75,30 @@ def _to_int8(network: keras.Model, mean: float, std: float, calibration: Sequenc
     images = [normalize(pixels, mean, std) for pixels in _spanning(calibration)]
     weights = network.get_weights()
     try:
-        round_weights(network, np.stack(images[:ROUNDING_IMAGES]))
-        converter = _converter(network)
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.uint8
-        converter.representative_dataset = lambda: ([image[np.newaxis]] for image in images)
-        flatbuffer = _convert(converter)
+        seen = np.stack(images[:ROUNDING_IMAGES])
+        with steps.step("rounding weights", len(seen)) as advance:
+            round_weights(network, seen, advance)
+        with steps.step("quantizing to int8", len(images)) as advance:
+            flatbuffer = _convert(_int8_converter(network, images, advance))
     finally:
         network.set_weights(weights)
     _check_integer(flatbuffer)
     return flatbuffer
+
+
+def _int8_converter(network: keras.Model, images: Sequence[NDArray[np.float32]], advance: Callable[[], None]) -> Any:
+    def representative_dataset() -> Iterator[list[NDArray[np.float32]]]:
+        for image in images:
+            yield [image[np.newaxis]]
+            advance()
+
+    converter = _converter(network)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.uint8
+    converter.representative_dataset = representative_dataset
+    return converter
 
 
 def _spanning(calibration: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
