@@ -76,6 +76,7 @@ def test_the_steps_are_timed(colours, tmp_path):
         "training head",
         "converting to float",
         "evaluating float",
+        "rounding weights",
         "quantizing to int8",
         "recording golden examples",
         "evaluating int8",
