@@ -17,6 +17,8 @@ SplitFile = Annotated[
     typer.Option("--split-file", readable=False, help="CSV with the columns file,class,split and perhaps group."),
 ]
 
+FIGURES = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
+
 
 def convert(
     dataset: Dataset,
@@ -38,7 +40,7 @@ def convert(
     from edgecls.convert.backbones import find_backbone
     from edgecls.convert.settings import Training, find_quantization
 
-    find_backbone(backbone)  # a slip is told at once, not after TensorFlow has loaded
+    find_backbone(backbone)  # a slip is told at once, before the packages of the workstation are looked for
     find_quantization(quantize)
     steps = Steps(show=True)
     training = Training(epochs=epochs, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size)
@@ -65,12 +67,11 @@ def _print_conversion(done: Any, quantization: str) -> None:
     if done.dataset.skipped:
         typer.echo(f"left out, since they do not decode: {len(done.dataset.skipped)}")
     typer.echo()
-    figures = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
     rows = [
-        {"on the test images": name, **{figure: f"{getattr(evaluation, figure):.4f}" for figure in figures}}
+        {"on the test images": name, **{figure: f"{getattr(evaluation, figure):.4f}" for figure in FIGURES}}
         for name, evaluation in (("float32", done.float_evaluation), (quantization, done.evaluation))
     ]
-    write_rows(("on the test images", *figures), rows, OutputFormat.table)
+    write_rows(("on the test images", *FIGURES), rows, OutputFormat.table)
     typer.echo()
     seconds = [{"step": step, "seconds": f"{value:.1f}"} for step, value in done.seconds.items()]
     seconds.append({"step": "total", "seconds": f"{sum(done.seconds.values()):.1f}"})
@@ -122,6 +123,5 @@ def _print_evaluation(evaluation: Any) -> None:
     if len(evaluation.labels) <= 20:
         write_rows(("truth \\ answer", *evaluation.labels), confusion, OutputFormat.table)
         typer.echo()
-    figures = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
-    summary = [{"images": evaluation.n, **{name: f"{getattr(evaluation, name):.4f}" for name in figures}}]
-    write_rows(("images", *figures), summary, OutputFormat.table)
+    summary = [{"images": evaluation.n, **{name: f"{getattr(evaluation, name):.4f}" for name in FIGURES}}]
+    write_rows(("images", *FIGURES), summary, OutputFormat.table)

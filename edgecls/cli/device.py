@@ -139,9 +139,7 @@ def run(
 
     settings = read_config(config or DEFAULT_PATH)
     if until_idle is not None:
-        source_settings = settings.source.model_copy(update={"until_idle": until_idle})
-    else:
-        source_settings = settings.source
+        settings = settings.model_copy(update={"source": settings.source.model_copy(update={"until_idle": until_idle})})
     with daemon.stop_on_signals() as stop, contextlib.ExitStack() as stack:
         classifier = Classifier(
             settings.model or default_model(),
@@ -150,7 +148,7 @@ def run(
             top_k=settings.top_k,
         )
         replayed = replay_golden(classifier)
-        source = stack.enter_context(open_source(source_settings.type, source_settings))
+        source = stack.enter_context(open_source(settings.source.type, settings.source))
         store = stack.enter_context(Store(settings.database))
         begin_run(
             store,
