@@ -315,3 +315,11 @@ def test_no_such_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(NoInput, match="no folder at"):
         open_source("folder", settings(tmp_path / "file")).__enter__()
+
+
+def test_one_that_is_left_at_once_says_nothing(inbox, caplog):
+    """watchdog calls it an error, in its log, when an observer is stopped while its thread is starting."""
+    for _ in range(500):
+        with open_source("folder", settings(inbox)):
+            pass
+    assert not caplog.records

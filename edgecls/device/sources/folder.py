@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
 log = logging.getLogger(__name__)
+# An observer that is stopped while its thread starts calls that an error; it is none.
+logging.getLogger("watchdog.observers.inotify").addFilter(lambda record: "thread is inactive" not in record.msg)
 
 _NAP = 0.25  # seconds between looks at the stop flag
 
