@@ -53,8 +53,9 @@ def build(output: Path, work: Path) -> tuple[ModelFile, ModelFile]:
     import tensorflow
 
     import edgecls
-    from edgecls.convert import golden, quantize
+    from edgecls.convert import golden
     from edgecls.convert.backbones import find_backbone
+    from edgecls.convert.quantization import quantize
 
     backbone = find_backbone("efficientnet-lite0")
     network = imagenet_network()
@@ -79,7 +80,7 @@ def imagenet_network() -> Any:
     """The backbone with the classifier that it was pretrained with, and a softmax."""
     import keras
 
-    from edgecls.convert import efficientnet_lite
+    from edgecls.convert.backbones import efficientnet_lite
 
     network = efficientnet_lite.build(224)
     dense = keras.layers.Dense(1000, activation="softmax", name="probabilities")

@@ -1,23 +1,14 @@
-"""The commands of the workstation wing. TensorFlow is imported by `convert`, not before."""
+"""`edgecls convert`. TensorFlow is imported by `edgecls.convert`, not before."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from edgecls.cli.output import OutputFormat, ReportFormat, write_object, write_rows
-from edgecls.errors import MissingExtra
+from edgecls.cli.data_options import Dataset, SplitFile
+from edgecls.cli.evaluate import FIGURES
+from edgecls.cli.output import OutputFormat, write_rows
 from edgecls.progress import Steps
-
-Dataset = Annotated[
-    Path, typer.Argument(metavar="DATASET", readable=False, help="A folder with one sub-folder a class, or a CSV file.")
-]
-SplitFile = Annotated[
-    Path | None,
-    typer.Option("--split-file", readable=False, help="CSV with the columns file,class,split and perhaps group."),
-]
-
-FIGURES = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
 
 
 def convert(
@@ -78,50 +69,3 @@ def _print_conversion(done: Any, quantization: str) -> None:
     write_rows(("step", "seconds"), seconds, OutputFormat.table)
     typer.echo()
     typer.echo(f"{done.model.path}: {done.model.size / 1e6:.2f} MB, sha256 {done.model.sha256[:12]}…")
-
-
-def evaluate(
-    dataset: Dataset,
-    *,
-    model: Annotated[Path, typer.Option("--model", "-m", readable=False, help="The model file.")],
-    split_file: SplitFile = None,
-    split: Annotated[str | None, typer.Option("--split", help="train, validation or test; by default all.")] = None,
-    output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
-) -> None:
-    """Measure a model on labelled images, through the code that runs on the device."""
-    try:
-        from edgecls.convert.evaluate import evaluate as measure
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[convert]'") from None
-    from edgecls.convert.dataset import read_split
-    from edgecls.model_file import read_model
-
-    steps = Steps(show=True)
-    found = read_model(model)
-    seed = found.info.dataset.get("seed", 0) if found.info else 0
-    data = read_split(dataset, split_file, split, seed, steps)
-    evaluation = measure(found, data.samples, steps)
-    if output_format is ReportFormat.json:
-        write_object(evaluation.as_dict())
-    else:
-        _print_evaluation(evaluation)
-    if data.skipped:
-        raise typer.Exit(1)
-
-
-def _print_evaluation(evaluation: Any) -> None:
-    per_class = [
-        {"class": label, **{k: f"{v:.4f}" if k != "support" else v for k, v in figures.items()}}
-        for label, figures in evaluation.per_class.items()
-    ]
-    write_rows(("class", "precision", "recall", "f1", "support"), per_class, OutputFormat.table)
-    typer.echo()
-    confusion = [
-        {"truth \\ answer": label, **dict(zip(evaluation.labels, row, strict=True))}
-        for label, row in zip(evaluation.labels, evaluation.confusion_matrix, strict=True)
-    ]
-    if len(evaluation.labels) <= 20:
-        write_rows(("truth \\ answer", *evaluation.labels), confusion, OutputFormat.table)
-        typer.echo()
-    summary = [{"images": evaluation.n, **{name: f"{getattr(evaluation, name):.4f}" for name in FIGURES}}]
-    write_rows(("images", *FIGURES), summary, OutputFormat.table)

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 import edgecls
 from edgecls.convert import golden
 from edgecls.convert.backbones import DEFAULT_BACKBONE, Backbone, find_backbone
-from edgecls.convert.dataset import Dataset, read_dataset
-from edgecls.convert.evaluate import Evaluation, evaluate
-from edgecls.convert.features import extract_features
+from edgecls.convert.data.dataset import Dataset, read_dataset
+from edgecls.convert.data.samples import Sample
+from edgecls.convert.evaluation.evaluate import Evaluation, evaluate
 from edgecls.convert.heavy import load_tensorflow
-from edgecls.convert.samples import Sample
 from edgecls.convert.settings import Training, find_quantization
+from edgecls.convert.training.features import extract_features
 from edgecls.device.golden import verify
 from edgecls.files import check_writable
 from edgecls.model_file import ModelFile, ModelInfo, write_model
@@ -72,7 +72,7 @@ def convert(
     data = read_dataset(Path(dataset), Path(split_file) if split_file else None, seed, steps)
     with steps.step("loading TensorFlow"):
         load_tensorflow()
-    from edgecls.convert import quantize
+    from edgecls.convert.quantization import quantize
 
     with tempfile.TemporaryDirectory(prefix="edgecls-") as folder:
         work = Path(folder)
@@ -117,7 +117,8 @@ def _fine_tune(
     backbone: Backbone, data: Dataset, work: Path, training: Training, seed: int, steps: Steps
 ) -> "keras.Model":
     """Normalised pixels -> probabilities: the frozen backbone with a head trained on its features."""
-    from edgecls.convert import quantize, train
+    from edgecls.convert.quantization import quantize
+    from edgecls.convert.training import head as train
 
     with steps.step("loading backbone"):
         frozen = backbone.load()

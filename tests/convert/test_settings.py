@@ -35,9 +35,9 @@ def test_weights_that_are_not_installed():
 @pytest.mark.parametrize(
     "script",
     [
-        "from edgecls import convert; assert callable(convert); import edgecls.convert.samples; assert callable(convert)",
-        "import edgecls.convert.samples; from edgecls import convert; assert callable(convert)",
-        "import edgecls; assert callable(edgecls.convert); from edgecls.convert.samples import read_samples",
+        "from edgecls import convert; assert callable(convert); import edgecls.convert.data.samples; assert callable(convert)",
+        "import edgecls.convert.data.samples; from edgecls import convert; assert callable(convert)",
+        "import edgecls; assert callable(edgecls.convert); from edgecls.convert.data.samples import read_samples",
     ],
 )
 def test_the_package_is_the_function_and_loads_nothing_heavy(script):

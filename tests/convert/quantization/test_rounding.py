@@ -9,7 +9,7 @@ pytest.importorskip("tensorflow", reason="needs the extra `convert`")
 
 import keras
 
-from edgecls.convert.rounding import _patches, compensated_rounding, round_weights
+from edgecls.convert.quantization.rounding import _patches, compensated_rounding, round_weights
 
 
 def correlated(rng, samples, n):

@@ -14,7 +14,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from edgecls.convert.checkpoint import read_checkpoint
+from edgecls.convert.backbones.checkpoint import read_checkpoint
 
 _EPSILON = 1e-3  # of every BatchNorm; PyTorch's default (1e-5) would be wrong here
 

@@ -10,7 +10,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from edgecls.convert.rounding import round_weights
+from edgecls.convert.quantization.rounding import round_weights
 from edgecls.convert.settings import Quantization
 from edgecls.errors import BadData
 from edgecls.native_output import captured_stderr

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from image_folders import DATA, image, write_csv, write_folder
 
-from edgecls.convert.dataset import SPLITS, read_dataset, read_split
+from edgecls.convert.data.dataset import SPLITS, read_dataset, read_split
 from edgecls.errors import BadData, NoInput, UsageError
 from edgecls.progress import Steps
 

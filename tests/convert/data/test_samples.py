@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from image_folders import DATA, write_csv, write_folder
 
-from edgecls.convert.samples import Sample, read_samples
+from edgecls.convert.data.samples import Sample, read_samples
 from edgecls.errors import BadData, NoInput, WriteFailed
 
 

@@ -8,8 +8,8 @@ from image_folders import write_folder
 
 metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
 
-from edgecls.convert.evaluate import evaluate, measure  # noqa: E402
-from edgecls.convert.samples import read_samples  # noqa: E402
+from edgecls.convert.data.samples import read_samples  # noqa: E402
+from edgecls.convert.evaluation.evaluate import evaluate, measure  # noqa: E402
 from edgecls.device.classifier import Classifier  # noqa: E402
 from edgecls.errors import BadData  # noqa: E402
 from edgecls.progress import Steps  # noqa: E402

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgecls.convert.samples import Sample, Split
+from edgecls.convert.data.samples import Sample, Split
 from edgecls.errors import BadData
 
 TEST_SHARE = 0.2

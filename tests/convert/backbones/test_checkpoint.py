@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecls.convert.checkpoint import read_checkpoint
+from edgecls.convert.backbones.checkpoint import read_checkpoint
 from edgecls.errors import BadData
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001

@@ -7,8 +7,9 @@ import keras
 import tiny_backbone
 from ai_edge_litert.interpreter import Interpreter
 
-from edgecls.convert import quantize, train
+from edgecls.convert.quantization import quantize
 from edgecls.convert.settings import Training
+from edgecls.convert.training import head as train
 from edgecls.device.runtimes import open_runtime
 from edgecls.errors import BadData
 from edgecls.preprocess import Preprocessing, load_pixels

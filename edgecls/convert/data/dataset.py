@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from edgecls.convert.samples import Sample, Split, read_samples
-from edgecls.convert.split import split_samples
+from edgecls.convert.data.samples import Sample, Split, read_samples
+from edgecls.convert.data.split import split_samples
 from edgecls.convert.workers import for_each
 from edgecls.errors import BadData, BadImage, UsageError
 from edgecls.preprocess import check

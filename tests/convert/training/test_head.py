@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 from edgecls.convert.settings import OPTIMIZERS, Training
-from edgecls.convert.train import train_head
+from edgecls.convert.training.head import train_head
 
 
 def clouds(count, seed):

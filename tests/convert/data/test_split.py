@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from edgecls.convert.samples import Sample
-from edgecls.convert.split import TEST_SHARE, VALIDATION_SHARE, split_samples
+from edgecls.convert.data.samples import Sample
+from edgecls.convert.data.split import TEST_SHARE, VALIDATION_SHARE, split_samples
 from edgecls.errors import BadData
 
 SPLITS = ("train", "validation", "test")

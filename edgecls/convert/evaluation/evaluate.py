@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
-from edgecls.convert.samples import Sample
+from edgecls.convert.data.samples import Sample
 from edgecls.convert.workers import for_each
 from edgecls.device.classifier import Classifier
 from edgecls.errors import BadData

@@ -1,0 +1,1 @@
+"""What a user calls a data set, read, checked and split."""

@@ -1,0 +1,1 @@
+"""What is trained: the head on the features of the frozen backbone, then the backbone itself."""
