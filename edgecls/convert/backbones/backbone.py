@@ -80,11 +80,22 @@ class Backbone:
         """The file of the weights that serve images of `size` pixels: trained at that size, or else at 224."""
         return self.weights_file.format(size if size in self.top1_by_size else 224)
 
+    @property
+    def allowed_sizes(self) -> str:
+        """The input sizes that it can be built for, for a person: the rule where they follow one, else all of them."""
+        sizes = self.input_sizes
+        if isinstance(sizes, range):
+            return f"a multiple of {sizes.step} from {sizes[0]} to {sizes[-1]}"
+        return " or ".join(map(str, sizes or (self.input_size,)))
+
+    def takes(self, input_size: int) -> bool:
+        """Whether it can be built for images of that many pixels each way."""
+        return input_size in (self.input_sizes or (self.input_size,))
+
     def at(self, input_size: int) -> "Backbone":
         """The same network for images of another size. Raises UsageError for a size that it does not take."""
-        sizes = self.input_sizes or (self.input_size,)
-        if input_size not in sizes:
-            raise UsageError(f"{self.name} takes no images of {input_size} pixels: choose {describe_sizes(sizes)}")
+        if not self.takes(input_size):
+            raise UsageError(f"{self.name} takes no images of {input_size} pixels: choose {self.allowed_sizes}")
         # Exact, since sizes are multiples of what the strides shrink an image by.
         grown = (self.macs - self.pooled_macs) * input_size**2 // self.input_size**2
         return replace(self, input_size=input_size, macs=grown + self.pooled_macs)
@@ -99,10 +110,3 @@ class Backbone:
         module, function = self.build.split(":")
         build = getattr(import_module(module), function)
         return build(self.input_size, *self.arguments, **({} if weights else {"weights": False}))
-
-
-def describe_sizes(sizes: Sequence[int]) -> str:
-    """`sizes` for a person: the rule where they follow one, else all of them."""
-    if isinstance(sizes, range) and len(sizes) > 3:
-        return f"a multiple of {sizes.step} from {sizes[0]} to {sizes[-1]}"
-    return " or ".join(map(str, sizes))

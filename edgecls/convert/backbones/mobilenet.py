@@ -92,9 +92,9 @@ def _downloaded(application: Callable[..., keras.Model], size: int) -> keras.Mod
         with _silent_server_given_up(), contextlib.redirect_stdout(io.StringIO()):  # Keras prints how far it is
             return application(input_shape=(size, size, 3), weights="imagenet")
     except Exception as error:
-        # Keras says "URL fetch failure on ADDRESS: CODE -- REASON"
-        reason = str(error).rpartition(" -- ")[2].strip() or type(error).__name__
-        raise MissingWeights(reason) from error
+        # Keras says "URL fetch failure on ADDRESS: CODE -- REASON", the reason perhaps with "[Errno -2] " before it.
+        reason = re.sub(r"^\[Errno -?\d+\] ", "", str(error).rpartition(" -- ")[2].strip())
+        raise MissingWeights(reason or type(error).__name__) from error
 
 
 @contextlib.contextmanager
