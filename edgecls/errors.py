@@ -8,6 +8,7 @@
     │   └── BadDatabase         not a results database, or one of a newer edgecls
     ├── NoInput            66   a named file or folder does not exist
     ├── MissingExtra       69   a package of an optional extra is not installed
+    ├── MissingWeights     69   pretrained weights are not on this machine, and cannot be downloaded
     ├── WriteFailed        74   disk full, no permission, a device error
     └── BadConfig          78   the configuration is wrong; a restart will not mend it
 
@@ -55,6 +56,12 @@ class NoInput(EdgeclsError):
 
 class MissingExtra(EdgeclsError):
     """A command needs packages that the device install leaves out."""
+
+    exit_code = 69
+
+
+class MissingWeights(EdgeclsError):
+    """Pretrained weights are neither in the cache nor to be had from the network."""
 
     exit_code = 69
 

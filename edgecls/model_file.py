@@ -106,6 +106,7 @@ def write_model(
         name=info.name,
         description=f"{info.backbone}, {info.quantization}, {len(labels)} classes, made by edgecls",
         size=(info.preprocessing.width, info.preprocessing.height),
+        channels=info.preprocessing.channels,
         mean=mean,
         std=std,
         labels_file=LABELS_FILE,
@@ -145,6 +146,8 @@ def read_model(path: str | Path, labels: Sequence[str] | None = None) -> ModelFi
     if data[4:8] != _IDENTIFIER:
         raise BadModel(f"{path} is not a TFLite model: expected a .tflite file, as edgecls convert writes it")
     files, flatbuffer = _read_zip(path, data)
+    if INFO_FILE not in files and INFO_FILE.encode() in data:  # the metadata name a file that should stand at the end
+        raise BadModel(f"{path} is damaged: its end is missing: copy it again")
     info, golden = _read_info(path, files, flatbuffer)
     labels = labels or _read_labels(files)
     if not labels:
@@ -156,8 +159,6 @@ def _read_zip(path: Path, data: bytes) -> tuple[dict[str, bytes], memoryview]:
     """The appended files, name -> content (none where nothing was appended), and the flatbuffer before them."""
     buffer = io.BytesIO(data)
     if not zipfile.is_zipfile(buffer):
-        if INFO_FILE.encode() in data:  # the metadata name a file that should stand at the end
-            raise BadModel(f"{path} is damaged: its end is missing: copy it again")
         return {}, memoryview(data)
     try:
         with zipfile.ZipFile(buffer) as archive:

@@ -5,7 +5,7 @@ is measured on the workstation is what happens on the device.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
@@ -25,17 +25,19 @@ class Preprocessing:
 
     `fit` is `crop` (the central part that has the model's proportions; what lies outside is not seen) or `stretch`
     (everything is seen, proportions change). `crop` is the share of each side that is kept, 0 < crop <= 1: networks
-    pretrained on ImageNet are evaluated on the central 0.875.
+    pretrained on ImageNet are evaluated on the central 0.875. `channels` is 3 for RGB, 1 for grey.
     """
 
     width: int
     height: int
     fit: Fit = "crop"
     crop: float = 1.0
+    channels: int = 3
 
     def __post_init__(self) -> None:
         """Refuse what cannot be: raises ValueError."""
-        if self.width < 1 or self.height < 1 or not 0 < self.crop <= 1 or self.fit not in get_args(Fit):
+        known = self.fit in get_args(Fit) and self.channels in (1, 3)
+        if self.width < 1 or self.height < 1 or not 0 < self.crop <= 1 or not known:
             raise ValueError(f"impossible preprocessing: {self}")
 
 
@@ -90,13 +92,22 @@ def _centre(image: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.uint8]:
 
 
 def load_pixels(image: bytes | NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.uint8]:
-    """Encoded bytes, or RGB pixels uint8 (height, width, 3) -> uint8 (spec.height, spec.width, 3), RGB, contiguous.
+    """Encoded bytes, or RGB pixels uint8 (height, width, 3) -> uint8 (spec.height, spec.width, channels), contiguous.
 
-    Raises BadImage where the bytes do not decode, or the array is not an RGB image.
+    The channels are RGB, or for a grey spec the one is their luma, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601): grey
+    images keep their values. Raises BadImage where the bytes do not decode, or the array is not an RGB image.
     """
+    # The channels are changed after the resize: a 12-megapixel photograph is 240 times the model's input.
     if isinstance(image, bytes):
-        # The channels are swapped after the resize: a 12-megapixel photograph is 240 times the model's input.
-        return cv2.cvtColor(resize(decode(image), spec), cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+        bgr = resize(decode(image), spec)
+        code = cv2.COLOR_BGR2GRAY if spec.channels == 1 else cv2.COLOR_BGR2RGB
+        return _with_channels(cv2.cvtColor(bgr, code))
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise BadImage(f"is not RGB pixels: expected uint8 (height, width, 3), got {image.dtype} {image.shape}")
-    return np.ascontiguousarray(resize(image, spec))
+    rgb = resize(image, spec)
+    return _with_channels(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) if spec.channels == 1 else rgb)
+
+
+def _with_channels(pixels: Any) -> NDArray[np.uint8]:
+    """OpenCV's grey images are (height, width); ours (height, width, 1)."""
+    return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1))

@@ -18,7 +18,7 @@ _METADATA_IDENTIFIER = b"M001"
 _TENSOR_AXIS_LABELS = 2  # enum AssociatedFileType
 _IMAGE_PROPERTIES = 2  # union ContentProperties
 _FEATURE_PROPERTIES = 1
-_COLOR_RGB = 1  # enum ColorSpaceType
+_COLOR_SPACES = {3: 1, 1: 2}  # channels -> enum ColorSpaceType: RGB, GRAYSCALE
 _NORMALIZATION_OPTIONS = 1  # union ProcessUnitOptions
 
 Slot = tuple[int, int]
@@ -31,6 +31,7 @@ def embed(
     name: str,
     description: str,
     size: tuple[int, int],
+    channels: int = 3,
     mean: float,
     std: float,
     labels_file: str,
@@ -38,7 +39,7 @@ def embed(
 ) -> bytes:
     """The same model with standard metadata in it.
 
-    `size` is (width, height) of the input in pixels; `mean` and `std` are what a float model would be fed with,
+    `size` is (width, height) of the input in pixels, `channels` 3 (RGB) or 1 (grey); `mean` and `std` are what a float model would be fed with,
     (pixel - mean) / std: a model with uint8 input takes the pixels as they are, and readers ignore them. The files
     named must then be appended as a zip. `flatbuffer` is a whole .tflite without appended files.
     """
@@ -46,7 +47,9 @@ def embed(
 
     model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
     buffer = schema.BufferT()
-    buffer.data = np.frombuffer(_metadata(name, description, size, mean, std, labels_file, other_files), np.uint8)
+    buffer.data = np.frombuffer(
+        _metadata(name, description, (*size, channels), mean, std, labels_file, other_files), np.uint8
+    )
     entry = schema.MetadataT()
     entry.name, entry.buffer = _METADATA_NAME, len(model.buffers)
     model.buffers.append(buffer)
@@ -73,16 +76,15 @@ def _pack_aligned(schema: Any, buffer: Any, builder: Any) -> int:
 def _metadata(
     name: str,
     description: str,
-    size: tuple[int, int],
+    shape: tuple[int, int, int],
     mean: float,
     std: float,
     labels_file: str,
     other_files: Sequence[str],
 ) -> bytes:
     b = flatbuffers.Builder(1024)
-    image_input = _tensor(
-        b, "image", "RGB pixels, 0 to 255", _image_content(b, size), units=[_normalization(b, mean, std)]
-    )
+    what = "RGB pixels, 0 to 255" if shape[2] == 3 else "grey pixels, 0 to 255"
+    image_input = _tensor(b, "image", what, _image_content(b, shape), units=[_normalization(b, mean, std)])
     labels = _table(b, 5, [(0, b.CreateString(labels_file))], lambda: b.PrependInt8Slot(2, _TENSOR_AXIS_LABELS, 0))
     probability = _tensor(b, "probability", "one probability a label", _feature_content(b), files=[labels])
     others = [_table(b, 5, [(0, b.CreateString(file))]) for file in other_files]
@@ -113,15 +115,15 @@ def _tensor(
     return _table(b, 7, slots)
 
 
-def _image_content(b: Any, size: tuple[int, int]) -> int:
-    width, height = size
+def _image_content(b: Any, shape: tuple[int, int, int]) -> int:
+    width, height, channels = shape
 
     def image_size() -> None:
         b.PrependUint32Slot(0, width, 0)
         b.PrependUint32Slot(1, height, 0)
 
     default_size = _table(b, 2, [], image_size)
-    properties = _table(b, 2, [(1, default_size)], lambda: b.PrependInt8Slot(0, _COLOR_RGB, 0))
+    properties = _table(b, 2, [(1, default_size)], lambda: b.PrependInt8Slot(0, _COLOR_SPACES[channels], 0))
     return _table(b, 3, [(1, properties)], lambda: b.PrependUint8Slot(0, _IMAGE_PROPERTIES, 0))
 
 

@@ -58,6 +58,7 @@ def command(folder, arguments, code=0):
         ("classify inbox -m tiny.tflite --db classify.db", "red"),
         ("run --config edgecls.toml --until-idle 0.1", ""),
         ("inspect tiny.tflite", "exact"),
+        ("backbones", "efficientnet-lite0"),
         ("query", "red"),
         ("stats", "red"),
     ],
@@ -66,7 +67,9 @@ def test_every_command_of_the_device_works_without(place, arguments, said):
     assert said in command(place, arguments).stdout
 
 
-@pytest.mark.parametrize("arguments", ["convert inbox -o new.tflite", "evaluate inbox -m tiny.tflite"])
+@pytest.mark.parametrize(
+    "arguments", ["convert inbox -o new.tflite", "evaluate inbox -m tiny.tflite", "backbones --measure"]
+)
 def test_what_needs_them_says_what_to_install(place, arguments):
     done = command(place, arguments, code=69)
     (line,) = done.stderr.splitlines()

@@ -59,7 +59,7 @@ NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 INFO = st.builds(
     ModelInfo,
     name=st.text(st.characters(exclude_categories=["Cs"])),
-    preprocessing=st.just(SPEC),
+    preprocessing=st.sampled_from([SPEC, dataclasses.replace(SPEC, channels=1)]),
     quantization=st.sampled_from(["int8", "float32"]),
     backbone=st.text(st.characters(exclude_categories=["Cs"])),
     thresholds=st.dictionaries(LABEL, st.floats(0, 1)),
@@ -166,6 +166,11 @@ def test_a_newer_format_says_so(with_info):
         read_model(with_info(lambda document: document.update(format=FORMAT + 1, unheard_of=1)))
 
 
+def test_a_model_from_before_there_were_grey_ones_takes_rgb(with_info, tiny_model):
+    path = with_info(lambda document: document["preprocessing"].pop("channels"))
+    assert read_model(path).info == tiny_model.info
+
+
 BAD_INFO = {
     "no JSON": lambda _: b"{",
     "not UTF-8": lambda _: b"\xff\xfe{}",
@@ -176,6 +181,7 @@ BAD_INFO = {
     "a field too few": lambda document: document.pop("backbone"),
     "format": lambda document: document.update(format="1"),
     "preprocessing": lambda document: document["preprocessing"].update(crop=0),
+    "preprocessing with channels that no image has": lambda document: document["preprocessing"].update(channels=2),
     "preprocessing of another kind": lambda document: document.update(preprocessing=3),
     "golden example gone": lambda document: document["golden"][0].update(image="golden/9.jpg"),
     "golden outputs": lambda document: document["golden"][0].update(outputs=["x", None, 0]),

@@ -1,3 +1,4 @@
+import dataclasses
 import struct
 
 import cv2
@@ -58,6 +59,21 @@ def test_grey_becomes_three_equal_channels(suffix):
     pixels = load_pixels(cv2.imencode(suffix, grey)[1].tobytes(), SPEC)
     assert (pixels == pixels[:, :, :1]).all()
     assert np.abs(pixels.astype(int) - load_pixels(np.dstack([grey] * 3), SPEC)).mean() < 3
+
+
+def test_a_grey_spec_gives_the_luma():
+    grey = dataclasses.replace(SPEC, channels=1)
+    pixels = load_pixels(IMAGE, grey)
+    assert (pixels.shape, pixels.dtype, pixels.flags.c_contiguous) == ((12, 16, 1), np.uint8, True)
+    luma = load_pixels(IMAGE, SPEC) @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(pixels[:, :, 0] - luma).max() <= 0.51
+    assert np.array_equal(load_pixels(LOSSLESS["png"], grey), pixels)
+
+
+@pytest.mark.parametrize("data", [cv2.imencode(".png", IMAGE[:, :, 1])[1].tobytes(), IMAGE[:, :, [1, 1, 1]]])
+def test_a_grey_image_keeps_its_values_in_a_grey_spec(data):
+    grey = load_pixels(data, dataclasses.replace(SPEC, channels=1))
+    assert np.array_equal(grey, load_pixels(IMAGE, SPEC)[:, :, 1:2])
 
 
 @pytest.mark.parametrize(("orientation", "quarter_turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
@@ -149,8 +165,12 @@ def test_arrays_that_are_not_rgb_pixels(array):
 
 
 @pytest.mark.parametrize(
-    "values", [(0, 16), (16, -1), (16, 16, "pad"), (16, 16, "crop", 0.0), (16, 16, "crop", 1.01), (16, 16, "crop", -1)]
-)
+    "values",
+    [
+        (0, 16), (16, -1), (16, 16, "pad"), (16, 16, "crop", 0.0), (16, 16, "crop", 1.01), (16, 16, "crop", -1),
+        (16, 16, "crop", 1.0, 0), (16, 16, "crop", 1.0, 2), (16, 16, "crop", 1.0, 4),
+    ],
+)  # fmt: skip
 def test_impossible_preprocessing(values):
     with pytest.raises(ValueError, match="impossible preprocessing"):
         Preprocessing(*values)

@@ -78,6 +78,20 @@ def test_the_input_is_described(metadata):
     assert (unit.table(1).floats(0), unit.table(1).floats(1)) == ([127.0], [128.0])
 
 
+def test_a_grey_input_is_described():
+    described = embed(
+        build(channels=1), name="", description="", size=(16, 12), channels=1, mean=0.0, std=255.0, labels_file="",
+        other_files=[],
+    )  # fmt: skip
+    (subgraph,) = metadata_of(schema.ModelT.InitFromPackedBuf(described, 0)).tables(3)
+    (image,) = subgraph.tables(2)
+    assert image.text(1) == "grey pixels, 0 to 255"
+    properties = image.table(3).table(1)
+    assert properties.number(0, types.Int8Flags) == 2  # GRAYSCALE
+    size = properties.table(1)
+    assert (size.number(0, types.Uint32Flags), size.number(1, types.Uint32Flags)) == (16, 12)
+
+
 def test_the_output_is_described(metadata):
     (probability,) = metadata.tables(3)[0].tables(3)
     assert probability.text(0) == "probability"

@@ -123,7 +123,7 @@ def info(**changes):
 def golden(images, work, spec=SPEC):
     """Golden examples of `images` (encoded), by the reference kernels; `work` is a folder."""
     model = work / "plain.tflite"
-    model.write_bytes(build())
+    model.write_bytes(build(channels=spec.channels))
     runtime = open_runtime(model, threads=1, reference_kernels=True)
     return [GoldenExample(image, tuple(runtime.invoke(load_pixels(image, spec)).tolist())) for image in images]
 

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from edgecls import __version__
-from edgecls.cli import convert, device, evaluate, results
+from edgecls.cli import backbones, convert, device, evaluate, results
 from edgecls.cli.output import printable
 from edgecls.errors import EdgeclsError, from_os_error
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 for command in (
     convert.convert,
     evaluate.evaluate,
+    backbones.backbones,
     device.inspect,
     device.classify,
     device.run,

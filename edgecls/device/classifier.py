@@ -65,13 +65,14 @@ class Classifier:
     def _preprocessing(self) -> Preprocessing:
         """The model's own; a model from elsewhere says nothing, and gets the whole image's central square."""
         width, height = self.runtime.input_size
+        channels = self.runtime.channels
         if not self.model.info:
-            return Preprocessing(width, height)
+            return Preprocessing(width, height, channels=channels)
         spec = self.model.info.preprocessing
-        if (spec.width, spec.height) != (width, height):
+        if (spec.width, spec.height, spec.channels) != (width, height, channels):
             raise BadModel(
-                f"{self.model.path} is inconsistent: its input is {width} x {height} pixels, its description says "
-                f"{spec.width} x {spec.height}: convert it again"
+                f"{self.model.path} is inconsistent: its input is {width} x {height} x {channels}, its description says "
+                f"{spec.width} x {spec.height} x {spec.channels}: convert it again"
             )
         return spec
 
@@ -100,7 +101,7 @@ class Classifier:
         )
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """RGB pixels of the model's size, uint8 (height, width, 3) -> a probability a label, float32 (labels,)."""
+        """Pixels as `load_pixels` gives them, uint8 (height, width, channels) -> a probability a label, float32."""
         return self.runtime.scores(self.runtime.invoke(pixels))
 
     def _decode(self, frame: Frame) -> NDArray[np.uint8]:

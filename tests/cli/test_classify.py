@@ -6,8 +6,10 @@ from contextlib import closing
 
 import pytest
 from pictures import encode, noise, picture, plain
+from tiny_model import SIZE, build, write
 
 from edgecls.device.classifier import Classifier
+from edgecls.preprocess import Preprocessing
 from edgecls.results.queries import find, open_results
 
 COLOURS = ("blue", "red", "green")
@@ -54,6 +56,20 @@ def test_the_formats_agree(edgecls, tiny_model, images):
     lines = [line.split() for line in as_table.splitlines()]
     assert lines[0] == ["path", "label", "score", "error"]
     assert lines[2:] == [[row["path"], row["label"], f"{row['score']:.3f}"] for row in expected]
+
+
+def test_a_grey_model_answers_by_brightness(edgecls, tmp_path):
+    grey = Preprocessing(SIZE, SIZE, channels=1)
+    write(tmp_path / "grey.tflite", build(channels=1), preprocessing=grey, thresholds={"red": 0.9})
+    (tmp_path / "foreign.tflite").write_bytes(build(channels=1))
+    (tmp_path / "labels.txt").write_text("bright\nnever\nnor this\n")
+    (tmp_path / "white.png").write_bytes(encode(plain((250, 250, 250))))
+    (tmp_path / "black.png").write_bytes(encode(plain((0, 0, 0))))
+    ours = json_lines(edgecls("classify", "white.png", "black.png", "-m", "grey.tflite", "--format", "jsonl"))
+    assert [row["label"] for row in ours] == ["red", "unknown"]
+    foreign = ("-m", "foreign.tflite", "--labels", "labels.txt", "--format", "jsonl")
+    assert json_lines(edgecls("classify", "white.png", *foreign))[0]["label"] == "bright"
+    assert "preprocessing channels    1" in edgecls("inspect", "grey.tflite").stdout
 
 
 def test_a_folder_stands_for_the_images_in_it(edgecls, tiny_model, images, tmp_path):

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pictures import COLOURS, encode, noise, picture, plain
-from tiny_model import LABELS, build, write
+from tiny_model import LABELS, SIZE, build, golden, write
 
 from edgecls.device.classifier import Classifier, as_frame, best, default_threads
+from edgecls.device.golden import verify
 from edgecls.errors import BadModel, NoInput
 from edgecls.model_file import read_model
 from edgecls.preprocess import Preprocessing
@@ -156,10 +157,44 @@ def test_a_model_of_another_tool_sees_the_central_square(tmp_path):
     assert classifier.classify(encode(plain("green"))).label == "green"
 
 
-def test_a_model_whose_description_disagrees_with_its_network(tmp_path):
-    model = write(tmp_path / "m.tflite", preprocessing=Preprocessing(24, 16))
-    with pytest.raises(BadModel, match="its input is 16 x 16 pixels, its description says 24 x 16: convert it again"):
+@pytest.mark.parametrize(
+    ("spec", "said"), [(Preprocessing(24, 16), "24 x 16 x 3"), (Preprocessing(SIZE, SIZE, channels=1), "16 x 16 x 1")]
+)
+def test_a_model_whose_description_disagrees_with_its_network(tmp_path, spec, said):
+    model = write(tmp_path / "m.tflite", preprocessing=spec)
+    with pytest.raises(BadModel, match=f"its input is 16 x 16 x 3, its description says {said}: convert it again"):
         Classifier(model)
+
+
+GREY = Preprocessing(SIZE, SIZE, "crop", 0.875, channels=1)
+"""What the tiny grey model takes: it answers "red" to what is bright, and does not know to what is black."""
+
+
+def test_a_grey_model_sees_the_luma(tmp_path):
+    classifier = Classifier(write(tmp_path / "m.tflite", build(channels=1), preprocessing=GREY))
+    assert classifier.preprocessing == GREY
+    for colour in COLOURS:
+        by_file, by_pixels = classifier.classify(picture(colour)), classifier.classify(plain(colour))
+        luma = np.array(plain(colour)[0, 0]) @ [0.299, 0.587, 0.114]
+        grey = np.full((SIZE, SIZE, 1), round(luma), np.uint8)
+        assert by_file.error is None
+        assert by_file.score == by_pixels.score == pytest.approx(classifier.scores(grey).max(), abs=2 / 256)
+    assert classifier.classify(plain((255, 255, 255))).label == "red"
+    assert classifier.classify(plain((0, 0, 0))).score < 0.5
+
+
+def test_the_golden_examples_of_a_grey_model(tmp_path):
+    examples = golden([picture(colour, ".jpg") for colour in COLOURS], tmp_path, GREY)
+    model = write(tmp_path / "m.tflite", build(channels=1), examples=examples, preprocessing=GREY)
+    assert verify(model) == {"examples": 3, "fast kernels": "within tolerance", "reference kernels": "exact"}
+
+
+def test_a_grey_model_of_another_tool(tmp_path):
+    path = tmp_path / "foreign.tflite"
+    path.write_bytes(build(size=8, channels=1))
+    classifier = Classifier(path, labels=LABELS)
+    assert classifier.preprocessing == Preprocessing(8, 8, "crop", 1.0, channels=1)
+    assert classifier.classify(encode(plain((255, 255, 255)))).label == "red"
 
 
 def test_no_such_model():

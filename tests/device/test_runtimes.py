@@ -67,9 +67,17 @@ def test_int8_input_means_the_same_as_uint8(opened, colour, reference_kernels):
 
 def test_what_a_runtime_says_of_itself(opened):
     runtime = opened(size=8)
-    assert (runtime.input_size, runtime.outputs) == ((8, 8), 3)
+    assert (runtime.input_size, runtime.channels, runtime.outputs) == ((8, 8), 3, 3)
     outputs = runtime.invoke(plain("red", 8, 8))
     assert (outputs.shape, outputs.dtype) == ((3,), np.uint8)
+
+
+@pytest.mark.parametrize("input_type", ["uint8", "int8"])
+def test_a_grey_input(opened, input_type):
+    runtime = opened(channels=1, input_type=input_type)
+    assert (runtime.input_size, runtime.channels) == ((16, 16), 1)
+    assert runtime.invoke(np.full((16, 16, 1), 255, np.uint8)).argmax() == 0
+    assert len(set(runtime.invoke(np.zeros((16, 16, 1), np.uint8)).tolist())) == 1
 
 
 def test_float_outputs(opened):
@@ -90,8 +98,8 @@ def test_outputs_outlive_the_next_frame(opened):
 @pytest.mark.parametrize(
     ("variant", "said"),
     [
-        ({"input_type": "float32"}, r"takes float32 \(1, 16, 16, 3\), and edgecls feeds uint8 RGB pixels"),
-        ({"channels": 1}, r"takes uint8 \(1, 16, 16, 1\), and edgecls feeds uint8 RGB pixels"),
+        ({"input_type": "float32"}, r"takes float32 \(1, 16, 16, 3\), and edgecls feeds uint8 pixels, RGB or grey, "),
+        ({"channels": 4}, r"takes uint8 \(1, 16, 16, 4\), and edgecls feeds uint8 pixels, RGB or grey, "),
         ({"outputs": 2}, "has 2 outputs, an image classifier has one: choose another model"),
     ],
 )

@@ -40,13 +40,14 @@ STAGES = (
 )
 
 
-def build(input_size: int) -> keras.Model:
+def build(input_size: int, *, weights: bool = True) -> keras.Model:
     """Normalised pixels (batch, input_size, input_size, 3) -> features (batch, 1280), with ImageNet weights."""
     model = _network(input_size)
-    weights = imagenet_weights()
-    for layer in model.layers:
-        if layer.weights:
-            layer.set_weights(_layer_weights(layer.name, weights))
+    if weights:
+        trained = imagenet_weights()
+        for layer in model.layers:
+            if layer.weights:
+                layer.set_weights(_layer_weights(layer.name, trained))
     return model
 
 

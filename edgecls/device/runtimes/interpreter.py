@@ -17,11 +17,13 @@ class Runtime(Protocol):
     name: str
     input_size: tuple[int, int]
     """(width, height) in pixels"""
+    channels: int
+    """3 for RGB, 1 for grey"""
     outputs: int
     """how many values come out"""
 
     def invoke(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
-        """RGB pixels uint8 (height, width, 3) -> the raw outputs (classes,), in the dtype of the output tensor."""
+        """Pixels uint8 (height, width, channels) -> the raw outputs (classes,), in the dtype of the output tensor."""
         ...
 
     def scores(self, outputs: NDArray[Any]) -> NDArray[np.float32]:
@@ -61,12 +63,12 @@ class TFLiteRuntime:
         (self._input,) = self._one(model, "input", self._interpreter.get_input_details())
         (self._output,) = self._one(model, "output", self._interpreter.get_output_details())
         shape, dtype = tuple(int(n) for n in self._input["shape"]), self._input["dtype"]
-        if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or dtype not in (np.uint8, np.int8):
+        if len(shape) != 4 or shape[0] != 1 or shape[3] not in (1, 3) or dtype not in (np.uint8, np.int8):
             raise BadModel(
-                f"{model} takes {np.dtype(dtype).name} {shape}, and edgecls feeds uint8 RGB pixels (1, height, width, 3): "
-                "convert it with uint8 input and its normalisation in the graph"
+                f"{model} takes {np.dtype(dtype).name} {shape}, and edgecls feeds uint8 pixels, RGB or grey, "
+                "(1, height, width, 3 or 1): convert it with uint8 input and its normalisation in the graph"
             )
-        self.input_size = (shape[2], shape[1])
+        self.input_size, self.channels = (shape[2], shape[1]), shape[3]
         self.outputs = int(np.prod(self._output["shape"]))
         self._scale, self._zero_point = self._output["quantization"]
 
