@@ -61,13 +61,13 @@ def read_dataset(
     path: Path, split_file: Path | None, seed: int, steps: Steps, *, group_by: str | None = None
 ) -> Dataset:
     """Read, check and split; problems are logged. Raises NoInput, BadData, UsageError and MissingExtra."""
-    found, bad = examine(read_samples(path, split_file, group_by), path, steps, looks=True)
+    samples = read_samples(path, split_file, group_by)
+    found, bad = examine(samples, path, steps, looks=True)
     images, copies, contradictions = leave_out_copies(found)
+    _check_given(samples, images)
     separated = _separated(images)
     images = _cut(images, seed)
-    with steps.step("comparing images"):
-        near = near_duplicates(images)
-    told = [*undecodable(bad), *contradictions, *copies_within_splits(images), *separated, *near]
+    told = [*undecodable(bad), *contradictions, *copies_within_splits(images), *separated, *near_duplicates(images)]
     return _dataset(images, [*bad, *_paths(copies)], [*told, *_balance(images)])
 
 
@@ -100,8 +100,8 @@ def read_split(
     others = [] if cut else copies_among(images, [sample for sample in samples if sample.split != split])
     images, copies, problems = leave_out_copies([*images, *others])
     images = [image for image in (_cut(images, seed) if cut else images) if image.sample.split == split]
-    if not images:
-        raise BadData(f"no image of the split {split!r} can be used, all have copies: check {split_file or path}")
+    if not cut:
+        _check_given(wanted, images)
     ours = set(wanted)
     copies = [(sample, reason) for sample, reason in copies if sample in ours]
     concerned = {sample.path for sample in wanted}
@@ -111,6 +111,16 @@ def read_split(
 
 def _paths(copies: Sequence[tuple[Sample, str]]) -> list[tuple[Path, str]]:
     return [(sample.path, reason) for sample, reason in copies]
+
+
+def _check_given(samples: Sequence[Sample], images: Sequence[Image]) -> None:
+    """A split that is given is never cut from another because none of its images can be used."""
+    lost = {sample.split for sample in samples} - {image.sample.split for image in images} - {None}
+    if lost:
+        raise BadData(
+            f"no image of the split {min(map(str, lost))!r} can be used: they do not decode, or have copies in other "
+            "splits or under other labels: replace them"
+        )
 
 
 def _cut(images: Sequence[Image], seed: int) -> list[Image]:

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def read_arrays(path: Path) -> Arrays:
 @lru_cache(maxsize=1)
 def _read(path: Path, _modified: int, _size: int) -> Arrays:
     try:
-        with _open(path) as file:
+        with path.open("rb") as opened, _archive(opened) as file:  # left to NumPy, a bad file would stay open
             found = {name: file[name] for part in ("train", "test") for name in _names(part) if name in file}
     except _UNREADABLE as error:
         raise BadData(f"{path} cannot be read as an .npz file ({_first_line(error)}): save it anew") from error
@@ -87,8 +87,8 @@ def _names(part: str) -> tuple[str, str]:
     return f"x_{part}", f"y_{part}"
 
 
-def _open(path: Path) -> Any:
-    file = np.load(path, allow_pickle=False)
+def _archive(opened: BinaryIO) -> Any:
+    file = np.load(opened, allow_pickle=False)
     if isinstance(file, np.ndarray):
         raise ValueError("one array, an .npy file")  # noqa: TRY004  # of the file, not of an argument
     return file
