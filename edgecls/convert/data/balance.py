@@ -33,7 +33,7 @@ def imbalance(counts: Mapping[str, int]) -> list[Problem]:
     weights = class_weights(counts)
     message = (
         f"the classes are unequal: {largest!r} has {counts[largest]} images to train on, {smallest!r} "
-        f"{counts[smallest]}: weigh them ({weights[largest]:.2g} and {weights[smallest]:.2g}), or add images"
+        f"{counts[smallest]}: balanced weights ({weights[largest]:.2g} and {weights[smallest]:.2g}) help, more images help more"
     )
     return [Problem("imbalance", message)]
 

@@ -2,9 +2,11 @@ import contextlib
 import io
 import os
 import pickle
+import re
 import zipfile
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,6 +188,18 @@ def test_a_damaged_file_is_one_clear_error_or_still_good(whole, data):
     damaged.write_bytes(content)
     with contextlib.suppress(BadData):
         assert all(sample.read().dtype == np.uint8 for sample in read_samples(damaged))
+
+
+def test_the_example_of_the_documentation(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[3] / "docs" / "data-sets.md").read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], {})
+    data = read_dataset(tmp_path / "noise.npz", None, 0, Steps())
+    assert {split: sum(counts.values()) for split, counts in data.counts().items()} == {
+        "train": 68,
+        "validation": 12,
+        "test": 20,
+    }
 
 
 def test_options_that_are_about_files(save, tmp_path):
