@@ -15,7 +15,10 @@ from edgecls.errors import BadImage
 
 Fit = Literal["crop", "stretch"]
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
+    | {".avif", ".heic", ".heif"}  # most builds of OpenCV refuse them: better an error that names them than silence
+)
 """In lower case: the names by which a folder's images are told from its other files. What decides is the content."""
 
 
@@ -44,15 +47,18 @@ class Preprocessing:
 def decode(data: bytes) -> NDArray[np.uint8]:
     """Encoded image -> uint8 (height, width, 3) in OpenCV's order, BGR.
 
-    Grey becomes three equal channels, 16 bits become 8, transparency is dropped, EXIF rotation is applied.
-    Raises BadImage.
+    Grey becomes three equal channels, 16 bits become 8 (the upper ones), transparency is dropped, EXIF rotation is
+    applied, of an animation the first picture is taken. Raises BadImage.
     """
     return _imdecode(data, cv2.IMREAD_COLOR)
 
 
-def check(data: bytes) -> None:
-    """Raise BadImage for what `decode` would refuse, at the cost of a decode at an eighth of the size."""
-    _imdecode(data, cv2.IMREAD_REDUCED_COLOR_8)
+def check(data: bytes) -> NDArray[np.uint8]:
+    """Raise BadImage for what `decode` would refuse, at the cost of a decode at an eighth of the size.
+
+    Returns what that gives: uint8 (height / 8, width / 8, 3), BGR; EXIF rotation is not applied to all formats.
+    """
+    return _imdecode(data, cv2.IMREAD_REDUCED_COLOR_8)
 
 
 def _imdecode(data: bytes, flags: int) -> NDArray[np.uint8]:

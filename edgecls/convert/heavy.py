@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from edgecls.errors import MissingExtra
 from edgecls.native_output import captured_stderr
 
-_PACKAGES = ("tensorflow", "keras", "sklearn")
+_PACKAGES = ("tensorflow", "keras", "sklearn", "imagehash")
 
 
 def check_installed() -> None:

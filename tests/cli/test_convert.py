@@ -56,7 +56,7 @@ def cells(tmp_path_factory):
     root = tmp_path_factory.mktemp("elpv") / "cells"
     for label, probability in (("functional", 0.0), ("defective", 1.0)):
         (root / label).mkdir(parents=True)
-        for name in [row[0] for row in rows if float(row[1]) == probability][:CELLS]:
+        for name in [row[0] for row in rows if float(row[1]) == probability][::5][:CELLS]:  # neighbours are alike
             (root / label / Path(name).name).symlink_to(source / name)
     return root
 

@@ -1,106 +1,156 @@
-"""The data set as it will be used: every file read once, those that do not decode left out, splits decided."""
+"""The data set as it will be used: every file read once, what cannot be used left out, splits decided."""
 
 import hashlib
-import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from edgecls.convert.data import balance
+from edgecls.convert.data.duplicates import copies_among, copies_within_splits, groups_with_copies, leave_out_copies
+from edgecls.convert.data.examine import Image, examine, undecodable
+from edgecls.convert.data.near_duplicates import near_duplicates
+from edgecls.convert.data.problems import Kind, Problem, warn
 from edgecls.convert.data.samples import Sample, Split, read_samples
-from edgecls.convert.data.split import split_samples
-from edgecls.convert.workers import for_each
-from edgecls.errors import BadData, BadImage, UsageError
-from edgecls.preprocess import check
+from edgecls.convert.data.split import separated_groups, split_samples
+from edgecls.errors import BadData, UsageError
 from edgecls.progress import Steps
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples that decode, by label and path. `skipped` are (path, why) of those that do not.
+    """The samples to use, by label and path. `skipped` are (path, why) of all that were left out.
 
     `fingerprint` is a SHA-256 over labels, splits and contents: the same images in another place have the same one.
+    `problems` says what is wrong with the data set: what was left out (kinds `undecodable`, `two labels`,
+    `duplicate left out`), and what was not.
     """
 
     samples: tuple[Sample, ...]
     skipped: tuple[tuple[Path, str], ...]
     fingerprint: str
+    problems: tuple[Problem, ...] = ()
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """All classes, sorted."""
+        """All classes, sorted as text: 10 comes before 9."""
         return tuple(sorted({sample.label for sample in self.samples}))
 
     def of(self, split: Split) -> list[Sample]:
         """The samples of one split, in order."""
         return [sample for sample in self.samples if sample.split == split]
 
+    def of_kind(self, kind: Kind) -> list[Problem]:
+        """The problems of one kind."""
+        return [problem for problem in self.problems if problem.kind == kind]
+
     def counts(self) -> dict[str, dict[str, int]]:
         """Split -> label -> number of images."""
         found = Counter((sample.split, sample.label) for sample in self.samples)
         return {split: {label: found[split, label] for label in self.labels} for split in SPLITS}
 
-
-def read_dataset(path: Path, split_file: Path | None, seed: int, steps: Steps) -> Dataset:
-    """Read, check and split. Raises NoInput and BadData."""
-    good, digests, skipped = _read(read_samples(path, split_file), path, steps)
-    samples = split_samples(good, seed)
-    return Dataset(tuple(samples), tuple(skipped), _fingerprint(samples, digests))
+    def class_weights(self) -> dict[str, float]:
+        """Label -> weight of a training image, see `balance.class_weights`."""
+        return balance.class_weights(self.counts()["train"])
 
 
-def read_split(path: Path, split_file: Path | None, split: str | None, seed: int, steps: Steps) -> Dataset:
-    """Only the samples of `split` (all if None), which may lack classes or be one only: to measure a model with.
+def read_dataset(
+    path: Path, split_file: Path | None, seed: int, steps: Steps, *, group_by: str | None = None
+) -> Dataset:
+    """Read, check and split; problems are logged. Raises NoInput, BadData, UsageError and MissingExtra."""
+    samples = read_samples(path, split_file, group_by)
+    found, bad = examine(samples, path, steps, looks=True)
+    images, copies, contradictions = leave_out_copies(found)
+    _check_given(samples, images)
+    separated = _separated(images)
+    images = _cut(images, seed)
+    told = [*undecodable(bad), *contradictions, *copies_within_splits(images), *separated, *near_duplicates(images)]
+    return _dataset(images, [*bad, *_paths(copies)], [*told, *_balance(images)])
 
-    Where the data set does not name `split`, it is the one that `read_dataset` makes with the same `seed`. Raises
-    UsageError for an unknown split, NoInput and BadData.
+
+def read_split(
+    path: Path,
+    split_file: Path | None,
+    split: str | None,
+    seed: int,
+    steps: Steps,
+    *,
+    group_by: str | None = None,
+) -> Dataset:
+    """Only the samples of `split`, which may lack classes or be one only: to measure a model with.
+
+    Where the data set does not name `split`, it is the one that `read_dataset` makes with the same `seed` and
+    `group_by`; what that leaves out is left out here too. All samples if `split` is None: then only those that do not
+    decode are left out. Raises UsageError for an unknown split, NoInput and BadData.
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"no split is called {split!r}: choose from {', '.join(SPLITS)}")
-    samples = read_samples(path, split_file)
+    samples = read_samples(path, split_file, group_by)
     named = {sample.split for sample in samples}
-    if split in named:
-        samples = [sample for sample in samples if sample.split == split]
-    elif split and not named & {"train", None}:
+    if split and split not in named and not named & {"train", None}:
         raise BadData(f"{split_file or path} has no images in the split {split!r}: choose another, or leave it out")
-    good, digests, skipped = _read(samples, path, steps)
-    if split and split not in named:
-        marked = zip(split_samples(good, seed), digests, strict=True)
-        good, digests = map(list, zip(*((s, d) for s, d in marked if s.split == split), strict=True))
-    return Dataset(tuple(good), tuple(skipped), _fingerprint(good, digests))
+    cut = split is None or split not in named or (split == "train" and not named >= {"validation", "test"})
+    wanted = [sample for sample in samples if cut or sample.split == split]
+    images, bad = examine(wanted, path, steps, looks=False)
+    if split is None:
+        return _dataset(images, bad, undecodable(bad))
+    others = [] if cut else copies_among(images, [sample for sample in samples if sample.split != split])
+    images, copies, problems = leave_out_copies([*images, *others])
+    images = [image for image in (_cut(images, seed) if cut else images) if image.sample.split == split]
+    if not cut:
+        _check_given(wanted, images)
+    ours = set(wanted)
+    copies = [(sample, reason) for sample, reason in copies if sample in ours]
+    concerned = {sample.path for sample in wanted}
+    problems = [problem for problem in problems if not concerned.isdisjoint(problem.paths)]
+    return _dataset(images, [*bad, *_paths(copies)], [*undecodable(bad), *problems])
 
 
-def _read(
-    samples: Sequence[Sample], path: Path, steps: Steps
-) -> tuple[list[Sample], list[str], list[tuple[Path, str]]]:
-    """(samples that decode, the SHA-256 of each, those that do not and why)."""
-    with steps.step("reading images", len(samples)) as advance:
-        outcomes = for_each(lambda: None, lambda _, sample: _examine(sample), samples, advance)
-    good = [sample for sample, (_, reason) in zip(samples, outcomes, strict=True) if not reason]
-    skipped = [(sample.path, reason) for sample, (_, reason) in zip(samples, outcomes, strict=True) if reason]
-    for bad, reason in skipped:
-        log.warning("%s %s: left out", bad, reason)
-    if not good:
-        raise BadData(f"none of the {len(samples)} files in {path} is an image that can be decoded: check the data set")
-    return good, [digest for digest, reason in outcomes if not reason], skipped
+def _paths(copies: Sequence[tuple[Sample, str]]) -> list[tuple[Path, str]]:
+    return [(sample.path, reason) for sample, reason in copies]
 
 
-def _examine(sample: Sample) -> tuple[str, str]:
-    """(SHA-256 of the content, what is wrong with it or nothing)."""
-    try:
-        data = sample.path.read_bytes()
-        check(data)
-    except OSError as error:
-        return "", f"cannot be read ({error.strerror})"
-    except BadImage as error:
-        return "", str(error)
-    return hashlib.sha256(data).hexdigest(), ""
+def _check_given(samples: Sequence[Sample], images: Sequence[Image]) -> None:
+    """A split that is given is never cut from another because none of its images can be used."""
+    lost = {sample.split for sample in samples} - {image.sample.split for image in images} - {None}
+    if lost:
+        raise BadData(
+            f"no image of the split {min(map(str, lost))!r} can be used: they do not decode, or have copies in other "
+            "splits or under other labels: replace them"
+        )
 
 
-def _fingerprint(samples: Sequence[Sample], digests: Sequence[str]) -> str:
-    lines = sorted(f"{s.label}\0{s.split}\0{digest}\n" for s, digest in zip(samples, digests, strict=True))
+def _cut(images: Sequence[Image], seed: int) -> list[Image]:
+    samples = split_samples([image.sample for image in images], seed, groups_with_copies(images))
+    return [replace(image, sample=sample) for image, sample in zip(images, samples, strict=True)]
+
+
+def _dataset(images: Sequence[Image], skipped: Sequence[tuple[Path, str]], problems: Sequence[Problem]) -> Dataset:
+    warn(problems)
+    return Dataset(tuple(image.sample for image in images), tuple(skipped), _fingerprint(images), tuple(problems))
+
+
+def _separated(images: Sequence[Image]) -> list[Problem]:
+    found = separated_groups([image.sample for image in images])
+    return [
+        Problem(
+            "separated group",
+            f"the given splits separate {name!r} ({len(samples)} images), which flatters the figures: put it into one",
+            tuple(sample.path for sample in samples),
+        )
+        for name, samples in found.items()
+    ]
+
+
+def _balance(images: Sequence[Image]) -> list[Problem]:
+    train = Counter(image.sample.label for image in images if image.sample.split == "train")
+    everything = Counter(image.sample.label for image in images)
+    return [*balance.imbalance(train), *balance.few_images(everything)]
+
+
+def _fingerprint(images: Sequence[Image]) -> str:
+    lines = sorted(f"{image.sample.label}\0{image.sample.split}\0{image.digest}\n" for image in images)
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,12 +1,17 @@
 """Reads what a user calls a data set into one list of labelled files."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from edgecls.errors import BadData, NoInput, from_os_error
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecls.convert.data.groups import find_groups
+from edgecls.convert.data.npz import Row, read_arrays, read_row
+from edgecls.errors import BadData, NoInput, UsageError, from_os_error
 from edgecls.model_file import split_labels
 from edgecls.preprocess import IMAGE_SUFFIXES
 
@@ -24,33 +29,77 @@ _SPLIT_NAMES: Mapping[str, Split] = {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One labelled image. `split` is None until it is decided; samples of one `group` belong in one split."""
+    """One labelled image. `split` is None until it is decided; samples of one `group` belong in one split.
+
+    An image of an `.npz` file is its `row`, and its `path` only names it: `mnist.npz#x_train[17]`.
+    """
 
     path: Path
     label: str
     split: Split | None = None
     group: str | None = None
+    row: Row | None = None
+
+    def read(self) -> bytes | NDArray[np.uint8]:
+        """What `load_pixels` and `Classifier.classify` take: the file's bytes, or RGB pixels uint8 (height, width, 3).
+
+        Raises NoInput and WriteFailed where it cannot be read; BadData where it is in an `.npz` that has changed.
+        """
+        if self.row:
+            return read_row(self.row)
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise from_os_error(error, f"cannot read {self.path}") from error
 
 
-def read_samples(dataset: Path, split_file: Path | None = None) -> list[Sample]:
-    """The samples of a folder with a sub-folder a class, or of a CSV (`path,label[,split][,group]`), by path.
+def read_samples(dataset: Path, split_file: Path | None = None, group_by: str | None = None) -> list[Sample]:
+    """The samples of a folder with a sub-folder a class, a CSV (`path,label[,split][,group]`) or an `.npz`, by path.
 
     A split file (CSV: `file,class,split[,group]`, files relative to the data set's folder) decides which images are
-    used, and for what. Raises NoInput and BadData; whether the files decode is not looked at.
+    used, and for what. `group_by` is a regular expression that finds the group in a file's path, see `find_groups`.
+    Raises NoInput, BadData and UsageError; whether the files decode is not looked at.
     """
     if not dataset.exists():
-        raise NoInput(f"no data set at {dataset}: name a folder with one sub-folder a class, or a CSV file")
-    if split_file is not None:
-        root = dataset if dataset.is_dir() else dataset.parent
+        raise NoInput(f"no data set at {dataset}: name a folder with one sub-folder a class, a CSV or an .npz file")
+    root = dataset if dataset.is_dir() else dataset.parent
+    if is_npz(dataset):
+        if split_file is not None or group_by is not None:
+            unusable = "--split-file" if split_file is not None else "--group-by"
+            raise UsageError(f"{unusable} is about files, and the images of {dataset} are none: leave it out")
+        samples = list(_read_npz(dataset))
+    elif split_file is not None:
         samples = list(_read_csv(split_file, root, file="file", label="class", need_split=True))
         if dataset.is_file():
             samples = _restrict(samples, _read_csv(dataset, root, file="path", label="label"), split_file)
     elif dataset.is_dir():
         samples = list(_read_folder(dataset))
     else:
-        samples = list(_read_csv(dataset, dataset.parent, file="path", label="label"))
+        samples = list(_read_csv(dataset, root, file="path", label="label"))
     _check_labels(dataset, {sample.label for sample in samples})
+    if group_by is not None:
+        samples = _group(samples, root, group_by)
     return sorted(samples, key=lambda sample: (sample.label, sample.path))
+
+
+def _group(samples: Sequence[Sample], root: Path, group_by: str) -> list[Sample]:
+    if any(sample.group for sample in samples):
+        raise UsageError("groups are given twice, in a column `group` and by --group-by: leave one out")
+    groups = find_groups([sample.path for sample in samples], root, group_by)
+    return [replace(sample, group=group) for sample, group in zip(samples, groups, strict=True)]
+
+
+def is_npz(dataset: Path) -> bool:
+    """Whether it is one file with all images, by its name."""
+    return dataset.suffix.lower() == ".npz" and dataset.is_file()
+
+
+def _read_npz(path: Path) -> Iterator[Sample]:
+    """The file's test images are the split `test`; the others are still to be divided."""
+    for name, labels in read_arrays(path).labels.items():
+        split: Split | None = "test" if name == "x_test" else None
+        for index, label in enumerate(labels):
+            yield Sample(Path(f"{path}#{name}[{index}]"), label, split, row=Row(path, name, index))
 
 
 def _read_folder(root: Path) -> Iterator[Sample]:

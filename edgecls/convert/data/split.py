@@ -1,6 +1,5 @@
 """Who trains, who stops the training, who is examined: stratified, seeded, never separating a group."""
 
-import logging
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,47 +18,52 @@ ATTEMPTS = 30
 Groups = Mapping[str, Counter[str]]
 """name of a group -> label -> number of images"""
 
-log = logging.getLogger(__name__)
 
-
-def split_samples(samples: Sequence[Sample], seed: int) -> list[Sample]:
+def split_samples(samples: Sequence[Sample], seed: int, groups: Sequence[str] | None = None) -> list[Sample]:
     """The samples in their order, each with a split. The same samples in the same order and `seed` give the same splits.
 
-    Splits that are given stay, even where they separate a group, which is then warned of; a sample without one beside
-    them trains. Where no test is given, a fifth of each class is held out as `test`; where no validation is given,
+    `groups` names the group of each sample, by default that of `group_names`. Splits that are given stay, even where
+    they separate a group; a sample without one beside them trains. Where no test is given, a fifth of each class is held out as `test`; where no validation is given,
     15 % of the training samples become it. At least one group of each class lands in each split. Raises BadData where
     the samples cannot give that.
     """
     _check_classes(samples)
     given = {sample.split for sample in samples}
     samples = [replace(sample, split=sample.split or "train") for sample in samples]
-    _warn_of_straddling(samples)
+    names = group_names(samples) if groups is None else groups
     rng = np.random.default_rng(seed)
     for attempt in range(ATTEMPTS):
         done, rough = samples, attempt > 0
         if "test" not in given:
-            done = _divide(done, "test", TEST_SHARE, 1 if "validation" in given else 2, rng, rough=rough)
+            done = _divide(done, names, "test", TEST_SHARE, 1 if "validation" in given else 2, rng, rough=rough)
         if "validation" not in given:
-            done = _divide(done, "validation", VALIDATION_SHARE, 1, rng, rough=rough)
+            done = _divide(done, names, "validation", VALIDATION_SHARE, 1, rng, rough=rough)
         if not _missing(done):
             return done
     raise BadData(_missing(done))
 
 
 def _divide(
-    samples: Sequence[Sample], into: Split, share: float, leave: int, rng: np.random.Generator, *, rough: bool
+    samples: Sequence[Sample],
+    names: Sequence[str],
+    into: Split,
+    share: float,
+    leave: int,
+    rng: np.random.Generator,
+    *,
+    rough: bool,
 ) -> list[Sample]:
     """Move about `share` of each class's training samples into the split `into`, whole groups at a time."""
     groups: dict[str, Counter[str]] = defaultdict(Counter)
-    for sample in samples:
+    for sample, name in zip(samples, names, strict=True):
         if sample.split == "train":
-            groups[_group(sample)][sample.label] += 1
-    names = list(groups)
-    rng.shuffle(names)
-    chosen = _choose({name: groups[name] for name in names}, share, leave, rough=rough)
+            groups[name][sample.label] += 1
+    order = list(groups)
+    rng.shuffle(order)
+    chosen = _choose({name: groups[name] for name in order}, share, leave, rough=rough)
     return [
-        replace(sample, split=into) if sample.split == "train" and _group(sample) in chosen else sample
-        for sample in samples
+        replace(sample, split=into) if sample.split == "train" and name in chosen else sample
+        for sample, name in zip(samples, names, strict=True)
     ]
 
 
@@ -90,7 +94,7 @@ class _HeldOut:
     def __init__(self, groups: Groups, share: float, leave: int) -> None:
         self.names: set[str] = set()
         self.where: dict[str, list[str]] = defaultdict(list)
-        """label -> its groups, in order"""
+        """Label -> its groups, in order"""
         for name, counts in groups.items():
             for label in counts:
                 self.where[label].append(name)
@@ -126,9 +130,17 @@ class _HeldOut:
         return sum(n * (n + 2 * (self.held[x] - self._wanted[x])) / self._wanted[x] ** 2 for x, n in counts) < 0
 
 
-def _group(sample: Sample) -> str:
-    """A sample without a group is one of its own."""
-    return f"group {sample.group}" if sample.group else f"file {sample.path}"
+def group_names(samples: Sequence[Sample]) -> list[str]:
+    """The name of each sample's group; a sample without a group is one of its own."""
+    return [f"group {sample.group}" if sample.group else f"file {sample.path}" for sample in samples]
+
+
+def separated_groups(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    """The groups that the given splits separate, by name, each with its samples. No split beside others is `train`."""
+    found: dict[str, list[Sample]] = defaultdict(list)
+    for sample, name in zip(samples, group_names(samples), strict=True):
+        found[name].append(sample)
+    return {name: members for name, members in sorted(found.items()) if len({s.split or "train" for s in members}) > 1}
 
 
 def _check_classes(samples: Sequence[Sample]) -> None:
@@ -136,19 +148,6 @@ def _check_classes(samples: Sequence[Sample]) -> None:
     if len(labels) < 2:
         found = f"only one class ({labels[0]!r})" if labels else "no images"
         raise BadData(f"{found}: a classifier needs at least two classes")
-
-
-def _warn_of_straddling(samples: Sequence[Sample]) -> None:
-    splits: dict[str, set[str | None]] = defaultdict(set)
-    for sample in samples:
-        splits[_group(sample)].add(sample.split)
-    straddling = sorted(group for group, found in splits.items() if len(found) > 1)
-    if straddling:
-        log.warning(
-            "groups that the given splits separate: %d, the first %r: the figures may flatter the model",
-            len(straddling),
-            straddling[0],
-        )
 
 
 def _missing(samples: Sequence[Sample]) -> str:

@@ -45,23 +45,24 @@ def test_files_that_do_not_decode_are_named_counted_and_left_out(folder, caplog)
     assert [(path.name, reason) for path, reason in data.skipped] == [
         (name, reason) for name, (_, reason) in bad.items()
     ]
-    assert [record.message for record in caplog.records] == [
+    assert [problem.message for problem in data.of_kind("undecodable")] == [
         f"{folder / 'blue' / name} {reason}: left out" for name, (_, reason) in bad.items()
     ]
+    assert {problem.message for problem in data.problems} <= {record.message for record in caplog.records}
     assert data.samples == before.samples
 
 
-def test_files_that_are_not_there_are_left_out(folder, caplog):
+def test_files_that_are_not_there_are_left_out(folder):
     rows = [f"{label}/{number:02}.png,{label}" for label, count in COUNTS.items() for number in range(count)]
     table = write_csv(folder / "t.csv", "path,label", *rows, "blue/99.png,blue", "red,red", "\x01.png,red")
     data = read(table)
     assert len(data.samples) == 15
     assert [reason for _, reason in data.skipped] == [
-        "cannot be read (No such file or directory)",
-        "cannot be read (No such file or directory)",
-        "cannot be read (Is a directory)",
+        "cannot be read: no such file or folder",
+        "cannot be read: no such file or folder",
+        "cannot be read: it is a folder: name a file",
     ]
-    assert len(caplog.records) == 3
+    assert len(data.of_kind("undecodable")) == 3
 
 
 def test_nothing_decodes(tmp_path):

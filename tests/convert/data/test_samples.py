@@ -134,7 +134,7 @@ def test_a_split_file_needs_its_columns(pets, tmp_path):
 
 
 def test_no_such_data_set(tmp_path):
-    with pytest.raises(NoInput, match=r"no data set at .*none: name a folder with one sub-folder a class, or a CSV"):
+    with pytest.raises(NoInput, match=r"no data set at .*none: name a folder with one sub-folder a class, a CSV"):
         read_samples(tmp_path / "none")
 
 

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from edgecls.convert.data.samples import Sample
-from edgecls.convert.data.split import TEST_SHARE, VALIDATION_SHARE, split_samples
+from edgecls.convert.data.split import TEST_SHARE, VALIDATION_SHARE, separated_groups, split_samples
 from edgecls.errors import BadData
 
 SPLITS = ("train", "validation", "test")
@@ -170,12 +170,13 @@ def test_a_file_that_is_listed_twice_is_one_group():
     assert done[:20] == done[20:]
 
 
-def test_splits_that_separate_a_group_are_warned_of(caplog):
+def test_splits_that_separate_a_group_are_found():
     groups = samples_of({"one": {"a": 3, "b": 3}, "two": {"a": 1, "b": 1}})
-    marked = [replace(s, split=split) for s, split in zip(groups, [*SPLITS, *SPLITS, "train", "train"], strict=True)]
-    assert split_samples(marked, 0) == marked
-    (record,) = caplog.records
-    assert "groups that the given splits separate: 1, the first 'group one'" in record.message
+    marked = [replace(s, split=split) for s, split in zip(groups, [*SPLITS, *SPLITS, "train", None], strict=True)]
+    assert separated_groups(marked) == {"group one": marked[:6]}
+    assert separated_groups(groups) == {}
+    done = split_samples(marked, 0)
+    assert done[:7] == marked[:7]
 
 
 def test_given_splits_that_lack_a_class():

@@ -1,0 +1,119 @@
+"""Every file read and decoded once: does it decode, what is in it, what does it look like."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecls.convert.data.problems import Problem
+from edgecls.convert.data.samples import Sample
+from edgecls.convert.workers import for_each
+from edgecls.errors import BadData, BadImage, MissingExtra, NoInput, WriteFailed, from_os_error
+from edgecls.preprocess import check, decode
+from edgecls.progress import Steps
+
+LOOK_SIDE = 16
+LEAST_SIDE = 64
+"""Pixels. Of smaller images (digits, icons) many look alike that are not the same: they get no `Look`."""
+LEAST_CONTRAST = 2.0
+"""Grey levels, the standard deviation. Below it (a lens cap, white paper) there is only noise to compare."""
+SMALL_FILE = 65536
+"""Bytes. Up to here decoding in full takes 2-3 ms at most, and an eighth of the size would be too small to compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a picture looks like: 64 bits of perceptual hash, and grey levels uint8 (16, 16)."""
+
+    bits: NDArray[np.bool_]
+    thumbnail: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A sample that decodes. `digest` is the SHA-256 of its content, or of shape and pixels if it is no file."""
+
+    sample: Sample
+    digest: str
+    look: Look | None = None
+
+
+Examiner = Callable[[NDArray[np.uint8], int], "Look | None"]
+
+
+def examine(
+    samples: Sequence[Sample], dataset: Path, steps: Steps, *, looks: bool
+) -> tuple[list[Image], list[tuple[Path, str]]]:
+    """(the images that decode, in order; path and reason of the others). `looks`: whether to find each one's `Look`.
+
+    Pixels are dropped as soon as they have been seen. Raises BadData if none decodes, MissingExtra without ImageHash.
+    """
+    look_at = _look_at() if looks else None
+    with steps.step("reading images", len(samples)) as advance:
+        found = for_each(lambda: None, lambda _, sample: _examine(sample, look_at), samples, advance)
+    images = [image for image in found if isinstance(image, Image)]
+    if not images:
+        raise BadData(
+            f"none of the {len(samples)} files in {dataset} is an image that can be decoded: check the data set"
+        )
+    bad = [(s.path, reason) for s, reason in zip(samples, found, strict=True) if isinstance(reason, str)]
+    return images, bad
+
+
+def undecodable(bad: Sequence[tuple[Path, str]]) -> list[Problem]:
+    """A problem a file."""
+    return [Problem("undecodable", f"{path} {reason}: left out", (path,)) for path, reason in bad]
+
+
+def digest(content: bytes | NDArray[np.uint8]) -> str:
+    """SHA-256 of a file's content; of pixels, of their shape too."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    return hashlib.sha256(f"{content.shape}".encode() + content.tobytes()).hexdigest()
+
+
+def _examine(sample: Sample, look_at: Examiner | None) -> Image | str:
+    """The image, or what is wrong with it."""
+    try:
+        content = sample.read()
+        look = _decode(content, look_at)
+    except (NoInput, WriteFailed) as error:
+        return (
+            str(from_os_error(error.__cause__, "cannot be read"))
+            if isinstance(error.__cause__, OSError)
+            else str(error)
+        )
+    except BadImage as error:
+        return str(error)
+    return Image(sample, digest(content), look)
+
+
+def _decode(content: bytes | NDArray[np.uint8], look_at: Examiner | None) -> Look | None:
+    if not isinstance(content, bytes):
+        return look_at(content[..., ::-1], 1) if look_at else None
+    if look_at and len(content) <= SMALL_FILE:
+        return look_at(decode(content), 1)
+    pixels = check(content)
+    return look_at(pixels, 8) if look_at else None
+
+
+def _look_at() -> Examiner:
+    try:
+        import imagehash
+        import PIL.Image
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[convert]'") from None
+
+    def look_at(bgr: NDArray[np.uint8], reduced: int) -> Look | None:
+        grey: Any = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
+        if min(grey.shape) * reduced < LEAST_SIDE or grey.std() < LEAST_CONTRAST:
+            return None
+        bits = imagehash.phash(PIL.Image.fromarray(grey)).hash.ravel()
+        return Look(bits, cv2.resize(grey, (LOOK_SIDE, LOOK_SIDE), interpolation=cv2.INTER_AREA))
+
+    return look_at

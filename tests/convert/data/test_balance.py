@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from image_folders import write_folder
+
+from edgecls.convert.data.balance import class_weights, few_images, imbalance
+from edgecls.convert.data.dataset import read_dataset
+from edgecls.progress import Steps
+
+
+def test_balanced_weights_are_those_of_scikit_learn():
+    utils = pytest.importorskip("sklearn.utils", reason="scikit-learn comes with the extra `convert`")
+    labels = ["a"] * 60 + ["b"] * 30 + ["c"] * 10
+    expected = utils.compute_class_weight("balanced", classes=np.unique(labels), y=labels)
+    assert list(class_weights({"a": 60, "b": 30, "c": 10}).values()) == pytest.approx(list(expected))
+
+
+def test_no_class_weighs_more_than_ten_times_another():
+    weights = class_weights({"common": 1000, "some": 200, "rare": 2})
+    assert weights["rare"] == pytest.approx(10 * weights["common"])
+    assert weights["some"] == pytest.approx(5 * weights["common"])
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=3), st.integers(1, 10_000), min_size=1))
+def test_what_holds_for_all_counts(counts):
+    weights = class_weights(counts)
+    images = sum(counts.values())
+    assert sum(weights[label] * count for label, count in counts.items()) / images == pytest.approx(1)
+    assert max(weights.values()) <= 10.0001 * min(weights.values())
+    by_count = sorted(counts, key=counts.get)
+    assert [weights[label] for label in by_count] == sorted(weights.values(), reverse=True)
+
+
+def test_a_data_set_weighs_what_it_trains_on(tmp_path):
+    data = read_dataset(write_folder(tmp_path / "data", {"blue": 40, "red": 10}), None, 0, Steps())
+    assert data.class_weights() == class_weights(data.counts()["train"])
+    (problem,) = data.of_kind("imbalance")
+    assert problem.message.startswith(
+        "the classes are unequal: 'blue' has 27 images to train on, 'red' 7: balanced weights"
+    )
+
+
+@pytest.mark.parametrize(("largest", "told"), [(29, False), (30, True)])
+def test_a_class_three_times_as_large_is_told(largest, told):
+    assert bool(imbalance({"a": largest, "b": 10, "c": 12})) is told
+
+
+def test_classes_with_few_images_are_told():
+    (problem,) = few_images({"a": 9, "b": 10})
+    assert problem.message == "class 'a' has 9 images in all: its figures mean little: add some"
