@@ -21,16 +21,16 @@ def network(seed, n=4000, classes=4, spread=2.0):
 @given(st.integers(0, 1000), st.floats(0.2, 6), st.integers(2, 8))
 def test_what_a_network_exaggerates_is_found(seed, factor, classes):
     logits, truth = network(seed, classes=classes)
-    assert fit_temperature(logits * factor, truth) == pytest.approx(factor, rel=0.12)
+    assert fit_temperature(logits * factor, truth) == pytest.approx(factor, rel=0.1)
 
 
 @given(st.integers(0, 1000), st.floats(0.3, 5))
 def test_no_other_temperature_is_likelier(seed, factor):
-    """The one doubtful image among 2,000 moves the minimum by less than the grid's step."""
+    """The doubt, a tenth of an image among 2,000, is below what is compared."""
     logits, truth = network(seed, n=2000)
     logits = logits * factor
     best = nll(logits, truth, fit_temperature(logits, truth))
-    assert all(best <= nll(logits, truth, t) + 1e-5 for t in np.geomspace(*BOUNDS, 60))
+    assert all(best <= nll(logits, truth, t) + 1e-6 for t in np.geomspace(*BOUNDS, 60))
 
 
 @given(st.integers(0, 1000), st.floats(0.5, 4))
@@ -51,11 +51,11 @@ def test_scores_mean_more_afterwards():
 
 @pytest.mark.parametrize("n", [1, 10, 100, 1000])
 def test_all_right_makes_no_certainty(n):
-    """n right ones speak for a probability of about (n + 1) / (n + 2), however far apart the logits are."""
+    """n right ones speak for a probability of n / (n + 0.1), however far apart the logits are."""
     for gap in (1.0, 5.0, 12.0):
         logits = np.tile([gap, 0.0], (n, 1))
         temperature = fit_temperature(logits, np.zeros(n, int))
-        expected = gap / np.log(n + 1)
+        expected = gap / np.log(n / 0.1)
         assert temperature == pytest.approx(np.clip(expected, *BOUNDS), rel=1e-3)
 
 
