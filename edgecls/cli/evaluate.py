@@ -1,49 +1,93 @@
 """`edgecls evaluate`: needs scikit-learn, and no TensorFlow."""
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgecls.cli.data_options import Dataset, SplitFile
-from edgecls.cli.output import OutputFormat, ReportFormat, write_object, write_rows
-from edgecls.errors import MissingExtra
+from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
+from edgecls.errors import MissingExtra, UsageError
 from edgecls.progress import Steps
 
+if TYPE_CHECKING:
+    from edgecls.convert.evaluation.compare import Comparison
+    from edgecls.convert.evaluation.evaluate import Evaluation
+    from edgecls.model_file import ModelFile
+
 FIGURES = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
-"""In the tables of `convert` and `evaluate`."""
+"""In the tables of `convert`."""
+
+MATRIX_LABELS = 20
+"""A wider confusion matrix fits no terminal."""
+
+log = logging.getLogger(__name__)
 
 
 def evaluate(
     dataset: Dataset,
     *,
-    model: Annotated[Path, typer.Option("--model", "-m", readable=False, help="The model file.")],
+    model: Annotated[
+        list[Path], typer.Option("--model", "-m", readable=False, help="The model file; twice to compare two.")
+    ],
     split_file: SplitFile = None,
     split: Annotated[str | None, typer.Option("--split", help="train, validation or test; by default all.")] = None,
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
 ) -> None:
-    """Measure a model on labelled images, through the code that runs on the device."""
+    """Measure a model on labelled images, or compare two, through the code that runs on the device."""
     try:
+        from edgecls.convert.evaluation.compare import compare
         from edgecls.convert.evaluation.evaluate import evaluate as measure
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[convert]'") from None
     from edgecls.convert.data.dataset import read_split
     from edgecls.model_file import read_model
 
+    if len(model) > 2:
+        raise UsageError(f"{len(model)} models were named, and two at most are compared: leave out all but two -m")
     steps = Steps(show=True)
-    found = read_model(model)
-    seed = found.info.dataset.get("seed", 0) if found.info else 0
-    data = read_split(dataset, split_file, split, seed, steps)
-    evaluation = measure(found, data.samples, steps)
-    if output_format is ReportFormat.json:
-        write_object(evaluation.as_dict())
+    found = [read_model(path) for path in model]
+    seeds = [_seed(each) for each in found]
+    data = read_split(dataset, split_file, split, seeds[0], steps)
+    if len(set(seeds)) > 1 and split:
+        _warn_of_other_splits(found, dataset, split_file, split)
+    if len(found) == 2:
+        comparison = compare(found[0], found[1], data.samples, steps)
+        _print(comparison.as_dict(), output_format, lambda: _print_comparison(comparison))
     else:
-        _print_evaluation(evaluation)
+        evaluation = measure(found[0], data.samples, steps)
+        _print(evaluation.as_dict(), output_format, lambda: _print_evaluation(evaluation))
     if data.skipped:
         raise typer.Exit(1)
 
 
-def _print_evaluation(evaluation: Any) -> None:
+def _seed(model: "ModelFile") -> int:
+    """Of the splits that the model was trained with."""
+    return int(model.info.dataset.get("seed", 0)) if model.info else 0
+
+
+def _warn_of_other_splits(models: Sequence["ModelFile"], dataset: Path, split_file: Path | None, split: str) -> None:
+    """Where the splits are drawn, each model has its own, and has trained on images that the other was tested with."""
+    from edgecls.convert.data.samples import read_samples
+
+    if split not in {sample.split for sample in read_samples(dataset, split_file)}:
+        log.warning(
+            "the splits are those of %s, and %s was made with another seed: it may have trained on some of these "
+            "images; name the splits in a split file",
+            *(model.path for model in models),
+        )
+
+
+def _print(report: dict[str, Any], output_format: ReportFormat, print_tables: Any) -> None:
+    if output_format is ReportFormat.json:
+        write_object(report)
+    else:
+        print_tables()
+
+
+def _print_evaluation(evaluation: "Evaluation") -> None:
     per_class = [
         {"class": label, **{k: f"{v:.4f}" if k != "support" else v for k, v in figures.items()}}
         for label, figures in evaluation.per_class.items()
@@ -54,8 +98,88 @@ def _print_evaluation(evaluation: Any) -> None:
         {"truth \\ answer": label, **dict(zip(evaluation.labels, row, strict=True))}
         for label, row in zip(evaluation.labels, evaluation.confusion_matrix, strict=True)
     ]
-    if len(evaluation.labels) <= 20:
+    if len(evaluation.labels) <= MATRIX_LABELS:
         write_rows(("truth \\ answer", *evaluation.labels), confusion, OutputFormat.table)
         typer.echo()
-    summary = [{"images": evaluation.n, **{name: f"{getattr(evaluation, name):.4f}" for name in FIGURES}}]
-    write_rows(("images", *FIGURES), summary, OutputFormat.table)
+    _print_figures(("value",), [evaluation])
+
+
+def _print_figures(columns: Sequence[str], evaluations: Sequence["Evaluation"]) -> None:
+    """A row a figure, a column an evaluation; what none of them has is left out."""
+    described = [_describe(evaluation) for evaluation in evaluations]
+    names = [name for name in described[0] if any(each[name] for each in described)]
+    rows = [{"figure": name, **{c: d[name] for c, d in zip(columns, described, strict=True)}} for name in names]
+    write_rows(("figure", *columns), rows, OutputFormat.table)
+
+
+def _describe(evaluation: "Evaluation") -> dict[str, str]:
+    """Name -> figure, both as people read them; empty where there is none. Macro recall is balanced accuracy."""
+    low, high = evaluation.accuracy_interval
+    return {
+        "images": str(evaluation.n),
+        "accuracy [95 %]": f"{evaluation.accuracy:.4f} [{low:.3f}, {high:.3f}]",
+        "balanced accuracy": _share(evaluation.balanced_accuracy),
+        "top-5 accuracy": _share(evaluation.top5_accuracy),
+        "macro precision": _share(evaluation.macro_precision),
+        "macro F1": _share(evaluation.macro_f1),
+        "log loss": _share(evaluation.log_loss),
+        "calibration error": _share(evaluation.ece),
+        "answered": _share(evaluation.answered),
+        "right, of the answered": _share(evaluation.answered_accuracy),
+    }
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _print_comparison(comparison: "Comparison") -> None:
+    for letter, model in zip("AB", comparison.models, strict=True):
+        typer.echo(printable(f"{letter}: {model.path}"))
+    typer.echo()
+    _print_per_class(*(evaluation.per_class for evaluation in comparison.evaluations))
+    typer.echo()
+    _print_figures(("A", "B"), comparison.evaluations)
+    typer.echo()
+    counts = comparison.mcnemar
+    rows = [
+        {"images": "A right", "B right": counts.both_right, "B wrong": counts.only_first},
+        {"images": "A wrong", "B right": counts.only_second, "B wrong": counts.neither},
+    ]
+    write_rows(("images", "B right", "B wrong"), rows, OutputFormat.table)
+    typer.echo()
+    typer.echo(f"A and B give the same answer for {comparison.agreement:.1%} of the images.")
+    typer.echo(verdict(counts.only_first, counts.only_second, counts.p_value))
+
+
+def _print_per_class(first: dict[str, dict[str, float]], second: dict[str, dict[str, float]]) -> None:
+    """An evaluation has the labels that occur: one that only A answers is not in B's."""
+    rows = [
+        {
+            "class": label,
+            "support": (first.get(label) or second[label])["support"],
+            **{
+                f"{figure} {letter}": _share(per_class[label][figure] if label in per_class else None)
+                for figure in ("precision", "recall", "f1")
+                for letter, per_class in (("A", first), ("B", second))
+            },
+        }
+        for label in sorted({*first, *second})
+    ]
+    write_rows(list(rows[0]), rows, OutputFormat.table)
+
+
+def verdict(only_first: int, only_second: int, p_value: float) -> str:
+    """McNemar's test as a sentence; the first model is A."""
+    if only_first == only_second == 0:
+        return "A and B are right on the same images."
+    better, more, worse, fewer = (
+        ("A", only_first, "B", only_second) if only_first > only_second else ("B", only_second, "A", only_first)
+    )
+    images = "image" if more == 1 else "images"
+    p = f"p = {p_value:.2g}" if p_value >= 0.0001 else "p < 0.0001"
+    meaning = "the difference may be chance" if p_value >= 0.05 else f"{better} is better, hardly by chance"
+    return (
+        f"{better} is right on {more} {images} where {worse} is wrong, {worse} on {fewer} where {better} is wrong: "
+        f"{p} (McNemar's exact test): {meaning}."
+    )

@@ -2,9 +2,11 @@
 
 import json
 from importlib.util import find_spec
+from math import log
 
 import pytest
 from pictures import COLOURS, picture
+from tiny_model import write
 
 pytestmark = pytest.mark.skipif(find_spec("sklearn") is None, reason="scikit-learn is not installed")
 
@@ -47,6 +49,13 @@ def test_json(evaluate):
         },
         "labels": ["blue", "green", "red"],
         "confusion_matrix": [[4, 0, 0], [0, 4, 0], [0, 2, 4]],
+        "accuracy_interval": [9 / 14, 1],
+        "balanced_accuracy": pytest.approx((1 + 1 + 4 / 6) / 3),
+        "top5_accuracy": None,
+        "log_loss": pytest.approx(-(12 * log(255 / 256) + 2 * log(1 / 512)) / 14),
+        "ece": pytest.approx(255 / 256 - 12 / 14),
+        "answered": 1,
+        "answered_accuracy": 12 / 14,
     }
 
 
@@ -56,7 +65,10 @@ def test_the_tables(evaluate):
     assert done.stderr == ""
     assert ["green", "0.6667", "1.0000", "0.8000", "4"] in lines
     assert ["red", "0", "2", "4"] in lines
-    assert ["14", "0.8571", "0.8889", "0.8889", "0.8667"] in lines
+    assert ["accuracy", "[95", "%]", "0.8571", "[0.643,", "1.000]"] in lines
+    assert ["balanced", "accuracy", "0.8889"] in lines
+    assert ["right,", "of", "the", "answered", "0.8571"] in lines
+    assert "top-5" not in done.stdout
 
 
 def test_one_class_measured_perfectly(evaluate, data, tmp_path):
@@ -107,3 +119,89 @@ def test_other_classes(evaluate, tmp_path):
     (tmp_path / "other" / "cat").mkdir(parents=True)
     (tmp_path / "other" / "cat" / "1.png").write_bytes(picture("red"))
     assert "no class of the data set is a label of" in evaluate(path=tmp_path / "other", code=65).stderr
+
+
+@pytest.fixture
+def swapped(tmp_path):
+    """A model that takes green for blue and blue for green."""
+    return write(tmp_path / "swapped.tflite", labels=["red", "blue", "green"], thresholds={}).path
+
+
+def test_two_models_side_by_side(evaluate, swapped):
+    """The greens among the reds are called green by one and blue by the other: neither is right."""
+    done = evaluate("-m", swapped)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert done.stderr == ""
+    assert ["B:", str(swapped)] in lines
+    assert ["green", "4", "0.6667", "0.0000", "1.0000", "0.0000", "0.8000", "0.0000"] in lines
+    assert ["accuracy", "[95", "%]", "0.8571", "[0.643,", "1.000]", "0.2857", "[0.071,", "0.500]"] in lines
+    assert ["A", "right", "4", "8"] in lines
+    assert ["A", "wrong", "0", "2"] in lines
+    assert "A and B give the same answer for 28.6% of the images." in done.stdout
+    assert "A is right on 8 images where B is wrong, B on 0 where A is wrong: p = 0.0078" in done.stdout
+
+
+def test_two_models_as_json(evaluate, swapped, tiny_model):
+    found = json.loads(evaluate("-m", swapped, "--format", "json").stdout)
+    assert list(found) == ["models", "mcnemar", "agreement", "left_out"]
+    assert found["mcnemar"] == {
+        "both_right": 4,
+        "only_first": 8,
+        "only_second": 0,
+        "neither": 2,
+        "p_value": 2 / 2**8,
+    }
+    assert (found["agreement"], found["left_out"]) == (pytest.approx(4 / 14), {})
+    first, second = found["models"]
+    assert (first["path"], first["sha256"]) == (str(tiny_model.path), tiny_model.sha256)
+    assert (first["accuracy"], second["accuracy"]) == (12 / 14, 4 / 14)
+    alone = json.loads(evaluate("--format", "json").stdout)
+    assert {name: first[name] for name in alone} == alone
+
+
+def test_a_model_against_itself(evaluate, tiny_model):
+    done = evaluate("-m", tiny_model.path)
+    assert done.stdout.endswith("A and B are right on the same images.\n")
+
+
+def test_models_with_different_labels(evaluate, tmp_path):
+    """Only what both know is compared, and that is said."""
+    other = write(tmp_path / "other.tflite", labels=["red", "lynx", "blue"])
+    done = evaluate("-m", other.path, "--format", "json")
+    found = json.loads(done.stdout)
+    (line,) = done.stderr.splitlines()
+    assert "have different labels (2 in common): 10 of 14 images are compared" in line
+    assert found["left_out"] == {"green": 4}
+    assert [model["n"] for model in found["models"]] == [10, 10]
+    assert found["mcnemar"] == {"both_right": 8, "only_first": 0, "only_second": 0, "neither": 2, "p_value": 1}
+    assert found["agreement"] == 0.8
+
+
+def test_models_that_cannot_be_compared(evaluate, tmp_path, tiny_model):
+    other = write(tmp_path / "other.tflite", labels=["cat", "lynx", "dog"]).path
+    assert "no image has a label that both" in evaluate("-m", other, code=65).stderr
+    assert "two at most are compared" in evaluate("-m", other, "-m", tiny_model.path, code=2).stderr
+
+
+def test_splits_that_were_drawn_with_other_seeds(evaluate, tmp_path):
+    """The other model's training images are among the first one's test images, unless a file names the splits."""
+    other = write(tmp_path / "other.tflite", dataset={"seed": 7}).path
+    assert "was made with another seed" in evaluate("-m", other, "--split", "test").stderr
+    assert evaluate("-m", other).stderr == ""
+    (tmp_path / "s.csv").write_text("file,class,split\nred/0.png,red,test\nblue/0.png,blue,test")
+    assert evaluate("-m", other, "--split", "test", "--split-file", tmp_path / "s.csv").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ((5, 12, 0.1435), "B is right on 12 images where A is wrong, A on 5 where B is wrong: p = 0.14 "),
+        ((1, 0, 1.0), "A is right on 1 image where B is wrong, B on 0 where A is wrong: p = 1 "),
+        ((3, 3, 1.0), "the difference may be chance."),
+        ((40, 2, 1e-9), "p < 0.0001 (McNemar's exact test): A is better, hardly by chance."),
+    ],
+)
+def test_the_verdict_is_a_sentence(counts, said):
+    from edgecls.cli.evaluate import verdict
+
+    assert said in verdict(*counts)

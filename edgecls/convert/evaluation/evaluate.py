@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
 from edgecls.convert.data.samples import Sample
-from edgecls.convert.workers import for_each
-from edgecls.device.classifier import Classifier
-from edgecls.errors import BadData
+from edgecls.convert.evaluation.curves import reliability
+from edgecls.convert.evaluation.metrics import accuracy_interval, are_probabilities, log_loss, top_k_accuracy
+from edgecls.convert.evaluation.predictions import Predictions, predict
 from edgecls.model_file import ModelFile
 from edgecls.progress import Steps
 
@@ -23,6 +22,11 @@ class Evaluation:
     `labels` are those that occur, as truth or as answer. The macro figures are means over the labels that occur as
     truth. `per_class` is label -> precision, recall, f1 and support (a count). An answer is the best-scoring label,
     whatever its threshold.
+
+    `accuracy_interval` is (low, high), 95 %. `balanced_accuracy` is another name of `macro_recall`. `top5_accuracy` is
+    None for fewer than 6 labels; `log_loss` (nats, 0 or more) and `ece` (expected calibration error) are None where
+    the scores are no probabilities; `answered`, the share of images at or above the threshold of their label, is None
+    for a model without thresholds, and `answered_accuracy` also where none is answered.
     """
 
     n: int
@@ -33,49 +37,56 @@ class Evaluation:
     per_class: dict[str, dict[str, float]]
     labels: list[str]
     confusion_matrix: list[list[int]]
+    accuracy_interval: tuple[float, float]
+    balanced_accuracy: float
+    top5_accuracy: float | None
+    log_loss: float | None
+    ece: float | None
+    answered: float | None
+    answered_accuracy: float | None
 
     def as_dict(self) -> dict[str, Any]:
         """What `edgecls evaluate --format json` prints."""
         return asdict(self)
 
-    def summary(self) -> dict[str, float]:
-        """The figures that the model file carries."""
+    def summary(self) -> dict[str, Any]:
+        """The figures that the model file carries; those that are None are left out."""
+        figures = {
+            "accuracy": self.accuracy,
+            "macro_precision": self.macro_precision,
+            "macro_recall": self.macro_recall,
+            "macro_f1": self.macro_f1,
+            "top5_accuracy": self.top5_accuracy,
+            "log_loss": self.log_loss,
+            "ece": self.ece,
+            "answered": self.answered,
+            "answered_accuracy": self.answered_accuracy,
+        }
         return {
             "n": self.n,
-            "accuracy": round(self.accuracy, 6),
-            "macro_precision": round(self.macro_precision, 6),
-            "macro_recall": round(self.macro_recall, 6),
-            "macro_f1": round(self.macro_f1, 6),
+            **{name: round(value, 6) for name, value in figures.items() if value is not None},
+            "accuracy_interval": [round(bound, 6) for bound in self.accuracy_interval],
         }
 
 
 def evaluate(model: ModelFile, samples: Sequence[Sample], steps: Steps, name: str = "evaluating") -> Evaluation:
     """Classify every sample as a device would, and count. Raises BadData where no label of theirs is the model's."""
-    if not {sample.label for sample in samples} & set(model.labels):
-        raise BadData(f"no class of the data set is a label of {model.path}: the model was trained on other classes")
-    with steps.step(name, len(samples)) as advance:
-        answers = for_each(lambda: Classifier(model, threads=1), _answer, samples, advance)
-    return measure([sample.label for sample in samples], answers)
+    return measure(predict(model, samples, steps, name))
 
 
-def _answer(classifier: Classifier, sample: Sample) -> str:
-    result = classifier.classify(sample.path)
-    if result.error:
-        raise BadData(f"{sample.path} {result.error}: it decoded a moment ago; was it changed?")
-    return result.top_k[0].label
-
-
-def measure(truth: Sequence[str], answers: Sequence[str]) -> Evaluation:
-    """Compare answers with the truth, label by label."""
+def measure(predictions: Predictions) -> Evaluation:
+    """Compare answers with the truth. `predictions` holds one image or more."""
+    truth, answers = [sample.label for sample in predictions.samples], predictions.answers
     labels = sorted({*truth, *answers})
     precision, recall, f1, support = precision_recall_fscore_support(truth, answers, labels=labels, zero_division=0)
     present = support > 0
     pairs = Counter(zip(truth, answers, strict=True))  # scikit-learn's matrix comes with a warning for a single label
+    balanced = float(recall[present].mean())
     return Evaluation(
         n=len(truth),
-        accuracy=float(np.mean([a == b for a, b in zip(truth, answers, strict=True)])),
+        accuracy=float(predictions.right.mean()),
         macro_precision=float(precision[present].mean()),
-        macro_recall=float(recall[present].mean()),
+        macro_recall=balanced,
         macro_f1=float(f1[present].mean()),
         per_class={
             label: {
@@ -88,4 +99,23 @@ def measure(truth: Sequence[str], answers: Sequence[str]) -> Evaluation:
         },
         labels=labels,
         confusion_matrix=[[pairs[label, answer] for answer in labels] for label in labels],
+        accuracy_interval=accuracy_interval(predictions.right, [sample.group for sample in predictions.samples]),
+        balanced_accuracy=balanced,
+        **_of_scores(predictions),
     )
+
+
+def _of_scores(predictions: Predictions) -> dict[str, float | None]:
+    """The figures that need more than the answers."""
+    scores, truth = predictions.scores, predictions.truth
+    probable = are_probabilities(scores)
+    answered = predictions.answered()
+    right = predictions.right[answered]
+    decides = bool(predictions.thresholds)
+    return {
+        "top5_accuracy": top_k_accuracy(scores, truth, 5) if len(predictions.labels) > 5 else None,
+        "log_loss": log_loss(scores, truth) if probable else None,
+        "ece": reliability(predictions).error if probable else None,
+        "answered": float(answered.mean()) if decides else None,
+        "answered_accuracy": float(right.mean()) if decides and right.size else None,
+    }

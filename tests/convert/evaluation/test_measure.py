@@ -1,23 +1,27 @@
 import json
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from image_folders import write_folder
+from made_predictions import of_answers, of_scores
 
 metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
 
 from edgecls.convert.data.samples import read_samples  # noqa: E402
 from edgecls.convert.evaluation.evaluate import evaluate, measure  # noqa: E402
-from edgecls.device.classifier import Classifier  # noqa: E402
-from edgecls.errors import BadData  # noqa: E402
+from edgecls.convert.evaluation.predictions import predict  # noqa: E402
 from edgecls.progress import Steps  # noqa: E402
+
+
+def count(truth, answers, **options):
+    return measure(of_answers(truth, answers, **options))
 
 
 def test_two_classes_by_hand():
     """Of 4 cats 3 are found, of 2 dogs 1; 4 times `cat` is answered, 2 times `dog`."""
-    found = measure(["cat", "cat", "cat", "cat", "dog", "dog"], ["cat", "cat", "cat", "dog", "cat", "dog"])
+    found = count(["cat", "cat", "cat", "cat", "dog", "dog"], ["cat", "cat", "cat", "dog", "cat", "dog"])
     assert (found.n, found.accuracy) == (6, pytest.approx(4 / 6))
     assert found.labels == ["cat", "dog"]
     assert found.confusion_matrix == [[3, 1], [1, 1]]
@@ -26,45 +30,60 @@ def test_two_classes_by_hand():
         "dog": {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2},
     }
     assert (found.macro_precision, found.macro_recall, found.macro_f1) == (0.625, 0.625, 0.625)
+    assert found.balanced_accuracy == 0.625
 
 
 def test_a_label_that_is_only_answered_counts_in_no_mean():
-    found = measure(["cat", "cat"], ["cat", "lynx"])
+    found = count(["cat", "cat"], ["cat", "lynx"])
     assert found.labels == ["cat", "lynx"]
     assert found.per_class["lynx"] == {"precision": 0, "recall": 0, "f1": 0, "support": 0}
     assert (found.macro_precision, found.macro_recall, found.accuracy) == (1, 0.5, 0.5)
 
 
 def test_a_label_that_is_never_answered_has_precision_zero():
-    found = measure(["cat", "dog"], ["cat", "cat"])
+    found = count(["cat", "dog"], ["cat", "cat"])
     assert found.per_class["dog"]["precision"] == 0
     assert found.macro_precision == 0.25
 
 
 def test_one_class():
-    found = measure(["cat"], ["cat"])
+    found = count(["cat"], ["cat"])
     assert (found.accuracy, found.macro_f1, found.confusion_matrix) == (1, 1, [[1]])
+    assert found.log_loss == 0
 
 
 def test_the_keys_of_the_report():
-    report = json.loads(json.dumps(measure(["cat", "dog"], ["cat", "cat"]).as_dict()))
+    report = json.loads(json.dumps(count(["cat", "dog"], ["cat", "cat"]).as_dict()))
     assert list(report) == [
         "n", "accuracy", "macro_precision", "macro_recall", "macro_f1", "per_class", "labels", "confusion_matrix",
+        "accuracy_interval", "balanced_accuracy", "top5_accuracy", "log_loss", "ece", "answered", "answered_accuracy",
     ]  # fmt: skip
     assert list(report["per_class"]["cat"]) == ["precision", "recall", "f1", "support"]
-    assert measure(["cat"] * 3, ["cat", "cat", "dog"]).summary() == {
+
+
+def test_what_the_model_file_carries():
+    """A summary is JSON as it stands: what is read back is what was written."""
+    predictions = of_answers(["cat", "cat", "cat"], ["cat", "cat", "dog"], score=[0.875, 0.75, 0.75])
+    summary = measure(replace(predictions, thresholds={"dog": 0.8})).summary()
+    assert summary == json.loads(json.dumps(summary))
+    assert summary == {
         "n": 3,
         "accuracy": 0.666667,
         "macro_precision": 1.0,
         "macro_recall": 0.666667,
         "macro_f1": 0.8,
+        "log_loss": 0.602503,  # -(ln 7/8 + ln 3/4 + ln 1/4) / 3
+        "ece": 0.208333,  # (|1 - 0.875| + 2 |0.5 - 0.75|) / 3
+        "answered": 0.666667,
+        "answered_accuracy": 1.0,
+        "accuracy_interval": [0.0, 1.0],
     }
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from("abcdef")), min_size=1, max_size=60))
 def test_the_figures_are_those_of_scikit_learn(pairs):
     truth, answers = zip(*pairs, strict=True)
-    found, present = measure(truth, answers), sorted(set(truth))
+    found, present = count(truth, answers), sorted(set(truth))
     assert found.accuracy == pytest.approx(metrics.accuracy_score(truth, answers))
     macro = {"labels": present, "average": "macro", "zero_division": 0}
     assert found.macro_precision == pytest.approx(metrics.precision_score(truth, answers, **macro))
@@ -77,28 +96,40 @@ def test_the_figures_are_those_of_scikit_learn(pairs):
             assert found.per_class[label] == pytest.approx({k.replace("-score", ""): v for k, v in figures.items()})
 
 
+def test_top_5_is_told_of_six_labels_or_more():
+    labels = list("abcdef")
+    rising = [[0.0, 0.1, 0.15, 0.2, 0.25, 0.3]] * 2
+    assert measure(of_scores(["a", "b"], rising, labels)).top5_accuracy == 0.5
+    assert measure(of_scores(["b"], [rising[0][1:]], labels[1:])).top5_accuracy is None
+
+
+def test_coverage_is_told_of_models_with_thresholds():
+    predictions = of_answers(["a", "a", "b", "b"], ["a", "b", "b", "b"], score=[0.9, 0.6, 0.7, 0.8])
+    assert (measure(predictions).answered, measure(predictions).answered_accuracy) == (None, None)
+    found = measure(replace(predictions, thresholds={"a": 0.5, "b": 0.65}))
+    assert (found.answered, found.answered_accuracy) == (0.75, 1)
+    silent = measure(replace(predictions, thresholds={"a": 1.0, "b": 1.0}))
+    assert (silent.answered, silent.answered_accuracy) == (0, None)
+    assert silent.accuracy == found.accuracy == 0.75
+
+
+def test_scores_that_are_no_probabilities_are_not_taken_for_some():
+    found = measure(of_scores(["a", "b"], [[7.5, -3.0], [-2.0, 4.0]], ["a", "b"]))
+    assert (found.accuracy, found.log_loss, found.ece) == (1, None, None)
+
+
+def test_groups_widen_the_interval():
+    truth, answers = ["a"] * 60, ["a"] * 45 + ["b"] * 15
+    low, high = count(truth, answers).accuracy_interval
+    grouped_low, grouped_high = count(truth, answers, groups=[f"g{n // 15}" for n in range(60)]).accuracy_interval
+    assert grouped_low < low < 0.75 < high < grouped_high
+
+
 def test_a_model_is_measured_by_what_the_device_answers(tiny_model, tmp_path):
     """Greens are under the model's threshold: the best label counts all the same."""
     samples = read_samples(write_folder(tmp_path / "data", {"blue": 3, "green": 4, "red": 3, "violet": 2}))
     found = evaluate(tiny_model, samples, Steps())
-    classifier = Classifier(tiny_model)
-    answers = [classifier.classify(sample.path).top_k[0].label for sample in samples]
-    assert found == measure([sample.label for sample in samples], answers)
+    assert found == measure(predict(tiny_model, samples, Steps()))
     assert found.n == 12
     assert found.per_class["violet"] == {"precision": 0, "recall": 0, "f1": 0, "support": 2}
     assert found.accuracy == pytest.approx(10 / 12)
-
-
-def test_classes_of_which_the_model_knows_none(tiny_model, tmp_path):
-    samples = read_samples(write_folder(tmp_path / "data", {"cat": 1, "dog": 1}))
-    with pytest.raises(BadData, match=r"no class of the data set is a label of .*tiny\.tflite: .* other classes"):
-        evaluate(tiny_model, samples, Steps())
-    with pytest.raises(BadData, match="no class"):
-        evaluate(tiny_model, [], Steps())
-
-
-def test_an_image_that_was_torn_since_it_was_read(tiny_model, tmp_path):
-    samples = read_samples(write_folder(tmp_path / "data", {"blue": 2, "red": 2}))
-    Path(samples[1].path).write_bytes(b"torn")
-    with pytest.raises(BadData, match="is not an image that OpenCV can decode: it decoded a moment ago"):
-        evaluate(tiny_model, samples, Steps())

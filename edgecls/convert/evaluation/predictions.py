@@ -1,0 +1,107 @@
+"""What a model says of labelled images: every score of every image, computed once by the code that runs on the device.
+
+All figures, curves, thresholds and comparisons are functions of a `Predictions`, so an image is classified only once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecls.convert.data.samples import Sample
+from edgecls.convert.workers import for_each
+from edgecls.device.classifier import Classifier
+from edgecls.errors import BadData
+from edgecls.model_file import ModelFile
+from edgecls.progress import Steps
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The scores of n images.
+
+    `labels` are the model's, in the order of its outputs; `scores` is float32 (n, labels), a probability each;
+    `truth` int (n,), indices into `labels`, -1 where the sample's label is none of them. `thresholds` is
+    label -> the least score that is believed, 0 to 1; empty where the model always answers.
+    """
+
+    samples: tuple[Sample, ...]
+    labels: tuple[str, ...]
+    scores: NDArray[np.float32]
+    truth: NDArray[np.intp]
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @cached_property
+    def best(self) -> NDArray[np.intp]:
+        """The best-scoring label of each image, whatever its threshold: int (n,), indices into `labels`.
+
+        Of equal scores the lower index wins, as on the device.
+        """
+        best: NDArray[np.intp] = np.argmax(self.scores, axis=1)
+        return best
+
+    @cached_property
+    def top(self) -> NDArray[np.float64]:
+        """The best score of each image, float64 (n,): the type in which the device compares it with a threshold."""
+        top: NDArray[np.float64] = self.scores.max(axis=1).astype(np.float64)
+        return top
+
+    @cached_property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether the best-scoring label is the true one, bool (n,)."""
+        return np.equal(self.best, self.truth)
+
+    @property
+    def answers(self) -> list[str]:
+        """The best-scoring label of each image."""
+        return [self.labels[i] for i in self.best]
+
+    def answered(self, thresholds: Mapping[str, float] | None = None) -> NDArray[np.bool_]:
+        """Whether the device would give its answer, and not `unknown`, bool (n,); by default with the model's own."""
+        chosen = self.thresholds if thresholds is None else thresholds
+        least = np.array([chosen.get(label, 0.0) for label in self.labels])
+        answered: NDArray[np.bool_] = self.top >= least[self.best]
+        return answered
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Predictions":
+        """Only the images where `chosen`, bool (n,), is true."""
+        samples = tuple(sample for sample, kept in zip(self.samples, chosen, strict=True) if kept)
+        return replace(self, samples=samples, scores=self.scores[chosen], truth=self.truth[chosen])
+
+
+def predict(model: ModelFile, samples: Sequence[Sample], steps: Steps, name: str = "evaluating") -> Predictions:
+    """Classify every sample as a device would. Raises BadData where no label of theirs is the model's."""
+    # Two outputs of one name, which a model from elsewhere may have, count as the first of them.
+    places = {label: index for index, label in reversed(list(enumerate(model.labels)))}
+    truth = np.array([places.get(sample.label, -1) for sample in samples], np.intp)
+    if not (truth >= 0).any():
+        raise BadData(f"no class of the data set is a label of {model.path}: the model was trained on other classes")
+
+    def work(classifier: Classifier, sample: Sample) -> NDArray[np.float32]:
+        return _scores(classifier, sample, places)
+
+    with steps.step(name, len(samples)) as advance:
+        rows = for_each(
+            lambda: Classifier(model, threads=1, top_k=len(model.labels)),
+            work,
+            samples,
+            advance,
+        )
+    thresholds = dict(model.info.thresholds) if model.info else {}
+    return Predictions(tuple(samples), model.labels, np.stack(rows), truth, thresholds)
+
+
+def _scores(classifier: Classifier, sample: Sample, places: Mapping[str, int]) -> NDArray[np.float32]:
+    """The scores of one image in the order of the outputs, float32 (labels,)."""
+    result = classifier.classify(sample.path)
+    if result.error:
+        raise BadData(f"{sample.path} {result.error}: it decoded a moment ago; was it changed?")
+    scores = np.full(len(result.top_k), result.top_k[-1].score, np.float32)
+    for prediction in reversed(result.top_k):
+        scores[places[prediction.label]] = prediction.score
+    return scores
