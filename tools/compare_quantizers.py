@@ -212,26 +212,36 @@ def converter_nearest(task: Task) -> bytes:
         return converter_compensated(task)
 
 
-def litert_quantizer(task: Task, weights: str = "MIN_MAX_UNIFORM_QUANT") -> bytes:
-    """Static int8 weights and activations; `weights` is its algorithm for the weights."""
-    quantizer, recipe = import_module("litert_quantizer.quantizer"), import_module("litert_quantizer.recipe")
-    chosen = recipe.static_wi8_ai8(algorithm_key=quantizer.AlgorithmName[weights])
-    job = quantizer.Quantizer(as_float(task), chosen)
+def litert_quantizer(task: Task, ranges: str = "moving_average_update") -> bytes:
+    """Static int8 weights and activations; `ranges` is how those of activations come out of the images, its default."""
+    quantizer, calibrator, recipe, recipes, updates = (
+        import_module(f"litert_quantizer.{name}")
+        for name in ("quantizer", "calibrator", "recipe", "recipe_manager", "utils.qsv_utils")
+    )
+    floats, chosen = as_float(task), recipes.RecipeManager()
+    chosen.load_quantization_recipe(recipe.static_wi8_ai8())
     name = task.network.inputs[0].name
     samples = [{name: normalized(task, image)[np.newaxis]} for image in task.calibration]
     with captured_stderr():
-        ranges = job.calibrate({"serving_default": samples}, num_threads=2)
-        return bytes(job.quantize(ranges, enable_progress_report=False).quantized_model)
+        calibration = calibrator.Calibrator(floats, num_threads=2, qsv_update_func=getattr(updates, ranges))
+        calibration.calibrate({"serving_default": samples}, chosen)
+        job = quantizer.Quantizer(floats, recipe.static_wi8_ai8())
+        return bytes(job.quantize(calibration.get_model_qsvs(), enable_progress_report=False).quantized_model)
+
+
+def litert_quantizer_min_max(task: Task) -> bytes:
+    """The same with the least and the greatest value that occurred as ranges, as TFLiteConverter takes them."""
+    return litert_quantizer(task, "min_max_update")
 
 
 def litert_quantizer_compensated(task: Task) -> bytes:
-    """Our rounding of the weights, then litert-quantizer, which finds them on its grid already."""
+    """Our rounding of the weights before that, which finds them on its grid already."""
     from edgecls.convert.quantization.rounding import round_weights
 
     weights = task.network.get_weights()
     try:
         round_weights(task.network, normalized(task, task.calibration[:ROUNDING_IMAGES]))
-        return litert_quantizer(task)
+        return litert_quantizer_min_max(task)
     finally:
         task.network.set_weights(weights)
 
@@ -246,8 +256,8 @@ QUANTIZERS: dict[str, Callable[[Task], bytes]] = {
     "TFLiteConverter": converter_nearest,
     "TFLiteConverter after our rounding (kept)": converter_compensated,
     "litert-quantizer": litert_quantizer,
-    "litert-quantizer, OCTAV weights": lambda task: litert_quantizer(task, "OCTAV"),
-    "litert-quantizer after our rounding": litert_quantizer_compensated,
+    "litert-quantizer, min-max ranges": litert_quantizer_min_max,
+    "litert-quantizer, min-max ranges, after our rounding": litert_quantizer_compensated,
 }
 
 
