@@ -108,6 +108,7 @@ def test_the_textbook_flips_and_frameworks_do_not(page, rng):
     computed = result(framework, image[..., np.newaxis])[..., 0]
     same(scipy.signal.correlate2d(image, kernel, mode="valid"), computed)
     assert not np.allclose(flipped, computed)
+    assert page.only_the_flip_is_different(image, kernel)
 
 
 def test_what_the_page_says_of_flipped_kernels(page, rng):
