@@ -43,3 +43,17 @@ def tflite_runtime(session: nox.Session) -> None:
     """The device tests through tflite-runtime, with the old numpy that it needs."""
     session.install(".[tflite-runtime]", "pytest", "hypothesis")
     session.run("pytest", "tests/device", env={"EDGECLS_RUNTIME": "tflite-runtime"})
+
+
+@nox.session(python=THIS)
+def mediapipe(session: nox.Session) -> None:
+    """The model that is shipped, in MediaPipe Tasks. MediaPipe needs libEGL and libGLESv2, its OpenCV libGL and glib.
+
+    It brings opencv-contrib-python, whose files would overwrite those of opencv-python-headless: here is only the
+    former, and edgecls makes do with it.
+    """
+    needed = nox.project.load_toml("pyproject.toml")["project"]["dependencies"]
+    others = [requirement for requirement in needed if not requirement.startswith("opencv-python-headless")]
+    session.install("mediapipe", "scikit-image", "pytest", "hypothesis", *others)
+    session.install("--no-deps", ".")
+    session.run("pytest", *(session.posargs or ["tests/mediapipe"]))

@@ -1,0 +1,251 @@
+"""How fast a conversion is, and how much memory it takes.
+
+    python tools/benchmark_convert.py                                       # ELPV: pip install 'edgecls[convert,demo]'
+    python tools/benchmark_convert.py DATASET --split-file CSV [--runs 3] [--images 1000 20000] [--no-guide]
+
+Against the recipe of the Keras transfer-learning guide: the frozen backbone inside the model, `fit` for 10 epochs. Both
+sides get the same files, splits, backbone, head, optimizer, learning rate and batch, and train the head only. The guide
+is given what is fast with it: decoded images cached in memory, and no XLA, which Keras would choose by itself and which
+is several times slower for this network on a CPU. Its time ends with `fit`; that of edgecls is given at the same point
+(a trained float network), and at its end (an int8 model written, both precisions measured on the held-out images).
+
+`--images` converts so many images: photographs of the data set, and where they are not enough altered copies of them
+(cropped, mirrored, noise added), in a folder per class without a split file.
+
+Each measurement is a process of its own, the two sides take turns, and the table shows medians over the runs. Clocks
+start once TensorFlow is imported. The peak is of resident memory (ru_maxrss), TensorFlow included.
+"""
+
+import argparse
+import dataclasses
+import json
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgecls.convert.backbones import DEFAULT_BACKBONE, find_backbone
+from edgecls.convert.data.dataset import Dataset, read_dataset
+from edgecls.convert.data.samples import Sample
+from edgecls.convert.heavy import load_tensorflow
+from edgecls.convert.settings import Training
+from edgecls.preprocess import load_pixels
+from edgecls.progress import Steps
+
+Figures = dict[str, float]
+"""What a child process prints: seconds, accuracies of 0 to 1, and `peak` in MB"""
+
+
+def main() -> None:
+    """Run every measurement in a child process, and print the table."""
+    arguments = _parse()
+    if arguments.side:
+        print(json.dumps(SIDES[arguments.side](arguments)))
+        return
+    with tempfile.TemporaryDirectory(prefix="edgecls-benchmark-") as work:
+        if not arguments.dataset:
+            _lay_out_elpv(arguments, Path(work))
+        rows = [] if arguments.no_guide else _against_the_guide(arguments)
+        for count in arguments.images:
+            rows.append(_many_images(arguments, count, Path(work) / str(count)))
+    print("\n| | seconds | accuracy, float | int8 | peak MB |\n| --- | --- | --- | --- | --- |")
+    for row in rows:
+        print(f"| {' | '.join(row)} |")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", nargs="?", type=Path)
+    parser.add_argument("--split-file", type=Path)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=10, help="of the guide's recipe (10)")
+    parser.add_argument("--images", type=int, nargs="*", default=[1000])
+    parser.add_argument("--no-guide", action="store_true")
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--side", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _lay_out_elpv(arguments: argparse.Namespace, work: Path) -> None:
+    command = [sys.executable, str(Path(__file__).with_name("elpv.py")), str(work / "elpv")]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    arguments.dataset, arguments.split_file = work / "elpv" / "cells", work / "elpv" / "splits.csv"
+
+
+def _child(side: str, dataset: Path, split_file: Path | None, seed: int, epochs: int) -> Figures:
+    """Run one side in a process of its own."""
+    command = [sys.executable, __file__, str(dataset), "--side", side, "--seed", str(seed), "--epochs", str(epochs)]
+    if split_file:
+        command += ["--split-file", str(split_file)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"benchmark_convert: {side} on {dataset} failed, as said above")
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    print(f"{side}: {json.dumps(figures)}", file=sys.stderr, flush=True)
+    return figures
+
+
+# --- in the parent: which children, and what is made of their figures -----------------------------------------------
+
+
+def _against_the_guide(arguments: argparse.Namespace) -> list[tuple[str, ...]]:
+    found: dict[str, list[Figures]] = {side: [] for side in SIDES}
+    for run in range(arguments.runs):
+        for side in sorted(SIDES, reverse=run % 2 == 1):  # turn about: neither has always the warmer machine
+            figures = _child(side, arguments.dataset, arguments.split_file, run, arguments.epochs)
+            found[side].append(figures)
+    guide, ours = _medians(found["guide"]), _medians(found["edgecls"])
+    times = {name: f"{guide['trained'] / ours[name]:.1f} times faster" for name in ("trained", "finished")}
+    return [
+        _row(f"Keras guide, {arguments.epochs} epochs: trained", guide, "trained"),
+        _row(f"edgecls: trained ({times['trained']})", ours, "trained"),
+        _row(f"edgecls: int8 model written and measured ({times['finished']})", ours, "finished"),
+    ]
+
+
+def _many_images(arguments: argparse.Namespace, count: int, folder: Path) -> tuple[str, ...]:
+    make_images(read_dataset(arguments.dataset, arguments.split_file, 0, Steps()).samples, count, folder)
+    runs = [_child("edgecls", folder, None, seed, arguments.epochs) for seed in range(arguments.runs)]
+    shutil.rmtree(folder)
+    return _row(f"edgecls: {count:,} images to an int8 model, written and measured", _medians(runs), "finished")
+
+
+def _medians(runs: Sequence[Figures]) -> Figures:
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def _row(name: str, figures: Figures, time_of: str) -> tuple[str, ...]:
+    int8 = f"{figures['int8']:.4f}" if "int8" in figures else ""
+    return name, f"{figures[time_of]:.1f}", f"{figures['float']:.4f}", int8, f"{figures['peak']:.0f}"
+
+
+def make_images(samples: Sequence[Sample], count: int, folder: Path) -> None:
+    """A folder per class under `folder` with `count` images in all: a random choice of `samples`, then altered copies."""
+    import cv2
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    order = random.Random(0).sample(list(samples), len(samples))
+    for i in range(count):
+        sample = order[i % len(order)]
+        place = folder / sample.label
+        place.mkdir(parents=True, exist_ok=True)
+        if i < len(order):
+            shutil.copy(sample.path, place / f"{i:06}{sample.path.suffix}")
+            continue
+        image = cv2.imread(str(sample.path))
+        assert image is not None, sample.path
+        height, width = image.shape[:2]
+        top, left = rng.integers(0, height // 6 + 1), rng.integers(0, width // 6 + 1)
+        part = image[top : top + height - height // 6, left : left + width - width // 6]
+        part = part[:, :: rng.choice([1, -1])] + rng.normal(0, 4, (1, 1, 3)) + rng.normal(0, 3, part.shape)
+        cv2.imwrite(str(place / f"{i:06}.jpg"), np.clip(part, 0, 255).astype(np.uint8))
+
+
+# --- in a child -----------------------------------------------------------------------------------------------------
+
+
+def edgecls_side(arguments: argparse.Namespace) -> Figures:
+    """`edgecls.convert`, as anyone calls it."""
+    load_tensorflow()
+    import edgecls
+
+    steps = Steps()
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        done = edgecls.convert(
+            arguments.dataset,
+            Path(folder) / "model.tflite",
+            split_file=arguments.split_file,
+            training=_head_only(),
+            seed=arguments.seed,
+            steps=steps,
+        )
+    finished = time.perf_counter() - begun
+    return {
+        "trained": _until_trained(done.seconds),
+        "finished": finished,
+        "float": done.float_evaluation.accuracy,
+        "int8": done.evaluation.accuracy,
+        "peak": _peak(),
+    }
+
+
+def _head_only() -> Training:
+    names = {field.name for field in dataclasses.fields(Training)}
+    options: dict[str, Any] = {"fine_tune": "none"} if "fine_tune" in names else {}
+    return Training(**options)
+
+
+def _until_trained(seconds: Any) -> float:
+    """The time of all steps up to the last that trains."""
+    names = list(seconds)
+    last = max(i for i, name in enumerate(names) if name.startswith("training"))
+    return float(sum(seconds[name] for name in names[: last + 1]))
+
+
+def guide_side(arguments: argparse.Namespace) -> Figures:
+    """The workflow of the guide "Transfer learning and fine-tuning", up to its fine-tuning."""
+    load_tensorflow()
+    import keras
+
+    data = read_dataset(arguments.dataset, arguments.split_file, arguments.seed, Steps())
+    training, backbone = _head_only(), find_backbone(DEFAULT_BACKBONE)
+    keras.utils.set_random_seed(arguments.seed)
+    begun = time.perf_counter()
+    base = backbone.load()
+    base.trainable = False
+    inputs = keras.Input((backbone.input_size, backbone.input_size, 3))
+    x = keras.layers.Rescaling(1 / backbone.std, -backbone.mean / backbone.std)(inputs)
+    x = keras.layers.Dropout(training.dropout)(base(x, training=False))
+    model = keras.Model(inputs, keras.layers.Dense(len(data.labels), activation="softmax")(x))
+    model.compile(
+        optimizer=keras.optimizers.Adam(training.learning_rate),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    batches = {split: _batches(data, split, training.batch_size) for split in ("train", "validation", "test")}
+    model.fit(
+        batches["train"], validation_data=batches["validation"], epochs=arguments.epochs, shuffle=False, verbose=0
+    )
+    trained = time.perf_counter() - begun
+    return {"trained": trained, "float": model.evaluate(batches["test"], verbose=0)[1], "peak": _peak()}
+
+
+def _batches(data: Dataset, split: Any, batch_size: int) -> Any:
+    """A tf.data pipeline as in the guide: decoded once, cached, shuffled, batched, prefetched."""
+    import numpy as np
+    import tensorflow as tf
+
+    spec, samples = find_backbone(DEFAULT_BACKBONE).preprocessing, data.of(split)
+    paths, classes = [str(s.path) for s in samples], [data.labels.index(s.label) for s in samples]
+
+    def decode(path: bytes) -> Any:
+        return load_pixels(Path(path.decode()).read_bytes(), spec).astype(np.float32)
+
+    def load(path: Any, label: Any) -> tuple[Any, Any]:
+        return tf.ensure_shape(tf.numpy_function(decode, [path], tf.float32), (spec.height, spec.width, 3)), label
+
+    loaded = tf.data.Dataset.from_tensor_slices((paths, classes)).map(load, num_parallel_calls=tf.data.AUTOTUNE).cache()
+    shuffled = loaded.shuffle(len(paths)) if split == "train" else loaded
+    return shuffled.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def _peak() -> float:
+    """Of this process, in MB. Linux counts in KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+SIDES: dict[str, Callable[[argparse.Namespace], Figures]] = {"edgecls": edgecls_side, "guide": guide_side}
+
+
+if __name__ == "__main__":
+    main()
