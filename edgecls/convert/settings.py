@@ -1,39 +1,79 @@
-"""What can be set about training. No TensorFlow here: the command line reads it before that is loaded."""
+"""What can be set about a conversion. No TensorFlow here: the command line reads it before that is loaded."""
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args
 
 from edgecls.errors import UsageError
 
 Quantization = Literal["int8", "float16", "dynamic", "float32"]
+FineTune = Literal["auto", "none", "top", "all"]
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
+
+AUTO = "auto"
+"""Of an augmentation: found out from the validation images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How the head is trained.
+    """How the network is trained: first a head on the features of the frozen backbone, then the backbone's upper part.
 
-    `epochs` is the most; training stops once the validation loss has not fallen for `patience` of them, and the best
-    weights are kept. `dropout` is the share of features hidden at each step, 0 to 1.
+    `fine_tune`: `none` of the backbone, the `top` (a third of its multiply-adds), `all`, or, by `auto`, as much as
+    `time_budget` (seconds) allows. `epochs` is the most of the last phase (None: `HEAD_EPOCHS` of the head,
+    `FINE_TUNE_EPOCHS` of the backbone), and training stops once the validation loss has not fallen for `patience` of
+    them; the best weights are kept. `optimizer` and `learning_rate` (the highest: it rises for the first tenth, then
+    falls as a cosine) are also of the last phase; None: adam and 1e-3 for the head, adamw and 2e-4 for the backbone.
+    `dropout` is the share of features hidden at each step, `label_smoothing` the share of each target spread over all
+    classes, both 0 to 1; `weight_decay` is that of adamw and sgd. `augmentation` names a preset of `augment.PRESETS`,
+    or AUTO. `class_weights`: whether rare classes weigh more.
     """
 
-    epochs: int = 60
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
+    fine_tune: FineTune = "auto"
+    time_budget: float = 600.0
+    epochs: int | None = None
+    optimizer: str | None = None
+    learning_rate: float | None = None
     batch_size: int = 32
+    label_smoothing: float = 0.0
     dropout: float = 0.2
+    weight_decay: float = 1e-4
+    augmentation: str = AUTO
+    class_weights: bool = True
     patience: int = 8
 
     def __post_init__(self) -> None:
-        """Raise UsageError for an optimizer that is not one of `OPTIMIZERS`."""
-        if self.optimizer not in OPTIMIZERS:
-            raise UsageError(f"no optimizer is called {self.optimizer!r}: choose from {', '.join(OPTIMIZERS)}")
+        """Raise UsageError for what is not to choose from."""
+        _choose("optimizer", self.optimizer or OPTIMIZERS[0], OPTIMIZERS)
+        _choose("fine-tuning", self.fine_tune, get_args(FineTune))
+
+    def with_defaults(self, defaults: Mapping[str, Any]) -> "Training":
+        """With a backbone's own `defaults` where nothing else was set."""
+        untouched = {f.name for f in fields(self) if getattr(self, f.name) == f.default}
+        return replace(self, **{name: value for name, value in defaults.items() if name in untouched})
+
+
+HEAD_EPOCHS = 60
+FINE_TUNE_EPOCHS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One pass over the training images in the phase `head` or `fine-tuning`. Losses are means over images, in nats."""
+
+    phase: str
+    number: int
+    loss: float
+    validation_loss: float
+    validation_accuracy: float
 
 
 def find_quantization(name: str) -> Quantization:
     """`name`, if it is one. Raises UsageError for another."""
-    for quantization in get_args(Quantization):
-        if name == quantization:
-            return quantization  # type: ignore[no-any-return]
-    raise UsageError(f"no quantization is called {name!r}: choose from {', '.join(get_args(Quantization))}")
+    return _choose("quantization", name, get_args(Quantization))  # type: ignore[return-value]
+
+
+def _choose(what: str, name: str, names: tuple[str, ...]) -> str:
+    if name not in names:
+        raise UsageError(f"no {what} is called {name!r}: choose from {', '.join(names)}")
+    return name
