@@ -5,10 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from edgecls.cli.data_options import Dataset, SplitFile
+from edgecls.cli.data_options import Dataset, GroupBy, SplitFile
 from edgecls.cli.evaluate import FIGURES
 from edgecls.cli.output import OutputFormat, write_rows
+from edgecls.errors import UsageError
 from edgecls.progress import Steps
+
+TRAINING, QUANTIZATION = "Training", "Quantization"
+"""Panels of the help."""
+
+
+def _option(name: str, text: str, panel: str | None = None, **more: Any) -> Any:
+    return typer.Option(name, help=text, rich_help_panel=panel, **more)
 
 
 def convert(
@@ -18,54 +26,152 @@ def convert(
         Path, typer.Option("--output", "-o", metavar="MODEL", readable=False, help="The model file to write.")
     ],
     split_file: SplitFile = None,
-    backbone: Annotated[str, typer.Option("--backbone", help="The pretrained network.")] = "efficientnet-lite0",
-    quantize: Annotated[str, typer.Option("--quantize", help="int8, float16, dynamic or float32.")] = "int8",
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="The most; training stops early.")] = 60,
-    optimizer: Annotated[str, typer.Option("--optimizer", help="adam, adamw, sgd or rmsprop.")] = "adam",
-    learning_rate: Annotated[float, typer.Option("--learning-rate", min=1e-7, max=10.0, help="Step size.")] = 1e-3,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images a step.")] = 32,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of splits, weights and order.")] = 0,
+    group_by: GroupBy = None,
+    backbone: Annotated[
+        str, _option("--backbone", "The pretrained network: see edgecls backbones.")
+    ] = "efficientnet-lite0",
+    input_size: Annotated[
+        int | None, _option("--input-size", "Pixels each way, of backbones that allow it.", metavar="PIXELS", min=1)
+    ] = None,
+    seed: Annotated[int, _option("--seed", "Of splits, weights and order.", min=0)] = 0,
+    fine_tune: Annotated[
+        str, _option("--fine-tune", "How much of the backbone: none, top, all, or auto by the time budget.", TRAINING)
+    ] = "auto",
+    time_budget: Annotated[
+        str | None,
+        _option("--time-budget", "For the whole conversion, such as 90s, 10m or 1h; 10m with auto.", TRAINING),
+    ] = None,
+    epochs: Annotated[
+        int | None, _option("--epochs", "The most of the last phase; training stops early.", TRAINING, min=1)
+    ] = None,
+    optimizer: Annotated[str | None, _option("--optimizer", "adam, adamw, sgd or rmsprop.", TRAINING)] = None,
+    learning_rate: Annotated[
+        float | None, _option("--learning-rate", "The highest, after warm-up.", TRAINING, min=1e-7, max=10.0)
+    ] = None,
+    batch_size: Annotated[int, _option("--batch-size", "Images a step.", TRAINING, min=1)] = 32,
+    label_smoothing: Annotated[
+        float, _option("--label-smoothing", "Share of each target spread over all classes.", TRAINING, min=0, max=0.9)
+    ] = 0.0,
+    dropout: Annotated[
+        float, _option("--dropout", "Share of the features hidden at each step.", TRAINING, min=0, max=0.95)
+    ] = 0.2,
+    weight_decay: Annotated[float, _option("--weight-decay", "Of adamw and sgd.", TRAINING, min=0, max=1)] = 1e-4,
+    augment: Annotated[
+        str, _option("--augment", "Views to train on: none, photo, inspection, digits, or auto.", TRAINING)
+    ] = "auto",
+    class_weights: Annotated[
+        bool, _option("--class-weights/--no-class-weights", "Whether rare classes weigh more.", TRAINING)
+    ] = True,
+    quantize: Annotated[str, _option("--quantize", "int8, float16, dynamic or float32.", QUANTIZATION)] = "int8",
+    max_drop: Annotated[
+        float, _option("--max-drop", "The accuracy that quantization may cost.", QUANTIZATION, min=0, max=1)
+    ] = 0.01,
+    force: Annotated[bool, _option("--force", "Write the model even if it costs more.", QUANTIZATION)] = False,
+    min_precision: Annotated[
+        float,
+        _option(
+            "--min-precision", "Of what is answered; what is less sure is unknown. 0: all is answered.", min=0, max=1
+        ),
+    ] = 0.95,
 ) -> None:
     """Fine-tune a pretrained network on labelled images, quantize it, and show how good it is."""
     import edgecls
     from edgecls.convert.backbones import find_backbone
     from edgecls.convert.settings import Training, find_quantization
 
-    find_backbone(backbone)  # a slip is told at once, before the packages of the workstation are looked for
+    find_backbone(backbone, input_size)  # a slip is told at once, before the packages of the workstation are looked for
     find_quantization(quantize)
-    steps = Steps(show=True)
-    training = Training(epochs=epochs, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size)
+    training = Training(
+        fine_tune=fine_tune,  # type: ignore[arg-type]  # checked there
+        time_budget=parse_duration(time_budget) if time_budget else None,
+        epochs=epochs,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        label_smoothing=label_smoothing,
+        dropout=dropout,
+        weight_decay=weight_decay,
+        augmentation=augment,
+        class_weights=class_weights,
+    )
     done = edgecls.convert(
         dataset,
         output,
         split_file=split_file,
+        group_by=group_by,
         backbone=backbone,
+        input_size=input_size,
         quantization=quantize,
         training=training,
+        max_drop=max_drop,
+        force=force,
+        min_precision=min_precision,
         seed=seed,
-        steps=steps,
+        steps=Steps(show=True),
     )
     _print_conversion(done, quantize)
     if done.dataset.skipped:
         raise typer.Exit(1)
 
 
+def parse_duration(text: str) -> float:
+    """`90s`, `10m`, `1.5h`, or a number of seconds -> seconds. Raises UsageError."""
+    unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:].lower())
+    try:
+        seconds = float(text[:-1]) * unit if unit else float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise UsageError(f"{text!r} is no duration: write 90s, 10m or 1h")
+    return seconds
+
+
 def _print_conversion(done: Any, quantization: str) -> None:
-    counts = done.dataset.counts()
-    classes = [{"class": label, **{split: counts[split][label] for split in counts}} for label in done.dataset.labels]
-    classes.append({"class": "total", **{split: sum(counts[split].values()) for split in counts}})
-    write_rows(("class", *counts), classes, OutputFormat.table)
-    if done.dataset.skipped:
-        typer.echo(f"left out, since they do not decode: {len(done.dataset.skipped)}")
-    typer.echo()
+    _print_data(done.dataset)
     rows = [
         {"on the test images": name, **{figure: f"{getattr(evaluation, figure):.4f}" for figure in FIGURES}}
         for name, evaluation in (("float32", done.float_evaluation), (quantization, done.evaluation))
     ]
     write_rows(("on the test images", *FIGURES), rows, OutputFormat.table)
     typer.echo()
+    _print_trust(done, quantization)
     seconds = [{"step": step, "seconds": f"{value:.1f}"} for step, value in done.seconds.items()]
     seconds.append({"step": "total", "seconds": f"{sum(done.seconds.values()):.1f}"})
     write_rows(("step", "seconds"), seconds, OutputFormat.table)
     typer.echo()
     typer.echo(f"{done.model.path}: {done.model.size / 1e6:.2f} MB, sha256 {done.model.sha256[:12]}…")
+
+
+def _print_data(data: Any) -> None:
+    counts, weights = data.counts(), data.class_weights()
+    classes = [
+        {"class": label, **{split: counts[split][label] for split in counts}, "weight": f"{weights[label]:.2f}"}
+        for label in data.labels
+    ]
+    classes.append({"class": "total", **{split: sum(counts[split].values()) for split in counts}})
+    write_rows(("class", *counts, "weight"), classes, OutputFormat.table)
+    if data.skipped:
+        undecodable = len(data.of_kind("undecodable"))
+        typer.echo(f"left out: {undecodable} that do not decode, {len(data.skipped) - undecodable} copies")
+    typer.echo()
+
+
+def _print_trust(done: Any, quantization: str) -> None:
+    """In sentences: what was trained, what quantization cost, and how far the scores can be believed."""
+    low, high = done.evaluation.accuracy_interval
+    gate, coverage = done.gate, done.coverage
+    typer.echo(f"trained: {done.plan}; views: {done.settings['augmentation']}")
+    typer.echo(f"accuracy of {quantization}: between {low:.3f} and {high:.3f} (95 %)")
+    typer.echo(f"{quantization} and float32 agree on {gate.agreement:.1%} of the images; it costs {gate.drop:+.4f}")
+    for remedy in done.remedies:
+        typer.echo(f"tried, since it cost more than allowed: {remedy}")
+    before, after = done.validation_ece
+    typer.echo(f"temperature {done.temperature:.2f}: calibration error {before:.3f} before, {after:.3f} after")
+    if done.thresholds.by_label:
+        precision = "" if coverage.precision is None else f", right in {coverage.precision:.1%} of them"
+        typer.echo(f"with its thresholds it answers {coverage.answered:.1%} of the test images{precision}")
+        unreached = [each.label for each in done.thresholds.unreached]
+        if unreached:
+            share = done.thresholds.min_precision
+            typer.echo(f"too few images, or too hard, to promise {share:.0%} for: {', '.join(unreached[:10])}")
+    typer.echo()

@@ -19,18 +19,18 @@ AUTO = "auto"
 class Training:
     """How the network is trained: first a head on the features of the frozen backbone, then the backbone's upper part.
 
-    `fine_tune`: `none` of the backbone, the `top` (a third of its multiply-adds), `all`, or, by `auto`, as much as
-    `time_budget` (seconds) allows. `epochs` is the most of the last phase (None: `HEAD_EPOCHS` of the head,
-    `FINE_TUNE_EPOCHS` of the backbone), and training stops once the validation loss has not fallen for `patience` of
+    `fine_tune`: `none` of the backbone, the `top` (at most 60 % of its multiply-adds), `all`, or, by `auto`, as much as
+    `time_budget` allows (seconds; None: 600 with `auto`, no limit otherwise). `epochs` is the most of the last phase
+    (None: 60 of the head, 15 of the backbone), and training stops once the validation loss has not fallen for `patience` of
     them; the best weights are kept. `optimizer` and `learning_rate` (the highest: it rises for the first tenth, then
-    falls as a cosine) are also of the last phase; None: adam and 1e-3 for the head, adamw and 2e-4 for the backbone.
+    falls as a cosine) are also of the last phase; None: adam and 3e-3 for the head, adamw and 2e-4 for the backbone.
     `dropout` is the share of features hidden at each step, `label_smoothing` the share of each target spread over all
     classes, both 0 to 1; `weight_decay` is that of adamw and sgd. `augmentation` names a preset of `augment.PRESETS`,
     or AUTO. `class_weights`: whether rare classes weigh more.
     """
 
     fine_tune: FineTune = "auto"
-    time_budget: float = 600.0
+    time_budget: float | None = None
     epochs: int | None = None
     optimizer: str | None = None
     learning_rate: float | None = None
@@ -51,10 +51,6 @@ class Training:
         """With a backbone's own `defaults` where nothing else was set."""
         untouched = {f.name for f in fields(self) if getattr(self, f.name) == f.default}
         return replace(self, **{name: value for name, value in defaults.items() if name in untouched})
-
-
-HEAD_EPOCHS = 60
-FINE_TUNE_EPOCHS = 15
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,14 @@ _ROWS = [
         parameters=18_816,
         macs=2_424_960,
         int8_mb=0.024,
-        training={"epochs": 10, "optimizer": "adam", "learning_rate": 1e-3, "batch_size": 32},
+        training={
+            "fine_tune": "all",
+            "epochs": 10,
+            "optimizer": "adam",
+            "learning_rate": 1e-3,
+            "batch_size": 32,
+            "augmentation": "digits",
+        },
     ),
 ]
 BACKBONES = {backbone.name: backbone for backbone in _ROWS}

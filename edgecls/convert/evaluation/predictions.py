@@ -98,7 +98,7 @@ def predict(model: ModelFile, samples: Sequence[Sample], steps: Steps, name: str
 
 def _scores(classifier: Classifier, sample: Sample, places: Mapping[str, int]) -> NDArray[np.float32]:
     """The scores of one image in the order of the outputs, float32 (labels,)."""
-    result = classifier.classify(sample.path)
+    result = classifier.classify(sample.read())
     if result.error:
         raise BadData(f"{sample.path} {result.error}: it decoded a moment ago; was it changed?")
     scores = np.full(len(result.top_k), result.top_k[-1].score, np.float32)

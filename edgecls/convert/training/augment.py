@@ -33,7 +33,7 @@ class Augmentation:
 PRESETS: Mapping[str, Augmentation] = {
     "none": Augmentation(),
     "photo": Augmentation(mirror=True, zoom=0.15, shift=0.08, light=0.08, contrast=0.15),
-    "inspection": Augmentation(mirror=True, flip=True, turn=True, zoom=0.08, shift=0.05, light=0.08, contrast=0.15),
+    "inspection": Augmentation(mirror=True, flip=True, turn=True),
     "digits": Augmentation(zoom=0.1, shift=0.08, contrast=0.1),
 }
 """photo: the world has an up and a down, seldom a left and a right. inspection: parts that may lie any way.
@@ -45,6 +45,11 @@ def find_preset(name: str) -> Augmentation:
     if name not in PRESETS:
         raise UsageError(f"no augmentation is called {name!r}: choose from {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def preset_for(*, mirror: bool, any_way: bool) -> str:
+    """The name of the preset for images that may be mirrored, or turned and mirrored any way."""
+    return "inspection" if any_way else "photo" if mirror else "digits"
 
 
 def augment(pixels: Pixels, how: Augmentation, rng: np.random.Generator) -> Pixels:
@@ -79,4 +84,4 @@ def _relight(view: Pixels, how: Augmentation, rng: np.random.Generator) -> Pixel
     shift = 255 * rng.uniform(-how.light, how.light)
     mean = float(view.mean())
     levels = np.clip((np.arange(256) - mean) * factor + mean + shift, 0, 255)
-    return np.round(levels).astype(np.uint8)[view]
+    return np.asarray(np.round(levels).astype(np.uint8)[view])

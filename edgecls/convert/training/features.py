@@ -1,6 +1,6 @@
 """The frozen part of the network, run once over every image."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +13,25 @@ from edgecls.device.runtimes.interpreter import Runtime
 from edgecls.preprocess import Preprocessing, load_pixels
 from edgecls.progress import Steps
 
+View = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
 
 def extract_features(
-    backbone: Path, samples: Sequence[Sample], spec: Preprocessing, steps: Steps
+    backbone: Path,
+    samples: Sequence[Sample],
+    spec: Preprocessing,
+    steps: Steps,
+    name: str = "frozen layers",
+    view: View = lambda pixels: pixels,
 ) -> NDArray[np.float32]:
-    """Features (samples, features) of the float backbone in the .tflite file `backbone`.
+    """Features float32 (samples, features) of the backbone in the .tflite file `backbone`, of a `view` of each image.
 
     Through LiteRT: 6 ms an image for EfficientNet-Lite0 on 2 cores, where Keras's `predict` takes 39 ms.
     """
 
     def features(runtime: Runtime, sample: Sample) -> NDArray[np.float32]:
-        return runtime.invoke(load_pixels(sample.path.read_bytes(), spec))
+        pixels = np.ascontiguousarray(view(load_pixels(sample.read(), spec)))
+        return runtime.scores(runtime.invoke(pixels))
 
-    with steps.step("frozen layers", len(samples)) as advance:
+    with steps.step(name, len(samples)) as advance:
         return np.stack(for_each(lambda: open_runtime(backbone, threads=1), features, samples, advance))

@@ -1,0 +1,92 @@
+"""Augmented views of the training images, as what the trained part of the network takes."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecls.convert.data.samples import Sample
+from edgecls.convert.training.augment import Augmentation, augment
+from edgecls.convert.training.disk_array import DiskArray
+from edgecls.convert.workers import for_each
+from edgecls.device.runtimes import open_runtime
+from edgecls.device.runtimes.interpreter import Runtime
+from edgecls.preprocess import Preprocessing, load_pixels
+
+Normalize = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+class Views(Protocol):
+    """What an epoch shows of each image."""
+
+    def batch(self, epoch: int, images: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Of the images with these numbers, a view each: float32 (images, height, width, channels)."""
+        ...
+
+
+class FreshViews:
+    """For a network that is trained as a whole: every epoch sees new views of the pixels, made as they are needed."""
+
+    def __init__(self, pixels: DiskArray, how: Augmentation, normalize: Normalize, seed: int) -> None:
+        self._pixels, self._how, self._normalize, self._seed = pixels, how, normalize, seed
+
+    def batch(self, epoch: int, images: NDArray[np.intp]) -> NDArray[np.float32]:
+        """See `Views.batch`. The same epoch and image give the same view."""
+        views = [
+            augment(pixels, self._how, np.random.default_rng((self._seed, epoch, int(number))))
+            for number, pixels in zip(images, self._pixels.read(images), strict=True)
+        ]
+        return self._normalize(np.stack(views))
+
+
+class CachedViews:
+    """For the upper part of a network: what the lower part makes of a few views of each image, computed once.
+
+    In float16, which halves the space and is far more exact than the int8 to come. Epochs take the views in turn.
+    """
+
+    def __init__(self, activations: DiskArray) -> None:
+        self._activations = activations
+
+    def batch(self, epoch: int, images: NDArray[np.intp]) -> NDArray[np.float32]:
+        """See `Views.batch`."""
+        return self._activations.read((epoch % self._activations.shape[0], images)).astype(np.float32)
+
+
+def keep_pixels(path: Path, samples: Sequence[Sample], spec: Preprocessing, advance: Callable[[], None]) -> DiskArray:
+    """What the device would feed of each image: uint8 (samples, height, width, channels)."""
+    kept = DiskArray(path, (len(samples), spec.height, spec.width, spec.channels), np.uint8)
+
+    def keep(_: None, numbered: tuple[int, Sample]) -> None:
+        number, sample = numbered
+        kept.write(number, load_pixels(sample.read(), spec))
+
+    for_each(lambda: None, keep, list(enumerate(samples)), advance)
+    return kept
+
+
+def keep_activations(
+    path: Path,
+    lower: Path,
+    shape: Sequence[int],
+    views: Sequence[Callable[[int, NDArray[np.uint8]], NDArray[np.uint8]]],
+    pixels: DiskArray,
+    advance: Callable[[], None],
+) -> DiskArray:
+    """Outputs of `shape` of the network in the file `lower` for each of `views` (number, pixels -> pixels) of `pixels`.
+
+    float16 (views, images, *shape).
+    """
+    kept = DiskArray(path, (len(views), pixels.shape[0], *shape), np.float16)
+
+    def keep(runtime: Runtime, number: int) -> None:
+        image = pixels.read(number)
+        for index, view in enumerate(views):
+            outputs = runtime.scores(runtime.invoke(view(number, image)))
+            kept.write((index, number), outputs.reshape(tuple(shape)).astype(np.float16))
+        advance()
+
+    for_each(lambda: open_runtime(lower, threads=1), keep, range(pixels.shape[0]), lambda: None)
+    return kept
