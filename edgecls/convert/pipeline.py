@@ -152,7 +152,7 @@ def convert(
         float_predictions = maker.measure(maker.make_float(), "float")
         flatbuffer, predictions, remedies = maker.quantize(quantization, float_predictions, max_drop)
         gate = compare_precisions(float_predictions, predictions)
-        passed = gate.drop <= max_drop
+        passed = gate.passes(max_drop)
         if not passed and not force:
             raise BadData(_failure(gate, quantization, max_drop))
 
@@ -258,7 +258,7 @@ class _Maker:
             return flatbuffer, predictions, ()
         tried = []
         for remedy, images in REMEDIES.items():
-            if compare_precisions(float_predictions, predictions).drop <= max_drop:
+            if compare_precisions(float_predictions, predictions).passes(max_drop):
                 break
             tried.append(remedy)
             attempt = self._refitted(images)

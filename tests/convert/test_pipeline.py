@@ -18,13 +18,13 @@ from edgecls.convert import pipeline
 from edgecls.convert.settings import Training
 from edgecls.device.classifier import Classifier
 from edgecls.device.golden import replay_golden
-from edgecls.errors import BadData, BadModel, MissingExtra, NoInput, UsageError, WriteFailed
+from edgecls.errors import BadData, BadModel, EdgeclsError, MissingExtra, NoInput, UsageError, WriteFailed
 from edgecls.files import write_atomically
 from edgecls.model_file import read_model
 from edgecls.progress import Steps
 
 pytestmark = pytest.mark.usefixtures("tiny_backbone")
-QUICK = Training(epochs=5, learning_rate=0.5)
+QUICK = Training(epochs=5, learning_rate=0.5, fine_tune="none")
 
 
 def convert(data, output, **options):
@@ -41,7 +41,8 @@ def test_a_model_of_each_precision(colours, tmp_path, quantization):
     assert (model.info.name, model.info.backbone) == ("m", "tiny")
     assert model.info.dataset == {"fingerprint": done.dataset.fingerprint, "images": done.dataset.counts(), "seed": 3}
     assert model.info.metrics["split"] == "test"
-    assert model.info.metrics["float32"] == done.float_evaluation.summary()
+    if quantization != "float32":
+        assert model.info.metrics["float32"] == done.float_evaluation.summary()
     assert model.info.metrics[quantization] == done.evaluation.summary()
     assert done.evaluation.accuracy == 1
     assert replay_golden(Classifier(model)) == 3
@@ -78,8 +79,9 @@ def test_the_steps_are_timed(colours, tmp_path):
         "evaluating float",
         "rounding weights",
         "quantizing to int8",
-        "recording golden examples",
         "evaluating int8",
+        "choosing thresholds",
+        "recording golden examples",
     ]
     assert all(seconds >= 0 for seconds in done.seconds.values())
 
@@ -114,11 +116,11 @@ def test_the_command_leaves_out_what_does_not_decode(colours, tmp_path, caplog):
     app = typer.Typer()
     app.command()(command)
     model = tmp_path / "m.tflite"
-    options = ["--backbone", "tiny", "--epochs", "5", "--learning-rate", "0.5"]
+    options = ["--backbone", "tiny", "--fine-tune", "none", "--epochs", "5", "--learning-rate", "0.5"]
     done = CliRunner().invoke(app, [str(colours), "-o", str(model), *options], catch_exceptions=False)
     assert done.exit_code == 1
-    assert "left out, since they do not decode: 2" in done.stdout
-    assert [record.message.split(" ")[0] for record in caplog.records] == [
+    assert "left out: 2 that do not decode, 0 copies" in done.stdout
+    assert [record.message.split(" ")[0] for record in caplog.records if record.levelname == "WARNING"] == [
         str(colours / "red" / name) for name in ("cut.png", "notes.jpg")
     ]
     assert sum(read_model(model).info.dataset["images"]["train"].values()) == 21
@@ -126,7 +128,7 @@ def test_the_command_leaves_out_what_does_not_decode(colours, tmp_path, caplog):
 
 def test_more_classes_than_golden_examples_and_fewer_images_than_a_batch(tmp_path):
     data = write_folder(tmp_path / "many", {f"class {n}": 3 for n in range(6)})
-    done = convert(data, tmp_path / "m.tflite", training=Training(epochs=1, batch_size=64))
+    done = convert(data, tmp_path / "m.tflite", training=Training(epochs=1, batch_size=64, fine_tune="none"))
     assert len(done.model.golden) == 4
     assert len(done.model.labels) == 6
     assert done.evaluation.n == 6
@@ -140,7 +142,7 @@ def test_labels_of_other_scripts(tmp_path):
 @pytest.fixture
 def never(monkeypatch):
     """Fails the test if training is reached."""
-    monkeypatch.setattr(pipeline, "_fine_tune", lambda *_: pytest.fail("training was begun"))
+    monkeypatch.setattr(pipeline, "load_tensorflow", lambda *_: pytest.fail("training was begun"))
 
 
 @pytest.mark.usefixtures("never")
@@ -149,6 +151,8 @@ def never(monkeypatch):
     [
         ({"backbone": "resnet"}, UsageError, "no backbone is called 'resnet'"),
         ({"quantization": "int4"}, UsageError, "no quantization is called 'int4'"),
+        ({"training": Training(augmentation="music")}, UsageError, "no augmentation is called 'music'"),
+        ({"input_size": 25}, UsageError, "takes no images of 25 pixels"),
         ({"output": "none/m.tflite"}, NoInput, "the folder .*none does not exist: create it first"),
         ({"output": "colours"}, WriteFailed, "it is a folder: name a file"),
         ({"data": "none"}, NoInput, "no data set at"),
@@ -190,13 +194,57 @@ def test_a_failure_at_the_end_leaves_the_old_model_and_nothing_else(colours, tmp
 
 
 def test_an_image_that_vanishes_midway(colours, tmp_path, monkeypatch):
-    load = pipeline._fine_tune
+    load = pipeline.load_tensorflow
 
-    def vanish(*arguments):
+    def vanish():
         (colours / "red" / "00.png").unlink()
-        return load(*arguments)
+        load()
 
-    monkeypatch.setattr(pipeline, "_fine_tune", vanish)
-    with pytest.raises(FileNotFoundError, match=r"00\.png"):  # the command line names the file and exits with 66
+    monkeypatch.setattr(pipeline, "load_tensorflow", vanish)
+    with pytest.raises(EdgeclsError, match=r"00\.png"):
         convert(colours, tmp_path / "m.tflite")
     assert not (tmp_path / "m.tflite").exists()
+
+
+def test_fine_tuning_trains_the_backbone_too(colours, tmp_path):
+    training = Training(fine_tune="all", epochs=3, learning_rate=0.01, batch_size=8)
+    done = convert(colours, tmp_path / "m.tflite", training=training)
+    assert [each.number for each in done.history if each.phase == "fine-tuning"] == [1, 2, 3]
+    assert done.plan.startswith("the whole network for 3 epochs")
+    assert done.settings["augmentation"] in ("digits", "photo", "inspection")
+    assert done.evaluation.accuracy == 1
+
+
+def test_no_time_means_the_head_only(colours, tmp_path):
+    done = convert(colours, tmp_path / "m.tflite", training=Training(time_budget=0))
+    assert done.plan == "the head only: there is no time for more"
+    assert {each.phase for each in done.history} == {"head"}
+
+
+def test_the_same_seed_gives_the_same_file_with_fine_tuning(colours, tmp_path):
+    training = Training(fine_tune="all", epochs=2, batch_size=8)
+    files = [convert(colours, tmp_path / "m.tflite", training=training).model.sha256 for _ in range(2)]
+    assert files[0] == files[1]
+
+
+def test_a_model_that_loses_too_much_is_not_written(colours, tmp_path):
+    """Here even one that loses nothing: it is asked to be better than the float one."""
+    with pytest.raises(BadData, match=r"int8 loses too much: accuracy 1\.0000 becomes 1\.0000.* --force"):
+        convert(colours, tmp_path / "m.tflite", max_drop=-0.5)
+    assert not (tmp_path / "m.tflite").exists()
+    done = convert(colours, tmp_path / "m.tflite", max_drop=-0.5, force=True)
+    assert done.remedies == tuple(pipeline.REMEDIES)
+    assert done.model.info.metrics["gate"] == {"drop": 0.0, "agreement": 1.0, "passed": False}
+
+
+def test_thresholds_are_in_the_model(tmp_path):
+    """Colours that are easily told apart, and two classes of grey that cannot be."""
+    data = write_folder(tmp_path / "data", {"red": 60, "blue": 60, "grey": 60, "ash": 60})
+    for number in range(60):
+        (data / "ash" / f"{number:02}.png").write_bytes(image("grey", seed=1000 + number))
+    done = convert(data, tmp_path / "m.tflite")
+    thresholds = read_model(tmp_path / "m.tflite").info.thresholds
+    assert dict(thresholds) == done.thresholds.by_label
+    assert {"grey", "ash"} <= {each.label for each in done.thresholds.unreached}
+    assert done.coverage.answered < 1
+    assert not read_model(convert(data, tmp_path / "n.tflite", min_precision=0).model.path).info.thresholds

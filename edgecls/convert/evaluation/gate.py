@@ -45,6 +45,10 @@ class Gate:
         """The accuracy that was lost."""
         return self.float_accuracy - self.quantized_accuracy
 
+    def passes(self, max_drop: float) -> bool:
+        """Whether no more than `max_drop`, 0 to 1, was lost, or a single image: of a few images one says nothing."""
+        return self.drop * self.n <= max(max_drop * self.n, 1.0 if max_drop > 0 else max_drop * self.n) + 1e-9
+
 
 def compare_precisions(float_predictions: Predictions, quantized_predictions: Predictions) -> Gate:
     """Compare a float model with its quantization. Raises ValueError unless images and labels are the same."""

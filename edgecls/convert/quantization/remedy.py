@@ -17,7 +17,7 @@ from edgecls.convert.training.train import Task
 
 def refit_head(network: keras.Model, task: Task, calibration: Sequence[NDArray[np.uint8]]) -> None:
     """Train the last layer of `network` anew, in place, on features of the int8 backbone, and fit its temperature."""
-    backbone = keras.Model(network.inputs, network.get_layer("features").output, name="features")
+    backbone = keras.Model(network.inputs[0], network.get_layer("features").output, name="features")
     file = task.work / "int8-backbone.tflite"
     mean, std = task.backbone.mean, task.backbone.std
     file.write_bytes(quantize.quantize(backbone, mean, std, "int8", calibration, task.steps))

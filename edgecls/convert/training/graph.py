@@ -26,7 +26,7 @@ def cut_points(network: keras.Model) -> list[str]:
 
 def lower_part(network: keras.Model, cut: str) -> keras.Model:
     """From the input to the output of the layer `cut`."""
-    return keras.Model(network.inputs, network.get_layer(cut).output, name="lower")
+    return keras.Model(network.inputs[0], network.get_layer(cut).output, name="lower")
 
 
 def upper_part(network: keras.Model, cut: str | None) -> keras.Model:

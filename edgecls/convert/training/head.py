@@ -45,7 +45,7 @@ def train_head(
         train[0],
         one_hot[train[1]],
         sample_weight=weights[train[1]],
-        validation_data=(validation[0], one_hot[validation[1]]),
+        validation_data=(validation[0], one_hot[validation[1]], weights[validation[1]]),
         epochs=epochs,
         batch_size=training.batch_size,
         callbacks=[
@@ -64,7 +64,7 @@ def new_head(backbone: keras.Model, classes: int, training: Training, seed: int)
     keras.utils.set_random_seed(seed)
     x = keras.layers.Dropout(training.dropout, name="dropout")(backbone.outputs[0])
     x = keras.layers.Dense(classes, activation="softmax", name="probabilities")(x)
-    return keras.Model(backbone.inputs, x, name=f"{backbone.name}-classifier")
+    return keras.Model(backbone.inputs[0], x, name=f"{backbone.name}-classifier")
 
 
 def attach(backbone: keras.Model, head: keras.Model, training: Training) -> keras.Model:

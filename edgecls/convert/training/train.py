@@ -29,7 +29,7 @@ from edgecls.progress import Steps
 TIME_BUDGET = 600.0
 AFTERWARDS = 60.0
 """Seconds of the time budget that are kept for quantizing and evaluating."""
-HARMLESS = 0.02
+HARMLESS = 0.07
 """The accuracy that the head may lose on mirrored or turned images for these to count as what the data may hold."""
 
 

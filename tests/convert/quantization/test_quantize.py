@@ -32,8 +32,8 @@ def network(pixels):
     features = backbone(quantize.normalize(pixels, MEAN, STD)).numpy()
     bright = (pixels.mean(axis=(1, 2, 3)) > np.median(pixels)).astype(np.int64)
     training = Training(epochs=40, learning_rate=0.1)
-    head = train.train_head((features, bright), (features, bright), 2, training, 0, lambda: None)
-    return train.attach(backbone, head)
+    head, _ = train.train_head((features, bright), (features, bright), np.ones(2, np.float32), training, 0)
+    return train.attach(backbone, head, training)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,53 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+
+import tiny_backbone
+
+from edgecls.convert.backbones import find_backbone
+from edgecls.convert.settings import Training
+from edgecls.convert.training.graph import cut_points, lower_part, upper_part
+from edgecls.convert.training.head import new_head
+from edgecls.convert.training.plan import candidates, make_plan
+
+CUTS = [(None, 1.0), ("low", 0.8), ("middle", 0.5), ("high", 0.1)]
+
+
+@given(st.floats(0, 1000), st.floats(0.001, 0.1), st.integers(10, 5000))
+def test_a_plan_keeps_to_its_budget(budget, seconds, images):
+    plan = make_plan(CUTS, 10, (images, images // 5), seconds, budget)
+    assert plan.seconds <= budget or plan.epochs == 0
+    deeper = make_plan(CUTS, 10, (images, images // 5), seconds, budget * 2)
+    assert deeper.share >= plan.share
+
+
+def test_the_deepest_that_fits():
+    assert make_plan(CUTS, 10, (1000, 100), 0.01, math.inf).cut is None
+    assert make_plan(CUTS, 10, (1000, 100), 0.01, 65.0).cut == "middle"
+    assert make_plan(CUTS, 10, (1000, 100), 0.01, 32.0).cut == "high"
+    assert make_plan(CUTS, 10, (1000, 100), 0.01, 1.0).epochs == 0
+
+
+def test_what_may_be_trained():
+    network = new_head(find_backbone("efficientnet-lite0").load(weights=False), 3, Training(), 0)
+    everything = candidates(network, Training())
+    shares = [share for _, share in everything]
+    assert everything[0] == (None, 1.0)
+    assert shares == sorted(shares, reverse=True)
+    assert ("block7_add", pytest.approx(0.59, abs=0.01)) in everything
+    assert candidates(network, Training(fine_tune="all")) == everything[:1]
+    assert candidates(network, Training(fine_tune="top"))[0][0] == "block7_add"
+
+
+def test_both_parts_make_the_whole():
+    import numpy as np
+
+    network = new_head(tiny_backbone.build(24), 3, Training(), 0)
+    pixels = np.random.default_rng(0).normal(size=(2, 24, 24, 3)).astype(np.float32)
+    for cut in cut_points(network):
+        lower, upper = lower_part(network, cut), upper_part(network, cut)
+        assert np.allclose(upper(lower(pixels)), network(pixels), atol=1e-6)
