@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecls.cli.data_options import Dataset, SplitFile
+from edgecls.cli.data_options import Dataset, GroupBy, SplitFile
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import MissingExtra, UsageError
 from edgecls.progress import Steps
@@ -33,6 +33,7 @@ def evaluate(
         list[Path], typer.Option("--model", "-m", readable=False, help="The model file; twice to compare two.")
     ],
     split_file: SplitFile = None,
+    group_by: GroupBy = None,
     split: Annotated[str | None, typer.Option("--split", help="train, validation or test; by default all.")] = None,
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
 ) -> None:
@@ -50,7 +51,8 @@ def evaluate(
     steps = Steps(show=True)
     found = [read_model(path) for path in model]
     seeds = [_seed(each) for each in found]
-    data = read_split(dataset, split_file, split, seeds[0], steps)
+    group_by = group_by or _group_by(found[0])  # so that the same splits are cut again
+    data = read_split(dataset, split_file, split, seeds[0], steps, group_by=group_by)
     if len(set(seeds)) > 1 and split:
         _warn_of_other_splits(found, dataset, split_file, split)
     if len(found) == 2:
@@ -66,6 +68,10 @@ def evaluate(
 def _seed(model: "ModelFile") -> int:
     """Of the splits that the model was trained with."""
     return int(model.info.dataset.get("seed", 0)) if model.info else 0
+
+
+def _group_by(model: "ModelFile") -> str | None:
+    return model.info.dataset.get("group_by") if model.info else None
 
 
 def _warn_of_other_splits(models: Sequence["ModelFile"], dataset: Path, split_file: Path | None, split: str) -> None:

@@ -3,7 +3,6 @@
 TensorFlow is imported after the data set has been read, so that what is wrong with that is told at once.
 """
 
-import logging
 import resource
 import tempfile
 from collections.abc import Mapping
@@ -46,8 +45,6 @@ REMEDIES = {
     "the head refitted, and calibration on four times the images": 4 * IMAGES,
 }
 """What is tried in turn where int8 loses too much -> number of calibration images."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -143,7 +140,6 @@ def convert(
     with tempfile.TemporaryDirectory(prefix="edgecls-") as folder:
         task = make_task(chosen, data, training, Path(folder), seed, steps)
         trained = train(task, training)
-        log.info("trained %s; views: %s", trained.plan, trained.augmentation)
         temperature, validation_ece = _temperature(trained.validation, task.truth)
         scale_logits(trained.network, temperature)
 

@@ -9,6 +9,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgecls.model_file import read_model
@@ -67,7 +68,21 @@ def conversion(cells, tmp_path_factory):
     if find_spec("tensorflow") is None:
         pytest.skip("TensorFlow is not installed")
     model, work = tmp_path_factory.mktemp("out") / "cells.tflite", tmp_path_factory.mktemp("tmp")
-    done = edgecls("convert", cells, "-o", model, "--epochs", "5", "--seed", "3", TMPDIR=str(work))
+    done = edgecls(
+        "convert",
+        cells,
+        "-o",
+        model,
+        "--fine-tune",
+        "top",
+        "--epochs",
+        "2",
+        "--max-drop",
+        "0.2",
+        "--seed",
+        "3",
+        TMPDIR=str(work),
+    )
     return done, model, sorted(os.listdir(work))
 
 
@@ -79,18 +94,22 @@ def test_it_succeeds_and_says_nothing_else(conversion):
 
 def test_the_tables_on_stdout(conversion):
     done, model, _ = conversion
-    counts, accuracies, seconds, last = [block.splitlines() for block in done.stdout.strip().split("\n\n")]
+    counts, accuracies, trust, seconds, last = [block.splitlines() for block in done.stdout.strip().split("\n\n")]
     assert [line.split() for line in counts if "-" not in line] == [
-        ["class", "train", "validation", "test"],
-        ["defective", "41", "7", "12"],
-        ["functional", "41", "7", "12"],
+        ["class", "train", "validation", "test", "weight"],
+        ["defective", "41", "7", "12", "1.00"],
+        ["functional", "41", "7", "12", "1.00"],
         ["total", "82", "14", "24"],
     ]
     assert [line.split()[0] for line in accuracies[2:]] == ["float32", "int8"]
     assert all(re.fullmatch(r"\S+( +[01]\.\d{4}){4}", line) for line in accuracies[2:])
     assert "accuracy" in accuracies[0]
+    assert trust[0].startswith("trained: the upper 59% of the network for 2 epochs")
+    assert re.fullmatch(r"int8 and float32 agree on [\d.]+% of the images; it costs [+-]0\.\d{4}", trust[2])
     steps = [line.rsplit(maxsplit=1) for line in seconds[2:]]
-    assert {"reading images", "training head", "quantizing to int8", "evaluating int8"} <= {name for name, _ in steps}
+    assert {"reading images", "training head", "fine-tuning", "quantizing to int8", "evaluating int8"} <= {
+        name for name, _ in steps
+    }
     assert sum(float(value) for _, value in steps[:-1]) == pytest.approx(float(steps[-1][1]), abs=0.06 * len(steps))
     found = read_model(model)
     assert last == [f"{model}: {found.size / 1e6:.2f} MB, sha256 {found.sha256[:12]}…"]
@@ -127,7 +146,7 @@ def test_it_classifies(conversion, cells):
     done = edgecls("classify", cells / "defective", "-m", conversion[1], "--format", "jsonl")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert (done.returncode, done.stderr, len(rows)) == (0, "", CELLS)
-    assert sum(row["label"] == "defective" for row in rows) > 0.7 * CELLS
+    assert sum(row["top_k"][0]["label"] == "defective" for row in rows) > 0.7 * CELLS
 
 
 @pytest.mark.parametrize("split", ["test", "validation"])
@@ -137,7 +156,7 @@ def test_it_is_as_good_as_it_says(conversion, cells, split):
     found, info = json.loads(done.stdout), read_model(conversion[1]).info
     assert found["n"] == sum(info.dataset["images"][split].values())
     if split == "test":
-        figures = {name: round(found[name], 6) for name in info.metrics["int8"]}
+        figures = {name: np.round(found[name], 6).tolist() for name in info.metrics["int8"]}
         assert figures == info.metrics["int8"]
 
 
@@ -184,6 +203,9 @@ def test_without_the_extra(tmp_path, hide, package):
     [
         (["--backbone", "resnet"], "no backbone is called 'resnet': choose from efficientnet-lite0"),
         (["--optimizer", "lion"], "no optimizer is called 'lion': choose from adam, adamw, sgd, rmsprop"),
+        (["--fine-tune", "some"], "no fine-tuning is called 'some': choose from auto, none, top, all"),
+        (["--time-budget", "soon"], "'soon' is no duration: write 90s, 10m or 1h"),
+        (["--input-size", "225"], "takes no images of 225 pixels"),
         (["--quantize", "int4"], "no quantization is called 'int4': choose from int8, float16, dynamic, float32"),
         (["--epochs", "0"], "--epochs"),
         (["--learning-rate", "fast"], "--learning-rate"),
