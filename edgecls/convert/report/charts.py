@@ -11,8 +11,9 @@ from itertools import pairwise
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from edgecls.convert.evaluation.curves import CoverageCurve, PrecisionRecall, Reliability
 from edgecls.convert.settings import Epoch
@@ -59,9 +60,9 @@ def accuracies(history: Sequence[Epoch]) -> str:
     def draw(axes: Axes) -> None:
         epochs = _epochs(axes, history)
         values = [each.validation_accuracy for each in history]
-        axes.plot(epochs, values, color=COLOURS[0], marker=".", label="validation")
+        axes.plot(epochs, values, color=COLOURS[0], marker=".")
         axes.set_ylabel("accuracy")
-        axes.legend(loc="lower right")
+        _in_percent(axes.yaxis)
 
     return _svg("accuracies", "Validation accuracy by epoch", draw)
 
@@ -100,7 +101,7 @@ def reliability(found: Reliability) -> str:
         share = found.count[full] / found.count.sum()
         axes.bar(left, share, width, align="edge", color="#dfe6ee", label="share of the images")
         axes.plot([0, 1], [0, 1], color="#8a94a0", linestyle=":", label="as promised")
-        axes.plot(found.score[full], found.accuracy[full], color=COLOURS[0], marker="o", markersize=4, label="right")
+        axes.plot(found.score[full], found.accuracy[full], color=COLOURS[0], marker="o", markersize=4, label="measured")
         _square(axes, "score", "share that is right")
         axes.legend(loc="upper left")
 
@@ -124,12 +125,19 @@ def coverage(curve: CoverageCurve, chosen: tuple[float, float] | None, wanted: f
         lowest = min(curve.accuracy.min(), wanted or 1.0, chosen[1] if chosen else 1.0)
         axes.set(xlabel="share answered", ylabel="share of those right", xlim=(0, 1.02), ylim=(lowest - 0.05, 1.02))
         axes.legend(loc="lower left")
+        _in_percent(axes.xaxis, axes.yaxis)
 
     return _svg("coverage", "Accuracy of the answers against the share of images that is answered", draw)
 
 
 def _square(axes: Axes, x: str, y: str) -> None:
     axes.set(xlabel=x, ylabel=y, xlim=(0, 1.02), ylim=(0, 1.04))
+    _in_percent(axes.xaxis, axes.yaxis)
+
+
+def _in_percent(*shares: Axis) -> None:
+    for axis in shares:
+        axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %"))
 
 
 def _some(n: int) -> slice | list[int]:

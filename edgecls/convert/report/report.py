@@ -139,7 +139,7 @@ def _version(package: str) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "\N{EN DASH}" if value is None else f"{100 * value:.1f} %"
+    return "\N{EN DASH}" if value is None else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
 
 
 def _points(value: float) -> str:
