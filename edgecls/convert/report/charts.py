@@ -123,7 +123,8 @@ def coverage(curve: CoverageCurve, chosen: tuple[float, float] | None, wanted: f
         if chosen:
             axes.plot(*chosen, color=COLOURS[1], marker="o", linestyle="none", label="the model's thresholds")
         lowest = min(curve.accuracy.min(), wanted or 1.0, chosen[1] if chosen else 1.0)
-        axes.set(xlabel="share answered", ylabel="share of those right", xlim=(0, 1.02), ylim=(lowest - 0.05, 1.02))
+        bottom = lowest - 0.4 * (1.05 - lowest)  # room for the legend
+        axes.set(xlabel="share answered", ylabel="share of those right", xlim=(0, 1.02), ylim=(bottom, 1.02))
         axes.legend(loc="lower left")
         _in_percent(axes.xaxis, axes.yaxis)
 

@@ -18,8 +18,8 @@ def heat_maps(network: keras.Model, images: NDArray[np.float32], classes: NDArra
     """
     last = _last_map(network)
     dense = network.layers[-1]
-    lower = keras.Model(network.inputs, last)
-    upper = keras.Model(last, dense.input)
+    lower = keras.Model(network.inputs, last, name="lower")
+    upper = keras.Model(last, dense.input, name="upper")
     maps = lower(tf.constant(images), training=False)
     with tf.GradientTape() as tape:
         tape.watch(maps)

@@ -143,8 +143,9 @@ def _share(value: float | None) -> str:
 
 
 def _points(value: float) -> str:
-    """Of a difference of shares, with its sign."""
-    return f"{100 * value:+.1f}".replace("-", "\N{MINUS SIGN}")
+    """Of a difference of shares, with its sign; none where it rounds to nothing."""
+    points = round(100 * value, 1)
+    return (f"{points:+.1f}" if points else "0.0").replace("-", "\N{MINUS SIGN}")
 
 
 def _value(value: Any) -> str:

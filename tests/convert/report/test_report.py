@@ -175,6 +175,7 @@ def test_no_mistakes(tmp_path, colours):
     page = report(tmp_path / "report", conversion(read_dataset(colours, None, 0, Steps())))
     assert "every test image was answered right" in page.text
     assert "No class changed." in page.text
+    assert "Accuracy 100.0 % in float, 100.0 % in int8: 0.0 points." in page.text
     assert "img" not in page.tags
 
 
