@@ -1,0 +1,38 @@
+"""Where in an image a network sees a class: Grad-CAM (Selvaraju et al. 2017, "Visual Explanations from Deep Networks")."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+
+def heat_maps(network: keras.Model, images: NDArray[np.float32], classes: NDArray[np.intp]) -> NDArray[np.float32]:
+    """For each image how much each place speaks for its class: 0 to 1, and 1 where it does so most.
+
+    `network` takes normalised pixels float32 (n, size, size, channels) and ends in a dense softmax; `classes` int (n,)
+    are indices of its outputs. Returns float32 (n, h, w), the size of the last feature map; all 0 where nothing in an
+    image speaks for its class. It is the paper's ReLU of the sum over channels k of a_k A_k, a_k being the mean over
+    all places of the derivative of the class's logit by the feature map A_k.
+    """
+    last = _last_map(network)
+    dense = network.layers[-1]
+    lower = keras.Model(network.inputs, last, name="lower")
+    upper = keras.Model(last, dense.input, name="upper")
+    maps = lower(tf.constant(images), training=False)
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        logits = tf.matmul(upper(maps, training=False), dense.kernel) + dense.bias
+        chosen = tf.gather(logits, np.asarray(classes), batch_dims=1)  # of the sum each image's part is its own
+    weights = tf.reduce_mean(tape.gradient(chosen, maps), axis=(1, 2), keepdims=True)
+    heat = np.maximum(np.sum((weights * maps).numpy(), axis=-1), 0)
+    most = heat.max(axis=(1, 2), keepdims=True)
+    normalized: NDArray[np.float32] = np.divide(heat, most, out=np.zeros_like(heat), where=most > 0)
+    return normalized
+
+
+def _last_map(network: keras.Model) -> Any:
+    """The last output that still has places: behind a global pooling some networks go on with maps of 1 x 1."""
+    outputs = [layer.output for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
+    return next(x for x in reversed(outputs) if len(x.shape) == 4 and x.shape[1] * x.shape[2] > 1)
