@@ -8,7 +8,8 @@ import typer
 from edgecls.cli.data_options import Dataset, GroupBy, SplitFile
 from edgecls.cli.evaluate import FIGURES
 from edgecls.cli.output import OutputFormat, write_rows
-from edgecls.errors import UsageError
+from edgecls.errors import UsageError, from_os_error
+from edgecls.files import check_writable
 from edgecls.progress import Steps
 
 TRAINING, QUANTIZATION = "Training", "Quantization"
@@ -32,6 +33,10 @@ def convert(
     ] = "efficientnet-lite0",
     input_size: Annotated[
         int | None, _option("--input-size", "Pixels each way, of backbones that allow it.", metavar="PIXELS", min=1)
+    ] = None,
+    report: Annotated[
+        Path | None,
+        _option("--report", "Write report.html, with charts and the worst mistakes, to this folder.", metavar="DIR"),
     ] = None,
     seed: Annotated[int, _option("--seed", "Of splits, weights and order.", min=0)] = 0,
     fine_tune: Annotated[
@@ -81,6 +86,8 @@ def convert(
 
     find_backbone(backbone, input_size)  # a slip is told at once, before the packages of the workstation are looked for
     find_quantization(quantize)
+    if report is not None:
+        prepare_report(report)
     training = Training(
         fine_tune=fine_tune,  # type: ignore[arg-type]  # checked there
         time_budget=parse_duration(time_budget) if time_budget else None,
@@ -109,9 +116,24 @@ def convert(
         seed=seed,
         steps=Steps(show=True),
     )
+    if report is not None:
+        from edgecls.convert.report import write_report
+
+        page = write_report(report, done)
     _print_conversion(done, quantize)
+    if report is not None:
+        typer.echo(f"{page}: the report")
     if done.dataset.skipped:
         raise typer.Exit(1)
+
+
+def prepare_report(folder: Path) -> None:
+    """Make the folder, and see whether it can be written to: before minutes of work, not after."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise from_os_error(error, f"cannot make the folder {folder}") from error
+    check_writable(folder / "report.html")
 
 
 def parse_duration(text: str) -> float:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from edgecls.errors import MissingExtra
 from edgecls.native_output import captured_stderr
 
-_PACKAGES = ("tensorflow", "keras", "sklearn", "imagehash")
+_PACKAGES = ("tensorflow", "keras", "sklearn", "imagehash", "matplotlib", "jinja2")
 
 
 def check_installed() -> None:

@@ -126,6 +126,23 @@ def test_the_command_leaves_out_what_does_not_decode(colours, tmp_path, caplog):
     assert sum(read_model(model).info.dataset["images"]["train"].values()) == 21
 
 
+def test_the_command_writes_a_report(colours, tmp_path):
+    app = typer.Typer()
+    app.command()(command)
+    options = ["--backbone", "tiny", "--fine-tune", "all", "--epochs", "2", "--report", str(tmp_path / "report")]
+    done = CliRunner().invoke(app, [str(colours), "-o", str(tmp_path / "m.tflite"), *options], catch_exceptions=False)
+    assert done.exit_code == 0
+    page = tmp_path / "report" / "report.html"
+    assert f"{page}: the report" in done.stdout
+    text = page.read_text("utf-8")
+    assert "the whole network for 2 epochs" in text
+    assert all(label in text for label in ("blue", "green", "red"))
+    (tmp_path / "file").touch()
+    done = CliRunner().invoke(app, [str(colours), "-o", str(tmp_path / "n.tflite"), "--report", str(tmp_path / "file")])
+    assert isinstance(done.exception, WriteFailed)
+    assert not (tmp_path / "n.tflite").exists()
+
+
 def test_more_classes_than_golden_examples_and_fewer_images_than_a_batch(tmp_path):
     data = write_folder(tmp_path / "many", {f"class {n}": 3 for n in range(6)})
     done = convert(data, tmp_path / "m.tflite", training=Training(epochs=1, batch_size=64, fine_tune="none"))
