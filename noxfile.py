@@ -24,7 +24,7 @@ if _PYENV.is_dir():
 @nox.session(python=THIS)
 def workstation(session: nox.Session) -> None:
     """Lint, types, and all tests, with TensorFlow."""
-    session.install("--editable", ".[convert,demo,dev]")
+    session.install("--editable", ".[convert,search,demo,dev]")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")

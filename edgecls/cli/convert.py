@@ -67,6 +67,10 @@ def convert(
     class_weights: Annotated[
         bool, _option("--class-weights/--no-class-weights", "Whether rare classes weigh more.", TRAINING)
     ] = True,
+    search: Annotated[
+        int, _option("--search", "Try so many settings of the head first; needs the extra `search`.", TRAINING, min=0)
+    ] = 0,
+    resume: Annotated[bool, _option("--resume", "Go on from where an interrupted fine-tuning was.", TRAINING)] = False,
     quantize: Annotated[str, _option("--quantize", "int8, float16, dynamic or float32.", QUANTIZATION)] = "int8",
     max_drop: Annotated[
         float, _option("--max-drop", "The accuracy that quantization may cost.", QUANTIZATION, min=0, max=1)
@@ -100,6 +104,7 @@ def convert(
         weight_decay=weight_decay,
         augmentation=augment,
         class_weights=class_weights,
+        search=search,
     )
     done = edgecls.convert(
         dataset,
@@ -114,6 +119,7 @@ def convert(
         force=force,
         min_precision=min_precision,
         seed=seed,
+        resume=resume,
         steps=Steps(show=True),
     )
     if report is not None:

@@ -3,6 +3,7 @@
 TensorFlow is imported after the data set has been read, so that what is wrong with that is told at once.
 """
 
+import json
 import resource
 import tempfile
 from collections.abc import Mapping
@@ -116,13 +117,15 @@ def convert(
     force: bool = False,
     min_precision: float = 0.95,
     seed: int = 0,
+    resume: bool = False,
     steps: Steps | None = None,
 ) -> Conversion:
     """Fine-tune `backbone` on `dataset`, quantize it, measure it as the device will, and write the model to `output`.
 
     `dataset`, `split_file` and `group_by` are as in `samples.read_samples`. A quantized model that loses more than
     `max_drop` of the float one's accuracy, even after what can be done about it, is not written but with `force`.
-    `min_precision` is what each label's threshold should give, 0 for no thresholds. Nothing is written to `output`
+    `min_precision` is what each label's threshold should give, 0 for no thresholds. While it fine-tunes, what was
+    trained is kept beside `output`, and `resume` goes on from there. Otherwise nothing is written to `output`
     before all has gone well. Raises UsageError, NoInput, BadData, MissingExtra and WriteFailed.
     """
     steps, output = steps or Steps(), Path(output)
@@ -134,12 +137,16 @@ def convert(
     data = read_dataset(Path(dataset), Path(split_file) if split_file else None, seed, steps, group_by=group_by)
     with steps.step("loading TensorFlow"):
         load_tensorflow()
+    from edgecls.convert.training.checkpoint import Checkpoint
     from edgecls.convert.training.head import scale_logits
     from edgecls.convert.training.train import make_task, train
 
     with tempfile.TemporaryDirectory(prefix="edgecls-") as folder:
         task = make_task(chosen, data, training, Path(folder), seed, steps)
-        trained = train(task, training)
+        about = {**asdict(training), "backbone": backbone, "size": chosen.input_size, "seed": seed}
+        identity = json.dumps({"images": data.fingerprint, **about}, sort_keys=True)
+        checkpoint = Checkpoint(output.with_name(f"{output.name}.checkpoint"), identity)
+        trained = train(task, training, checkpoint, resume=resume)
         temperature, validation_ece = _temperature(trained.validation, task.truth)
         scale_logits(trained.network, temperature)
 
@@ -165,6 +172,7 @@ def convert(
         }
         finished = replace(info, quantization=quantization, thresholds=thresholds.by_label, metrics=metrics)
         model = maker.finish(output, flatbuffer, finished)
+        checkpoint.remove()
     settings = {"backbone": backbone, "input_size": chosen.input_size, "quantization": quantization, "seed": seed}
     settings |= {"max_drop": max_drop, "force": force, "min_precision": min_precision, "group_by": group_by}
     settings |= {**asdict(training), "augmentation": trained.augmentation}
@@ -185,6 +193,7 @@ def convert(
         plan=trained.plan,
         settings=settings,
         seconds=steps.seconds,
+        trials=trained.trials,
         peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
     )
 

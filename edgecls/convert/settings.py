@@ -26,7 +26,7 @@ class Training:
     falls as a cosine) are also of the last phase; None: adam and 3e-3 for the head, adamw and 2e-4 for the backbone.
     `dropout` is the share of features hidden at each step, `label_smoothing` the share of each target spread over all
     classes, both 0 to 1; `weight_decay` is that of adamw and sgd. `augmentation` names a preset of `augment.PRESETS`,
-    or AUTO. `class_weights`: whether rare classes weigh more.
+    or AUTO. `class_weights`: whether rare classes weigh more. `search`: how many settings of the head are tried.
     """
 
     fine_tune: FineTune = "auto"
@@ -41,6 +41,7 @@ class Training:
     augmentation: str = AUTO
     class_weights: bool = True
     patience: int = 8
+    search: int = 0
 
     def __post_init__(self) -> None:
         """Raise UsageError for what is not to choose from."""

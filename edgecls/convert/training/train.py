@@ -1,11 +1,13 @@
 """Training, step by step: the head on the features of the frozen backbone, then the backbone's upper part with it."""
 
+import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,13 +20,17 @@ from edgecls.convert.quantization import quantize
 from edgecls.convert.settings import AUTO, Epoch, Training
 from edgecls.convert.training import fine_tune, graph
 from edgecls.convert.training.augment import augment, find_preset, preset_for
+from edgecls.convert.training.checkpoint import Checkpoint, State, restore, variables_of
 from edgecls.convert.training.features import View, extract_features
 from edgecls.convert.training.head import EPOCHS as HEAD_EPOCHS
 from edgecls.convert.training.head import attach, new_head, train_head
 from edgecls.convert.training.plan import EPOCHS, VIEWS, Plan, candidates, make_plan
+from edgecls.convert.training.search import search
 from edgecls.convert.training.views import CachedViews, FreshViews, keep_activations, keep_pixels
 from edgecls.errors import UsageError
 from edgecls.progress import Steps
+
+log = logging.getLogger(__name__)
 
 TIME_BUDGET = 600.0
 AFTERWARDS = 60.0
@@ -37,7 +43,7 @@ HARMLESS = 0.07
 class Trained:
     """`network`: normalised pixels -> probabilities. `validation`: its probabilities, float32 (images, classes).
 
-    `plan` says in words what was trained, `augmentation` names the preset that was used.
+    `plan` says in words what was trained, `augmentation` names the preset that was used, `trials` are those of a search.
     """
 
     network: keras.Model
@@ -45,6 +51,7 @@ class Trained:
     plan: str
     augmentation: str
     validation: NDArray[np.float32]
+    trials: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,8 +100,11 @@ def make_task(backbone: Backbone, data: Dataset, training: Training, work: Path,
     )
 
 
-def train(task: Task, training: Training) -> Trained:
-    """Both phases, as `training` says. Raises UsageError for a backbone that has nothing to freeze."""
+def train(task: Task, training: Training, checkpoint: Checkpoint, *, resume: bool = False) -> Trained:
+    """Both phases, as `training` says; fine-tuning leaves `checkpoint` after each epoch, or goes on from it.
+
+    Raises UsageError for a backbone that has nothing to freeze, and those of `Checkpoint.load`.
+    """
     begun = time.perf_counter()
     if not task.backbone.pretrained and training.fine_tune == "none":
         raise UsageError(f"{task.backbone.name} is trained from scratch: it cannot do without --fine-tune all")
@@ -104,7 +114,7 @@ def train(task: Task, training: Training) -> Trained:
     trained = first_phase(task, training, frozen)
     if training.fine_tune == "none":
         return trained
-    return _fine_tune(task, training, trained, begun)
+    return _fine_tune(task, training, trained, begun, (checkpoint, checkpoint.load() if resume else None))
 
 
 def _untrained(task: Task, training: Training, backbone: keras.Model) -> Trained:
@@ -124,10 +134,21 @@ def _train_head(task: Task, training: Training, frozen: keras.Model) -> Trained:
     last = training.fine_tune == "none"
     if not last:  # what was set is meant for the last phase
         training = replace(training, epochs=None, optimizer=None, learning_rate=None)
+
+    def fit(training: Training, advance: Callable[[], None] = lambda: None) -> tuple[keras.Model, list[Epoch]]:
+        return train_head((seen, task.classes), (unseen, task.truth), task.weights, training, task.seed, advance)
+
+    trials: list[Mapping[str, Any]] = []
+    if training.search:
+
+        def loss(training: Training) -> float:
+            found = np.asarray(fit(training)[0].predict_on_batch(unseen))
+            return fine_tune.judge("head", 0, math.nan, found, task.truth).validation_loss
+
+        with task.steps.step("searching", training.search) as advance:
+            training, trials = search(training, training.search, task.seed, loss, advance)
     with task.steps.step("training head", training.epochs or HEAD_EPOCHS) as advance:
-        head, history = train_head(
-            (seen, task.classes), (unseen, task.truth), task.weights, training, task.seed, advance
-        )
+        head, history = fit(training, advance)
     probabilities = np.asarray(head.predict_on_batch(unseen))
     augmentation = training.augmentation
     if augmentation == AUTO:
@@ -139,7 +160,7 @@ def _train_head(task: Task, training: Training, frozen: keras.Model) -> Trained:
 
         augmentation = "none" if last else _find_augmentation(is_harmless)
     network = attach(frozen, head, training)
-    return Trained(network, tuple(history), "the head only", augmentation, probabilities)
+    return Trained(network, tuple(history), "the head only", augmentation, probabilities, tuple(trials))
 
 
 def _find_augmentation(is_harmless: Callable[[View], bool]) -> str:
@@ -148,7 +169,10 @@ def _find_augmentation(is_harmless: Callable[[View], bool]) -> str:
     return preset_for(mirror=mirror, any_way=mirror and is_harmless(np.flipud) and is_harmless(np.rot90))
 
 
-def _fine_tune(task: Task, training: Training, before: Trained, begun: float) -> Trained:
+def _fine_tune(
+    task: Task, training: Training, before: Trained, begun: float, kept_state: tuple[Checkpoint, State | None]
+) -> Trained:
+    checkpoint, state = kept_state
     network, how, spec = before.network, find_preset(before.augmentation), task.backbone.preprocessing
     if task.backbone.pretrained:
         fine_tune.freeze_norms(network)
@@ -157,7 +181,7 @@ def _fine_tune(task: Task, training: Training, before: Trained, begun: float) ->
         held_out = keep_pixels(task.work / "validation", task.held_out, spec, advance)
     fresh = FreshViews(pixels, how, task.normalize, task.seed)
     examples = fine_tune.Examples(fresh, task.classes, task.weights)
-    plan = _plan(task, training, network, examples, begun)
+    plan = state.plan if state else _plan(task, training, network, examples, begun)
     if not plan.epochs:
         return replace(before, plan=str(plan))
 
@@ -180,7 +204,21 @@ def _fine_tune(task: Task, training: Training, before: Trained, begun: float) ->
         def look(numbers: NDArray[np.intp]) -> NDArray[np.float32]:
             return plain.read((0, numbers)).astype(np.float32)
 
-    return _epochs(task, training, before, plan, examples, look)
+    upper = graph.upper_part(network, plan.cut)
+    fine_tune.compile_for(upper, training, len(task.images), plan.epochs)
+    upper.optimizer.build(upper.trainable_variables)
+    if state:
+        restore(variables_of(upper), state.variables)
+    else:
+        best = fine_tune.judge("fine-tuning", 0, math.nan, before.validation, task.truth)
+        state = State(plan, 0, before.history, best, upper.get_weights(), before.validation, [])
+    try:
+        state = _epochs(task, training, upper, state, examples, look, checkpoint)
+    except KeyboardInterrupt:
+        log.warning("what was trained is kept in %s: go on from there with --resume", checkpoint.path)
+        raise
+    upper.set_weights(state.weights)
+    return replace(before, history=state.history, plan=str(plan), validation=state.probabilities)
 
 
 def _plan(task: Task, training: Training, network: keras.Model, examples: fine_tune.Examples, begun: float) -> Plan:
@@ -200,26 +238,21 @@ def _plan(task: Task, training: Training, network: keras.Model, examples: fine_t
 def _epochs(
     task: Task,
     training: Training,
-    before: Trained,
-    plan: Plan,
+    upper: keras.Model,
+    state: State,
     examples: fine_tune.Examples,
     look: Callable[[NDArray[np.intp]], NDArray[np.float32]],
-) -> Trained:
-    """Train for the planned epochs; the weights of the best one are kept, or those from before, if none is better."""
-    upper = graph.upper_part(before.network, plan.cut)
-    fine_tune.compile_for(upper, training, len(task.images), plan.epochs)
-    best = fine_tune.judge("fine-tuning", 0, math.nan, before.validation, task.truth)
-    weights, probabilities = upper.get_weights(), before.validation
-    history = list(before.history)
+    checkpoint: Checkpoint,
+) -> State:
+    """Train for the epochs that are left, or until none has been better for `patience` of them."""
     batches = len(task.images) // min(training.batch_size, len(task.images))
-    with task.steps.step("fine-tuning", plan.epochs * batches) as advance:
-        for epoch in range(plan.epochs):
-            loss = fine_tune.train_epoch(upper, examples, training, (task.seed, epoch), advance)
+    with task.steps.step("fine-tuning", (state.plan.epochs - state.done) * batches) as advance:
+        while state.done < state.plan.epochs and state.done - state.best.number < training.patience:
+            loss = fine_tune.train_epoch(upper, examples, training, (task.seed, state.done), advance)
             found = fine_tune.predict(upper, look, len(task.truth))
-            history.append(fine_tune.judge("fine-tuning", epoch + 1, loss, found, task.truth))
-            if history[-1].validation_loss < best.validation_loss:
-                best, weights, probabilities = history[-1], upper.get_weights(), found
-            if epoch + 1 - best.number >= training.patience:
-                break
-    upper.set_weights(weights)
-    return Trained(before.network, tuple(history), str(plan), before.augmentation, probabilities)
+            epoch = fine_tune.judge("fine-tuning", state.done + 1, loss, found, task.truth)
+            state = replace(state, done=state.done + 1, history=(*state.history, epoch))
+            if epoch.validation_loss < state.best.validation_loss:
+                state = replace(state, best=epoch, weights=upper.get_weights(), probabilities=found)
+            checkpoint.save(replace(state, variables=[np.asarray(value) for value in variables_of(upper)]))
+    return state
