@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import Field, PositiveInt, ValidationError
 
+from edgecls.device.settings import FolderSettings, Settings
 from edgecls.errors import BadConfig, NoInput, from_os_error
-from edgecls.preprocess import IMAGE_SUFFIXES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -18,32 +18,7 @@ else:
 DEFAULT_PATH = Path("/etc/edgecls/edgecls.toml")
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FolderSettings(_Settings):
-    """Images that appear in a folder."""
-
-    type: Literal["folder"] = "folder"
-    path: Path = Field(description="The folder to watch.")
-    recursive: bool = Field(default=True, description="Look into sub-folders too.")
-    patterns: tuple[str, ...] = Field(
-        default=tuple(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES)),
-        description="File names to take; case does not matter.",
-    )
-    settle_seconds: PositiveFloat = Field(
-        default=2.0, description="A file that nobody was seen to close is whole when unchanged for this long."
-    )
-    poll_seconds: PositiveFloat = Field(
-        default=30.0, description="Look this often even if the file system announces nothing."
-    )
-    until_idle: PositiveFloat | None = Field(
-        default=None, description="Stop once nothing has arrived for this many seconds; by default never."
-    )
-
-
-class Config(_Settings):
+class Config(Settings):
     """All settings of `edgecls run`. Relative paths are relative to the configuration file."""
 
     source: FolderSettings = Field(description="Where frames come from.")

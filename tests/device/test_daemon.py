@@ -11,7 +11,7 @@ from pictures import picture
 
 from edgecls.device import daemon
 from edgecls.device.classifier import Classifier
-from edgecls.device.config import FolderSettings
+from edgecls.device.settings import FolderSettings
 from edgecls.device.sources import SOURCES, open_source
 from edgecls.records import Frame
 from edgecls.results.queries import find, open_results

@@ -11,7 +11,7 @@ import pytest
 from pictures import picture
 from watchdog.observers import Observer
 
-from edgecls.device.config import FolderSettings
+from edgecls.device.settings import FolderSettings
 from edgecls.device.sources import open_source
 from edgecls.errors import NoInput
 

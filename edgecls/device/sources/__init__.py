@@ -1,6 +1,6 @@
 """Where frames come from: one small file a source, chosen by the configuration and imported only then.
 
-A source is added with a class that is a `Source`, its settings in `edgecls.device.config`, and a line in `SOURCES`.
+A source is added with a class that is a `Source`, its settings in `edgecls.device.settings`, and a line in `SOURCES`.
 """
 
 import threading

@@ -18,7 +18,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from edgecls.device.classifier import file_frame
-from edgecls.device.config import FolderSettings
+from edgecls.device.settings import FolderSettings
 from edgecls.errors import NoInput
 from edgecls.records import Frame
 
