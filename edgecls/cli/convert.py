@@ -1,5 +1,6 @@
 """`edgecls convert`. TensorFlow is imported by `edgecls.convert`, not before."""
 
+import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,6 +93,7 @@ def convert(
     from edgecls.convert.backbones import find_backbone
     from edgecls.convert.settings import Training, find_quantization
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that gigabytes of caches are removed then, too
     find_backbone(backbone, input_size)  # a slip is told at once, before the packages of the workstation are looked for
     find_quantization(quantize)
     if report is not None:

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 _STEPS = 127
 _DAMPING = 0.01  # of the mean of H's diagonal, for directions that the images hardly have
-_BATCH = 8
+_BATCH = 2
+"""Images at a time: the inputs of all convolutions are in memory at once."""
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 
 
