@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 
 from edgecls.cli.data_options import Dataset, GroupBy, SplitFile
-from edgecls.cli.evaluate import FIGURES
 from edgecls.cli.output import OutputFormat, write_rows
 from edgecls.errors import UsageError, from_os_error
 from edgecls.files import check_writable
@@ -14,6 +13,9 @@ from edgecls.progress import Steps
 
 TRAINING, QUANTIZATION = "Training", "Quantization"
 """Panels of the help."""
+
+FIGURES = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
+"""Of the float and the quantized model, in the table."""
 
 
 def _option(name: str, text: str, panel: str | None = None, **more: Any) -> Any:
