@@ -190,6 +190,12 @@ def _print_trust(done: Any, quantization: str) -> None:
     """In sentences: what was trained, what quantization cost, and how far the scores can be believed."""
     low, high = done.evaluation.accuracy_interval
     gate, coverage = done.gate, done.coverage
+    if done.trials:
+        best = min(done.trials, key=lambda trial: trial["validation_loss"])
+        typer.echo(
+            f"searched: the best of {len(done.trials)} settings of the head has a validation loss of "
+            f"{best['validation_loss']:.4f}, those given {done.trials[0]['validation_loss']:.4f}"
+        )
     typer.echo(f"trained: {done.plan}; views: {done.settings['augmentation']}")
     typer.echo(f"accuracy of {quantization}: between {low:.3f} and {high:.3f} (95 %)")
     typer.echo(f"{quantization} and float32 agree on {gate.agreement:.1%} of the images; it costs {gate.drop:+.4f}")
