@@ -36,6 +36,10 @@ def convert(
     input_size: Annotated[
         int | None, _option("--input-size", "Pixels each way, of backbones that allow it.", metavar="PIXELS", min=1)
     ] = None,
+    crop: Annotated[
+        float | None,
+        _option("--crop", "The central share of an image that is seen; 1: all of it.", metavar="SHARE", min=0.1, max=1),
+    ] = None,
     report: Annotated[
         Path | None,
         _option("--report", "Write report.html, with charts and the worst mistakes, to this folder.", metavar="DIR"),
@@ -115,6 +119,7 @@ def convert(
         group_by=group_by,
         backbone=backbone,
         input_size=input_size,
+        crop=crop,
         quantization=quantize,
         training=training,
         max_drop=max_drop,

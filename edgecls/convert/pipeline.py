@@ -4,6 +4,7 @@ TensorFlow is imported after the data set has been read, so that what is wrong w
 """
 
 import json
+import os
 import resource
 import tempfile
 from collections.abc import Mapping
@@ -112,6 +113,7 @@ def convert(
     group_by: str | None = None,
     backbone: str = DEFAULT_BACKBONE,
     input_size: int | None = None,
+    crop: float | None = None,
     quantization: str = "int8",
     training: Training | None = None,
     max_drop: float = 0.01,
@@ -123,7 +125,8 @@ def convert(
 ) -> Conversion:
     """Fine-tune `backbone` on `dataset`, quantize it, measure it as the device will, and write the model to `output`.
 
-    `dataset`, `split_file` and `group_by` are as in `samples.read_samples`. A quantized model that loses more than
+    `dataset`, `split_file` and `group_by` are as in `samples.read_samples`; `crop` is the central share of an image
+    that is seen, 0 < crop <= 1, by default the backbone's. A quantized model that loses more than
     `max_drop` of the float one's accuracy, even after what can be done about it, is not written but with `force`.
     `min_precision` is what each label's threshold should give, 0 for no thresholds. While it fine-tunes, what was
     trained is kept beside `output`, and `resume` goes on from there. Otherwise nothing is written to `output`
@@ -131,6 +134,7 @@ def convert(
     """
     steps, output = steps or Steps(), Path(output)
     chosen, _ = find_backbone(backbone, input_size), find_quantization(quantization)
+    chosen = chosen if crop is None else replace(chosen, crop=crop)
     training = (training or Training()).with_defaults(chosen.training)
     if training.augmentation != AUTO:
         find_preset(training.augmentation)
@@ -144,9 +148,9 @@ def convert(
     from edgecls.convert.training.head import scale_logits
     from edgecls.convert.training.train import make_task, train
 
-    with tempfile.TemporaryDirectory(prefix="edgecls-") as folder:
+    with tempfile.TemporaryDirectory(prefix="edgecls-", dir=_cache_folder()) as folder:
         task = make_task(chosen, data, training, Path(folder), seed, steps)
-        about = {**asdict(training), "backbone": backbone, "size": chosen.input_size, "seed": seed}
+        about = {**asdict(training), "backbone": backbone, "size": chosen.input_size, "crop": chosen.crop, "seed": seed}
         about |= {"images": data.fingerprint, "versions": _versions()}
         identity = json.dumps(about, sort_keys=True)
         checkpoint = Checkpoint(output.with_name(f"{output.name}.checkpoint"), identity)
@@ -179,7 +183,8 @@ def convert(
         finished = replace(info, quantization=quantization, thresholds=thresholds.by_label, metrics=metrics)
         model = maker.finish(output, flatbuffer, finished)
         checkpoint.remove()
-    settings = {"backbone": backbone, "input_size": chosen.input_size, "quantization": quantization, "seed": seed}
+    settings = {"backbone": backbone, "input_size": chosen.input_size, "crop": chosen.crop}
+    settings |= {"quantization": quantization, "seed": seed}
     settings |= {"max_drop": max_drop, "force": force, "min_precision": min_precision, "group_by": group_by}
     settings |= {**asdict(training), "augmentation": trained.augmentation}
     return Conversion(
@@ -202,6 +207,12 @@ def convert(
         trials=trained.trials,
         peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
     )
+
+
+def _cache_folder() -> str | None:
+    """Where large temporary files belong: /tmp is often kept in memory. TMPDIR has the last word."""
+    on_disk = "/var/tmp"  # noqa: S108 - a folder with a random name is made in it
+    return None if "TMPDIR" in os.environ or not os.access(on_disk, os.W_OK) else on_disk
 
 
 def _temperature(probabilities: NDArray[np.float32], truth: NDArray[np.intp]) -> tuple[float, tuple[float, float]]:

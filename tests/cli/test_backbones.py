@@ -113,7 +113,7 @@ def test_a_conversion_without_weights_and_without_a_network(edgecls, environment
     environment["https_proxy"] = "http://127.0.0.1:9"  # nobody answers
     for colour in ("red", "blue"):
         (tmp_path / "data" / colour).mkdir(parents=True)
-        for number in range(6):
+        for number in range(10):
             (tmp_path / "data" / colour / f"{number}.png").write_bytes(
                 encode(noise(30, 30, number) // 2 + plain(colour, 30, 30) // 2)
             )

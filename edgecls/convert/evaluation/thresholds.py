@@ -78,6 +78,10 @@ class Coverage:
     per_label: dict[str, LabelCoverage]
 
 
+_Answers = tuple[NDArray[np.float64], NDArray[np.bool_]]
+"""Of the images with one best label: its score, and whether it is right."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Cut:
     threshold: float
@@ -103,26 +107,25 @@ def choose_thresholds(predictions: Predictions, min_precision: float) -> Thresho
     chosen = []
     for index, label in enumerate(predictions.labels):
         own = predictions.best == index
-        cuts = _cuts(predictions.top[own], predictions.right[own])
-        chosen.append(_choose(label, cuts, fallback, min_precision))
+        chosen.append(_choose(label, (predictions.top[own], predictions.right[own]), fallback, min_precision))
     found = apply(predictions, {each.label: each.threshold for each in chosen})
     return Thresholds(min_precision, tuple(chosen), found.answered, found.precision)
 
 
-def _choose(label: str, cuts: list[_Cut], fallback: _Cut | None, min_precision: float) -> Threshold:
-    answers = cuts[0].answered if cuts else 0
+def _choose(label: str, answers: _Answers, fallback: _Cut | None, min_precision: float) -> Threshold:
+    cuts = _cuts(*answers)
     own = _lowest(cuts, min_precision)
     if min_precision == 0:
         cut, pooled, reached = cuts[0] if cuts else _Cut(0.0, 0, 0), False, True
     elif own:
         cut, pooled, reached = own, False, True
-    elif fallback and not _contradicts(there := _at(cuts, fallback.threshold), min_precision):
+    elif fallback and not _contradicts(there := _at(answers, fallback.threshold), min_precision):
         cut, pooled, reached = there, True, True
     else:
         floor = fallback.threshold if fallback else 0.0
-        cut, pooled, reached = _at(cuts, max(_safest(cuts), floor)), False, False
+        cut, pooled, reached = _at(answers, max(_safest(cuts), floor)), False, False
     precision = cut.right / cut.answered if cut.answered else None
-    return Threshold(label, cut.threshold, answers, cut.answered, precision, pooled, reached)
+    return Threshold(label, cut.threshold, len(answers[0]), cut.answered, precision, pooled, reached)
 
 
 def _cuts(top: NDArray[np.float64], right: NDArray[np.bool_]) -> list[_Cut]:
@@ -142,10 +145,11 @@ def _lowest(cuts: list[_Cut], min_precision: float) -> _Cut | None:
     return next((cut for cut in cuts if cut.right + 1 >= min_precision * (cut.answered + 2)), None)
 
 
-def _at(cuts: list[_Cut], threshold: float) -> _Cut:
-    """What `threshold` gives."""
-    above = next((cut for cut in reversed(cuts) if cut.threshold <= threshold), _Cut(0.0, 0, 0))
-    return _Cut(threshold, above.answered, above.right)
+def _at(answers: _Answers, threshold: float) -> _Cut:
+    """What `threshold` gives, which may lie above all scores."""
+    top, right = answers
+    answered = top >= threshold
+    return _Cut(threshold, int(answered.sum()), int(right[answered].sum()))
 
 
 def _contradicts(cut: _Cut, min_precision: float) -> bool:

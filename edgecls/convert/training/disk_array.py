@@ -1,5 +1,8 @@
 """An array that lies on disk and is mapped into memory only for the moment of an access."""
 
+import errno
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,18 +10,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from edgecls.errors import from_os_error
+
 
 class DiskArray:
     """An array of `shape` and `dtype` in a new file at `path`, zero at first; whoever gave the path removes it.
 
     Mapped anew for each access: pages that stay mapped would count as memory of the process, however little of them
-    is in use. The operating system keeps in its cache what there is room for. Raises OSError where the disk is full.
+    is in use. The operating system keeps in its cache what there is room for. Raises WriteFailed where the disk has no
+    room for all of it: later, a full disk would end the process with a signal.
     """
 
     def __init__(self, path: Path, shape: Sequence[int], dtype: DTypeLike) -> None:
         self._path, self.shape, self.dtype = path, tuple(shape), np.dtype(dtype)
-        with path.open("wb") as file:
-            file.truncate(self.dtype.itemsize * int(np.prod(self.shape)))
+        size = self.dtype.itemsize * int(np.prod(self.shape))
+        try:
+            _reserve(path, size)
+        except OSError as error:
+            where = f"{size / 1e9:,.1f} GB in {path.parent}, where training keeps images (set TMPDIR to another folder)"
+            raise from_os_error(error, f"cannot reserve {where}") from error
 
     def write(self, index: Any, value: NDArray[Any]) -> None:
         """Like `array[index] = value`. From one thread or several, if they write different places."""
@@ -32,3 +42,11 @@ class DiskArray:
 
     def _mapped(self, mode: Any) -> np.memmap[Any, Any]:
         return np.memmap(self._path, self.dtype, mode, shape=self.shape)
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Make a file of `size` bytes, all of them on the disk: writing to a mapped hole of a full one is fatal."""
+    if size > shutil.disk_usage(path.parent).free:  # asked to, some file systems first fill up, and then refuse
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)

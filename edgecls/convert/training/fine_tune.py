@@ -13,7 +13,7 @@ from edgecls.convert.settings import Epoch, Training
 from edgecls.convert.training.optimizers import make_optimizer
 from edgecls.convert.training.views import Views
 
-OPTIMIZER, LEARNING_RATE = "adamw", 2e-4
+OPTIMIZER, LEARNING_RATE = "adamw", 3e-4
 SMALLEST = 1e-7
 """Of a probability whose logarithm is taken."""
 

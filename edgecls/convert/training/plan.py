@@ -4,29 +4,47 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 
 from edgecls.convert.settings import Training
 from edgecls.convert.training.graph import cut_points, multiply_adds, upper_part
 
 EPOCHS = 15
-VIEWS = 6
+CACHE = 8e9
+"""The most bytes of disk that views of the images take."""
 TOP = 0.6
 """The largest share of the multiply-adds that counts as the top."""
 LEAST = 0.04
 """A smaller share is hardly more than the head."""
+BYTES = 2
+"""Of a number that is kept: float16."""
 _FORWARD = 1 / 3
 """Of a training step's time: the backward pass computes two products for each of the forward one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Between the frozen and the trained part: the output of the layer `layer`; None: the whole network is trained.
+
+    `share` is the share of the network's multiply-adds above it, `size` how many numbers are kept of each view.
+    """
+
+    layer: str | None
+    share: float
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Train all layers above `cut` (None: the whole network) for at most `epochs`; 0 if there is no time for any.
 
-    `share` is the share of the network's multiply-adds above the cut, `seconds` what it is expected to take.
+    `views` is how many of each image are kept, `share` the share of the network's multiply-adds above the cut,
+    `seconds` what it is expected to take.
     """
 
     cut: str | None
     epochs: int
+    views: int
     share: float
     seconds: float
 
@@ -37,35 +55,36 @@ class Plan:
         return f"{part} for {self.epochs} epochs, expected to take {self.seconds:.0f} s"
 
 
-def candidates(network: keras.Model, training: Training) -> list[tuple[str | None, float]]:
-    """(cut, share of the multiply-adds above it), the deepest first, of those that `training` allows."""
+def candidates(network: keras.Model, training: Training) -> list[Cut]:
+    """The cuts that `training` allows, the deepest first."""
     total = multiply_adds(network)
-    cuts: list[tuple[str | None, float]] = [(None, 1.0)]
-    cuts += [(cut, multiply_adds(upper_part(network, cut)) / total) for cut in cut_points(network)]
+    everything = Cut(None, 1.0)
     if training.fine_tune == "all":
-        return cuts[:1]
+        return [everything]
+    cuts = [everything]
+    for name in cut_points(network):
+        size = int(np.prod(network.get_layer(name).output.shape[1:]))
+        cuts.append(Cut(name, multiply_adds(upper_part(network, name)) / total, size))
     most = TOP if training.fine_tune == "top" else 1.0
-    fitting = [(cut, share) for cut, share in cuts if LEAST <= share <= most]
-    return fitting or cuts[:1]
+    return [cut for cut in cuts if LEAST <= cut.share <= most] or [everything]
 
 
 def make_plan(
-    cuts: Sequence[tuple[str | None, float]],
-    epochs: int,
-    images: tuple[int, int],
-    seconds_per_image: float,
-    budget: float,
+    cuts: Sequence[Cut], epochs: int, images: tuple[int, int], seconds_per_image: float, budget: float, room: float
 ) -> Plan:
     """The deepest of `cuts` that can be trained for `epochs`; where none can, the last one, for as long as there is.
 
     `images` are how many train and validate; `seconds_per_image` is a training step of the whole network, of which a
-    part takes its share; `budget` is in seconds.
+    part takes its share; `budget` is in seconds. Each epoch has a view of its own of each image, as far as they fit into
+    `room` bytes.
     """
     train, validation = images
-    for cut, share in cuts:
-        an_epoch = share * seconds_per_image * (train + validation * _FORWARD)
-        once = 0.0 if cut is None else (1 - share) * seconds_per_image * _FORWARD * (train * VIEWS + validation)
+    for cut in cuts:
+        views = max(1, min(epochs, int(room / (BYTES * cut.size * train)))) if cut.layer else epochs
+        an_epoch = cut.share * seconds_per_image * (train + validation * _FORWARD)
+        looks = train * views + validation if cut.layer else 0
+        once = (1 - cut.share) * seconds_per_image * _FORWARD * looks
         if once + epochs * an_epoch <= budget:
-            return Plan(cut, epochs, share, once + epochs * an_epoch)
+            return Plan(cut.layer, epochs, views, cut.share, once + epochs * an_epoch)
     possible = max(0, int((budget - once) / an_epoch))
-    return Plan(cut, possible, share, once + possible * an_epoch)
+    return Plan(cut.layer, possible, min(views, max(1, possible)), cut.share, once + possible * an_epoch)

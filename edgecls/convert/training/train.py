@@ -2,6 +2,7 @@
 
 import logging
 import math
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from edgecls.convert.training.checkpoint import Checkpoint, State, restore, vari
 from edgecls.convert.training.features import View, extract_features
 from edgecls.convert.training.head import EPOCHS as HEAD_EPOCHS
 from edgecls.convert.training.head import attach, new_head, train_head
-from edgecls.convert.training.plan import EPOCHS, VIEWS, Plan, candidates, make_plan
+from edgecls.convert.training.plan import CACHE, EPOCHS, Plan, candidates, make_plan
 from edgecls.convert.training.search import search
 from edgecls.convert.training.views import CachedViews, FreshViews, keep_activations, keep_pixels
 from edgecls.errors import UsageError
@@ -196,7 +197,7 @@ def _fine_tune(
             return augment(image, how, np.random.default_rng((task.seed, index, number)))
 
         with task.steps.step("lower layers", len(task.images) + len(task.held_out)) as advance:
-            made = [partial(view, index) for index in range(VIEWS)]
+            made = [partial(view, index) for index in range(plan.views)]
             kept = keep_activations(task.work / "activations", file, shape, made, pixels, advance)
             plain = keep_activations(task.work / "held out", file, shape, [lambda _, image: image], held_out, advance)
         examples = replace(examples, views=CachedViews(kept))
@@ -230,7 +231,8 @@ def _plan(task: Task, training: Training, network: keras.Model, examples: fine_t
     with task.steps.step("planning"):
         seconds = fine_tune.seconds_per_image(graph.upper_part(network, None), examples, training)
     left = budget - AFTERWARDS - (time.perf_counter() - begun)
-    plan = make_plan(cuts, epochs, (len(task.images), len(task.held_out)), seconds, left)
+    room = min(CACHE, shutil.disk_usage(task.work).free / 2)
+    plan = make_plan(cuts, epochs, (len(task.images), len(task.held_out)), seconds, left, room)
     # What is trained from scratch has to learn something.
     return plan if plan.epochs or task.backbone.pretrained else replace(plan, epochs=1)
 

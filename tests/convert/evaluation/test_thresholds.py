@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from made_predictions import of_answers, of_scores
 
@@ -110,6 +110,7 @@ SCORES = st.lists(
 
 
 @given(SCORES, st.sampled_from([0.5, 0.8, 0.9, 0.95, 1.0]))
+@example([("a", 128, False), ("a", 129, True), ("b", 128, False)], 0.5)  # what all labels give is above all of b's
 def test_what_was_chosen_is_what_is_measured(rows, min_precision):
     predictions = predictions_of([(label, score / 256, right) for label, score, right in rows], ("a", "b", "c"))
     chosen = choose_thresholds(predictions, min_precision)

@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
 from edgecls.convert.training.disk_array import DiskArray
+from edgecls.errors import WriteFailed
 
 
 def test_it_is_an_array_on_disk(tmp_path):
@@ -21,3 +23,9 @@ def test_what_was_read_is_a_copy(tmp_path):
     array.write(0, np.array(5, np.uint8))
     assert read.tolist() == [9, 9]
     assert array.read(slice(None)).tolist() == [5, 0]
+
+
+def test_a_disk_without_room_is_told_at_once(tmp_path):
+    with pytest.raises(WriteFailed, match=r"cannot reserve 4,500\.0 GB in .* \(set TMPDIR to another folder\)"):
+        DiskArray(tmp_path / "a", (30, 150_000_000_000), np.uint8)
+    assert not (tmp_path / "a").exists()

@@ -12,35 +12,44 @@ from edgecls.convert.backbones import find_backbone
 from edgecls.convert.settings import Training
 from edgecls.convert.training.graph import cut_points, lower_part, upper_part
 from edgecls.convert.training.head import new_head
-from edgecls.convert.training.plan import candidates, make_plan
+from edgecls.convert.training.plan import BYTES, Cut, candidates, make_plan
 
-CUTS = [(None, 1.0), ("low", 0.8), ("middle", 0.5), ("high", 0.1)]
+CUTS = [Cut(None, 1.0), Cut("low", 0.8, 9000), Cut("middle", 0.5, 4000), Cut("high", 0.1, 1000)]
+ROOM = 1e9
 
 
 @given(st.floats(0, 1000), st.floats(0.001, 0.1), st.integers(10, 5000))
 def test_a_plan_keeps_to_its_budget(budget, seconds, images):
-    plan = make_plan(CUTS, 10, (images, images // 5), seconds, budget)
+    plan = make_plan(CUTS, 10, (images, images // 5), seconds, budget, ROOM)
     assert plan.seconds <= budget or plan.epochs == 0
-    deeper = make_plan(CUTS, 10, (images, images // 5), seconds, budget * 2)
+    deeper = make_plan(CUTS, 10, (images, images // 5), seconds, budget * 2, ROOM)
     assert deeper.share >= plan.share
 
 
 def test_the_deepest_that_fits():
-    assert make_plan(CUTS, 10, (1000, 100), 0.01, math.inf).cut is None
-    assert make_plan(CUTS, 10, (1000, 100), 0.01, 65.0).cut == "middle"
-    assert make_plan(CUTS, 10, (1000, 100), 0.01, 32.0).cut == "high"
-    assert make_plan(CUTS, 10, (1000, 100), 0.01, 1.0).epochs == 0
+    assert make_plan(CUTS, 10, (1000, 100), 0.01, math.inf, ROOM).cut is None
+    assert make_plan(CUTS, 10, (1000, 100), 0.01, 70.0, ROOM).cut == "middle"
+    assert make_plan(CUTS, 10, (1000, 100), 0.01, 32.0, ROOM).cut == "high"
+    assert make_plan(CUTS, 10, (1000, 100), 0.01, 1.0, ROOM).epochs == 0
+
+
+@given(st.floats(0, 1e10), st.integers(10, 50_000))
+def test_views_fit_into_their_room(room, images):
+    plan = make_plan(CUTS, 10, (images, images // 5), 0.01, 50.0, room)
+    size = {cut.layer: cut.size for cut in CUTS}[plan.cut]
+    assert 1 <= plan.views <= 10
+    assert plan.views == 1 or plan.views * images * size * BYTES <= room
 
 
 def test_what_may_be_trained():
     network = new_head(find_backbone("efficientnet-lite0").load(weights=False), 3, Training(), 0)
     everything = candidates(network, Training())
-    shares = [share for _, share in everything]
-    assert everything[0] == (None, 1.0)
+    shares = [cut.share for cut in everything]
+    assert everything[0] == Cut(None, 1.0)
     assert shares == sorted(shares, reverse=True)
-    assert ("block7_add", pytest.approx(0.59, abs=0.01)) in everything
+    assert Cut("block7_add", pytest.approx(0.59, abs=0.01), 14 * 14 * 80) in everything
     assert candidates(network, Training(fine_tune="all")) == everything[:1]
-    assert candidates(network, Training(fine_tune="top"))[0][0] == "block7_add"
+    assert candidates(network, Training(fine_tune="top"))[0].layer == "block7_add"
 
 
 def test_both_parts_make_the_whole():
