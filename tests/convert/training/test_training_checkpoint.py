@@ -127,13 +127,21 @@ def test_it_ends_where_it_would_have_ended(images, tmp_path, caplog, backbone, f
 
 
 def test_what_fails_after_training_can_be_done_again_without_training(images, tmp_path):
-    """The gate is asked for more than can be, and then for less."""
+    """The gate is asked for more than can be, and then for less. The seed is the largest that there is."""
+    options = {"quantization": "float16", "seed": 2**32 - 1}
     with pytest.raises(BadData, match="float16 loses too much"):
-        convert(images, tmp_path / "m.tflite", quantization="float16", max_drop=-1)
+        convert(images, tmp_path / "m.tflite", max_drop=-1, **options)
     steps = Interrupted(0)
     steps.left = 1  # not a step more is trained
-    done = convert(images, tmp_path / "m.tflite", quantization="float16", resume=True, steps=steps)
+    done = convert(images, tmp_path / "m.tflite", resume=True, steps=steps, **options)
     assert [epoch.number for epoch in done.history if epoch.phase == "fine-tuning"][-1] == EPOCHS
+
+
+def test_before_the_first_epoch_is_over_there_is_nothing_to_keep(images, tmp_path, caplog):
+    with pytest.raises(KeyboardInterrupt):
+        convert(images, tmp_path / "m.tflite", steps=Interrupted(0))
+    assert not list(tmp_path.iterdir())
+    assert not [record for record in caplog.records if record.levelno == logging.WARNING]
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +201,7 @@ def test_a_truncated_one(images, left, refuse):
 
 
 STATE = State(
-    Plan("low", 9, 0.5, 12.5),
+    Plan("low", 9, 4, 0.5, 12.5),
     2,
     (Epoch("head", 1, 0.7, 0.6, 0.5), Epoch("fine-tuning", 1, 0.5, 0.4, 1.0)),
     Epoch("fine-tuning", 1, 0.5, 0.4, 1.0),
