@@ -22,7 +22,16 @@ BACKBONES["tiny"] = Backbone("tiny", "tiny_backbone:build", "keras", 24, 127.0, 
 from edgecls.cli.main import main
 main()
 """
-DAWDLE = """
+QUICK = """
+from edgecls.convert.heavy import load_tensorflow
+load_tensorflow()
+from edgecls.convert.training import head
+head.EPOCHS = 4
+"""
+"""Heads are soon trained. TensorFlow is loaded earlier than it would be otherwise."""
+
+DAWDLE = f"""
+{QUICK}
 from edgecls.convert.training import checkpoint
 save = checkpoint.Checkpoint.save
 def save_and_wait(self, state):
@@ -32,7 +41,7 @@ def save_and_wait(self, state):
         time.sleep(60)
 checkpoint.Checkpoint.save = save_and_wait
 """
-"""After the third epoch there is time to interrupt. TensorFlow is loaded earlier than it would be otherwise."""
+"""After the third epoch there is time to interrupt."""
 
 HIDE = 'sys.modules["optuna"] = None  # how Python is told that there is none'
 TRAINING = ("--fine-tune", "all", "--epochs", "6", "--batch-size", "8", "--search", "2", "--augment", "photo")
@@ -59,7 +68,7 @@ def colours(tmp_path_factory):
 def start(tmp_path):
     """Start `edgecls convert` in a folder of its own below `tmp_path`, with its temporary files beside it."""
 
-    def start(folder, *arguments, more=""):
+    def start(folder, *arguments, more=QUICK):
         for name in (folder, "tmp"):
             (tmp_path / name).mkdir(exist_ok=True)
         path = os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "convert")))

@@ -62,6 +62,6 @@ def test_the_presets():
 def test_what_is_searched():
     said = " ".join(PAGE.split("## Search")[1].split("## ")[0].split())
     for name, (low, high) in RANGES.items():
-        low, high = (re.sub(r"\.?0+$", "", f"{value:.5f}") or "0" for value in (low, high))
-        assert f"{name.replace('_', ' ')} ({low} to {high})" in said
+        least, most = (re.sub(r"\.?0+$", "", f"{value:.5f}") or "0" for value in (low, high))
+        assert f"{name.replace('_', ' ')} ({least} to {most})" in said
     assert "batch size ({}, {} or {})".format(*BATCH_SIZES) in said

@@ -87,6 +87,7 @@ def test_progress_is_told():
 
 @pytest.mark.usefixtures("tiny_backbone")
 def test_a_conversion_with_a_search(colours, tmp_path):
+    """Each trial trains a head as the conversion then does."""
     training = Training(fine_tune="none", epochs=5, search=3)
     steps = Steps()
     done = edgecls.convert(colours, tmp_path / "m.tflite", backbone="tiny", training=training, steps=steps)
@@ -94,7 +95,6 @@ def test_a_conversion_with_a_search(colours, tmp_path):
     assert len(done.trials) == 3
     assert (first["optimizer"], first["learning_rate"]) == (head.OPTIMIZER, head.LEARNING_RATE)
     assert "searching" in steps.seconds
-    # The head that was kept is that of the best trial: trained again, it reaches the same loss.
     assert min(trial["validation_loss"] for trial in done.trials) <= first["validation_loss"]
     page = write_report(tmp_path / "report", done).read_text("utf-8")
     assert all(f"{trial['validation_loss']:.6g}" in page for trial in done.trials)
