@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from edgecls.cli.data_options import Dataset, GroupBy, SplitFile
-from edgecls.cli.evaluate import FIGURES
 from edgecls.cli.output import OutputFormat, write_rows
 from edgecls.errors import UsageError, from_os_error
 from edgecls.files import check_writable
@@ -15,6 +14,9 @@ from edgecls.progress import Steps
 
 TRAINING, QUANTIZATION = "Training", "Quantization"
 """Panels of the help."""
+
+FIGURES = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
+"""Of the float and the quantized model, in the table."""
 
 
 def _option(name: str, text: str, panel: str | None = None, **more: Any) -> Any:
@@ -43,20 +45,27 @@ def convert(
         Path | None,
         _option("--report", "Write report.html, with charts and the worst mistakes, to this folder.", metavar="DIR"),
     ] = None,
-    seed: Annotated[int, _option("--seed", "Of splits, weights and order.", min=0)] = 0,
+    seed: Annotated[int, _option("--seed", "Of splits, weights, order and views.", min=0, max=2**32 - 1)] = 0,
     fine_tune: Annotated[
-        str, _option("--fine-tune", "How much of the backbone: none, top, all, or auto by the time budget.", TRAINING)
+        str,
+        _option(
+            "--fine-tune", "How much of the backbone: none, top, all, or auto: as much as there is time for.", TRAINING
+        ),
     ] = "auto",
     time_budget: Annotated[
         str | None,
-        _option("--time-budget", "For the whole conversion, such as 90s, 10m or 1h; 10m with auto.", TRAINING),
+        _option("--time-budget", "What training is planned by, such as 90s, 10m or 1h; 10m with auto.", TRAINING),
     ] = None,
     epochs: Annotated[
-        int | None, _option("--epochs", "The most of the last phase; training stops early.", TRAINING, min=1)
+        int | None,
+        _option("--epochs", "The most of the last phase; by default 15, or 60 of a head only.", TRAINING, min=1),
     ] = None,
-    optimizer: Annotated[str | None, _option("--optimizer", "adam, adamw, sgd or rmsprop.", TRAINING)] = None,
+    optimizer: Annotated[
+        str | None, _option("--optimizer", "adam, adamw, sgd or rmsprop; of the last phase.", TRAINING)
+    ] = None,
     learning_rate: Annotated[
-        float | None, _option("--learning-rate", "The highest, after warm-up.", TRAINING, min=1e-7, max=10.0)
+        float | None,
+        _option("--learning-rate", "The highest, after warm-up; of the last phase.", TRAINING, min=1e-7, max=10.0),
     ] = None,
     batch_size: Annotated[int, _option("--batch-size", "Images a step.", TRAINING, min=1)] = 32,
     label_smoothing: Annotated[
@@ -67,7 +76,8 @@ def convert(
     ] = 0.2,
     weight_decay: Annotated[float, _option("--weight-decay", "Of adamw and sgd.", TRAINING, min=0, max=1)] = 1e-4,
     augment: Annotated[
-        str, _option("--augment", "Views to train on: none, photo, inspection, digits, or auto.", TRAINING)
+        str,
+        _option("--augment", "Views to fine-tune on: none, photo, inspection, digits, or auto: found out.", TRAINING),
     ] = "auto",
     class_weights: Annotated[
         bool, _option("--class-weights/--no-class-weights", "Whether rare classes weigh more.", TRAINING)
@@ -75,7 +85,9 @@ def convert(
     search: Annotated[
         int, _option("--search", "Try so many settings of the head first; needs the extra `search`.", TRAINING, min=0)
     ] = 0,
-    resume: Annotated[bool, _option("--resume", "Go on from where an interrupted fine-tuning was.", TRAINING)] = False,
+    resume: Annotated[
+        bool, _option("--resume", "Go on with an interrupted fine-tuning, from MODEL.checkpoint.", TRAINING)
+    ] = False,
     quantize: Annotated[str, _option("--quantize", "int8, float16, dynamic or float32.", QUANTIZATION)] = "int8",
     max_drop: Annotated[
         float, _option("--max-drop", "The accuracy that quantization may cost.", QUANTIZATION, min=0, max=1)
@@ -195,6 +207,12 @@ def _print_trust(done: Any, quantization: str) -> None:
     """In sentences: what was trained, what quantization cost, and how far the scores can be believed."""
     low, high = done.evaluation.accuracy_interval
     gate, coverage = done.gate, done.coverage
+    if done.trials:
+        best = min(done.trials, key=lambda trial: trial["validation_loss"])
+        typer.echo(
+            f"searched: the best of {len(done.trials)} settings of the head has a validation loss of "
+            f"{best['validation_loss']:.4f}, those given {done.trials[0]['validation_loss']:.4f}"
+        )
     typer.echo(f"trained: {done.plan}; views: {done.settings['augmentation']}")
     typer.echo(f"accuracy of {quantization}: between {low:.3f} and {high:.3f} (95 %)")
     typer.echo(f"{quantization} and float32 agree on {gate.agreement:.1%} of the images; it costs {gate.drop:+.4f}")

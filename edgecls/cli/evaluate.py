@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from edgecls.convert.evaluation.evaluate import Evaluation
     from edgecls.model_file import ModelFile
 
-FIGURES = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
-"""In the tables of `convert`."""
-
 MATRIX_LABELS = 20
 """A wider confusion matrix fits no terminal."""
 

@@ -27,9 +27,12 @@ def load_tensorflow() -> None:
     try:
         with captured_stderr():  # it looks for graphics cards, and says so
             import keras  # noqa: F401
-            import tensorflow  # noqa: F401
+            import tensorflow
     except ModuleNotFoundError as error:
         raise _missing(error.name) from None
+    tensorflow.get_logger().setLevel(
+        "ERROR"
+    )  # it warns of each function that it traces once more, as a search has it do
 
 
 def _missing(package: str | None) -> MissingExtra:

@@ -30,6 +30,7 @@ from edgecls.convert.heavy import load_tensorflow
 from edgecls.convert.quantization.calibration import IMAGES, calibration_images
 from edgecls.convert.settings import AUTO, Epoch, Training, find_quantization
 from edgecls.convert.training.augment import find_preset
+from edgecls.convert.training.search import check_search
 from edgecls.device.golden import verify
 from edgecls.errors import BadData
 from edgecls.files import check_writable
@@ -137,6 +138,8 @@ def convert(
     training = (training or Training()).with_defaults(chosen.training)
     if training.augmentation != AUTO:
         find_preset(training.augmentation)
+    if training.search:
+        check_search()
     check_writable(output)  # before minutes of work, not after
     data = read_dataset(Path(dataset), Path(split_file) if split_file else None, seed, steps, group_by=group_by)
     with steps.step("loading TensorFlow"):
@@ -148,8 +151,11 @@ def convert(
     with tempfile.TemporaryDirectory(prefix="edgecls-", dir=_cache_folder()) as folder:
         task = make_task(chosen, data, training, Path(folder), seed, steps)
         about = {**asdict(training), "backbone": backbone, "size": chosen.input_size, "crop": chosen.crop, "seed": seed}
-        identity = json.dumps({"images": data.fingerprint, **about}, sort_keys=True)
+        about |= {"images": data.fingerprint, "versions": _versions()}
+        identity = json.dumps(about, sort_keys=True)
         checkpoint = Checkpoint(output.with_name(f"{output.name}.checkpoint"), identity)
+        if resume:
+            checkpoint.load()  # what is wrong with it is told before the head is trained
         trained = train(task, training, checkpoint, resume=resume)
         temperature, validation_ece = _temperature(trained.validation, task.truth)
         scale_logits(trained.network, temperature)
@@ -230,9 +236,6 @@ def _failure(gate: Gate, quantization: str, max_drop: float) -> str:
 
 
 def _describe(name: str, backbone: Backbone, data: Dataset, seed: int, group_by: str | None) -> ModelInfo:
-    import keras
-    import tensorflow
-
     described = {"fingerprint": data.fingerprint, "images": data.counts(), "seed": seed}
     return ModelInfo(
         name=name,
@@ -240,8 +243,15 @@ def _describe(name: str, backbone: Backbone, data: Dataset, seed: int, group_by:
         quantization="float32",
         backbone=backbone.name,
         dataset={**described, "group_by": group_by} if group_by else described,
-        versions={m.__name__: m.__version__ for m in (edgecls, tensorflow, keras, cv2, np)},
+        versions=_versions(),
     )
+
+
+def _versions() -> dict[str, str]:
+    import keras
+    import tensorflow
+
+    return {module.__name__: module.__version__ for module in (edgecls, tensorflow, keras, cv2, np)}
 
 
 class _Maker:

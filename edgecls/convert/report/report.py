@@ -1,5 +1,6 @@
 """Puts the page together. What `conversion` must have is what the functions here ask of it."""
 
+import math
 import platform
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -58,6 +59,7 @@ def _render(conversion: Any) -> str:
         mistakes=pictures.worst_mistakes(conversion.predictions, conversion),
         flips=pictures.flips(conversion.gate.flipped, conversion.preprocessing),
         settings=list(_flat(conversion.settings)),
+        trials=_trials(conversion),
         trial_columns=list(dict.fromkeys(name for trial in conversion.trials for name in trial)),
         total_seconds=sum(conversion.seconds.values()),
         versions=_versions(conversion),
@@ -106,6 +108,11 @@ def _classes(conversion: Any) -> dict[str, Any]:
         "changed": len(changes),
         "thresholds": _thresholds(conversion)[: classes.ROWS],
     }
+
+
+def _trials(conversion: Any) -> list[tuple[int, Mapping[str, Any]]]:
+    """(its number, what was set and came of it), the least validation loss first."""
+    return sorted(enumerate(conversion.trials, 1), key=lambda trial: trial[1].get("validation_loss", math.inf))
 
 
 def _thresholds(conversion: Any) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """What fine-tuning has come to after each epoch, in a file beside the model to be, so that it can go on from there."""
 
+import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from edgecls.convert.settings import Epoch
 from edgecls.convert.training.plan import Plan
-from edgecls.errors import BadData, UsageError
+from edgecls.errors import BadData, UsageError, from_os_error
 from edgecls.files import write_atomically
+
+_DIGEST = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,10 @@ def variables_of(upper: keras.Model) -> list[Any]:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The file. `identity` says what the training is of: data set, network and settings."""
+    """The file: a SHA-256, and behind it an .npz of which that is. `identity` says what is trained.
+
+    The digest is what makes a damaged file one error: numpy and zipfile fail in a dozen ways, or not at all.
+    """
 
     path: Path
     identity: str
@@ -60,21 +65,31 @@ class Checkpoint:
         arrays = {f"weights{i}": array for i, array in enumerate(state.weights)}
         arrays |= {f"variables{i}": array for i, array in enumerate(state.variables)}
         np.savez(buffer, about=np.array(json.dumps(about)), probabilities=state.probabilities, **arrays)  # type: ignore[arg-type]
-        write_atomically(self.path, buffer.getvalue())
+        content = buffer.getvalue()
+        write_atomically(self.path, hashlib.sha256(content).digest() + content)
 
     def load(self) -> State:
-        """Raises UsageError where there is none, or one of another training, and BadData for a damaged one."""
-        if not self.path.exists():
-            raise UsageError(f"there is no {self.path} to go on from: run without --resume")
+        """Raises UsageError where there is none, or one of another training, and BadData for a damaged one.
+
+        WriteFailed where it cannot be read.
+        """
         try:
-            with np.load(self.path, allow_pickle=False) as arrays:
-                about = json.loads(str(arrays["about"]))
-                weights, variables = _numbered(arrays, "weights"), _numbered(arrays, "variables")
-                probabilities = arrays["probabilities"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise BadData(f"{self.path} is damaged ({error}): remove it, and run without --resume") from error
-        if about["identity"] != self.identity:
-            raise UsageError(f"{self.path} is of other images or settings: give the same ones, or run without --resume")
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            raise UsageError(f"there is no {self.path} to go on from: run without --resume") from None
+        except OSError as error:
+            raise from_os_error(error, f"cannot read {self.path}") from error
+        digest, content = data[:_DIGEST], data[_DIGEST:]
+        if hashlib.sha256(content).digest() != digest:
+            raise BadData(f"{self.path} is damaged: remove it, and run without --resume")
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            about = json.loads(str(arrays["about"]))
+            if about["identity"] != self.identity:
+                raise UsageError(
+                    f"{self.path} is of other images, settings or versions: give the same ones, or run without --resume"
+                )
+            weights, variables = _numbered(arrays, "weights"), _numbered(arrays, "variables")
+            probabilities = arrays["probabilities"]
         history = tuple(Epoch(**epoch) for epoch in about["history"])
         plan, best = Plan(**about["plan"]), Epoch(**about["best"])
         return State(plan, about["done"], history, best, weights, probabilities, variables)

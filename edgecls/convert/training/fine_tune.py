@@ -74,7 +74,7 @@ def train_epoch(
     The images left over by whole batches wait for the next epoch.
     """
     seed, epoch = order
-    keras.utils.set_random_seed(seed * 1000 + epoch)
+    keras.utils.set_random_seed((seed * 1000 + epoch) % 2**32)
     upper.reset_metrics()
     shuffled = np.random.default_rng(order).permutation(len(examples.classes))
     size = min(training.batch_size, len(shuffled))

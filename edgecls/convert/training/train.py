@@ -216,7 +216,8 @@ def _fine_tune(
     try:
         state = _epochs(task, training, upper, state, examples, look, checkpoint)
     except KeyboardInterrupt:
-        log.warning("what was trained is kept in %s: go on from there with --resume", checkpoint.path)
+        if checkpoint.path.exists():  # not before the first epoch is over
+            log.warning("what was trained is kept in %s: go on from there with --resume", checkpoint.path)
         raise
     upper.set_weights(state.weights)
     return replace(before, history=state.history, plan=str(plan), validation=state.probabilities)

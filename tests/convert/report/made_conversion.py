@@ -54,7 +54,7 @@ def conversion(dataset, wrong=(), float_wrong=(), **changes):
             "history": HISTORY,
             "settings": {"seed": 7, "training": {"epochs": 60, "learning_rate": 0.0002}},
             "plan": "The upper third was fine-tuned, since that fits the time budget.",
-            "trials": ({"optimizer": "adamw", "accuracy": 0.91}, {"optimizer": "sgd", "momentum": 0.9}),
+            "trials": ({"validation_loss": 0.31, "optimizer": "adamw"}, {"validation_loss": 0.27, "optimizer": "sgd"}),
             "seconds": {"training head": 2.5, "quantizing to int8": 7.5},
             "peak_memory_mb": 812.0,
             "network": network(len(labels)),

@@ -1,0 +1,146 @@
+"""--fine-tune, --search and --resume of `edgecls convert`, in processes of their own, with a backbone of one convolution."""
+
+import os
+import signal
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pictures import COLOURS, noise
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from edgecls.convert.backbones import BACKBONES, Backbone
+BACKBONES["tiny"] = Backbone("tiny", "tiny_backbone:build", "keras", 24, 127.0, 128.0, "Apache-2.0")
+{more}
+from edgecls.cli.main import main
+main()
+"""
+QUICK = """
+from edgecls.convert.heavy import load_tensorflow
+load_tensorflow()
+from edgecls.convert.training import head
+head.EPOCHS = 4
+"""
+"""Heads are soon trained. TensorFlow is loaded earlier than it would be otherwise."""
+
+DAWDLE = f"""
+{QUICK}
+from edgecls.convert.training import checkpoint
+save = checkpoint.Checkpoint.save
+def save_and_wait(self, state):
+    save(self, state)
+    if state.done == 3:
+        Path("reached").touch()
+        time.sleep(60)
+checkpoint.Checkpoint.save = save_and_wait
+"""
+"""After the third epoch there is time to interrupt."""
+
+HIDE = 'sys.modules["optuna"] = None  # how Python is told that there is none'
+TRAINING = ("--fine-tune", "all", "--epochs", "6", "--batch-size", "8", "--search", "2", "--augment", "photo")
+
+pytestmark = [
+    pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed"),
+    pytest.mark.skipif(find_spec("optuna") is None, reason="optuna is in the extra `search`"),
+]
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory):
+    """Ten images each of three colours, in a sub-folder a colour."""
+    root = tmp_path_factory.mktemp("data") / "colours"
+    for label, rgb in COLOURS.items():
+        (root / label).mkdir(parents=True)
+        for number in range(10):
+            pixels = 0.6 * np.array(rgb) + 0.4 * noise(48, 40, number)
+            cv2.imwrite(str(root / label / f"{number}.png"), pixels[..., ::-1].astype(np.uint8))
+    return root
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start `edgecls convert` in a folder of its own below `tmp_path`, with its temporary files beside it."""
+
+    def start(folder, *arguments, more=QUICK):
+        for name in (folder, "tmp"):
+            (tmp_path / name).mkdir(exist_ok=True)
+        path = os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "convert")))
+        return subprocess.Popen(
+            [sys.executable, "-c", SCRIPT.format(more=more), "convert", "--backbone", "tiny", *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path / "tmp")},
+            cwd=tmp_path / folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.fixture
+def finish(tmp_path):
+    """(stdout, stderr) of a process that ends with `code`, and leaves no temporary file."""
+
+    def finish(child, code=0):
+        with child:
+            out, errors = child.communicate(timeout=300)
+        assert child.returncode == code, errors
+        assert "Traceback" not in out + errors
+        assert not list((tmp_path / "tmp").iterdir())
+        return out, errors
+
+    return finish
+
+
+def test_ctrl_c_and_resume_give_the_bytes_that_there_would_have_been(colours, tmp_path, start, finish, until):
+    child = start("a", colours, "-o", "m.tflite", *TRAINING, more=DAWDLE)
+    until(lambda: (tmp_path / "a" / "reached").exists() or child.poll() is not None, seconds=200)
+    child.send_signal(signal.SIGINT)
+    out, errors = finish(child, code=130)
+    assert (out, errors.splitlines()) == (
+        "",
+        [
+            "edgecls: what was trained is kept in m.tflite.checkpoint: go on from there with --resume",
+            "edgecls: error: interrupted",
+        ],
+    )
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["m.tflite.checkpoint", "reached"]
+
+    out, errors = finish(start("a", colours, "-o", "m.tflite", *TRAINING, "--resume"))
+    assert errors == ""
+    assert "searched: the best of 2 settings of the head has a validation loss of " in out
+    assert "trained: the whole network for 6 epochs" in out
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["m.tflite", "reached"]
+    finish(start("b", colours, "-o", "m.tflite", *TRAINING))
+    assert (tmp_path / "a" / "m.tflite").read_bytes() == (tmp_path / "b" / "m.tflite").read_bytes()
+
+
+def test_a_checkpoint_that_is_not_there_or_is_none(colours, tmp_path, start, finish):
+    out, errors = finish(start("a", colours, "-o", "m.tflite", "--resume"), code=2)
+    assert (out, errors) == (
+        "",
+        "edgecls: error: there is no m.tflite.checkpoint to go on from: run without --resume\n",
+    )
+    (tmp_path / "a" / "m.tflite.checkpoint").write_bytes(b"anything")
+    out, errors = finish(start("a", colours, "-o", "m.tflite", "--resume"), code=65)
+    assert (out, errors) == (
+        "",
+        "edgecls: error: m.tflite.checkpoint is damaged: remove it, and run without --resume\n",
+    )
+
+
+def test_a_search_without_the_library_is_told_at_once(tmp_path, start, finish):
+    """Before the data set is looked for."""
+    out, errors = finish(start("a", "no such folder", "-o", "m.tflite", "--search", "3", more=HIDE), code=69)
+    assert (out, errors) == (
+        "",
+        "edgecls: error: optuna is not installed: pip install 'edgecls[convert,search]'\n",
+    )
+    assert not list((tmp_path / "a").iterdir())
