@@ -69,8 +69,9 @@ def convert(
     ] = None,
     batch_size: Annotated[int, _option("--batch-size", "Images a step.", TRAINING, min=1)] = 32,
     label_smoothing: Annotated[
-        float, _option("--label-smoothing", "Share of each target spread over all classes.", TRAINING, min=0, max=0.9)
-    ] = 0.0,
+        float | None,
+        _option("--label-smoothing", "Share of each target spread over all classes.", TRAINING, min=0, max=0.9),
+    ] = None,
     dropout: Annotated[
         float, _option("--dropout", "Share of the features hidden at each step.", TRAINING, min=0, max=0.95)
     ] = 0.2,

@@ -23,9 +23,9 @@ class Training:
     `time_budget` allows (seconds; None: 600 with `auto`, no limit otherwise). `epochs` is the most of the last phase
     (None: 60 of the head, 15 of the backbone), and training stops once the validation loss has not fallen for `patience` of
     them; the best weights are kept. `optimizer` and `learning_rate` (the highest: it rises for the first tenth, then
-    falls as a cosine) are also of the last phase; None: adam and 3e-3 for the head, adamw and 3e-4 for the backbone.
-    `dropout` is the share of features hidden at each step, `label_smoothing` the share of each target spread over all
-    classes, both 0 to 1; `weight_decay` is that of adamw and sgd. `augmentation` names a preset of `augment.PRESETS`,
+    falls as a cosine) are also of the last phase; None: adam and 3e-3 for the head, adamw and 3e-4 for the backbone. So
+    is `label_smoothing`, the share of each target spread over all classes, 0 to 1 (None: 0 for the head, 0.1 for the
+    backbone). `dropout` is the share of features hidden at each step, 0 to 1; `weight_decay` is that of adamw and sgd. `augmentation` names a preset of `augment.PRESETS`,
     or AUTO. `class_weights`: whether rare classes weigh more. `search`: how many settings of the head are tried.
     """
 
@@ -35,7 +35,7 @@ class Training:
     optimizer: str | None = None
     learning_rate: float | None = None
     batch_size: int = 32
-    label_smoothing: float = 0.0
+    label_smoothing: float | None = None
     dropout: float = 0.2
     weight_decay: float = 1e-4
     augmentation: str = AUTO

@@ -100,6 +100,7 @@ _ROWS = [
             "optimizer": "adam",
             "learning_rate": 1e-3,
             "batch_size": 32,
+            "label_smoothing": 0.0,
             "augmentation": "digits",
         },
     ),

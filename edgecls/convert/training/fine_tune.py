@@ -14,6 +14,9 @@ from edgecls.convert.training.optimizers import make_optimizer
 from edgecls.convert.training.views import Views
 
 OPTIMIZER, LEARNING_RATE = "adamw", 3e-4
+LABEL_SMOOTHING = 0.1
+"""Of Szegedy et al., "Rethinking the Inception Architecture" (2016): a network that is pulled from all its targets by a
+little learns less of the labels that are wrong. The temperature makes its scores probabilities again."""
 SMALLEST = 1e-7
 """Of a probability whose logarithm is taken."""
 
@@ -37,11 +40,12 @@ def freeze_norms(network: keras.Model) -> None:
 def compile_for(upper: keras.Model, training: Training, images: int, epochs: int) -> None:
     """Ready `upper` for `epochs` over `images`. No XLA: on a CPU it makes depthwise convolutions several times slower."""
     steps = epochs * max(1, images // training.batch_size)
+    smoothing = LABEL_SMOOTHING if training.label_smoothing is None else training.label_smoothing
     upper.compile(
         make_optimizer(
             training.optimizer or OPTIMIZER, training.learning_rate or LEARNING_RATE, training.weight_decay, steps
         ),
-        keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
+        keras.losses.CategoricalCrossentropy(label_smoothing=smoothing),
         jit_compile=False,
     )
 

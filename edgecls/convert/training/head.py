@@ -37,7 +37,7 @@ def train_head(
         make_optimizer(
             training.optimizer or OPTIMIZER, training.learning_rate or LEARNING_RATE, training.weight_decay, steps
         ),
-        keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
+        keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing or 0.0),
         metrics=["accuracy"],
     )
     one_hot = np.eye(len(weights), dtype=np.float32)

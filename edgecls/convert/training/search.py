@@ -51,6 +51,7 @@ def search(
         training,
         optimizer=training.optimizer or head.OPTIMIZER,
         learning_rate=training.learning_rate or head.LEARNING_RATE,
+        label_smoothing=training.label_smoothing or 0.0,
     )
     given = {name: getattr(training, name) for name in ("optimizer", "batch_size", *RANGES)}
     tried: list[Mapping[str, Any]] = []

@@ -134,7 +134,7 @@ def _train_head(task: Task, training: Training, frozen: keras.Model) -> Trained:
     seen, unseen = look(task.images, "frozen layers"), look(task.held_out, "frozen layers")
     last = training.fine_tune == "none"
     if not last:  # what was set is meant for the last phase
-        training = replace(training, epochs=None, optimizer=None, learning_rate=None)
+        training = replace(training, epochs=None, optimizer=None, learning_rate=None, label_smoothing=None)
 
     def fit(training: Training, advance: Callable[[], None] = lambda: None) -> tuple[keras.Model, list[Epoch]]:
         return train_head((seen, task.classes), (unseen, task.truth), task.weights, training, task.seed, advance)
