@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgecls.device.settings import CameraSettings
 from edgecls.device.sources.live import LiveSource, open_seconds
+from edgecls.device.sources.quiet import quiet
 from edgecls.device.sources.reader import CameraLost
 
 _BACKLOG_SECONDS = 5.0  # at most: some streams' clocks tell nothing
@@ -56,7 +57,7 @@ class _OpenCvCapture:
 
 def _open(settings: CameraSettings) -> _OpenCvCapture:
     """Raises CameraLost."""
-    _quiet()
+    quiet()
     if settings.is_stream:
         return _open_stream(str(settings.device), settings)
     device = settings.device
@@ -129,9 +130,3 @@ def _ask(capture: Any, settings: CameraSettings) -> None:
             f"it gives {code!r} and not {settings.pixel_format!r}: set source.pixel_format to one that "
             "`v4l2-ctl --list-formats` names"
         )
-
-
-def _quiet() -> None:
-    """Each failed attempt would put lines of OpenCV and FFmpeg on stderr; that the camera is lost is said once."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read when the first stream is opened; AV_LOG_QUIET

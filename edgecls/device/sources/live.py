@@ -46,7 +46,8 @@ class LiveSource:
         self._reader: Reader | None = None
         self._given_up: tuple[Reader, float] | None = None
         self._retry_at = self._lost_at = self._back_at = self._delay = 0.0
-        self._was_open = False
+        self._was_there = False
+        self._greeted: Reader | None = None
 
     @property
     def dropped(self) -> int:
@@ -86,8 +87,6 @@ class LiveSource:
         """A camera does not care."""
 
     def _frame(self, shot: Shot) -> Frame | None:
-        if self.lost is not None or not self._was_open:
-            self._is_back()
         pixels = view(shot.pixels, self.settings)
         if self._gate and not self._gate.passes(pixels):
             return None
@@ -102,6 +101,9 @@ class LiveSource:
     def _tend(self) -> None:
         """See to it that there is a reader, and that it reads."""
         now = time.monotonic()
+        if self._reader and self._reader.gave_a_frame and self._reader is not self._greeted:
+            self._greeted = self._reader
+            self._is_back(now)
         if self._given_up:
             self._wait_for_stuck(now)
         elif not self._reader:
@@ -140,21 +142,24 @@ class LiveSource:
         if self.lost is None:
             held = now - self._back_at >= self.settings.reconnect_max_seconds
             self._delay = 0.0 if held else self._delay
-            what = "is lost" if self._was_open else "cannot be opened"
+            what = "is lost" if self._was_there else "cannot be opened"
             log.warning("%s %s: %s; trying again until it comes", self.name, what, reason)
             self._lost_at = now
         self.lost = reason
         self._delay = min(max(self._delay * 2, _FIRST_DELAY), self.settings.reconnect_max_seconds)
         self._retry_at = now + self._delay
 
-    def _is_back(self) -> None:
-        self._back_at = time.monotonic()
+    def _is_back(self, now: float) -> None:
+        self._back_at = now
         if self.lost is not None:
             log.info(
-                "%s is %s after %.0f s", self.name, "back" if self._was_open else "there", self._back_at - self._lost_at
+                "%s is %s after %.0f s",
+                self.name,
+                "back" if self._was_there else "there",
+                self._back_at - self._lost_at,
             )
         self.lost = None
-        self._was_open = True
+        self._was_there = True
 
 
 def open_seconds(settings: LiveSettings) -> float:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from edgecls.device.settings import PicameraSettings
 from edgecls.device.sources.live import LiveSource
+from edgecls.device.sources.reader import CameraLost
 from edgecls.errors import MissingExtra
 
 
@@ -48,7 +49,10 @@ class _PicameraCapture:
     def grab(self) -> None:
         """See `Capture.grab`."""
         self._give_back()
-        self._request = self._camera.capture_request(wait=self._stall_seconds)
+        try:
+            self._request = self._camera.capture_request(wait=self._stall_seconds)
+        except TimeoutError as error:
+            raise CameraLost(f"no frame for {self._stall_seconds:.0f} s") from error
 
     def retrieve(self) -> NDArray[np.uint8] | None:
         """See `Capture.retrieve`."""

@@ -51,6 +51,7 @@ class Reader(threading.Thread):
         self.is_open = False
         self.last_sign = time.monotonic()
         """when the camera last did what was asked of it"""
+        self.gave_a_frame = False
         self.reason = "its reader ended"
         self.wanted_at = wanted_at
         self._open = open_capture
@@ -72,7 +73,7 @@ class Reader(threading.Thread):
         except CameraLost as lost:
             self.reason = str(lost)
         except Exception as error:  # noqa: BLE001 - see above
-            self.reason = " ".join(f"{type(error).__name__}: {error}".split())
+            self.reason = " ".join([type(error).__name__, *str(error).split()])
 
     def _read(self, capture: Capture) -> None:
         capture.grab()
@@ -84,4 +85,5 @@ class Reader(threading.Thread):
         pixels = capture.retrieve()
         if pixels is not None and not self._leave.is_set():
             self._place.put(Shot(pixels, captured_at))
+            self.gave_a_frame = True
             self.last_sign = now

@@ -13,6 +13,7 @@ import cv2
 
 from edgecls.device.settings import VideoSettings
 from edgecls.device.sources.motion import MotionGate
+from edgecls.device.sources.quiet import quiet
 from edgecls.device.sources.view import view
 from edgecls.errors import BadData, from_os_error
 from edgecls.records import Frame
@@ -51,7 +52,7 @@ class VideoSource:
             self._identity, self._modified = _identify(self._path)
         except OSError as error:
             raise from_os_error(error, f"cannot read {self._path}") from error
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # damage is reported below, once
+        quiet()
         self._capture = cv2.VideoCapture(self._path, cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             self._capture.release()
