@@ -13,7 +13,8 @@ from edgecls.device.sources.live import LiveSource, open_seconds
 from edgecls.device.sources.quiet import quiet
 from edgecls.device.sources.reader import CameraLost
 
-_BACKLOG_SECONDS = 5.0  # at most: some streams' clocks tell nothing
+_BACKLOG_SECONDS = 5.0  # at most: some streams' clocks are wrong
+_A_WAIT = 0.005  # seconds: less is no waiting
 
 
 class CameraSource(LiveSource):
@@ -79,14 +80,14 @@ def _open_stream(address: str, settings: CameraSettings) -> _OpenCvCapture:
 def _skip_backlog(capture: Any) -> None:
     """Pass over the frames that came while the stream was being examined: up to some seconds' worth, by now stale.
 
-    They can be had at once; the first live frame has to be waited for. By the stream's own clock the wait is then
-    about as long as the time between two frames.
+    They can be had at once; the first live frame has to be waited for, about as long as there is between two frames
+    by the stream's own clock. That clock may stand still: the first two frames of an RTSP stream are both at 0.
     """
     deadline = time.monotonic() + _BACKLOG_SECONDS
     before = None
     while (begun := time.monotonic()) < deadline and capture.grab():
         waited, position = time.monotonic() - begun, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        if before is not None and waited >= (position - before) / 2:
+        if before is not None and waited >= max((position - before) / 2, _A_WAIT):
             return
         before = position
 

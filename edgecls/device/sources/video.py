@@ -81,6 +81,8 @@ class VideoSource:
             else:
                 if self.settings.pace == "real":
                     yield from _wait(begun + number / self._fps, stop)
+                    if stop.is_set():
+                        return
                 yield self._frame(number, self._capture)
             number += 1
         if not stop.is_set():
