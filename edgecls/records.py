@@ -1,5 +1,6 @@
 """The records that pass between the wings. No behaviour: each stage makes one and hands it on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,6 +42,7 @@ class Classification:
 
     Either `label`, `score` and `top_k` (best first) are set, or `error` is. `label` may be `UNKNOWN` while `score`
     and `top_k` still say what the model thought. Times are aware, in UTC; durations are milliseconds.
+    `votes` says how many of the frames voted for which label, where one frame stands for several.
     """
 
     source: str
@@ -54,3 +56,4 @@ class Classification:
     decode_ms: float | None = None
     infer_ms: float | None = None
     error: str | None = None
+    votes: Mapping[str, int] | None = None

@@ -3,11 +3,11 @@
 import socket
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, ValidationError
+from pydantic import Discriminator, Field, PositiveInt, Tag, ValidationError
 
-from edgecls.device.settings import FolderSettings, Settings
+from edgecls.device.settings import CameraSettings, FolderSettings, PicameraSettings, Settings, VideoSettings
 from edgecls.errors import BadConfig, NoInput, from_os_error
 
 if sys.version_info >= (3, 11):
@@ -18,10 +18,28 @@ else:
 DEFAULT_PATH = Path("/etc/edgecls/edgecls.toml")
 
 
+def _type_of(source: Any) -> Any:
+    """Without `type` it is a folder."""
+    return source.get("type", "folder") if isinstance(source, dict) else getattr(source, "type", "folder")
+
+
+AnySource = Annotated[
+    Annotated[FolderSettings, Tag("folder")]
+    | Annotated[CameraSettings, Tag("camera")]
+    | Annotated[PicameraSettings, Tag("picamera")]
+    | Annotated[VideoSettings, Tag("video")],
+    Discriminator(
+        _type_of,
+        custom_error_type="no_such_source",
+        custom_error_message="There is no such type: it is folder, camera, picamera or video",
+    ),
+]
+
+
 class Config(Settings):
     """All settings of `edgecls run`. Relative paths are relative to the configuration file."""
 
-    source: FolderSettings = Field(description="Where frames come from.")
+    source: AnySource = Field(description="Where frames come from.")
     model: Path | None = Field(
         default=None, description="The model file; by default the ImageNet model that edgecls ships."
     )
@@ -54,7 +72,9 @@ def read_config(path: Path) -> Config:
 
 
 def _explain(problem: Any) -> str:
-    where = ".".join(str(part) for part in problem["loc"])
+    # Pydantic puts the type of the source behind "source"; the file does not.
+    parts = [str(part) for n, part in enumerate(problem["loc"]) if n != 1 or problem["loc"][0] != "source"]
+    where = ".".join(parts)
     if problem["type"] == "extra_forbidden":
         return f"{where}: there is no such setting"
     return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
@@ -62,7 +82,9 @@ def _explain(problem: Any) -> str:
 
 def _anchored(config: Config, folder: Path) -> Config:
     """The same with absolute paths."""
-    source = config.source.model_copy(update={"path": folder / config.source.path})
+    source = config.source
+    if isinstance(source, FolderSettings | VideoSettings):
+        source = source.model_copy(update={"path": folder / source.path})
     return config.model_copy(
         update={
             "source": source,

@@ -95,7 +95,7 @@ def test_every_error_is_named_at_once(config):
         ("", "source: field required"),
         ("source = 3", "source: input should be a valid dictionary"),
         ("[source]", r"source\.path: field required"),
-        ('[source]\ntype = "camera"\npath = "x"', r"source\.type: input should be 'folder'"),
+        ('[source]\ntype = "telescope"', r"source: there is no such type: it is folder, camera, picamera or video"),
         ("[source\n", "is not TOML: "),
         ("a = 1\na = 2", "is not TOML: "),
         (b"\xff\xfe", "is not TOML: 'utf-8' codec"),

@@ -13,6 +13,9 @@ from edgecls.records import Frame
 
 SOURCES = {
     "folder": "edgecls.device.sources.folder:FolderSource",
+    "camera": "edgecls.device.sources.camera:CameraSource",
+    "picamera": "edgecls.device.sources.picamera:PicameraSource",
+    "video": "edgecls.device.sources.video:VideoSource",
 }
 """`type` in the configuration -> "module:class"; the class takes the settings of its type."""
 

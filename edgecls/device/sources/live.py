@@ -1,0 +1,179 @@
+"""What all cameras have in common: the newest frame, and patience with a camera that goes away."""
+
+import itertools
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+
+from edgecls.device.settings import LiveSettings
+from edgecls.device.sources.latest_frame import LatestFrame, Shot
+from edgecls.device.sources.motion import MotionGate
+from edgecls.device.sources.reader import Capture, Reader
+from edgecls.device.sources.view import view
+from edgecls.errors import WriteFailed
+from edgecls.records import Frame
+
+log = logging.getLogger(__name__)
+
+_NAP = 0.25  # seconds between signs of life
+_FIRST_OPEN = 5.0  # seconds that the start waits for a camera; a service says that it is ready all the same
+_LEAVE = 2.0  # seconds for a reader to end
+_OPEN = 15.0  # seconds that opening may take at least: a stream is looked at for some seconds before its first frame
+_GRACE = 2.0  # seconds beyond the limit that the capture was given, for it to give up by itself
+_STUCK = 120.0  # seconds after which a reader will not return: longer than the system's resolver takes to find no name
+_FIRST_DELAY = 1.0  # seconds from the loss of a camera to the first attempt to open it
+
+
+class LiveSource:
+    """The newest frame of a camera, whenever one is asked for; the camera is opened again when it is lost.
+
+    `dropped` counts frames that a newer one replaced before they were taken, `still` those without motion. `lost` is
+    None while frames come, else the reason why they do not. `frames` raises WriteFailed if reading does not return.
+    """
+
+    def __init__(self, name: str, settings: LiveSettings, open_capture: Callable[[], Capture]) -> None:
+        self.name = name
+        self.settings = settings
+        self.lost: str | None = None
+        self._open_capture = open_capture
+        self._place = LatestFrame()
+        self._gate = MotionGate(settings.motion) if settings.motion else None
+        self._keys = keys()
+        self._due = 0.0
+        self._reader: Reader | None = None
+        self._given_up: tuple[Reader, float] | None = None
+        self._retry_at = self._lost_at = self._back_at = self._delay = 0.0
+        self._was_there = False
+        self._greeted: Reader | None = None
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were overtaken by a newer one."""
+        return self._place.dropped
+
+    @property
+    def still(self) -> int:
+        """Frames that the motion gate held back."""
+        return self._gate.still if self._gate else 0
+
+    def __enter__(self) -> "LiveSource":
+        """Begin to open the camera, and give it a moment. One that is not there is no error: it may come."""
+        self._reader = self._start()
+        deadline = time.monotonic() + _FIRST_OPEN
+        while self._reader.is_alive() and not self._reader.is_open and time.monotonic() < deadline:
+            self._reader.join(0.02)
+        self._tend()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of the camera. A reader that is stuck is left: it ends with the process."""
+        if self._reader:
+            self._reader.leave()
+            self._reader.join(_LEAVE)
+
+    def frames(self, stop: threading.Event) -> Iterator[Frame | None]:
+        """See `Source.frames`. Never ends by itself; None, several times a second, while there is nothing."""
+        while not stop.is_set():
+            self._tend()
+            shot = self._place.take(_NAP)
+            yield self._frame(shot) if shot else None
+
+    def done(self, frame: Frame) -> None:
+        """A camera does not care."""
+
+    def _frame(self, shot: Shot) -> Frame | None:
+        pixels = view(shot.pixels, self.settings)
+        if self._gate and not self._gate.passes(pixels):
+            return None
+        now = time.monotonic()
+        if now < self._due:  # decoded for the motion gate, which sees every frame, or before the reader knew
+            return None
+        self._due = now + self.settings.interval_seconds
+        if self._reader and not self._gate:
+            self._reader.wanted_at = self._due
+        return Frame(self.name, next(self._keys), shot.captured_at, pixels)
+
+    def _tend(self) -> None:
+        """See to it that there is a reader, and that it reads."""
+        now = time.monotonic()
+        if self._reader and self._reader.gave_a_frame and self._reader is not self._greeted:
+            self._greeted = self._reader
+            self._is_back(now)
+        if self._given_up:
+            self._wait_for_stuck(now)
+        elif not self._reader:
+            if now >= self._retry_at:
+                self._reader = self._start()
+        elif not self._reader.is_alive():
+            self._lose(self._reader.reason, now)
+        elif now - self._reader.last_sign > self._limit(self._reader):
+            self._reader.leave()
+            self._given_up = self._reader, now
+            self._lose(f"no frame for {now - self._reader.last_sign:.0f} s", now)
+
+    def _limit(self, reader: Reader) -> float:
+        return (self.settings.stall_seconds if reader.is_open else open_seconds(self.settings)) + _GRACE
+
+    def _start(self) -> Reader:
+        reader = Reader(self._open_capture, self._place, wanted_at=0.0 if self._gate else self._due)
+        reader.start()
+        return reader
+
+    def _wait_for_stuck(self, now: float) -> None:
+        """A second reader beside one that may still hold the camera could not open it."""
+        assert self._given_up
+        reader, since = self._given_up
+        if not reader.is_alive():
+            self._given_up = None
+        elif now - since > _STUCK:
+            raise WriteFailed(
+                f"{self.name} is stuck: a read has not returned for {now - reader.last_sign:.0f} s and cannot be "
+                "ended: start edgecls again, or plug the camera in anew"
+            )
+
+    def _lose(self, reason: str, now: float) -> None:
+        """Say so once; wait longer from one attempt to the next, until the camera has held for the longest wait."""
+        self._reader = None
+        if self.lost is None:
+            held = now - self._back_at >= self.settings.reconnect_max_seconds
+            self._delay = 0.0 if held else self._delay
+            what = "is lost" if self._was_there else "cannot be opened"
+            log.warning("%s %s: %s; trying again until it comes", self.name, what, reason)
+            self._lost_at = now
+        self.lost = reason
+        self._delay = min(max(self._delay * 2, _FIRST_DELAY), self.settings.reconnect_max_seconds)
+        self._retry_at = now + self._delay
+
+    def _is_back(self, now: float) -> None:
+        self._back_at = now
+        if self.lost is not None:
+            log.info(
+                "%s is %s after %.0f s",
+                self.name,
+                "back" if self._was_there else "there",
+                self._back_at - self._lost_at,
+            )
+        self.lost = None
+        self._was_there = True
+
+
+def open_seconds(settings: LiveSettings) -> float:
+    """How long opening a camera may take."""
+    return max(settings.stall_seconds, _OPEN)
+
+
+def keys() -> Iterator[str]:
+    """Names for frames that no other run has given or will give.
+
+    Time first, so that the database's index grows at its end, which spares an SD card; time to the microsecond alone
+    could come twice, when the clock is set back or a board without one starts in 1970 again. So 64 random bits name
+    the run, and a count the frame in it: these two are unique whatever the clock says.
+    """
+    run = secrets.token_hex(8)
+    for n in itertools.count():
+        yield f"{time.time_ns() // 1000:016d}-{run}-{n}"

@@ -1,0 +1,80 @@
+"""A Raspberry Pi's CSI camera, through picamera2."""
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecls.device.settings import PicameraSettings
+from edgecls.device.sources.live import LiveSource
+from edgecls.device.sources.reader import CameraLost
+from edgecls.errors import MissingExtra
+
+
+class PicameraSource(LiveSource):
+    """The newest frame of a CSI camera. See `LiveSource`. Raises MissingExtra where picamera2 is not installed."""
+
+    def __init__(self, settings: PicameraSettings) -> None:
+        picamera2 = _picamera2()
+        super().__init__(f"picamera:{settings.camera}", settings, lambda: _PicameraCapture(picamera2, settings))
+
+
+def _picamera2() -> Any:
+    try:
+        return import_module("picamera2")
+    except ImportError as error:
+        if error.name != "picamera2":
+            raise MissingExtra(f"picamera2 cannot be imported ({error}): sudo apt install python3-picamera2") from error
+        raise MissingExtra(
+            "picamera2 is not installed: sudo apt install python3-picamera2 "
+            "(a virtual environment sees it if made with --system-site-packages)"
+        ) from error
+
+
+class _PicameraCapture:
+    """A `Capture` over Picamera2. What it raises on the way, the reader turns into the reason of the loss."""
+
+    def __init__(self, picamera2: Any, settings: PicameraSettings) -> None:
+        self._stall_seconds = settings.stall_seconds
+        self._request: Any = None
+        self._camera = picamera2.Picamera2(settings.camera)
+        try:
+            self._camera.configure(_configuration(self._camera, settings))
+            self._camera.start()
+        except BaseException:
+            self._camera.close()
+            raise
+
+    def grab(self) -> None:
+        """See `Capture.grab`."""
+        self._give_back()
+        try:
+            self._request = self._camera.capture_request(wait=self._stall_seconds)
+        except TimeoutError as error:
+            raise CameraLost(f"no frame for {self._stall_seconds:.0f} s") from error
+
+    def retrieve(self) -> NDArray[np.uint8] | None:
+        """See `Capture.retrieve`."""
+        pixels: NDArray[np.uint8] = self._request.make_array("main")
+        return pixels
+
+    def close(self) -> None:
+        """See `Capture.close`."""
+        self._give_back()
+        self._camera.stop()
+        self._camera.close()
+
+    def _give_back(self) -> None:
+        """The camera has few buffers, and a request keeps one."""
+        request, self._request = self._request, None
+        if request is not None:
+            request.release()
+
+
+def _configuration(camera: Any, settings: PicameraSettings) -> Any:
+    """Libcamera names formats by the order of the bits: BGR888 is the one whose bytes come as R, G, B."""
+    main: dict[str, Any] = {"format": "BGR888"}
+    if settings.width and settings.height:
+        main["size"] = (settings.width, settings.height)
+    return camera.create_video_configuration(main=main, controls={"FrameRate": settings.fps} if settings.fps else {})

@@ -1,0 +1,75 @@
+"""From many classifications to few rows: a majority vote over frames, and a pause after each row of a label."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from edgecls.device.settings import VoteSettings
+from edgecls.records import Classification
+
+
+class Vote:
+    """Takes classifications in order, and says which become rows. For sources whose frames nobody counts: cameras.
+
+    Times are those of capture, never of a clock: what is decided depends on the frames alone. `suppressed` counts
+    decisions that made no row because their label had just had one.
+    """
+
+    def __init__(self, settings: VoteSettings) -> None:
+        self.settings = settings
+        self.suppressed = 0
+        self._ballots: list[Classification] = []
+        self._last_row: dict[str, datetime] = {}
+
+    def decide(self, classification: Classification) -> Classification | None:
+        """The row that follows from this classification and those before it, if one does.
+
+        After every `votes` classifications that is the one with the winning label's highest score, with the count of
+        each label as its `votes`. Errors pass as they are: they are no votes, and no cool-down holds them back.
+        """
+        if classification.error is not None:
+            return classification
+        if self.settings.votes == 1:
+            return self._cooled(classification)
+        late = self.overdue(classification.captured_at)  # two are never due at once: a vote needs two frames
+        self._ballots.append(classification)
+        return late if len(self._ballots) < self.settings.votes else self.flush()
+
+    def overdue(self, now: datetime) -> Classification | None:
+        """The row of a vote that began over `within_seconds` before `now` and has not enough frames: it is closed."""
+        limit = self.settings.within_seconds
+        if limit is None or not self._ballots:
+            return None
+        began = self._ballots[0].captured_at
+        # A clock that was set back ends a vote too: it would stay open until the clock is there again.
+        return None if timedelta() <= now - began <= timedelta(seconds=limit) else self.flush()
+
+    def flush(self) -> Classification | None:
+        """The row of the vote under way, with the frames it has; None where there are none."""
+        if not self._ballots:
+            return None
+        winner = _winner(self._ballots)
+        self._ballots = []
+        return self._cooled(winner)
+
+    def _cooled(self, decision: Classification) -> Classification | None:
+        """None within `cooldown_seconds` of the last row of its label. A clock that was set back does not silence it."""
+        label = str(decision.label)
+        last = self._last_row.get(label)
+        pause = timedelta(seconds=self.settings.cooldown_seconds)
+        if last is not None and timedelta() <= decision.captured_at - last < pause:
+            self.suppressed += 1
+            return None
+        self._last_row[label] = decision.captured_at
+        return decision
+
+
+def _winner(ballots: list[Classification]) -> Classification:
+    """Most votes; of equally many, the label with the higher sum of scores; of equal sums, the one seen first."""
+    votes = Counter(str(ballot.label) for ballot in ballots)
+    sums = dict.fromkeys(votes, 0.0)
+    for ballot in ballots:
+        sums[str(ballot.label)] += ballot.score or 0.0
+    label = max(votes, key=lambda name: (votes[name], sums[name]))
+    best = max((ballot for ballot in ballots if ballot.label == label), key=lambda ballot: ballot.score or 0.0)
+    return replace(best, votes=dict(votes.most_common()))
