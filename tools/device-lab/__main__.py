@@ -1,0 +1,62 @@
+"""The device lab: edgecls on an emulated arm64 computer with Debian and systemd. docs/device-lab.md says more.
+
+python tools/device-lab [--short] [--report FILE]
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from device import build
+from forms import Lab, prepare_share, short
+from host import LabError, check_programs, default_cache
+from machine import Machine
+from report import Check, page
+
+SOURCE = Path(__file__).parents[2]
+
+
+def main() -> int:
+    """Exit code: 0 if all holds, 1 if something does not, 2 if it could not be tried."""
+    parser = argparse.ArgumentParser(prog="device-lab", description="edgecls on an emulated arm64 computer")
+    parser.add_argument("--short", action="store_true", help="what continuous integration runs")
+    parser.add_argument("--source", type=Path, default=SOURCE, help="the edgecls that is tested (default: this one)")
+    parser.add_argument(
+        "--cache", type=Path, default=default_cache(), help="for what is downloaded (default: %(default)s)"
+    )
+    parser.add_argument("--work", type=Path, help="where disk, log and evidence stay afterwards (default: nowhere)")
+    parser.add_argument("--report", type=Path, help="write what was found here too, in Markdown")
+    options = parser.parse_args()
+    try:
+        check_programs()
+        if options.work:
+            options.work.mkdir(parents=True, exist_ok=True)
+            return run(options, options.work.resolve())
+        with tempfile.TemporaryDirectory(prefix="edgecls-lab-") as work:
+            return run(options, Path(work))
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 2
+
+
+def run(options: argparse.Namespace, work: Path) -> int:
+    """Build, boot, look."""
+    seconds: dict[str, float] = {}
+    source = options.source.resolve()
+    device = build(source, options.cache.resolve(), work, both_runtimes=not options.short, seconds=seconds)
+    share = work / "share"
+    prepare_share(share, source)
+    checks: list[Check] = []
+    for check in short(Lab(Machine(device, share), seconds)):
+        print(check, flush=True)
+        checks.append(check)
+    failed = sum(not check.ok for check in checks)
+    if options.report:
+        options.report.write_text(page("Short form" if options.short else "Full form", checks, seconds))
+    print(f"lab: {len(checks)} checks, {failed} failed, {sum(seconds.values()):.0f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

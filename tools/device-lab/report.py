@@ -1,0 +1,44 @@
+"""What was found, as lines for a terminal and as a page."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must hold on a device, and what was seen of it."""
+
+    name: str
+    ok: bool
+    seen: str
+
+    def __str__(self) -> str:
+        return f"{'ok    ' if self.ok else 'FAILED'} {self.name}: {self.seen}"
+
+
+def checks_from(evidence: Path) -> list[Check]:
+    """What the device has told so far. A line that a power cut has cut off is passed."""
+    checks = []
+    for line in evidence.read_text().splitlines() if evidence.exists() else []:
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
+        checks.append(Check(told["check"], told["ok"], told["seen"]))
+    return checks
+
+
+def page(title: str, checks: Sequence[Check], seconds: Mapping[str, float]) -> str:
+    """A Markdown section: a table of checks, and one of times."""
+    lines = [f"## {title}", "", "| | check | seen |", "| --- | --- | --- |"]
+    lines += [
+        f"| {'ok' if check.ok else '**FAILED**'} | {_cell(check.name)} | {_cell(check.seen)} |" for check in checks
+    ]
+    lines += ["", "| step | s |", "| --- | --- |", *(f"| {step} | {took:.0f} |" for step, took in seconds.items()), ""]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
