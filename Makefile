@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: demo test model clean
+.PHONY: demo test model lab lab-short clean
 
 demo: $(VENV)/demo.installed  ## fine-tune on real photographs, run the daemon over unseen ones, ask what it saw
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bash tools/demo.sh
@@ -13,6 +13,12 @@ test: $(VENV)/nox.installed  ## lint, types, and all tests, under each Python th
 model: $(VENV)/demo.installed  ## rebuild the ImageNet model in models/
 	$(VENV)/bin/python tools/build_imagenet_model.py
 
+lab: $(VENV)/lab.installed  ## edgecls on an emulated arm64 Debian: all that only a device can show; root, over half an hour
+	$(VENV)/bin/python tools/device-lab --report build/device-lab.md
+
+lab-short: $(VENV)/lab.installed  ## the same in minutes: service, folder, hang, kill, one power cut
+	$(VENV)/bin/python tools/device-lab --short --report build/device-lab-short.md
+
 clean:
 	rm -rf $(VENV) .nox demo build dist
 
@@ -21,6 +27,10 @@ $(VENV)/bin/python:
 
 $(VENV)/demo.installed: $(VENV)/bin/python pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --editable '.[convert,demo]'
+	touch $@
+
+$(VENV)/lab.installed: $(VENV)/bin/python pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --editable .
 	touch $@
 
 $(VENV)/nox.installed: $(VENV)/bin/python

@@ -9,10 +9,11 @@ import tempfile
 from pathlib import Path
 
 from device import build
-from forms import Lab, prepare_share, short
+from forms import Lab, full, short
 from host import LabError, check_programs, default_cache
 from machine import Machine
 from report import Check, page
+from shown import prepare_share
 
 SOURCE = Path(__file__).parents[2]
 
@@ -48,11 +49,12 @@ def run(options: argparse.Namespace, work: Path) -> int:
     share = work / "share"
     prepare_share(share, source)
     checks: list[Check] = []
-    for check in short(Lab(Machine(device, share), seconds)):
+    for check in (short if options.short else full)(Lab(Machine(device, share), seconds)):
         print(check, flush=True)
         checks.append(check)
     failed = sum(not check.ok for check in checks)
     if options.report:
+        options.report.parent.mkdir(parents=True, exist_ok=True)
         options.report.write_text(page("Short form" if options.short else "Full form", checks, seconds))
     print(f"lab: {len(checks)} checks, {failed} failed, {sum(seconds.values()):.0f} s")
     return 1 if failed else 0

@@ -90,6 +90,7 @@ def _add_harness(root: Path) -> None:
         Path("etc/modules-load.d/lab.conf"): "9p\n9pnet_virtio\n",
         Path("etc/systemd/journald.conf.d/lab.conf"): "[Journal]\nStorage=persistent\nSystemMaxUse=50M\n",
         units / "edgecls.service.d/lab.conf": _SLACK,
+        units / "edgecls@.service.d/lab.conf": _SLACK,
         units / "mnt-host.mount": _SHARE,
         units / "lab-job.service": _JOB,
         units / "lab.target": _TARGET,

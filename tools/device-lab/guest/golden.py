@@ -1,0 +1,47 @@
+"""The golden examples of the shipped model, replayed by one runtime on the device: JSON of what was off, and how fast.
+
+Run by the interpreter of the environment whose runtime is meant.
+"""
+
+import json
+import time
+
+import numpy as np
+
+from edgecls.bundled import default_model
+from edgecls.device.classifier import Classifier
+from edgecls.model_file import read_model
+from edgecls.preprocess import load_pixels
+
+
+def replay(*, reference_kernels: bool) -> tuple[str, float, float]:
+    """The runtime's name, the largest difference between a score and the promised one, and the median ms an image."""
+    classifier = Classifier(read_model(default_model()), reference_kernels=reference_kernels)
+    worst, times = 0.0, []
+    for example in classifier.model.golden:
+        pixels = load_pixels(example.image, classifier.preprocessing)
+        begun = time.perf_counter()
+        scores = classifier.scores(pixels)
+        times.append((time.perf_counter() - begun) * 1e3)
+        promised = classifier.runtime.scores(np.asarray(example.outputs))
+        worst = max(worst, float(np.abs(scores - promised).max()))
+    return classifier.runtime.name, worst, float(np.median(times))
+
+
+if __name__ == "__main__":
+    model = read_model(default_model())
+    name, fast, fast_ms = replay(reference_kernels=False)
+    _, exact, exact_ms = replay(reference_kernels=True)
+    print(
+        json.dumps(
+            {
+                "runtime": name,
+                "examples": len(model.golden),
+                "tolerance": model.info.golden_tolerance if model.info else 0.0,
+                "fast": fast,
+                "fast_ms": fast_ms,
+                "reference": exact,
+                "reference_ms": exact_ms,
+            }
+        )
+    )
