@@ -17,6 +17,13 @@ _SLACK = """# Emulated seconds are not a device's: importing takes ten times as 
 [Service]
 TimeoutStartSec=900
 """
+_PATIENCE = """# A host that is busy with other things must not end the device's boot.
+[Manager]
+DefaultTimeoutStartSec=1800
+DefaultTimeoutStopSec=600
+DefaultDeviceTimeoutSec=1800
+"""
+_CONSOLES = ("serial-getty@ttyAMA0.service", "getty@tty1.service", "console-getty.service")
 _SHARE = """[Unit]
 Description=The host's folder
 [Mount]
@@ -89,6 +96,7 @@ def _add_harness(root: Path) -> None:
         Path("etc/machine-id"): "",  # the first boot fills it
         Path("etc/modules-load.d/lab.conf"): "9p\n9pnet_virtio\n",
         Path("etc/systemd/journald.conf.d/lab.conf"): "[Journal]\nStorage=persistent\nSystemMaxUse=50M\n",
+        Path("etc/systemd/system.conf.d/lab.conf"): _PATIENCE,
         units / "edgecls.service.d/lab.conf": _SLACK,
         units / "edgecls@.service.d/lab.conf": _SLACK,
         units / "mnt-host.mount": _SHARE,
@@ -97,6 +105,9 @@ def _add_harness(root: Path) -> None:
     }.items():
         _put(root / path, text)
     (root / "mnt/host").mkdir(parents=True)
+    for name in _CONSOLES:
+        (root / units / name).unlink(missing_ok=True)
+        (root / units / name).symlink_to("/dev/null")
     wants = root / units / "lab.target.wants"
     wants.mkdir()
     (wants / "lab-job.service").symlink_to("../lab-job.service")
