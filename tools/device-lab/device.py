@@ -59,12 +59,18 @@ class Device:
     initrd: Path
     disk: Path
 
+    @classmethod
+    def within(cls, folder: Path) -> "Device":
+        """Whose files lie, or will lie, in a folder."""
+        return cls(folder / "kernel", folder / "initrd", folder / "disk")
 
-def build(source: Path, cache: Path, work: Path, *, both_runtimes: bool, seconds: dict[str, float]) -> Device:
+
+def build(
+    device: Device, source: Path, cache: Path, work: Path, *, both_runtimes: bool, seconds: dict[str, float]
+) -> None:
     """Build the device with the edgecls of `source`; downloads are kept in `cache`, the rest is made anew in `work`."""
     cache.mkdir(parents=True, exist_ok=True)
     root = work / "system"
-    device = Device(work / "kernel", work / "initrd", work / "disk")
     with timed("Debian, unpacked", seconds):
         base = base_system(cache)
         shutil.rmtree(root, ignore_errors=True)
@@ -83,7 +89,6 @@ def build(source: Path, cache: Path, work: Path, *, both_runtimes: bool, seconds
         make_initrd(root, device.initrd, work / "initrd-files")
         make_disk(root, device.disk)
     shutil.rmtree(root)
-    return device
 
 
 def _add_harness(root: Path) -> None:

@@ -41,27 +41,23 @@ def _one_line(jobs: tuple[str, ...]) -> str:
     return "; ".join(["code=0", *(f"{_PYTHON}/{job} || code=$?" for job in jobs), "exit $code"])
 
 
-def short(lab: Lab) -> Iterator[Check]:
+def short(lab: Lab, cuts: int = 1) -> Iterator[Check]:
     """What continuous integration runs."""
-    yield from lab.boot("the service, a folder, a hang, a kill", "serving.py")
-    yield from power_cuts(lab, 1)
+    yield from _boots(lab, cuts, ())
 
 
-def full(lab: Lab) -> Iterator[Check]:
+def full(lab: Lab, cuts: int = CUTS) -> Iterator[Check]:
     """Everything that only a device can show."""
-    yield from lab.boot("the service, a folder, a hang, a kill", "serving.py")
-    yield from lab.boot("confinement, runtimes, camera", "confinement.py", "runtimes.py", "camera.py")
-    yield from power_cuts(lab, CUTS)
+    yield from _boots(lab, cuts, ("confinement.py", "runtimes.py", "camera.py"))
 
 
-def power_cuts(lab: Lab, count: int) -> Iterator[Check]:
-    """So many, each at a moment of its own; every boot but the first looks what the cut before has left."""
+def _boots(lab: Lab, cuts: int, at_last: tuple[str, ...]) -> Iterator[Check]:
+    """Each boot looks what the power cut before it has left, and then writes until the next, at a moment of its own."""
     moments = random.Random()
-    for number in range(count + 1):
-        before = str(number) if number else "first"
-        after_s = moments.uniform(0, 8)
-        if number == count:
-            yield from lab.boot(f"after power cut {number}", f"cut.py {before}")
+    for number in range(cuts + 1):
+        first = f"cut.py verify {number}" if number else "serving.py"
+        if number == cuts:
+            yield from lab.boot(f"boot {number + 1}", first, *at_last)
         else:
-            job = f"cut.py {before} write"
-            yield from lab.boot(f"power cut {number + 1}", job, cut=Cut("writing", after_s))
+            cut = Cut("writing", moments.uniform(0, 8))
+            yield from lab.boot(f"boot {number + 1}, with a power cut", first, "cut.py write", cut=cut)

@@ -1,8 +1,9 @@
-"""Power cuts: `verify` what the last one has left, then `write` until the next.
+"""Power cuts: `write` until the next, and `verify` what the last one has left.
 
 What was put into the inbox, and which rows were seen in the database, is told to the host, whose files outlive the cut.
 """
 
+import itertools
 import os
 import shutil
 import sys
@@ -16,25 +17,29 @@ from unit import PATIENCE_S, active, boot_to_ready_s, journal, said
 INBOX = Path("/var/lib/edgecls/inbox")
 FED = "fed"
 SEEN = "seen"
+WAITING = 5
+"""Files in the inbox: enough that the daemon is never idle, not so many that the next boot has long to do."""
 
 
 def write() -> None:
     """Feed the inbox for ever; the sign to cut comes with this boot's first row."""
     until(active, PATIENCE_S)
     images = sorted((SHARE / "images").glob("*.jpg"))
-    already, before = len(lines(FED)), len(rows())
-    number = already
-    while True:
-        if len(rows()) + 5 > number - already + before:  # a few in wait, never so many that the next boot takes long
-            name = f"cut-{number:05}.jpg"
-            feed(images[number % len(images)], name)
-            append(FED, name)
-            number += 1
-        for row in rows()[len(lines(SEEN)) :]:
-            append(SEEN, f"{row.number} {row.name}")
-        if len(rows()) > before:
-            (SHARE / "writing").touch()
-        time.sleep(0.05)
+    before, told = len(rows()), len(lines(SEEN))
+    for number in itertools.count(len(lines(FED))):
+        name = f"cut-{number:05}.jpg"
+        feed(images[number % len(images)], name)
+        append(FED, name)
+        while True:
+            have = rows()
+            for row in have[told:]:
+                append(SEEN, f"{row.number} {row.name}")
+            told = len(have)
+            if told > before:
+                (SHARE / "writing").touch()
+            if len(lines(FED)) - sum(row.name.startswith("cut-") for row in have) < WAITING:
+                break
+            time.sleep(0.3)
 
 
 def feed(image: Path, name: str) -> None:
@@ -64,13 +69,12 @@ def verify(cut: str) -> None:
     there = {f"{row.number} {row.name}" for row in rows()}
     lost = [line for line in lines(SEEN) if line not in there]
     tell(f"cut {cut}: no row is lost", f"{len(lost)} of {len(lines(SEEN))} that were seen", ok=not lost)
-    fed = lines(FED)
-    gone = [name for name in fed if not times_seen()[name] and not (INBOX / name).exists()]
-    waiting = sum(not times_seen()[name] for name in fed)
-    until(lambda: all(times_seen()[name] for name in fed), PATIENCE_S)
-    wrong = {name: count for name, count in times_seen().items() if count != 1} | {
-        name: 0 for name in fed if not times_seen()[name]
-    }
+    fed, have = lines(FED), times_seen()
+    gone = [name for name in fed if not have[name] and not (INBOX / name).exists()]
+    waiting = sum(not have[name] for name in fed)
+    until(lambda: set(fed) <= set(times_seen()), PATIENCE_S)
+    have = times_seen()
+    wrong = [name for name in {*fed, *have} if have[name] != 1]
     tell(
         f"cut {cut}: each file has one row",
         f"{len(fed)} files, {waiting} of them classified after the cut, {len(gone)} gone, {len(wrong)} with none or two",
@@ -79,7 +83,10 @@ def verify(cut: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] != "first":
-        verify(sys.argv[1])
-    if "write" in sys.argv:
-        write()
+    match sys.argv[1:]:
+        case ["verify", number]:
+            verify(number)
+        case ["write"]:
+            write()
+        case _:
+            sys.exit("cut.py verify NUMBER | cut.py write")
