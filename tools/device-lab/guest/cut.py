@@ -71,13 +71,14 @@ def verify(cut: str) -> None:
     tell(f"cut {cut}: no row is lost", f"{len(lost)} of {len(lines(SEEN))} that were seen", ok=not lost)
     fed, have = lines(FED), times_seen()
     gone = [name for name in fed if not have[name] and not (INBOX / name).exists()]
-    waiting = sum(not have[name] for name in fed)
+    before = {line.partition(" ")[2] for line in lines(SEEN)}
+    after = len([name for name in fed if name not in before])
     until(lambda: set(fed) <= set(times_seen()), PATIENCE_S)
     have = times_seen()
     wrong = [name for name in {*fed, *have} if have[name] != 1]
     tell(
         f"cut {cut}: each file has one row",
-        f"{len(fed)} files, {waiting} of them classified after the cut, {len(gone)} gone, {len(wrong)} with none or two",
+        f"{len(fed)} files, {after} of them not seen classified before; {len(gone)} gone, {len(wrong)} with no row or two",
         ok=not wrong and not gone,
     )
 
