@@ -1,7 +1,6 @@
 """The loop with a real classifier, a real database and, where it matters, a real folder."""
 
 import os
-import signal
 import threading
 from contextlib import closing
 from datetime import datetime, timezone
@@ -37,8 +36,8 @@ class RecordingSource:
             self.log.append(f"pull {n}")
             yield Frame(self.name, str(n), NOON, image)
 
-    def done(self, frame):
-        self.log.append(f"done {frame.key}")
+    def done(self, frame, failed):
+        self.log.append(f"done {frame.key}{' failed' * failed}")
 
 
 class Recording:
@@ -99,9 +98,9 @@ def test_decode_classify_commit_acknowledge(classifier, store):
 
 def test_a_frame_is_acknowledged_only_when_others_can_read_its_row(classifier, store, path):
     class Checking(RecordingSource):
-        def done(self, frame):
+        def done(self, frame, failed):
             assert frame.key in {row["key"] for row in rows(path)}
-            super().done(frame)
+            super().done(frame, failed)
 
     source = Checking(picture("red"), picture("blue"))
     assert daemon.run(source, classifier, store, threading.Event()) == 2
@@ -115,6 +114,9 @@ def test_bad_images_do_not_stop_the_loop(classifier, store, path, caplog):
     assert errors == [None, "is not an image that OpenCV can decode", "could not be read", "is empty", None]
     assert [row["label"] for row in rows(path)] == ["red", None, None, None, "blue"]
     assert source.log[-1] == "done 4"
+    assert [entry for entry in source.log if "done" in entry] == [
+        "done 0", "done 1 failed", "done 2 failed", "done 3 failed", "done 4"
+    ]  # fmt: skip
     assert [record.getMessage() for record in caplog.records] == [
         "1 is not an image that OpenCV can decode", "2 could not be read", "3 is empty"
     ]  # fmt: skip
@@ -187,18 +189,6 @@ class Stopping:
             if not self.left:
                 self.stop.set()
         return self.classifier.classify(frame)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals(number):
-    before = signal.getsignal(number)
-    with daemon.stop_on_signals() as stop:
-        assert not stop.is_set()
-        signal.raise_signal(number)
-        assert stop.is_set()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(number)
-    assert signal.getsignal(number) is before
 
 
 def test_every_source_of_the_table_can_be_opened(tmp_path):
