@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from edgecls import __version__
-from edgecls.cli import backbones, convert, device, evaluate, results, run
+from edgecls.cli import backbones, convert, device, evaluate, results, run, service
 from edgecls.cli.output import printable
 from edgecls.device import journal
 from edgecls.errors import BadConfig, EdgeclsError, from_os_error
@@ -34,6 +34,7 @@ for command in (
     results.stats,
 ):
     app.command()(command)
+app.add_typer(service.app)
 
 
 @app.callback(invoke_without_command=True)
