@@ -88,7 +88,7 @@ def _syntax(said: str, text: str, path: Path) -> str:
     """The parser's complaint, with its line in front as all others have it."""
     found = re.search(r" \(at line (\d+), column (\d+)\)$", said)
     line = found[1] if found else text.count("\n") + 1
-    what = f"{said[: found.start()]} in column {found[2]}" if found else said
+    what = f"{said[: found.start()]} in column {found[2]}" if found else said.removesuffix(" (at end of document)")
     return f"{path}:{line}: is not TOML: {what[:1].lower()}{what[1:]}: mend this line (texts stand in quotes)"
 
 

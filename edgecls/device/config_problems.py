@@ -50,7 +50,9 @@ def _what(problem: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "union_tag_invalid":
         expected, tag = context["expected_tags"], context["tag"]
         return f"no type is called {tag!r}: {_suggest(tag, _quoted(context)) or 'choose from ' + expected}"
-    said = problem["msg"].removeprefix("Value error, ")
+    if kind == "model_type":
+        return f"is a section and not a value: write [{problem['loc'][-1]}] on a line, and its settings below"
+    said = problem["msg"].removeprefix("Value error, ").replace(" for <class 'pathlib.Path'>", "")
     is_section = isinstance(given, (dict, list))
     return f"{said[:1].lower()}{said[1:]}{'' if is_section else f', and is {given!r}'}: change it"
 

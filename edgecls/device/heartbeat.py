@@ -4,7 +4,9 @@ There is no thread for this, and must not be: it would go on while the loop hang
 source ends the turns, with them the pings, and systemd restarts the service.
 """
 
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,16 +34,18 @@ class Tally:
 class Heartbeat:
     """Pings the watchdog with the counts as the status, when told of progress and at most once a pause."""
 
-    def __init__(self, notifier: Notifier, watchdog: float | None = None) -> None:
+    def __init__(
+        self, notifier: Notifier, watchdog: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """`watchdog`: seconds after which systemd loses patience, None if it does not watch."""
-        self._notifier = notifier
+        self._notifier, self._clock = notifier, clock
         self._pause = LONGEST_PAUSE_S if watchdog is None else min(LONGEST_PAUSE_S, watchdog / 4)
-        self._next = 0.0
+        self._next = -math.inf
         self._said = ""
 
     def progress(self, tally: Tally | str) -> None:
         """A turn of the loop, or a step of the start, is done."""
-        now = time.monotonic()
+        now = self._clock()
         if now < self._next:
             return
         self._next = now + self._pause
