@@ -51,7 +51,7 @@ def _what(problem: ErrorDetails, model: type[BaseModel]) -> str:
         expected, tag = context["expected_tags"], context["tag"]
         return f"no type is called {tag!r}: {_suggest(tag, _quoted(context)) or 'choose from ' + expected}"
     if kind == "model_type":
-        return f"is a section and not a value: write [{problem['loc'][-1]}] on a line, and its settings below"
+        return "is a section and not a value: write [SECTION] on a line, and its settings below"
     said = problem["msg"].removeprefix("Value error, ").replace(" for <class 'pathlib.Path'>", "")
     is_section = isinstance(given, (dict, list))
     return f"{said[:1].lower()}{said[1:]}{'' if is_section else f', and is {given!r}'}: change it"
@@ -63,7 +63,7 @@ def _quoted(context: dict[str, Any]) -> list[str]:
 
 
 def _suggest(wrong: Any, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(str(wrong).lower(), names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(wrong).lower(), names, n=1, cutoff=0.7)
     return f"did you mean {near[0]!r}?" if near else ""
 
 

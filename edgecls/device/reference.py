@@ -102,6 +102,8 @@ def _kind(annotation: Any) -> str:
 
 def _bounds(metadata: Sequence[Any]) -> Iterator[str]:
     for constraint in metadata:
+        if isinstance(constraint, FieldInfo):  # Annotated[int, Field(ge=1)] within a union
+            yield from _bounds(constraint.metadata)
         for kind, (attribute, sign) in _BOUNDS.items():
             if isinstance(constraint, kind):
                 yield f"{sign} {getattr(constraint, attribute):g}"

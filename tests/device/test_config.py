@@ -109,6 +109,7 @@ settle_seconds = -1
 watch = true
 """
     )
+    names = "type, path, recursive, patterns, settle_seconds, poll_seconds, until_idle"
     assert problems(path) == [
         (1, "modle: there is no such setting: did you mean 'model'?"),
         (2, "threads: input should be greater than 0, and is 0: change it"),
@@ -116,11 +117,7 @@ watch = true
         (5, "source.path: input is not a valid path, and is 3: change it"),
         (6, "source.settle_seconds: input should be greater than 0, and is -1: change it"),
         (7, "source.paterns: there is no such setting: did you mean 'patterns'?"),
-        (
-            10,
-            "source.watch: there is no such setting: here are type, path, recursive, patterns, settle_seconds, "
-            "poll_seconds, until_idle",
-        ),
+        (10, f"source.watch: there is no such setting: here are {names}"),
     ]
 
 
@@ -135,7 +132,7 @@ def test_places_within_values(config):
     ("text", "said"),
     [
         ("", (1, "source: is missing: add it")),
-        ("\nsource = 3", (2, "source: is a section and not a value: write [source] on a line, and its settings below")),
+        ("\nsource = 3", (2, "source: is a section and not a value: write [SECTION] on a line, and its settings below")),
         ("\n[source]", (2, "source.path: is missing: add it")),
         ('[source]\ntype = "floder"\npath = "x"', (2, "source.type: 'floder' is none of 'folder': did you mean 'folder'?")),
         ('[source]\ntype = "web"\npath = "x"', (2, "source.type: 'web' is none of 'folder': choose one")),
@@ -177,7 +174,7 @@ class Pets(Settings):
     [
         ('[pet]\ntype = "cat"\nlifes = 1', ["f:3: pet.lifes: there is no such setting: did you mean 'lives'?"]),
         ('[pet]\ntype = "dog"\nlives = 1', ["f:3: pet.lives: there is no such setting: here are type, barks"]),
-        ('\n[pet]\ntype = "cet"', ["f:2: pet: no type is called 'cet': did you mean 'cat'?"]),
+        ('\n[pet]\ntype = "catt"', ["f:2: pet: no type is called 'catt': did you mean 'cat'?"]),
         ('[pet]\ntype = "cat"\nlives = "x"\nbarks = 1', ["f:3: pet.lives: ", "f:4: pet.barks: there is no such setting"]),
     ],
 )  # fmt: skip

@@ -21,7 +21,7 @@ def now():
 @pytest.fixture
 def logger(now):
     """A logger whose lines may repeat 2 times in 60 s, and what it wrote."""
-    log = logging.Logger("test")
+    log = logging.Logger("test")  # noqa: LOG001  # of this test alone
     stream = io.StringIO()
     log.handler = LimitedHandler(stream, RepeatLimit(burst=2, window=60), clock=lambda: now[0])
     log.addHandler(log.handler)
@@ -107,7 +107,7 @@ main()
 
 
 def test_the_handlers_come_back(capsys):
-    logger = logging.Logger("test")
+    logger = logging.Logger("test")  # noqa: LOG001  # of this test alone
     plain = logging.StreamHandler()
     plain.setFormatter(logging.Formatter("edgecls: %(message)s"))
     logger.addHandler(plain)

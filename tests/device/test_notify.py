@@ -56,7 +56,7 @@ def test_whether_this_process_is_watched(environment, seconds):
 @pytest.mark.parametrize(("watchdog", "pause"), [(None, 1.0), (60.0, 1.0), (2.0, 0.5), (0.2, 0.05)])
 def test_progress_pings_and_nothing_else_does(manager, watchdog, pause):
     sock, address = manager
-    sock.setblocking(False)  # noqa: FBT003
+    sock.setblocking(False)
     clock = [100.0]
     heartbeat = Heartbeat(Notifier(address), watchdog, lambda: clock[0])
     tally = Tally(rows=2)

@@ -1,5 +1,6 @@
 """The service in this process: real folder, model, database and, as systemd, a real socket."""
 
+import contextlib
 import socket
 import threading
 from contextlib import closing
@@ -43,11 +44,10 @@ class Place:
     def heard(self):
         """All that has been said since the last time."""
         said = []
-        while True:
-            try:
+        with contextlib.suppress(BlockingIOError):
+            while True:
                 said += self.manager.recv(4096).decode().splitlines()
-            except BlockingIOError:
-                return said
+        return said
 
     def rows(self, database="results.db"):
         with closing(open_results(self.folder / database)) as db:
@@ -64,7 +64,7 @@ class Place:
 def place(tmp_path, tiny_model):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.setblocking(False)  # noqa: FBT003
+        manager.setblocking(False)
         yield Place(tmp_path, tiny_model, manager)
 
 
