@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecls.cli.output import printable
-from edgecls.errors import WriteFailed
+from edgecls.errors import UsageError, WriteFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +47,8 @@ def _reader(path: Path, until_idle: float | None) -> "Callable[[], Config]":
         config = read_config(path)
         if until_idle is None:
             return config
+        if "until_idle" not in type(config.source).model_fields:
+            raise UsageError(f"--until-idle is for folders, and the source is a {config.source.type}: leave it out")
         return config.model_copy(update={"source": config.source.model_copy(update={"until_idle": until_idle})})
 
     return read
@@ -62,7 +64,7 @@ def _serve(read: "Callable[[], Config]") -> None:
     with journal.limited_repeats(logging.getLogger()) as sum_up, requests_by_signal() as requests:
         service = Service(
             read,
-            Store,
+            lambda path, _: Store(path),
             requests,
             notifier=Notifier.of(os.environ),
             watchdog=watchdog_seconds(os.environ),

@@ -93,6 +93,7 @@ def _syntax(said: str, text: str, path: Path) -> str:
 
 
 _S = TypeVar("_S", bound=Settings)
+_RELATIVE_TO_ANOTHER = {"done_folder", "failed_folder"}  # to the folder that is watched
 
 
 def _anchored(settings: _S, folder: Path) -> _S:
@@ -102,6 +103,6 @@ def _anchored(settings: _S, folder: Path) -> _S:
         value = getattr(settings, name)
         if isinstance(value, Settings):
             changed[name] = _anchored(value, folder)
-        elif isinstance(value, Path):
+        elif isinstance(value, Path) and name not in _RELATIVE_TO_ANOTHER:
             changed[name] = folder / value
     return settings.model_copy(update=changed)

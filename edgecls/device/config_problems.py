@@ -52,7 +52,9 @@ def _what(problem: ErrorDetails, model: type[BaseModel]) -> str:
         return f"no type is called {tag!r}: {_suggest(tag, _quoted(context)) or 'choose from ' + expected}"
     if kind == "model_type":
         return "is a section and not a value: write [SECTION] on a line, and its settings below"
-    said = problem["msg"].removeprefix("Value error, ").replace(" for <class 'pathlib.Path'>", "")
+    if kind == "value_error":  # of a validator of ours, which says what to do
+        return problem["msg"].removeprefix("Value error, ")
+    said = problem["msg"].replace(" for <class 'pathlib.Path'>", "")
     is_section = isinstance(given, (dict, list))
     return f"{said[:1].lower()}{said[1:]}{'' if is_section else f', and is {given!r}'}: change it"
 

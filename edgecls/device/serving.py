@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from edgecls import __version__
 from edgecls.bundled import default_model
 from edgecls.device.classifier import Classifier
 from edgecls.device.config import Config, SourceSettings
-from edgecls.device.daemon import Sink, Steps, turns
+from edgecls.device.daemon import Sink, Steps, Turn, impatient, turns
 from edgecls.device.golden import replay_golden
 from edgecls.device.heartbeat import Heartbeat, Tally
 from edgecls.device.lock import lock_database, lock_folder
@@ -60,7 +61,18 @@ class RunStore(Sink, Protocol):
         ...
 
 
-OpenStore = Callable[[Path], RunStore]
+OpenStore = Callable[[Path, Callable[[], None]], RunStore]
+"""The database at a path; a check that takes long calls the function, to say that it is no hang."""
+
+Patiently = Callable[[Callable[[], object], threading.Event, Callable[[], None]], bool]
+"""Does an action until the disk has room for it, calling the function meanwhile; False if the event ended that."""
+
+START_S = 60
+"""How much longer systemd waits for READY, each time that the start says that it is no hang."""
+
+
+def _once(action: Callable[[], object], _: threading.Event, __: Callable[[], None]) -> bool:
+    return impatient(action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +117,14 @@ class Service:
         *,
         notifier: Notifier | None = None,
         watchdog: float | None = None,
+        patiently: Patiently = _once,
         each_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self.tally = Tally()
         self._read, self._open_store, self._requests = read, open_store, requests
         self._notifier = notifier or Notifier(None)
         self._heartbeat = Heartbeat(self._notifier, watchdog)
+        self._patiently = patiently
         self._each_turn = each_turn
         self._closing = contextlib.ExitStack()
 
@@ -118,7 +132,7 @@ class Service:
         """Open everything, then say READY: the model has proved itself and the source delivers."""
         with contextlib.ExitStack() as undo:
             self.config = self._read()
-            self._database = Opened(_database(self.config.database, self._open_store))
+            self._database = self._open_database(self.config)
             undo.callback(self._close_database)
             self._classifier = load(self.config)
             self._intake = Opened(_intake(self.config.source, self._requests))
@@ -148,22 +162,39 @@ class Service:
             self._reload()
         self._notifier.send(STOPPING=1, STATUS=f"stopping: {self.tally}")
         reason = "signal" if self._requests.stop.is_set() else "idle"
-        self._database.value.end_run(reason)
+        self._patience(lambda: self._database.value.end_run(reason))
         log.info("stopped (%s): %d rows written", reason, self.tally.rows)
 
     def _take_frames(self) -> bool:
         """True if the frames were left for a reload, False if there will be no more."""
-        for _ in turns(self._intake.value.frames, self._steps(), self.tally):
+        steps, reload = self._steps(), False
+        for turn in turns(self._intake.value.frames, steps, self.tally):
             self.tally.dropped = getattr(self._intake.value.source, "dropped", 0)
-            self._heartbeat.progress(self.tally)
-            self._each_turn()
-            if self._requests.reload.is_set() and not self._requests.stop.is_set():
-                return True
-        return False
+            self._progress()
+            reload = self._requests.reload.is_set() and not self._requests.stop.is_set()
+            if reload or turn is Turn.STOPPED:
+                break
+        steps.finish(self.tally)
+        return reload
 
     def _steps(self) -> Steps:
-        """Here a vote and the saving of frames come in, by their sections of the configuration."""
-        return Steps(self._intake.value.source, self._classifier, self._database.value)
+        """Here a vote, the saving of frames and the retention of rows come in, by their sections of the configuration."""
+        return Steps(self._intake.value.source, self._classifier, self._database.value, patience=self._patience)
+
+    def _patience(self, action: Callable[[], object]) -> bool:
+        return self._patiently(action, self._requests.stop, self._progress)
+
+    def _progress(self) -> None:
+        self._heartbeat.progress(self.tally)
+        self._each_turn()
+
+    def _opening(self) -> None:
+        """The start, or a reload, takes long, but goes on."""
+        self._notifier.send(EXTEND_TIMEOUT_USEC=START_S * 1_000_000)
+        self._heartbeat.progress("checking the database")
+
+    def _open_database(self, config: Config) -> Opened[RunStore]:
+        return Opened(_database(config.database, lambda path: self._open_store(path, self._opening)))
 
     def _reload(self) -> None:
         """Configuration and model anew, if all of it can be had; else everything stays, and a line says why."""
@@ -184,7 +215,7 @@ class Service:
         database, same_database = self._database, config.database == self.config.database
         if not same_database:
             with _refusing():
-                database = Opened(_database(config.database, self._open_store))
+                database = self._open_database(config)
         try:
             if config.source != self.config.source:
                 self._exchange_source(config.source)
@@ -247,7 +278,7 @@ def begin_run(store: RunStore, model: ModelFile, *, device: str, source: str, co
 
 
 @contextlib.contextmanager
-def _database(path: Path, open_store: OpenStore) -> Iterator[RunStore]:
+def _database(path: Path, open_store: Callable[[Path], RunStore]) -> Iterator[RunStore]:
     with lock_database(path), open_store(path) as store:
         yield store
 

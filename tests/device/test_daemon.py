@@ -1,5 +1,6 @@
 """The loop with a real classifier, a real database and, where it matters, a real folder."""
 
+import contextlib
 import os
 import threading
 from contextlib import closing
@@ -12,6 +13,7 @@ from edgecls.device import daemon
 from edgecls.device.classifier import Classifier
 from edgecls.device.settings import FolderSettings
 from edgecls.device.sources import SOURCES, open_source
+from edgecls.errors import WriteFailed
 from edgecls.records import Frame
 from edgecls.results.queries import find, open_results
 from edgecls.results.store import Store
@@ -142,6 +144,95 @@ def test_a_row_that_cannot_be_written_is_not_acknowledged(classifier, path):
     with Store(path) as store, pytest.raises(RuntimeError, match=r"comes after begin_run"):
         daemon.run(source, classifier, store, threading.Event())
     assert source.log == ["pull 0"]
+
+
+class Odd:
+    """A vote of two frames, which the first one wins."""
+
+    def __init__(self):
+        self.open = None
+
+    def decide(self, classification):
+        first, self.open = self.open, classification
+        return self.flush(first) if first else None
+
+    def overdue(self, now):
+        assert now.tzinfo is not None
+        return self.flush(self.open)
+
+    def flush(self, first=None):
+        first, self.open = first or self.open, None
+        return first
+
+
+class Saving:
+    """Keeps what it was given, and what else was asked of it."""
+
+    def __init__(self, log):
+        self.log = log
+
+    def save(self, frame, classification):
+        assert frame.key == classification.key
+        self.log.append(f"save {frame.key}")
+        return classification
+
+    def prune(self):
+        self.log.append("prune")
+
+
+def test_a_vote_holds_frames_and_the_winners_own_is_saved(classifier, store):
+    log = []
+    source = RecordingSource(*[picture("red")] * 5, log=log)
+    steps = Recording(log, classifier, store)
+    vote, saving, tally = Odd(), Saving(log), daemon.Tally()
+    all_steps = daemon.Steps(source, steps, steps, vote=vote, saved=saving, retention=saving, held_frames=2)
+    turns = list(daemon.turns(source.frames(threading.Event()), all_steps, tally))
+    all_steps.finish(tally)
+    assert [turn.name for turn in turns] == ["HELD", "ROW", "HELD", "ROW", "HELD"]
+    assert (tally.rows, tally.held) == (3, 3)
+    assert [entry for entry in log if not entry.startswith(("pull", "classify"))] == [
+        "done 0", "save 0", "committed 0", "prune", "prune", "done 1",
+        "done 2", "save 2", "committed 2", "prune", "prune", "done 3",
+        "done 4", "save 4", "committed 4", "prune", "prune",
+    ]  # fmt: skip
+
+
+def test_a_vote_that_waited_long_enough_is_recorded_while_no_frame_comes(classifier, store, path):
+    source, tally = RecordingSource(), daemon.Tally()
+    frame = Frame("recording", "0", NOON, picture("red"))
+    steps = daemon.Steps(source, classifier, store, vote=Odd())
+    turns = [turn.name for turn in daemon.turns(iter([None, frame, None, None]), steps, tally)]
+    assert turns == ["IDLE", "HELD", "ROW", "IDLE"]
+    assert [row["label"] for row in rows(path)] == ["red"]
+
+
+def test_a_full_disk_is_waited_for_and_a_stop_ends_that_without_acknowledging(classifier, store, path):
+    class Full(Recording):
+        left = 3
+
+        def write(self, classification):
+            self.left -= 1
+            if self.left >= 0:
+                raise WriteFailed("the disk is full")
+            super().write(classification)
+
+    def patience(action):
+        for _ in range(tries):
+            with contextlib.suppress(WriteFailed):
+                action()
+                return True
+        return False
+
+    for tries, turn in ((2, "STOPPED"), (2, "ROW")):
+        source = RecordingSource(picture("red"))
+        steps = Full(source.log, classifier, store)
+        steps.left = 3 if turn == "STOPPED" else 1
+        tally = daemon.Tally()
+        all_steps = daemon.Steps(source, steps, steps, patience=patience)
+        assert [t.name for t in daemon.turns(source.frames(threading.Event()), all_steps, tally)] == [turn]
+        assert ("done 0" in source.log) == (turn == "ROW") == bool(tally.rows)
+        assert source.log.count("classify 0") == 1
+    assert len(rows(path)) == 1
 
 
 def test_exactly_one_row_a_file_across_restarts(classifier, tiny_model, path, tmp_path):

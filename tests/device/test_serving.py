@@ -39,7 +39,9 @@ class Place:
 
     def service(self, **options):
         notifier = Notifier(self.manager.getsockname())
-        return Service(lambda: read_config(self.path), Store, self.requests, notifier=notifier, **options)
+        return Service(
+            lambda: read_config(self.path), lambda path, _: Store(path), self.requests, notifier=notifier, **options
+        )
 
     def heard(self):
         """All that has been said since the last time."""
