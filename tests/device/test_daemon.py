@@ -206,9 +206,10 @@ def test_a_vote_that_waited_long_enough_is_recorded_while_no_frame_comes(classif
     assert [row["label"] for row in rows(path)] == ["red"]
 
 
-def test_a_full_disk_is_waited_for_and_a_stop_ends_that_without_acknowledging(classifier, store, path):
+@pytest.mark.parametrize(("failures", "turn"), [(3, "STOPPED"), (1, "ROW")])
+def test_a_full_disk_is_waited_for_and_a_stop_ends_that_without_acknowledging(classifier, store, path, failures, turn):
     class Full(Recording):
-        left = 3
+        left = failures
 
         def write(self, classification):
             self.left -= 1
@@ -216,23 +217,19 @@ def test_a_full_disk_is_waited_for_and_a_stop_ends_that_without_acknowledging(cl
                 raise WriteFailed("the disk is full")
             super().write(classification)
 
-    def patience(action):
-        for _ in range(tries):
+    def twice(action):
+        for _ in range(2):
             with contextlib.suppress(WriteFailed):
                 action()
                 return True
         return False
 
-    for tries, turn in ((2, "STOPPED"), (2, "ROW")):
-        source = RecordingSource(picture("red"))
-        steps = Full(source.log, classifier, store)
-        steps.left = 3 if turn == "STOPPED" else 1
-        tally = daemon.Tally()
-        all_steps = daemon.Steps(source, steps, steps, patience=patience)
-        assert [t.name for t in daemon.turns(source.frames(threading.Event()), all_steps, tally)] == [turn]
-        assert ("done 0" in source.log) == (turn == "ROW") == bool(tally.rows)
-        assert source.log.count("classify 0") == 1
-    assert len(rows(path)) == 1
+    source, tally = RecordingSource(picture("red")), daemon.Tally()
+    full = Full(source.log, classifier, store)
+    steps = daemon.Steps(source, full, full, patience=twice)
+    assert [each.name for each in daemon.turns(source.frames(threading.Event()), steps, tally)] == [turn]
+    assert ("done 0" in source.log) == (turn == "ROW") == (len(rows(path)) == tally.rows == 1)
+    assert source.log.count("classify 0") == 1
 
 
 def test_exactly_one_row_a_file_across_restarts(classifier, tiny_model, path, tmp_path):
