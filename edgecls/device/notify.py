@@ -33,7 +33,8 @@ class Notifier:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
             sock.settimeout(1)  # a manager that hangs must not hang us
             try:
-                sock.sendto(message.encode("utf-8", "replace"), self._address)
+                sock.connect(self._address)  # only then does waiting for a full queue not spin
+                sock.send(message.encode("utf-8", "replace"))
             except OSError:
                 return
 

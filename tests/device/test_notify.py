@@ -1,5 +1,6 @@
 import os
 import socket
+import time
 
 import pytest
 
@@ -29,6 +30,20 @@ def test_a_reload_carries_its_time(manager):
     first, second = sock.recv(4096).decode().splitlines()
     assert first == "RELOADING=1"
     assert int(second.removeprefix("MONOTONIC_USEC=")) > 0
+
+
+def test_a_manager_that_does_not_read_costs_no_time_of_the_processor(manager):
+    """Its queue takes some messages; waiting for room is no busy wait."""
+    notifier = Notifier(manager[1])
+    before = time.process_time()
+    for _ in range(1000):
+        begun = time.monotonic()
+        notifier.send(WATCHDOG=1)
+        if time.monotonic() - begun > 0.5:
+            break
+    else:
+        pytest.skip("the queue takes a thousand messages here")
+    assert time.process_time() - before < 0.5
 
 
 def test_nobody_who_listens(tmp_path):
