@@ -132,11 +132,11 @@ class Service:
         """Open everything, then say READY: the model has proved itself and the source delivers."""
         with contextlib.ExitStack() as undo:
             self.config = self._read()
-            self._database = self._open_database(self.config)
-            undo.callback(self._close_database)
             self._classifier = load(self.config)
             self._intake = Opened(_intake(self.config.source, self._requests))
             undo.callback(self._close_intake)
+            self._database = self._open_database(self.config)  # last: where the others fail no file is begun
+            undo.callback(self._close_database)
             self._begin_run()
             self._closing = undo.pop_all()
         self._ready("ready")

@@ -152,12 +152,12 @@ def test_a_second_one_says_so_and_ends_with_78(service, manager, inbox, edgecls,
         wait_for(manager, "READY=1")
         second = edgecls("run", "--config", "edgecls.toml", code=78)
         assert second.stderr == (
-            f"edgecls: error: another edgecls run has the database {tmp_path}/results.db: stop it, or give this one "
-            "another database\n"
+            f"edgecls: error: another edgecls run has the folder {inbox}: stop it, or give this one another folder\n"
         )
-        (tmp_path / "second.toml").write_text('database = "second.db"\n' + (tmp_path / "edgecls.toml").read_text())
+        (tmp_path / "second").mkdir()
+        (tmp_path / "second.toml").write_text((tmp_path / "edgecls.toml").read_text().replace("inbox", "second"))
         second = edgecls("run", "--config", "second.toml", code=78)
-        assert second.stderr.startswith(f"edgecls: error: another edgecls run has the folder {inbox}: stop it")
+        assert second.stderr.startswith(f"edgecls: error: another edgecls run has the database {tmp_path}/results.db: ")
     edgecls("run", "--config", "edgecls.toml", "--until-idle", "0.1")  # the first one was killed
 
 

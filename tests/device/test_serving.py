@@ -241,10 +241,11 @@ def test_the_folder_that_stays_is_not_looked_at_anew(place):
 
 def test_a_second_one_is_refused(place):
     with place.service():
-        with pytest.raises(BadConfig, match="another edgecls run has the database"), place.service():
-            pass
-        place.configure('database = "second.db"')
         with pytest.raises(BadConfig, match="another edgecls run has the folder"), place.service():
+            pass
+        (place.folder / "second").mkdir()
+        place.configure(source='path = "second"')
+        with pytest.raises(BadConfig, match="another edgecls run has the database"), place.service():
             pass
     with place.service():
         pass
