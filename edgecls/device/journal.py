@@ -7,7 +7,12 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    _TextHandler = logging.StreamHandler[TextIO]
+else:
+    _TextHandler = logging.StreamHandler  # to be subscripted it needs Python 3.11
 
 PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 """Python's levels -> syslog's (sd-daemon(3)): a line on stderr may begin with its own as <N>."""
@@ -88,7 +93,7 @@ def _summary(kind: _Kind, now: float) -> logging.LogRecord:
     return logging.LogRecord(last.name, last.levelno, last.pathname, last.lineno, text, None, None)
 
 
-class LimitedHandler(logging.StreamHandler[TextIO]):
+class LimitedHandler(_TextHandler):
     """A stream of log lines in which nothing repeats for ever; for a daemon."""
 
     def __init__(
