@@ -73,9 +73,13 @@ class WriteFailed(EdgeclsError):
 
 
 class BadConfig(EdgeclsError):
-    """The configuration cannot work; restarting will not help."""
+    """The configuration cannot work; restarting will not help. Each of `problems` is a line."""
 
     exit_code = 78
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 _REMEDIES = {

@@ -77,7 +77,7 @@ class FolderSource:
         if self._observer.is_alive():
             self._observer.join()
 
-    def frames(self, stop: threading.Event) -> Iterator[Frame]:
+    def frames(self, stop: threading.Event) -> Iterator[Frame | None]:
         """See `Source.frames`. With `until_idle` set, ends once nothing has arrived for that many seconds."""
         active = time.monotonic()
         while not stop.is_set():
@@ -91,9 +91,9 @@ class FolderSource:
                 active = time.monotonic()
             if self.settings.until_idle is not None and time.monotonic() - active >= self.settings.until_idle:
                 return
-            self._sleep(stop)
+            yield from self._sleep(stop)
 
-    def done(self, frame: Frame) -> None:
+    def done(self, frame: Frame, *, failed: bool = False) -> None:
         """The file stays where it is; that it was taken is remembered, and its row is in the database."""
 
     def wake(self, path: str | None = None) -> None:
@@ -102,13 +102,14 @@ class FolderSource:
             self._closed.add(path)
         self._wake.set()
 
-    def _sleep(self, stop: threading.Event) -> None:
-        """Until an event, the next poll, or the moment when a growing file may have settled."""
+    def _sleep(self, stop: threading.Event) -> Iterator[None]:
+        """Until an event, the next poll, or the moment when a growing file may have settled; meanwhile all is well."""
         seconds = self.settings.poll_seconds
         for limit in (self._growing and self.settings.settle_seconds, self.settings.until_idle):
             seconds = min(seconds, limit or seconds)
         deadline = time.monotonic() + seconds
         while not stop.is_set() and time.monotonic() < deadline:
+            yield None
             if self._wake.wait(min(_NAP, seconds)):
                 self._wake.clear()
                 return
