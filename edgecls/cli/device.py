@@ -146,6 +146,7 @@ def run(
             runtime=settings.runtime,
             threads=settings.threads,
             top_k=settings.top_k,
+            max_pixels=settings.max_pixels,
         )
         replayed = replay_golden(classifier)
         source = stack.enter_context(open_source(settings.source.type, settings.source))

@@ -29,6 +29,10 @@ class Sink(Protocol):
         """Whether the frame has its row."""
         ...
 
+    def has_failed(self, source: str, key: str) -> bool:
+        """Whether the frame's row has an error."""
+        ...
+
     def write(self, classification: Classification) -> None:
         """On return, the row is committed."""
         ...
@@ -42,13 +46,16 @@ def run(source: Source, classifier: Classifies, store: Sink, stop: threading.Eve
     """
     rows = 0
     for frame in source.frames(stop):
-        if not store.has(frame.source, frame.key):
+        if store.has(frame.source, frame.key):
+            failed = store.has_failed(frame.source, frame.key)
+        else:
             classification = classifier.classify(frame)
             store.write(classification)
             rows += 1
-            if classification.error:
+            failed = classification.error is not None
+            if failed:
                 log.warning("%s %s", frame.path or frame.key, classification.error)
-        source.done(frame)
+        source.done(frame, failed=failed)
     return rows
 
 

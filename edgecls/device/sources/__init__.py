@@ -27,8 +27,8 @@ class Source(Protocol):
         """Yield frames as they come; end soon after `stop` is set, or when there can be no more."""
         ...
 
-    def done(self, frame: Frame) -> None:
-        """The frame's row is committed."""
+    def done(self, frame: Frame, *, failed: bool = False) -> None:
+        """The frame's row is committed; `failed`: it has an error. Said again after a restart that finds the row."""
         ...
 
     def __enter__(self) -> "Source":
