@@ -16,7 +16,7 @@ from edgecls.errors import BadImage
 from edgecls.image_header import MAX_PIXELS, MAX_SCANS, check_header, image_size
 from edgecls.preprocess import Preprocessing, check, decode, load_pixels
 
-SUFFIXES = [".jpg", ".png", ".bmp", ".webp", ".tiff", ".pgm", ".ppm"]
+SUFFIXES = [".jpg", ".png", ".bmp", ".webp", ".tiff", ".ppm"]
 IMAGE = noise(61, 43)
 JPEG = encode(IMAGE, ".jpg")
 PROGRESSIVE = encode(IMAGE, ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
@@ -29,7 +29,7 @@ def verdict(read, data):
     try:
         read(data)
     except BadImage as error:
-        assert "\n" not in str(error)
+        assert "\n" not in str(error)  # noqa: PT017 - an image may be whole
         return str(error)
     return None
 
