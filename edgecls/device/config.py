@@ -11,6 +11,7 @@ from pydantic import Field, PositiveInt, ValidationError, model_validator
 from edgecls.device.config_problems import explain
 from edgecls.device.settings import CameraSettings, FolderSettings, PicameraSettings, Settings, VideoSettings
 from edgecls.errors import BadConfig, NoInput, from_os_error
+from edgecls.image_header import MAX_PIXELS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -44,6 +45,7 @@ class Config(Settings):
     threads: PositiveInt | None = Field(
         default=None, description="Threads for the network; by default one a core, at most 4."
     )
+    max_pixels: PositiveInt = Field(default=MAX_PIXELS, description="An image of more pixels is not decoded.")
     top_k: PositiveInt = Field(default=5, description="How many of the best labels a row keeps.")
 
     @model_validator(mode="before")

@@ -72,6 +72,10 @@ class Sink(Protocol):
         """Whether the frame has its row."""
         ...
 
+    def has_failed(self, source: str, key: str) -> bool:
+        """Whether the frame's row has an error."""
+        ...
+
     def write(self, classification: Classification) -> None:
         """On return, the row is committed."""
         ...

@@ -82,6 +82,12 @@ class Store:
             found = self._db.execute(_HAS, (storable(source), storable(key))).fetchone()
         return found is not None
 
+    def has_failed(self, source: str, key: str) -> bool:
+        """Whether this frame has a row, and the row an error."""
+        with translated(self._path):
+            found = self._db.execute(_HAS_FAILED, (storable(source), storable(key))).fetchone()
+        return found is not None
+
     def write(self, classification: Classification) -> None:
         """Commit one row; when this returns it survives a power cut.
 
@@ -120,6 +126,7 @@ _INSERT_RUN = """
 """
 _END_RUN = "UPDATE runs SET stopped_at = ?, stop_reason = ? WHERE id = ?"
 _HAS = "SELECT 1 FROM results WHERE source = ? AND key = ?"
+_HAS_FAILED = f"{_HAS} AND error IS NOT NULL"
 # Not INSERT OR IGNORE, which would also swallow a violated NOT NULL.
 _INSERT_RESULT = """
     INSERT INTO results (run_id, source, key, path, captured_at, classified_at, label, score, top_k, decode_ms,

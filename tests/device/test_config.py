@@ -48,6 +48,7 @@ def test_everything(config):
         device = "line 3"
         runtime = "litert"
         threads = 2
+        max_pixels = 5000
         top_k = 1
         [source]
         type = "folder"
@@ -57,6 +58,10 @@ def test_everything(config):
         settle_seconds = 0.5
         poll_seconds = 10
         until_idle = 3
+        after = "move"
+        done_folder = "/srv/done"
+        failed_folder = "bad"
+        max_bytes = 1000
         """)
     )
     assert found.model_dump(mode="json") == {
@@ -68,12 +73,17 @@ def test_everything(config):
             "settle_seconds": 0.5,
             "poll_seconds": 10.0,
             "until_idle": 3.0,
+            "after": "move",
+            "done_folder": "/srv/done",
+            "failed_folder": "bad",
+            "max_bytes": 1000,
         },
         "model": "/srv/cells.tflite",
         "database": "/srv/cells.db",
         "device": "line 3",
         "runtime": "litert",
         "threads": 2,
+        "max_pixels": 5000,
         "top_k": 1,
     }
 

@@ -35,7 +35,10 @@ class Source(Protocol):
         ...
 
     def done(self, frame: Frame, *, failed: bool = False) -> None:
-        """The frame needs nothing more: its row is committed, or is not wanted. `failed`: the row has an error."""
+        """The frame needs nothing more: its row is committed, or is not wanted. `failed`: the row has an error.
+
+        Said again after a restart that finds the row.
+        """
         ...
 
     def __enter__(self) -> "Source":
