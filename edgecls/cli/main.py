@@ -31,6 +31,7 @@ for command in (
     device.run,
     results.query,
     results.stats,
+    results.backup,
 ):
     app.command()(command)
 

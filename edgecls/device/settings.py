@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from edgecls.preprocess import IMAGE_SUFFIXES
 
@@ -32,4 +32,31 @@ class FolderSettings(Settings):
     )
     until_idle: PositiveFloat | None = Field(
         default=None, description="Stop once nothing has arrived for this many seconds; by default never."
+    )
+
+
+class SavedFramesSettings(Settings):
+    """Frames that are kept as JPEG files, beside the database, with their path in the row."""
+
+    keep: Literal["none", "unknown", "changed", "all"] = Field(
+        default="none",
+        description="Which frames: none; those labelled unknown; those whose label differs from the one before; all.",
+    )
+    quality: int = Field(default=90, ge=1, le=100, description="Of the JPEG files.")
+    max_bytes: PositiveInt = Field(
+        default=1_000_000_000, description="The files take no more than this; when they would, the oldest go first."
+    )
+    max_days: PositiveInt | None = Field(default=None, description="Older files go; by default none for their age.")
+    best_per_label: NonNegativeInt = Field(
+        default=10,
+        description="So many of each label, those with the highest score, outlive both limits while max_bytes allows.",
+    )
+
+
+class RetentionSettings(Settings):
+    """How long rows stay in the database."""
+
+    rows_days: PositiveInt | None = Field(default=None, description="Older rows are removed; by default never.")
+    rows_most: PositiveInt | None = Field(
+        default=None, description="Only so many rows are kept, the newest; by default all."
     )
