@@ -37,7 +37,7 @@ def back_up(database: Path, out: Path, *, force: bool = False) -> int:
         copy = Path(name)
         try:
             os.close(descriptor)
-            _copy(database, copy)
+            _copy(database, copy, out)
             rows = _verified(copy, out)
             _publish(copy, out, force=force)
         finally:
@@ -64,13 +64,13 @@ def _taken(out: Path) -> UsageError:
     return UsageError(f"{out} is there already: name another file, or let --force replace it")
 
 
-def _copy(database: Path, copy: Path) -> None:
+def _copy(database: Path, copy: Path, out: Path) -> None:
     with closing(connect(database, "mode=ro")) as db:
         try:
             db.conn.execute("VACUUM INTO ?", (str(copy),))
         except sqlite3.DatabaseError as error:
             # All that can go wrong with the database goes wrong on opening it, or is damage; the rest is the copy's.
-            with translated(database if is_damage(error) else copy):
+            with translated(database if is_damage(error) else out):
                 raise
 
 

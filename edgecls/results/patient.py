@@ -49,7 +49,7 @@ def patiently(
     while True:
         try:
             action()
-        except TryAgain as error:
+        except TryAgain as error:  # noqa: PERF203 - it waits anyway
             if stop.is_set():
                 return False
             if since is None:

@@ -96,7 +96,9 @@ def find(db: Database, which: Filter = EVERYTHING) -> Iterator[Row]:
     order = " ORDER BY classified_at DESC, results.id DESC LIMIT :limit"
     with translated("the results database"):
         votes = "votes" if "votes" in db.table("results").columns_dict else "NULL"  # not yet migrated: only read
-        for row in db.execute(_FIND.format(votes=votes) + where + order, {**values, "limit": -1 if which.limit is None else which.limit}):
+        for row in db.execute(
+            _FIND.format(votes=votes) + where + order, {**values, "limit": -1 if which.limit is None else which.limit}
+        ):
             found = dict(zip(COLUMNS, row, strict=True))
             found["top_k"] = json.loads(found["top_k"])
             found["votes"] = None if found["votes"] is None else json.loads(found["votes"])

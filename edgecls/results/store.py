@@ -6,9 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import Any, final
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Any, final
 
 from edgecls.errors import BadDatabase
 from edgecls.records import Classification
@@ -16,6 +14,9 @@ from edgecls.results import health
 from edgecls.results.opening import open_for_writing
 from edgecls.results.rows import INSERT_RESULT, as_json, values
 from edgecls.results.schema import storable, timestamp, translated
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 PATIENT_BUSY_TIMEOUT_S = 1.0
 """Of a store opened durably: its user tries again, and between two attempts sees a signal to stop."""
