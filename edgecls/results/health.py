@@ -42,7 +42,7 @@ def make_sound(path: Path, stop: threading.Event, progress: Callable[[], None]) 
     if trouble:
         name = set_aside(path)
         log.warning(
-            "%s was damaged (%s): it is now %s, and a new one was begun; rescue its rows with `sqlite3 %s .recover`",
+            "%s was damaged (%s): it is now %s, and a new one was begun; rescue its rows with `sqlite3 %s .dump`",
             *(path, trouble, name, name),
         )
     return True

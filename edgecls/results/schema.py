@@ -216,7 +216,7 @@ def translation(error: Exception, name: str | Path) -> EdgeclsError | None:
 
 
 _NAME_ONE = ": name one that edgecls wrote, or a new file"
-_DAMAGED = " is damaged: rescue its rows with `sqlite3 FILE .recover`, or name another file"
+_DAMAGED = " is damaged: rescue its rows with `sqlite3 FILE .dump`, or name another file"
 _NO_ACCESS = " cannot be opened: check owner, mode and mount of the file and its folder, or name another"
 _TRANSLATIONS: tuple[tuple[str, type[EdgeclsError], str], ...] = (
     ("file is not a database", BadDatabase, f" is not a SQLite database{_NAME_ONE}"),
