@@ -32,6 +32,7 @@ for command in (
     run.run,
     results.query,
     results.stats,
+    results.backup,
 ):
     app.command()(command)
 app.add_typer(service.app)

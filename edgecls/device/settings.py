@@ -228,3 +228,30 @@ class VoteSettings(Settings):
     cooldown_seconds: NonNegativeFloat = Field(
         default=0.0, description="A label that has just made a row makes no other for this long."
     )
+
+
+class SavedFramesSettings(Settings):
+    """Frames that are kept as JPEG files, beside the database, with their path in the row."""
+
+    keep: Literal["none", "unknown", "changed", "all"] = Field(
+        default="none",
+        description="Which frames: none; those labelled unknown; those whose label differs from the one before; all.",
+    )
+    quality: int = Field(default=90, ge=1, le=100, description="Of the JPEG files.")
+    max_bytes: PositiveInt = Field(
+        default=1_000_000_000, description="The files take no more than this; when they would, the oldest go first."
+    )
+    max_days: PositiveInt | None = Field(default=None, description="Older files go; by default none for their age.")
+    best_per_label: NonNegativeInt = Field(
+        default=10,
+        description="So many of each label, those with the highest score, outlive both limits while max_bytes allows.",
+    )
+
+
+class RetentionSettings(Settings):
+    """How long rows stay in the database."""
+
+    rows_days: PositiveInt | None = Field(default=None, description="Older rows are removed; by default never.")
+    rows_most: PositiveInt | None = Field(
+        default=None, description="Only so many rows are kept, the newest; by default all."
+    )

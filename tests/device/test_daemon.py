@@ -52,11 +52,8 @@ class Recording:
         self.log.append(f"classify {frame.key}")
         return self.classifier.classify(frame)
 
-    def has(self, source, key):
-        return self.store.has(source, key)
-
-    def has_failed(self, source, key):
-        return self.store.has_failed(source, key)
+    def failed(self, source, key):
+        return self.store.failed(source, key)
 
     def write(self, classification):
         self.store.write(classification)
