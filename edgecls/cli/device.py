@@ -85,7 +85,7 @@ def _logged(db: Path | None, model: "ModelFile") -> Iterator[Any]:
     if db is None:
         yield lambda _: None
         return
-    from edgecls.device.serving import begin_run
+    from edgecls.device.results_wing import begin_run
     from edgecls.results.store import Store
 
     with Store(db) as store:

@@ -11,9 +11,11 @@ from edgecls.cli.output import printable
 from edgecls.errors import UsageError, WriteFailed
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     from edgecls.device.config import Config
+    from edgecls.device.results_wing import ResultsWing
 
 
 def run(
@@ -59,12 +61,11 @@ def _serve(read: "Callable[[], Config]") -> None:
     from edgecls.device.notify import Notifier, watchdog_seconds
     from edgecls.device.serving import Service
     from edgecls.device.signals import requests_by_signal
-    from edgecls.results.store import Store
 
     with journal.limited_repeats(logging.getLogger()) as sum_up, requests_by_signal() as requests:
         service = Service(
             read,
-            lambda path, _: Store(path),
+            _results_wing(requests.stop),
             requests,
             notifier=Notifier.of(os.environ),
             watchdog=watchdog_seconds(os.environ),
@@ -72,6 +73,21 @@ def _serve(read: "Callable[[], Config]") -> None:
         )
         with service:
             service.run()
+
+
+def _results_wing(stop: "threading.Event") -> "ResultsWing":
+    from edgecls.device.results_wing import ResultsWing
+    from edgecls.results.patient import patiently
+    from edgecls.results.retention import Retention
+    from edgecls.results.saved import SavedRows
+    from edgecls.results.store import Store
+
+    return ResultsWing(
+        open_store=lambda path, progress: Store.open_durably(path, stop=stop, progress=progress),
+        patiently=lambda action, stop, progress: patiently(action, stop, progress=progress),
+        saved_rows=SavedRows,
+        retention=lambda store, days, most, remember: Retention(store, days=days, most=most, remember=remember),
+    )
 
 
 def _check(read: "Callable[[], Config]") -> None:

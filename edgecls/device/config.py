@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
 from edgecls.device.config_problems import explain
-from edgecls.device.settings import CameraSettings, FolderSettings, PicameraSettings, Settings, VideoSettings
+from edgecls.device.settings import (
+    CameraSettings,
+    FolderSettings,
+    PicameraSettings,
+    RetentionSettings,
+    SavedFramesSettings,
+    Settings,
+    VideoSettings,
+    VoteSettings,
+)
 from edgecls.errors import BadConfig, NoInput, from_os_error
 from edgecls.image_header import MAX_PIXELS
 
@@ -20,9 +29,7 @@ else:
 
 DEFAULT_PATH = Path("/etc/edgecls/edgecls.toml")
 
-AnySource = Annotated[
-    FolderSettings | CameraSettings | PicameraSettings | VideoSettings, Field(discriminator="type")
-]
+AnySource = Annotated[FolderSettings | CameraSettings | PicameraSettings | VideoSettings, Field(discriminator="type")]
 
 
 class Config(Settings):
@@ -48,12 +55,27 @@ class Config(Settings):
     max_pixels: PositiveInt = Field(default=MAX_PIXELS, description="An image of more pixels is not decoded.")
     top_k: PositiveInt = Field(default=5, description="How many of the best labels a row keeps.")
 
+    vote: VoteSettings = Field(
+        default=VoteSettings(), description="Rows from several frames, and fewer rows: for cameras."
+    )
+    saved_frames: SavedFramesSettings = Field(
+        default=SavedFramesSettings(),
+        description="Frames that are kept as JPEG files, in a folder beside the database.",
+    )
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="How long rows stay in the database.")
+
     @model_validator(mode="before")
     @classmethod
     def _folder_unless_said(cls, document: Any) -> Any:
         """A source without a type is a folder."""
         source = document.get("source") if isinstance(document, dict) else None
         return {**document, "source": {"type": "folder", **source}} if isinstance(source, dict) else document
+
+    @model_validator(mode="after")
+    def _every_file_has_a_row(self) -> "Config":
+        if isinstance(self.source, FolderSettings) and (self.vote.votes > 1 or self.vote.cooldown_seconds):
+            raise ValueError("vote is for cameras and videos, and of a folder every file has its row: remove [vote]")
+        return self
 
 
 def read_config(path: Path) -> Config:

@@ -25,7 +25,7 @@ def explain(error: ValidationError, model: type[BaseModel], document: Any, text:
         place = _in_document(loc, document)
         line = next(lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in lines)
         name = ".".join(map(str, place))
-        found.append((line, f"{path}:{line}: {name}: {_what(problem, model)}"))
+        found.append((line, f"{path}:{line}: {f'{name}: ' * bool(name)}{_what(problem, model)}"))
     return [message for _, message in sorted(found)]
 
 

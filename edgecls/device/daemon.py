@@ -68,12 +68,8 @@ def impatient(action: Callable[[], object]) -> bool:
 class Sink(Protocol):
     """What the loop needs of a database."""
 
-    def has(self, source: str, key: str) -> bool:
-        """Whether the frame has its row."""
-        ...
-
-    def has_failed(self, source: str, key: str) -> bool:
-        """Whether the frame's row has an error."""
+    def failed(self, source: str, key: str) -> bool | None:
+        """Whether the frame's row has an error; None if it has no row."""
         ...
 
     def write(self, classification: Classification) -> None:
@@ -87,6 +83,7 @@ class Turn(enum.Enum):
     IDLE = "the source has nothing, and is well"
     ROW = "a row was committed"
     KNOWN = "the frame had its row already"
+    KNOWN_ERROR = "the frame had its row already, and that says what was wrong"
     HELD = "the vote is open: no row yet"
     STOPPED = "the row could not be committed, and the daemon is to stop: the frame was not acknowledged"
 
@@ -94,7 +91,9 @@ class Turn(enum.Enum):
 class Steps:
     """Decode, classify, decide, save, commit, acknowledge: what is done to a frame, in this order.
 
-    A vote may record a frame that came before the one in hand; to save its picture, `held_frames` are kept.
+    A vote may record a frame that came before the one in hand; to save its picture, `held_frames` are kept. A vote
+    sees every frame, also what has its row: after a restart it decides from the same frames as before, and only what it
+    decides is compared with the rows. If frames are not `is_live`, their times are not those of the clock.
     """
 
     def __init__(
@@ -104,14 +103,16 @@ class Steps:
         store: Sink,
         *,
         vote: Decides | None = None,
+        is_live: bool = True,
         saved: Saves | None = None,
         retention: Prunes | None = None,
         held_frames: int = 0,
         patience: Patience = impatient,
     ) -> None:
         self._source, self._classifier, self._store = source, classifier, store
-        self._vote, self._saved, self._retention = vote, saved, retention
-        self._held: deque[Frame] = deque(maxlen=max(held_frames, 1))
+        self.vote, self._saved, self._retention = vote, saved, retention
+        self._is_live = is_live
+        self.held: deque[Frame] = deque(maxlen=max(held_frames, 1))
         self._patience = patience
 
     def take(self, frame: Frame, tally: Tally) -> Turn:
@@ -120,54 +121,73 @@ class Steps:
         What was not finished is done again after the restart. A frame that has its row (a restart sees the folder
         afresh) is only acknowledged. Raises what the store raises.
         """
-        known = self._known(frame)
+        known = None if self.vote else self._known(frame.source, frame.key)
         if known is not None:
-            self._source.done(frame, failed=known)
-            return Turn.KNOWN
+            if known is not Turn.STOPPED:
+                self._source.done(frame, failed=known is Turn.KNOWN_ERROR)
+            return known
         classification = self._classifier.classify(frame)
         tally.last_frame = classification.classified_at
-        self._held.append(frame)
-        decided = self._vote.decide(classification) if self._vote else classification
+        if classification.error is None:  # an error is no vote
+            self.held.append(frame)
+        decided = self.vote.decide(classification) if self.vote else classification
+        turn = self._decided(decided, tally)
         if decided is None:
             tally.held += 1
-        elif not self._record(decided, tally):
-            return Turn.STOPPED
-        else:
-            self._held.clear()
-        self._source.done(frame, failed=classification.error is not None)
-        return Turn.HELD if decided is None else Turn.ROW
+        if turn is not Turn.STOPPED:
+            self._source.done(frame, failed=classification.error is not None)
+        return turn
+
+    def _decided(self, decided: Classification | None, tally: Tally) -> Turn:
+        """Record what was decided, unless that has its row."""
+        if decided is None:
+            return Turn.HELD
+        known = self._known(decided.source, decided.key) if self.vote else None
+        return known or self._record(decided, tally)
 
     def idle(self, tally: Tally) -> Turn:
-        """No frame: a vote may have waited long enough."""
-        decided = self._vote.overdue(datetime.now(timezone.utc)) if self._vote else None
-        return Turn.ROW if decided is not None and self._record(decided, tally) else Turn.IDLE
+        """No frame: a vote may have waited long enough, and rows and saved frames grow older."""
+        decided = self.vote.overdue(datetime.now(timezone.utc)) if self.vote and self._is_live else None
+        if decided is not None:
+            return self._decided(decided, tally)
+        self._prune()
+        return Turn.IDLE
 
     def finish(self, tally: Tally) -> None:
         """No more frames for these steps: record what the vote has."""
-        decided = self._vote.flush() if self._vote else None
-        if decided is not None:
-            self._record(decided, tally)
+        decided = self.vote.flush() if self.vote else None
+        self._decided(decided, tally)
 
-    def _known(self, frame: Frame) -> bool | None:
-        """Whether the frame's row has an error; None if it has no row."""
-        return frame.image is None if self._store.has(frame.source, frame.key) else None
+    def take_over_vote(self, before: "Steps") -> None:
+        """Go on with the vote that those steps have begun."""
+        self.vote, self.held = before.vote, before.held
 
-    def _record(self, decided: Classification, tally: Tally) -> bool:
-        """Save the frame if it is wanted, and commit its row; False if the daemon is to stop before that is possible."""
+    def _known(self, source: str, key: str) -> Turn | None:
+        """None if the frame has no row."""
+        found: list[bool | None] = []
+        if not self._patience(lambda: found.append(self._store.failed(source, key))):
+            return Turn.STOPPED
+        return None if found[0] is None else Turn.KNOWN_ERROR if found[0] else Turn.KNOWN
+
+    def _record(self, decided: Classification, tally: Tally) -> Turn:
+        """Save the frame if it is wanted, and commit its row, unless the daemon is to stop before that is possible."""
         if not self._patience(lambda: self._commit(decided)):
-            return False
+            return Turn.STOPPED
         tally.rows += 1
         if decided.error:
             tally.errors += 1
             log.warning("%s %s", decided.path or decided.key, decided.error)
+        self._prune()
+        return Turn.ROW
+
+    def _prune(self) -> None:
         for budget in (self._saved, self._retention):
             if budget:
-                budget.prune()
-        return True
+                self._patience(budget.prune)
 
     def _commit(self, decided: Classification) -> None:
         """Once, or again where the disk was full: both steps bear it."""
-        frame = next((held for held in self._held if held.key == decided.key), None)
+        frame = next((held for held in self.held if held.key == decided.key), None)
         if self._saved and frame is not None:
             decided = self._saved.save(frame, decided)
         self._store.write(decided)

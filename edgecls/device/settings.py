@@ -72,6 +72,7 @@ class FolderSettings(Settings):
                 raise ValueError(f"{name} may not be the watched folder or hold it: name another one")
         return self
 
+
 class Region(Settings):
     """A part of the picture, in shares of its upright width and height, so that it means the same at any resolution."""
 

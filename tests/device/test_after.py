@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from delivered import delivered
 from hypothesis import given
 from hypothesis import strategies as st
 from pictures import picture
@@ -41,7 +42,7 @@ def put(path, content=None):
 def take(source, failed=(), between=lambda _: None):
     """All frames, acknowledged one by one; the names of those that `failed` names have an error. Returns the names."""
     names = []
-    for frame in source.frames(threading.Event()):
+    for frame in delivered(source, threading.Event()):
         names.append(frame.key.split("#")[0])
         between(Path(frame.path))
         source.done(frame, failed=names[-1] in failed)
@@ -80,7 +81,7 @@ def test_move_keeps_sub_folders_and_what_was_moved_is_not_seen_again(inbox):
 def test_only_what_is_acknowledged_is_moved(inbox):
     put(inbox / "a.png")
     with open_source("folder", settings(inbox, after="move")) as source:
-        list(source.frames(threading.Event()))
+        list(delivered(source, threading.Event()))
     assert tree(inbox) == ["a.png"]
 
 
@@ -149,7 +150,7 @@ def test_what_cannot_be_moved_is_said_once_and_tried_again(inbox, tmp_path, capl
         (tmp_path / "d").touch()
 
         def run():
-            for frame in source.frames(stop):
+            for frame in delivered(source, stop):
                 source.done(frame)
                 seen.append(frame.path)
 

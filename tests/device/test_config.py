@@ -62,6 +62,11 @@ def test_everything(config):
         done_folder = "/srv/done"
         failed_folder = "bad"
         max_bytes = 1000
+        [saved_frames]
+        keep = "unknown"
+        max_days = 30
+        [retention]
+        rows_days = 365
         """)
     )
     assert found.model_dump(mode="json") == {
@@ -85,7 +90,12 @@ def test_everything(config):
         "threads": 2,
         "max_pixels": 5000,
         "top_k": 1,
-    }
+        "vote": {"votes": 1, "within_seconds": None, "cooldown_seconds": 0.0},
+        "saved_frames": {
+            "keep": "unknown", "quality": 90, "max_bytes": 1_000_000_000, "max_days": 30, "best_per_label": 10
+        },
+        "retention": {"rows_days": 365, "rows_most": None},
+    }  # fmt: skip
 
 
 def test_paths_are_relative_to_the_file(config, tmp_path, monkeypatch):
@@ -119,7 +129,10 @@ settle_seconds = -1
 watch = true
 """
     )
-    names = "type, path, recursive, patterns, settle_seconds, poll_seconds, until_idle"
+    names = (
+        "type, path, recursive, patterns, settle_seconds, poll_seconds, after, done_folder, failed_folder, max_bytes, "
+        "until_idle"
+    )
     assert problems(path) == [
         (1, "modle: there is no such setting: did you mean 'model'?"),
         (2, "threads: input should be greater than 0, and is 0: change it"),
@@ -159,6 +172,18 @@ def test_what_is_no_configuration(config, text, said):
     assert found[0] == said[0]
     assert found[1].startswith(said[1])
     assert "\n" not in found[1]
+
+
+def test_of_a_folder_every_file_has_a_row(config):
+    path = config('[source]\npath = "x"\n[vote]\nvotes = 3')
+    with pytest.raises(BadConfig) as caught:
+        read_config(path)
+    assert caught.value.problems == (
+        f"{path}:1: vote is for cameras and videos, and of a folder every file has its row: remove [vote]",
+    )
+    with pytest.raises(BadConfig, match="remove .vote."):
+        read_config(config('[source]\npath = "x"\n[vote]\ncooldown_seconds = 3'))
+    assert read_config(config('[source]\ntype = "video"\npath = "x"\n[vote]\nvotes = 3')).vote.votes == 3
 
 
 def test_a_byte_order_mark_is_none_of_the_text(config):

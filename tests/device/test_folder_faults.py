@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from delivered import delivered
 from pictures import picture
 
 from edgecls.device.settings import FolderSettings
@@ -31,7 +32,7 @@ def watching(inbox, **changes):
     with open_source("folder", settings(inbox, **changes)) as source:
 
         def take():
-            for frame in source.frames(stop):
+            for frame in delivered(source, stop):
                 taken.append(frame)
                 source.done(frame, failed=frame.error is not None)
 
@@ -101,7 +102,7 @@ def test_files_of_a_folder_that_was_away_are_moved_when_it_is_back(inbox, tmp_pa
     put(inbox / "a.png")
     away = tmp_path / "away"
     with open_source("folder", settings(inbox, after="move", until_idle=0.3)) as source:
-        for frame in source.frames(threading.Event()):
+        for frame in delivered(source, threading.Event()):
             inbox.rename(away)
             source.done(frame)
             away.rename(inbox)
@@ -121,7 +122,7 @@ def test_links_out_of_the_folder_and_what_is_no_file_are_passed_over_and_said_on
     put(tmp_path / "tree" / "x.png")
     (inbox / "folder").symlink_to(tmp_path / "tree")
     with open_source("folder", settings(inbox, until_idle=0.5)) as source:
-        taken = names(source.frames(threading.Event()))
+        taken = names(delivered(source, threading.Event()))
     assert sorted(taken) == ["in.png", "real.png"]
     assert sorted(said(caplog)) == sorted(
         [f"{inbox}/{name} is a link that leads out of the folder: passed over" for name in ("out.png", "up.png")]
@@ -229,5 +230,5 @@ def test_a_folder_that_takes_long_to_look_at_is_looked_at_rarely(inbox, monkeypa
             return iter(())
 
         monkeypatch.setattr(source._scan, "everything", everything)
-        assert not list(source.frames(threading.Event()))
+        assert not list(delivered(source, threading.Event()))
     assert len(looks) == 1

@@ -11,11 +11,25 @@ from tiny_model import write
 
 from edgecls.device.config import read_config
 from edgecls.device.notify import Notifier
+from edgecls.device.results_wing import ResultsWing
 from edgecls.device.serving import Service
 from edgecls.device.signals import Requests
 from edgecls.errors import BadConfig, BadModel, NoInput
+from edgecls.results.patient import patiently
 from edgecls.results.queries import find, open_results
+from edgecls.results.retention import Retention
+from edgecls.results.saved import SavedRows
 from edgecls.results.store import Store
+
+
+def wing():
+    """The results wing, as `edgecls run` has it."""
+    return ResultsWing(
+        open_store=lambda path, progress: Store.open_durably(path, progress=progress),
+        patiently=lambda action, stop, progress: patiently(action, stop, progress=progress),
+        saved_rows=SavedRows,
+        retention=lambda store, days, most, remember: Retention(store, days=days, most=most, remember=remember),
+    )
 
 
 class Place:
@@ -39,9 +53,7 @@ class Place:
 
     def service(self, **options):
         notifier = Notifier(self.manager.getsockname())
-        return Service(
-            lambda: read_config(self.path), lambda path, _: Store(path), self.requests, notifier=notifier, **options
-        )
+        return Service(lambda: read_config(self.path), wing(), self.requests, notifier=notifier, **options)
 
     def heard(self):
         """All that has been said since the last time."""
@@ -296,13 +308,13 @@ def test_a_hang_ends_the_pings(place):
     assert place.rows() == [("a.png", "red")]
 
 
-@pytest.mark.parametrize("phase", ["has", "classify", "write", "done"])
+@pytest.mark.parametrize("phase", ["failed", "classify", "write", "done"])
 def test_a_stop_in_any_phase_finishes_the_frame_in_hand(place, phase, monkeypatch):
     for n in range(3):
         place.put(f"{n}.png", "red")
     with place.service() as service:
         owner = {
-            "has": service._database.value,
+            "failed": service._database.value,
             "write": service._database.value,
             "classify": service._classifier,
             "done": service._intake.value.source,

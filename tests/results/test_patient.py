@@ -75,8 +75,7 @@ def fill(store):
     for n in range(10_000):
         try:
             store.write(frame(str(n)))
-        except TryAgain as error:
-            assert "disk" in str(error)
+        except TryAgain:  # noqa: PERF203 - this is what it counts
             return n
     raise AssertionError("still not full")
 
