@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -51,14 +51,30 @@ def sections(model: type[BaseModel] = Config) -> list[Section]:
 
 def _sections(name: str, model: type[BaseModel], description: str, *, required: bool) -> Iterator[Section]:
     plain = {key: field for key, field in model.model_fields.items() if not models_of(field.annotation)}
-    settings = tuple(_setting(key, field) for key, field in plain.items())
+    in_order = sorted(plain.items(), key=lambda item: item[0] != "type")  # which an inheriting class has at its end
+    settings = tuple(_setting(key, field) for key, field in in_order)
     yield Section(name, tag_of(model), description, required, settings)
     for key, field in model.model_fields.items():
         below = models_of(field.annotation)
-        for each in below:
-            said = (each.__doc__ or "").strip() if len(below) > 1 or not field.description else field.description
-            inner = f"{name}.{key}".lstrip(".")
-            yield from _sections(inner, each, said, required=required and field.is_required())
+        inner, is_required = f"{name}.{key}".lstrip("."), required and field.is_required()
+        if len(below) == 1:
+            said = field.description or (below[0].__doc__ or "").strip()
+            yield from _sections(inner, below[0], said, required=is_required)
+        else:
+            yield from _kinds(inner, below, required=is_required)
+
+
+def _kinds(name: str, models: list[type[BaseModel]], *, required: bool) -> Iterator[Section]:
+    """The kinds of a section, then once each what several of them have below."""
+    shared: dict[Section, list[str]] = {}
+    for model in models:
+        head, *inner = _sections(name, model, (model.__doc__ or "").strip(), required=required)
+        yield head
+        for section in inner:
+            shared.setdefault(section, []).append(f'"{head.tag}"')
+    for section, tags in shared.items():
+        of = f" Of type {', '.join(tags)}." if all(tag != '"None"' for tag in tags) else ""
+        yield replace(section, description=f"{section.description}{of}")
 
 
 def _setting(name: str, field: FieldInfo) -> Setting:

@@ -11,7 +11,7 @@ from pictures import picture
 
 from edgecls.device import daemon
 from edgecls.device.classifier import Classifier
-from edgecls.device.settings import CameraSettings, FolderSettings, PicameraSettings, VideoSettings
+from edgecls.device.settings import CameraSettings, FolderSettings, VideoSettings
 from edgecls.device.sources import SOURCES, open_source
 from edgecls.errors import WriteFailed
 from edgecls.records import Frame
@@ -286,10 +286,11 @@ def test_every_source_of_the_table_can_be_opened(tmp_path):
     of_kind = {
         "folder": FolderSettings(path=tmp_path),
         "camera": CameraSettings(),
-        "picamera": PicameraSettings(),
         "video": VideoSettings(path=tmp_path / "a.mp4"),
     }
-    names = {kind: open_source(kind, of_kind[kind]).name for kind in SOURCES}
+    names = {
+        kind: open_source(kind, of_kind[kind]).name for kind in SOURCES if kind != "picamera"
+    }  # which has a test of its own
     assert names["folder"] == f"folder:{tmp_path}"
     assert names["video"] == f"video:{tmp_path / 'a.mp4'}"
     assert all(name.startswith(f"{kind}:") for kind, name in names.items())

@@ -297,7 +297,7 @@ def test_a_hang_ends_the_pings(place):
             place.requests.stop.set()
 
     with place.service(watchdog=0.2, each_turn=each_turn) as service:
-        hanging = service._classifier = Hanging(service._classifier)
+        hanging = service._steps._classifier = Hanging(service._classifier)
         listener = threading.Thread(target=listen)
         listener.start()
         service.run()
