@@ -65,7 +65,9 @@ def _trouble(path: Path, stop: threading.Event, progress: Callable[[], None]) ->
     log_left = _size(path, "-wal") > 0 or _size(path, "-journal") > 0
     if not _size(path):
         return "it is empty, but its log is not" if _size(path, "-wal") else None
-    if path.is_file() and _is_erased(path, log_left=log_left):
+    if not path.is_file():
+        return None
+    if _is_erased(path, log_left=log_left):
         return "its beginning is not that of a database"
     if _size(path) < SMALLEST_PAGE:
         return None

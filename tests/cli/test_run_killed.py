@@ -50,7 +50,7 @@ def _run_and_kill(environment, folder, seconds):
     command = [sys.executable, "-m", "edgecls", "run", "--config", "edgecls.toml"]
     with subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.PIPE, encoding="utf-8") as process:
         try:
-            assert "ready" in process.stderr.readline()
+            assert any("ready" in line for line in process.stderr)  # after a word about the unclean stop
             time.sleep(seconds)
         finally:
             process.kill()
