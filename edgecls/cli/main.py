@@ -11,6 +11,7 @@ from edgecls import __version__
 from edgecls.cli import backbones, convert, device, evaluate, results
 from edgecls.cli.output import printable
 from edgecls.errors import EdgeclsError, from_os_error
+from edgecls.native_output import heard_stderr
 
 # Typer stands on click or, in later versions, on a copy of its own: their common base class is found from below.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
@@ -94,5 +95,6 @@ def _run() -> int:
 
 def _complain(message: str, code: int) -> int:
     """One line on stderr, whatever the message holds."""
-    typer.echo(f"edgecls: error: {printable(' '.join(message.split()))}", err=True)
+    with heard_stderr():
+        typer.echo(f"edgecls: error: {printable(' '.join(message.split()))}", err=True)
     return code

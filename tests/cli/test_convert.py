@@ -15,7 +15,9 @@ import pytest
 from edgecls.model_file import read_model
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = [sys.executable, "-c", "from edgecls.cli.main import main; main()"]
+# A background job of a shell, and all that it starts, ignores Ctrl-C; these tests may be run by one.
+HEEDS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+PROGRAM = [sys.executable, "-c", f"{HEEDS}from edgecls.cli.main import main; main()"]
 CELLS = 60
 """of each class"""
 needs_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed")
