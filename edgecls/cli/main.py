@@ -12,6 +12,7 @@ from edgecls.cli import backbones, convert, device, evaluate, results, run, serv
 from edgecls.cli.output import printable
 from edgecls.device import journal
 from edgecls.errors import BadConfig, EdgeclsError, from_os_error
+from edgecls.native_output import heard_stderr
 
 # Typer stands on click or, in later versions, on a copy of its own: their common base class is found from below.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
@@ -102,7 +103,8 @@ def _run() -> int:
 def _complain(message: str, code: int) -> int:
     """One line on stderr, whatever the message holds."""
     line = f"edgecls: error: {printable(' '.join(message.split()))}"
-    if journal.goes_to_journal(sys.stderr, os.environ):
-        line = journal.prefix(logging.ERROR) + line
-    typer.echo(line, err=True)
+    with heard_stderr():
+        if journal.goes_to_journal(sys.stderr, os.environ):
+            line = journal.prefix(logging.ERROR) + line
+        typer.echo(line, err=True)
     return code
