@@ -10,7 +10,13 @@ nox.options.error_on_missing_interpreters = False  # a Python that is not here i
 
 THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 DEVICE_PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-DEVICE_TESTS = ("tests/device", "tests/results", "tests/cli", *map(str, Path("tests").glob("test_*.py")))
+DEVICE_TESTS = (
+    "tests/device",
+    "tests/results",
+    "tests/service",
+    "tests/cli",
+    *map(str, Path("tests").glob("test_*.py")),
+)
 
 # pyenv's `python3.10` only works for versions that are switched on: switch all of them on.
 _PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"

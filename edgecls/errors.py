@@ -10,6 +10,7 @@
     ├── MissingExtra       69   a package of an optional extra is not installed
     ├── MissingWeights     69   pretrained weights are not on this machine, and cannot be downloaded
     ├── WriteFailed        74   disk full, no permission, a device error
+    │   └── TryAgain            of these, what may pass: a full disk, a file that another process holds
     └── BadConfig          78   the configuration is wrong; a restart will not mend it
 
 A message is one line: what is wrong, then what to do about it. Codes are those of BSD's sysexits.h.
@@ -72,15 +73,23 @@ class WriteFailed(EdgeclsError):
     exit_code = 74
 
 
+class TryAgain(WriteFailed):
+    """A refusal that may pass by itself: the disk is full, or another process holds the file."""
+
+
 class BadConfig(EdgeclsError):
-    """The configuration cannot work; restarting will not help."""
+    """The configuration cannot work; restarting will not help. Each of `problems` is a line."""
 
     exit_code = 78
 
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
 
 _REMEDIES = {
-    errno.ENOSPC: "the disk is full: free some space and run the command again",
-    errno.EDQUOT: "the disk quota is used up: free some space and run the command again",
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "the disk quota is used up: free some space",
     errno.EACCES: "permission denied: check owner and mode, or run as a user who may",
     errno.EPERM: "operation not permitted: check owner and mode, or run as a user who may",
     errno.EROFS: "the file system is read-only: choose a path on a writable one",
@@ -89,9 +98,13 @@ _REMEDIES = {
 }
 
 
+_PASSING = {errno.ENOSPC, errno.EDQUOT}
+
+
 def from_os_error(error: OSError, what: str) -> EdgeclsError:
     """Translate `error`, met while doing `what` ("cannot write model.tflite"), into our tree."""
     if isinstance(error, FileNotFoundError):
         return NoInput(f"{what}: no such file or folder")
     remedy = _REMEDIES.get(error.errno or 0, error.strerror or str(error))
-    return WriteFailed(f"{what}: {remedy}")
+    kind = TryAgain if error.errno in _PASSING else WriteFailed
+    return kind(f"{what}: {remedy}")

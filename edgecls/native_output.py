@@ -19,8 +19,8 @@ def captured_stderr() -> Iterator[None]:
     # In memory: the disk may be full or read-only.
     with _redirecting, open(os.memfd_create("stderr"), "w+b") as log:
         saved = os.dup(2)
-        os.dup2(log.fileno(), 2)
         try:
+            os.dup2(log.fileno(), 2)
             yield
         except BaseException:
             os.dup2(saved, 2)
@@ -30,3 +30,18 @@ def captured_stderr() -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+@contextlib.contextmanager
+def heard_stderr() -> Iterator[None]:
+    """For a last word: wait until nothing is held back, and keep it so within the block.
+
+    An interrupted thread pool may leave a thread behind that is still opening a model. It is not waited for longer than
+    10 s: a word that is lost is better than a program that does not end.
+    """
+    free = _redirecting.acquire(timeout=10)
+    try:
+        yield
+    finally:
+        if free:
+            _redirecting.release()

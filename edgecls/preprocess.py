@@ -12,6 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.errors import BadImage
+from edgecls.image_header import MAX_PIXELS, check_header
+
+# What is wrong with an image becomes an error that names it; OpenCV would log it, nameless, past Python.
+if hasattr(cv2, "setLogLevel"):  # OpenCV 4
+    cv2.setLogLevel(0)
+else:
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 Fit = Literal["crop", "stretch"]
 
@@ -44,30 +51,32 @@ class Preprocessing:
             raise ValueError(f"impossible preprocessing: {self}")
 
 
-def decode(data: bytes) -> NDArray[np.uint8]:
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Encoded image -> uint8 (height, width, 3) in OpenCV's order, BGR.
 
     Grey becomes three equal channels, 16 bits become 8 (the upper ones), transparency is dropped, EXIF rotation is
-    applied, of an animation the first picture is taken. Raises BadImage.
+    applied, of an animation the first picture is taken. Raises BadImage: for what OpenCV refuses, for a JPEG whose end
+    is missing, and, before anything is decoded, for more than `max_pixels` pixels.
     """
-    return _imdecode(data, cv2.IMREAD_COLOR)
+    return _imdecode(data, cv2.IMREAD_COLOR, max_pixels)
 
 
-def check(data: bytes) -> NDArray[np.uint8]:
+def check(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Raise BadImage for what `decode` would refuse, at the cost of a decode at an eighth of the size.
 
     Returns what that gives: uint8 (height / 8, width / 8, 3), BGR; EXIF rotation is not applied to all formats.
     """
-    return _imdecode(data, cv2.IMREAD_REDUCED_COLOR_8)
+    return _imdecode(data, cv2.IMREAD_REDUCED_COLOR_8, max_pixels)
 
 
-def _imdecode(data: bytes, flags: int) -> NDArray[np.uint8]:
+def _imdecode(data: bytes, flags: int, max_pixels: int) -> NDArray[np.uint8]:
+    check_header(data, max_pixels)
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise BadImage(f"cannot be decoded: {error.err or 'OpenCV refuses it'}") from error
     if image is None:
-        raise BadImage("is empty" if not data else "is not an image that OpenCV can decode")
+        raise BadImage("is not an image that OpenCV can decode")
     return image  # type: ignore[return-value]  # OpenCV's stubs say "some array"
 
 
@@ -97,15 +106,18 @@ def _centre(image: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.uint8]:
     return image[top : top + rows, left : left + columns]
 
 
-def load_pixels(image: bytes | NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.uint8]:
+def load_pixels(
+    image: bytes | NDArray[np.uint8], spec: Preprocessing, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
     """Encoded bytes, or RGB pixels uint8 (height, width, 3) -> uint8 (spec.height, spec.width, channels), contiguous.
 
     The channels are RGB, or for a grey spec the one is their luma, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601): grey
-    images keep their values. Raises BadImage where the bytes do not decode, or the array is not an RGB image.
+    images keep their values. Raises BadImage where the bytes do not decode (see `decode`), or the array is not an RGB
+    image.
     """
     # The channels are changed after the resize: a 12-megapixel photograph is 240 times the model's input.
     if isinstance(image, bytes):
-        bgr = resize(decode(image), spec)
+        bgr = resize(decode(image, max_pixels), spec)
         code = cv2.COLOR_BGR2GRAY if spec.channels == 1 else cv2.COLOR_BGR2RGB
         return _with_channels(cv2.cvtColor(bgr, code))
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:

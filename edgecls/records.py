@@ -41,8 +41,9 @@ class Classification:
     """What became of one frame: a row of the results database.
 
     Either `label`, `score` and `top_k` (best first) are set, or `error` is. `label` may be `UNKNOWN` while `score`
-    and `top_k` still say what the model thought. Times are aware, in UTC; durations are milliseconds.
-    `votes` says how many of the frames voted for which label, where one frame stands for several.
+    and `top_k` still say what the model thought. Times are aware, in UTC; durations are milliseconds. `votes` counts
+    the frames a label where several of them were asked; `saved_bytes` is the size of the file at `path` where that is
+    a frame that edgecls saved.
     """
 
     source: str
@@ -57,3 +58,18 @@ class Classification:
     infer_ms: float | None = None
     error: str | None = None
     votes: Mapping[str, int] | None = None
+    saved_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFrame:
+    """A row of the results database whose frame was saved to a file.
+
+    `row_id` grows with every row written; `classified_at` is the database's text: UTC, ISO 8601 with milliseconds.
+    """
+
+    row_id: int
+    path: str
+    label: str
+    score: float
+    classified_at: str

@@ -57,6 +57,8 @@ def command(folder, arguments, code=0):
         ("convert --help", "--epochs"),
         ("classify inbox -m tiny.tflite --db classify.db", "red"),
         ("run --config edgecls.toml --until-idle 0.1", ""),
+        ("run --config edgecls.toml --check", "golden examples right"),
+        ("service install --root .", "edgecls.service"),
         ("inspect tiny.tflite", "exact"),
         ("backbones", "efficientnet-lite0"),
         ("query", "red"),

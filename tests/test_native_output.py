@@ -1,10 +1,11 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from edgecls.native_output import captured_stderr
+from edgecls.native_output import captured_stderr, heard_stderr
 
 
 def test_what_goes_well_is_quiet(capfd):
@@ -40,3 +41,22 @@ with captured_stderr():
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert done.stderr == b""
+
+
+def test_a_last_word_waits_until_it_is_heard(capfd):
+    """What a thread that nobody waits for holds back, it gives back in a moment."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with captured_stderr():
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    inside.wait(10)
+    threading.Timer(0.2, leave.set).start()
+    with heard_stderr():
+        os.write(2, b"a last word")
+    thread.join()
+    assert capfd.readouterr().err == "a last word"

@@ -1,6 +1,7 @@
 """`edgecls convert`. TensorFlow is imported by `edgecls.convert`, not before."""
 
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -175,7 +176,7 @@ def parse_duration(text: str) -> float:
 
 
 def _print_conversion(done: Any, quantization: str) -> None:
-    _print_data(done.dataset)
+    _print_data(done.dataset, done.weights)
     rows = [
         {"on the test images": name, **{figure: f"{getattr(evaluation, figure):.4f}" for figure in FIGURES}}
         for name, evaluation in (("float32", done.float_evaluation), (quantization, done.evaluation))
@@ -190,8 +191,8 @@ def _print_conversion(done: Any, quantization: str) -> None:
     typer.echo(f"{done.model.path}: {done.model.size / 1e6:.2f} MB, sha256 {done.model.sha256[:12]}…")
 
 
-def _print_data(data: Any) -> None:
-    counts, weights = data.counts(), data.class_weights()
+def _print_data(data: Any, weights: Mapping[str, float]) -> None:
+    counts = data.counts()
     classes = [
         {"class": label, **{split: counts[split][label] for split in counts}, "weight": f"{weights[label]:.2f}"}
         for label in data.labels

@@ -1,4 +1,4 @@
-"""The commands of the device wing."""
+"""The commands of the device wing that end by themselves."""
 
 import contextlib
 import socket
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecls import __version__
 from edgecls.bundled import default_model
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import NoInput, from_os_error
@@ -86,6 +85,7 @@ def _logged(db: Path | None, model: "ModelFile") -> Iterator[Any]:
     if db is None:
         yield lambda _: None
         return
+    from edgecls.device.results_wing import begin_run
     from edgecls.results.store import Store
 
     with Store(db) as store:
@@ -103,65 +103,6 @@ def _row(path: Path, result: "Classification", output_format: OutputFormat) -> d
         "top_k": [{"label": p.label, "score": p.score} for p in result.top_k],
         "error": result.error,
     }
-
-
-def begin_run(store: Any, model: "ModelFile", *, device: str, source: str, config: dict[str, Any]) -> None:
-    """Register a run of `model` in the store."""
-    store.begin_run(
-        sha256=model.sha256,
-        model_name=model.name,
-        labels=model.labels,
-        metrics=model.info.metrics if model.info else {},
-        device=device,
-        source=source,
-        version=__version__,
-        config=config,
-    )
-
-
-def run(
-    *,
-    config: Annotated[
-        Path | None, typer.Option("--config", envvar="EDGECLS_CONFIG", readable=False, help="The TOML file.")
-    ] = None,
-    until_idle: Annotated[
-        float | None,
-        typer.Option("--until-idle", metavar="SECONDS", min=0.1, help="Stop when nothing came for so long."),
-    ] = None,
-) -> None:
-    """Classify what a source delivers, for ever: the daemon."""
-    from edgecls.device import daemon
-    from edgecls.device.classifier import Classifier
-    from edgecls.device.config import DEFAULT_PATH, read_config
-    from edgecls.device.golden import replay_golden
-    from edgecls.device.sources import open_source
-    from edgecls.results.store import Store
-
-    settings = read_config(config or DEFAULT_PATH)
-    if until_idle is not None:
-        settings = settings.model_copy(update={"source": settings.source.model_copy(update={"until_idle": until_idle})})
-    with daemon.stop_on_signals() as stop, contextlib.ExitStack() as stack:
-        classifier = Classifier(
-            settings.model or default_model(),
-            runtime=settings.runtime,
-            threads=settings.threads,
-            top_k=settings.top_k,
-        )
-        replayed = replay_golden(classifier)
-        source = stack.enter_context(open_source(settings.source.type, settings.source))
-        store = stack.enter_context(Store(settings.database))
-        begin_run(
-            store,
-            classifier.model,
-            device=settings.device,
-            source=source.name,
-            config=settings.model_dump(mode="json"),
-        )
-        daemon.log.info("ready: %s, %d golden examples right, %s", classifier.model.name, replayed, source.name)
-        rows = daemon.run(source, classifier, store, stop)
-        reason = "signal" if stop.is_set() else "idle"
-        store.end_run(reason)
-        daemon.log.info("stopped (%s): %d rows written", reason, rows)
 
 
 def inspect(

@@ -8,9 +8,11 @@ from typing import Any
 import typer
 
 from edgecls import __version__
-from edgecls.cli import backbones, convert, device, evaluate, results
+from edgecls.cli import backbones, convert, device, evaluate, results, run, service
 from edgecls.cli.output import printable
-from edgecls.errors import EdgeclsError, from_os_error
+from edgecls.device import journal
+from edgecls.errors import BadConfig, EdgeclsError, from_os_error
+from edgecls.native_output import heard_stderr
 
 # Typer stands on click or, in later versions, on a copy of its own: their common base class is found from below.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
@@ -28,11 +30,13 @@ for command in (
     backbones.backbones,
     device.inspect,
     device.classify,
-    device.run,
+    run.run,
     results.query,
     results.stats,
+    results.backup,
 ):
     app.command()(command)
+app.add_typer(service.app)
 
 
 @app.callback(invoke_without_command=True)
@@ -50,6 +54,8 @@ def main() -> None:
     """Run the command line; exits with the codes of `edgecls.errors`."""
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine("edgecls: %(message)s"))
+    if journal.goes_to_journal(sys.stderr, os.environ):
+        handler.setFormatter(journal.PriorityFormatter(_OneLine("%(message)s")))  # the journal names the program
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what is wrong with an image is said once, by us
     sys.exit(_run())
@@ -71,6 +77,8 @@ def _run() -> int:
         sys.stdout.flush()
     except typer.Exit as end:
         return end.exit_code
+    except BadConfig as error:
+        return [_complain(problem, error.exit_code) for problem in error.problems][-1]
     except EdgeclsError as error:
         return _complain(str(error), error.exit_code)
     except _CommandLineError as error:
@@ -94,5 +102,9 @@ def _run() -> int:
 
 def _complain(message: str, code: int) -> int:
     """One line on stderr, whatever the message holds."""
-    typer.echo(f"edgecls: error: {printable(' '.join(message.split()))}", err=True)
+    line = f"edgecls: error: {printable(' '.join(message.split()))}"
+    with heard_stderr():
+        if journal.goes_to_journal(sys.stderr, os.environ):
+            line = journal.prefix(logging.ERROR) + line
+        typer.echo(line, err=True)
     return code

@@ -69,6 +69,19 @@ def stats(
         _print_stats(found)
 
 
+def backup(
+    out: Annotated[Path, typer.Argument(metavar="OUT", readable=False, help="The file to write.")],
+    *,
+    db: Db = Path("results.db"),
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it is there.")] = False,
+) -> None:
+    """Copy the database to OUT, also while the daemon writes to it: of one moment, checked, whole or not at all."""
+    from edgecls.results.backup import back_up
+
+    rows = back_up(db, out, force=force)
+    typer.echo(f"edgecls: {out}: {rows} rows", err=True)
+
+
 def _print_stats(found: dict[str, Any]) -> None:
     totals = [{"": name, "value": value} for name, value in found.items() if not isinstance(value, (list, dict))]
     latencies = [{"": name, **found[name]} for name in ("decode_ms", "infer_ms")]

@@ -58,7 +58,7 @@ REMEDIES = {
 class Conversion:
     """What came of a conversion. Predictions and evaluations are of the `test` split, by the device's classifier.
 
-    `thresholds` were chosen on the validation images, `coverage` is what they give on the test images.
+    `weights` is label -> weight of a training image. `thresholds` were chosen on the validation images, `coverage` is what they give on the test images.
     `validation_ece` is the calibration error on the validation images before and after the temperature. `remedies`
     are those that were tried because the quantized model had lost too much. `seconds` is step -> wall-clock seconds,
     in order; `peak_memory_mb` the most that the process has had in memory, in 10^6 bytes.
@@ -66,6 +66,7 @@ class Conversion:
 
     model: ModelFile
     dataset: Dataset
+    weights: Mapping[str, float]
     network: "keras.Model"
     backbone: Backbone
     float_predictions: Predictions
@@ -195,6 +196,7 @@ def convert(
     return Conversion(
         model=model,
         dataset=data,
+        weights=dict(zip(data.labels, task.weights.tolist(), strict=True)),
         network=trained.network,
         backbone=chosen,
         float_predictions=float_predictions,

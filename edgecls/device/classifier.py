@@ -1,6 +1,5 @@
 """Frames in, classifications out."""
 
-import hashlib
 import os
 import time
 from collections.abc import Sequence
@@ -12,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.device.file_frame import digest, file_frame
 from edgecls.device.runtimes import open_runtime
-from edgecls.errors import BadImage, BadModel, from_os_error
+from edgecls.errors import BadImage, BadModel
+from edgecls.image_header import MAX_PIXELS
 from edgecls.model_file import ModelFile, read_model
 from edgecls.preprocess import Preprocessing, load_pixels
 from edgecls.records import UNKNOWN, Classification, Frame, Prediction
@@ -31,8 +32,8 @@ class Classifier:
         'defective'
 
     `model` is a path or a `ModelFile`; `labels` replaces the model's own, one an output, in order. `threads` run one
-    network; by default one a core, at most 4. Not to be shared between threads. Raises the errors of `read_model` and
-    `open_runtime`, and BadModel where labels and outputs disagree in number.
+    network; by default one a core, at most 4. Larger images than `max_pixels` are not decoded. Not to be shared between threads.
+    Raises the errors of `read_model` and `open_runtime`, and BadModel where labels and outputs disagree in number.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Classifier:
         runtime: str | None = None,
         threads: int | None = None,
         top_k: int = TOP_K,
+        max_pixels: int = MAX_PIXELS,
         reference_kernels: bool = False,
     ) -> None:
         self.model = _model(model, labels)
@@ -53,6 +55,7 @@ class Classifier:
             reference_kernels=reference_kernels,
         )
         self.top_k = top_k
+        self.max_pixels = max_pixels
         self.preprocessing = self._preprocessing()
         outputs = self.runtime.outputs
         if outputs != len(self.model.labels):
@@ -107,7 +110,7 @@ class Classifier:
     def _decode(self, frame: Frame) -> NDArray[np.uint8]:
         if frame.image is None:
             raise BadImage(frame.error or "could not be read")
-        return load_pixels(frame.image, self.preprocessing)
+        return load_pixels(frame.image, self.preprocessing, self.max_pixels)
 
     def _decide(self, first: Prediction) -> str:
         return first.label if first.score >= self._thresholds.get(first.label, 0.0) else UNKNOWN
@@ -133,40 +136,11 @@ def as_frame(image: Image, *, source: str = "files") -> Frame:
     """A frame of a file (read now), encoded bytes or pixels. A file that cannot be read becomes a frame with `error`."""
     now = datetime.now(timezone.utc)
     if isinstance(image, bytes):
-        return Frame(source, _digest(image), now, image)
+        return Frame(source, digest(image), now, image)
     if isinstance(image, np.ndarray):
-        return Frame(source, _digest(f"{image.shape}".encode() + image.tobytes()), now, image)
+        return Frame(source, digest(f"{image.shape}".encode() + image.tobytes()), now, image)
     path = os.path.abspath(image)
     return file_frame(source, path, path)
-
-
-def file_frame(source: str, path: str, name: str) -> Frame:
-    """The frame of the file at `path`.
-
-    Its key is `name` with a digest of the content, so that a file is one frame however often it is seen, and another
-    frame when it has been replaced. `captured_at` is the file's time of modification.
-    """
-    try:
-        modified = os.stat(path).st_mtime
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        reason = str(from_os_error(error, "cannot be read"))
-        return Frame(source, f"{name}#unreadable", datetime.now(timezone.utc), None, path, reason)
-    return Frame(source, f"{name}#{_digest(data)}", _time(modified), data, path)
-
-
-def _time(seconds: float) -> datetime:
-    """A file's time; where no calendar has it (file systems can hold the year 33658), it is now."""
-    try:
-        return datetime.fromtimestamp(seconds, timezone.utc)
-    except (ValueError, OverflowError):
-        return datetime.now(timezone.utc)
-
-
-def _digest(data: bytes) -> str:
-    """128 bits tell any two images apart; BLAKE2 is the fastest of the standard library's."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _milliseconds(since: float) -> float:

@@ -1,5 +1,6 @@
 """What can be set about each part of the daemon: its sections of the configuration, with their defaults."""
 
+import os
 import re
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from edgecls.device.file_frame import MAX_BYTES
 from edgecls.preprocess import IMAGE_SUFFIXES
 
 
@@ -42,9 +44,33 @@ class FolderSettings(Settings):
     poll_seconds: PositiveFloat = Field(
         default=30.0, description="Look this often even if the file system announces nothing."
     )
+    after: Literal["keep", "move", "delete"] = Field(
+        default="keep", description="What becomes of a file once its row is committed."
+    )
+    done_folder: Path = Field(
+        default=Path("done"),
+        description="Where `move` puts what was classified; relative to `path`. Never looked into for images.",
+    )
+    failed_folder: Path = Field(
+        default=Path("failed"),
+        description="Where `move` puts what could not be classified; relative to `path`. Never looked into for images.",
+    )
+    max_bytes: PositiveInt = Field(
+        default=MAX_BYTES, description="A larger file is not read: its row says so. A file is held in memory whole."
+    )
     until_idle: PositiveFloat | None = Field(
         default=None, description="Stop once nothing has arrived for this many seconds; by default never."
     )
+
+    @model_validator(mode="after")
+    def _folders_apart(self) -> "FolderSettings":
+        """What was moved away must not be where new files are looked for."""
+        path = os.path.abspath(self.path)
+        for name in ("done_folder", "failed_folder"):
+            folder = os.path.abspath(self.path / getattr(self, name))
+            if os.path.commonpath([path, folder]) == folder:
+                raise ValueError(f"{name} may not be the watched folder or hold it: name another one")
+        return self
 
 
 class Region(Settings):
@@ -202,4 +228,31 @@ class VoteSettings(Settings):
     )
     cooldown_seconds: NonNegativeFloat = Field(
         default=0.0, description="A label that has just made a row makes no other for this long."
+    )
+
+
+class SavedFramesSettings(Settings):
+    """Frames that are kept as JPEG files, beside the database, with their path in the row."""
+
+    keep: Literal["none", "unknown", "changed", "all"] = Field(
+        default="none",
+        description="Which frames: none; those labelled unknown; those whose label differs from the one before; all.",
+    )
+    quality: int = Field(default=90, ge=1, le=100, description="Of the JPEG files.")
+    max_bytes: PositiveInt = Field(
+        default=1_000_000_000, description="The files take no more than this; when they would, the oldest go first."
+    )
+    max_days: PositiveInt | None = Field(default=None, description="Older files go; by default none for their age.")
+    best_per_label: NonNegativeInt = Field(
+        default=10,
+        description="So many of each label, those with the highest score, outlive both limits while max_bytes allows.",
+    )
+
+
+class RetentionSettings(Settings):
+    """How long rows stay in the database."""
+
+    rows_days: PositiveInt | None = Field(default=None, description="Older rows are removed; by default never.")
+    rows_most: PositiveInt | None = Field(
+        default=None, description="Only so many rows are kept, the newest; by default all."
     )

@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 COLUMNS = (
     "id", "run_id", "model", "source", "key", "path", "captured_at", "classified_at", "label", "score", "top_k",
-    "decode_ms", "infer_ms", "error",
+    "decode_ms", "infer_ms", "error", "votes",
 )  # fmt: skip
 """What `find` yields, in this order."""
 
@@ -90,20 +90,24 @@ def _connected(path: Path, options: str) -> Database:
 def find(db: Database, which: Filter = EVERYTHING) -> Iterator[Row]:
     """The rows that `which` asks for, newest first, as dicts of COLUMNS; read as they are iterated over.
 
-    `top_k` is parsed: a list of {"label", "score"}, best first. Raises BadDatabase if the file turns out damaged.
+    `top_k` is parsed: a list of {"label", "score"}, best first; so is `votes`, {label: count}, or None. Raises BadDatabase if the file turns out damaged.
     """
     where, values = _where(which)
     order = " ORDER BY classified_at DESC, results.id DESC LIMIT :limit"
     with translated("the results database"):
-        for row in db.execute(_FIND + where + order, {**values, "limit": -1 if which.limit is None else which.limit}):
+        votes = "votes" if "votes" in db.table("results").columns_dict else "NULL"  # not yet migrated: only read
+        for row in db.execute(
+            _FIND.format(votes=votes) + where + order, {**values, "limit": -1 if which.limit is None else which.limit}
+        ):
             found = dict(zip(COLUMNS, row, strict=True))
             found["top_k"] = json.loads(found["top_k"])
+            found["votes"] = None if found["votes"] is None else json.loads(found["votes"])
             yield found
 
 
 _FIND = """
     SELECT results.id, run_id, models.name, results.source, key, path, captured_at, classified_at, label, score, top_k,
-           decode_ms, infer_ms, error
+           decode_ms, infer_ms, error, {votes}
     FROM results JOIN runs ON runs.id = run_id JOIN models ON models.id = model_id
 """
 

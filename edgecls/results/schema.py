@@ -13,10 +13,13 @@ from pathlib import Path
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from edgecls.errors import BadDatabase, EdgeclsError, WriteFailed, from_os_error
+from edgecls.errors import BadDatabase, EdgeclsError, TryAgain, WriteFailed, from_os_error
 
 BUSY_TIMEOUT_S = 10.0
 """How long to wait for another process's transaction; ours take about a millisecond each."""
+
+SIDE_FILES = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a file that is open, by what is appended to its name."""
 
 SMALLEST_PAGE = 512
 """Of SQLite [bytes]: no database is shorter, but for an empty one."""
@@ -77,8 +80,30 @@ _M001 = (
 )
 
 
+def m002_votes_saved_frames_retention(db: Database) -> None:
+    """What several frames voted, which frames are saved as files, and which rows retention has removed."""
+    for statement in _M002:
+        db.execute(statement)
+
+
+_M002 = (
+    "ALTER TABLE results ADD COLUMN votes TEXT",  # JSON object {label: count}; null: one frame alone
+    "ALTER TABLE results ADD COLUMN saved_bytes INTEGER",  # of the frame saved at path; null: path is not ours
+    # Few rows have one: of a million, these must be found without reading the others.
+    "CREATE INDEX results_saved ON results (id) WHERE saved_bytes IS NOT NULL",
+    """
+    CREATE TABLE forgotten (            -- frames whose row retention has removed while their file stays
+        source TEXT NOT NULL,
+        key TEXT NOT NULL,
+        failed INTEGER NOT NULL,        -- 1: the row had an error
+        PRIMARY KEY (source, key)
+    ) WITHOUT ROWID
+    """,
+)
+
+
 # Append only: databases are out there to which the older steps have been applied.
-_STEPS = (m001_models_runs_results,)
+_STEPS = (m001_models_runs_results, m002_votes_saved_frames_retention)
 
 MIGRATIONS = Migrations("edgecls")
 for _step in _STEPS:
@@ -156,6 +181,14 @@ def is_locked(error: BaseException | None) -> bool:
     )
 
 
+def is_damage(error: BaseException | None) -> bool:
+    """Whether `error` is sqlite3's for a file that is broken, or is no database at all."""
+    return isinstance(error, sqlite3.DatabaseError) and any(phrase in str(error) for phrase in _DAMAGE)
+
+
+_DAMAGE = ("file is not a database", "disk image is malformed", "malformed database schema")
+
+
 @contextmanager
 def translated(name: str | Path) -> Iterator[None]:
     """Turn sqlite3's errors about the file called `name` into ours; those that would be bugs of ours pass unchanged."""
@@ -174,7 +207,7 @@ def translation(error: Exception, name: str | Path) -> EdgeclsError | None:
     By the text: Python has SQLite's error codes only from 3.11 on.
     """
     if is_locked(error):
-        return WriteFailed(f"another process holds {name}: wait until it is done, or stop it")
+        return TryAgain(f"another process holds {name}: wait until it is done, or stop it")
     said = str(error)
     for phrase, kind, remedy in _TRANSLATIONS:
         if phrase in said:
@@ -183,14 +216,15 @@ def translation(error: Exception, name: str | Path) -> EdgeclsError | None:
 
 
 _NAME_ONE = ": name one that edgecls wrote, or a new file"
-_DAMAGED = " is damaged: rescue its rows with `sqlite3 FILE .recover`, or name another file"
+_DAMAGED = " is damaged: rescue its rows with `sqlite3 FILE .dump`, or name another file"
 _NO_ACCESS = " cannot be opened: check owner, mode and mount of the file and its folder, or name another"
 _TRANSLATIONS: tuple[tuple[str, type[EdgeclsError], str], ...] = (
     ("file is not a database", BadDatabase, f" is not a SQLite database{_NAME_ONE}"),
     ("disk image is malformed", BadDatabase, _DAMAGED),
     ("malformed database schema", BadDatabase, _DAMAGED),
-    ("disk is full", WriteFailed, ": the disk is full: free some space and run the command again"),
-    ("disk I/O error", WriteFailed, " (disk I/O error): the disk is full or failing: free some space, or replace it"),
+    ("disk is full", TryAgain, ": the disk is full: free some space"),
+    # Also what a full disk says where it is the shared memory of the log that finds no room.
+    ("disk I/O error", TryAgain, " (disk I/O error): the disk is full or failing: free some space, or replace it"),
     ("readonly database", WriteFailed, " is read-only: check owner, mode and mount, or name another file"),
     ("unable to open", WriteFailed, _NO_ACCESS),
     ("permission denied", WriteFailed, _NO_ACCESS),

@@ -41,8 +41,8 @@ CASES = [
     ("inspect liar.tflite", DATA, "does not give the outputs it promises: golden example 0 is off by 0.996"),
     ("run --config missing.toml", INPUT, "no configuration at missing.toml: write one, or name it with --config"),
     ("run --config empty", IO, "cannot read empty: it is a folder: name a file"),
-    ("run --config good.png", CONFIG, "good.png is not TOML"),
-    ("run --config wrong.toml", CONFIG, "wrong.toml: source.path: field required; threads: input should be greater"),
+    ("run --config good.png", CONFIG, "good.png:1: is not UTF-8 text: save the file as UTF-8"),
+    ("run --config wrong.toml", CONFIG, "wrong.toml:1: source.path: is missing: add it"),
     ("run --config nothing.toml", INPUT, "no folder at "),
     ("run --config liar.toml", DATA, "does not give the outputs it promises"),
     ("run --config folder.toml", IO, "it is a folder, a device or a broken link: name a file"),
@@ -65,7 +65,7 @@ def place(tmp_path_factory, tiny_model, golden_examples):
     (folder / "three.txt").write_text("a\nb\nc\n")
     (folder / "latin.txt").write_bytes("Käse\na\nb\n".encode("latin-1"))
     (folder / "tiny.toml").write_text('model = "tiny.tflite"\n[source]\npath = "empty"')
-    (folder / "wrong.toml").write_text("threads = 0\n[source]\nrecursive = true")
+    (folder / "wrong.toml").write_text("[source]\nrecursive = true")
     (folder / "nothing.toml").write_text('model = "tiny.tflite"\n[source]\npath = "nothing"')
     (folder / "liar.toml").write_text('model = "liar.tflite"\n[source]\npath = "empty"')
     (folder / "folder.toml").write_text('model = "tiny.tflite"\ndatabase = "empty"\n[source]\npath = "empty"')

@@ -15,7 +15,9 @@ import pytest
 from edgecls.model_file import read_model
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = [sys.executable, "-c", "from edgecls.cli.main import main; main()"]
+# A background job of a shell, and all that it starts, ignores Ctrl-C; these tests may be run by one.
+HEEDS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+PROGRAM = [sys.executable, "-c", f"{HEEDS}from edgecls.cli.main import main; main()"]
 CELLS = 60
 """of each class"""
 needs_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed")
@@ -143,10 +145,10 @@ def test_it_passes_its_golden_examples_exactly(conversion):
 
 
 def test_it_classifies(conversion, cells):
-    done = edgecls("classify", cells / "defective", "-m", conversion[1], "--format", "jsonl")
+    done = edgecls("classify", cells, "-m", conversion[1], "--format", "jsonl")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert (done.returncode, done.stderr, len(rows)) == (0, "", CELLS)
-    assert sum(row["top_k"][0]["label"] == "defective" for row in rows) > 0.7 * CELLS
+    assert (done.returncode, done.stderr, len(rows)) == (0, "", 2 * CELLS)
+    assert sum(row["top_k"][0]["label"] == Path(row["path"]).parent.name for row in rows) > 0.6 * 2 * CELLS
 
 
 @pytest.mark.parametrize("split", ["test", "validation"])

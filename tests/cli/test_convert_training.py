@@ -14,9 +14,10 @@ from pictures import COLOURS, noise
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from edgecls.convert.backbones import BACKBONES, Backbone
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background job of a shell lacks
 BACKBONES["tiny"] = Backbone("tiny", "tiny_backbone:build", "keras", 24, 127.0, 128.0, "Apache-2.0")
 {more}
 from edgecls.cli.main import main

@@ -62,7 +62,7 @@ def test_json_has_everything(run):
     assert [row["label"] for row in rows] == [None, "猫", "007"]
     assert list(rows[0]) == [
         "id", "run_id", "model", "source", "key", "path", "captured_at", "classified_at", "label", "score", "top_k",
-        "decode_ms", "infer_ms", "error",
+        "decode_ms", "infer_ms", "error", "votes",
     ]  # fmt: skip
     assert rows[1]["top_k"] == [{"label": "猫", "score": 0.7}]
 

@@ -93,7 +93,7 @@ def test_killed_and_started_again_it_classifies_every_file_once(daemon, edgecls,
     assert sorted(os.path.basename(row["path"]) for row in found) == sorted(os.listdir(inbox))
     assert len({row["key"] for row in found}) == len(found) == 21
     assert done.stderr.endswith(" rows written\n")
-    assert [run[2:] for run in runs(tmp_path)] == [(None, 1), ("idle", 0)]
+    assert [run[2:] for run in runs(tmp_path)] == [("killed, or the power was cut", 1), ("idle", 0)]
 
 
 def test_bad_images_are_rows_and_lines(edgecls, inbox, tmp_path):
@@ -115,16 +115,17 @@ def test_the_configuration_may_be_named_by_the_environment(edgecls, environment,
     assert len(rows(tmp_path)) == 1
 
 
-def test_a_disk_that_fills_up(edgecls, inbox, small_disk, tmp_path):
-    """The error says so, what was written stays, and with some room the next run goes on."""
+def test_a_disk_that_fills_up(daemon, inbox, small_disk, tmp_path, until):
+    """It waits, says so once, and goes on when there is room."""
     config = tmp_path / "edgecls.toml"
     config.write_text(f'database = "{small_disk}/results.db"\n' + config.read_text())
     for n in range(60):
         put(inbox / f"{n}.png", "red")
-    done = edgecls("run", "--config", "edgecls.toml", "--until-idle", "0.3", code=74)
-    assert done.stderr.splitlines()[-1].startswith(f"edgecls: error: {small_disk}/results.db: the disk is full: free")
-    written = len(rows(small_disk))
-    assert 0 < written < 60
-    subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
-    edgecls("run", "--config", "edgecls.toml", "--until-idle", "0.3")
-    assert len(rows(small_disk)) == 60
+    with daemon() as process:
+        assert "ready" in process.stderr.readline()
+        waits = process.stderr.readline()
+        assert waits.startswith(f"edgecls: {small_disk}/results.db: the disk is full: free some space (waiting until")
+        subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
+        until(lambda: len(rows(small_disk)) == 60)
+        process.terminate()
+        assert "going on" in process.stderr.readline()

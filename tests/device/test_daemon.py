@@ -1,7 +1,7 @@
 """The loop with a real classifier, a real database and, where it matters, a real folder."""
 
+import contextlib
 import os
-import signal
 import threading
 from contextlib import closing
 from datetime import datetime, timezone
@@ -11,8 +11,9 @@ from pictures import picture
 
 from edgecls.device import daemon
 from edgecls.device.classifier import Classifier
-from edgecls.device.settings import FolderSettings
+from edgecls.device.settings import CameraSettings, FolderSettings, VideoSettings
 from edgecls.device.sources import SOURCES, open_source
+from edgecls.errors import WriteFailed
 from edgecls.records import Frame
 from edgecls.results.queries import find, open_results
 from edgecls.results.store import Store
@@ -37,8 +38,8 @@ class RecordingSource:
             self.log.append(f"pull {n}")
             yield Frame(self.name, str(n), NOON, image)
 
-    def done(self, frame):
-        self.log.append(f"done {frame.key}")
+    def done(self, frame, *, failed=False):
+        self.log.append(f"{'failed' if failed else 'done'} {frame.key}")
 
 
 class Recording:
@@ -51,8 +52,8 @@ class Recording:
         self.log.append(f"classify {frame.key}")
         return self.classifier.classify(frame)
 
-    def has(self, source, key):
-        return self.store.has(source, key)
+    def failed(self, source, key):
+        return self.store.failed(source, key)
 
     def write(self, classification):
         self.store.write(classification)
@@ -99,9 +100,9 @@ def test_decode_classify_commit_acknowledge(classifier, store):
 
 def test_a_frame_is_acknowledged_only_when_others_can_read_its_row(classifier, store, path):
     class Checking(RecordingSource):
-        def done(self, frame):
+        def done(self, frame, *, failed=False):
             assert frame.key in {row["key"] for row in rows(path)}
-            super().done(frame)
+            super().done(frame, failed=failed)
 
     source = Checking(picture("red"), picture("blue"))
     assert daemon.run(source, classifier, store, threading.Event()) == 2
@@ -114,19 +115,25 @@ def test_bad_images_do_not_stop_the_loop(classifier, store, path, caplog):
     errors = [row["error"] for row in rows(path)]
     assert errors == [None, "is not an image that OpenCV can decode", "could not be read", "is empty", None]
     assert [row["label"] for row in rows(path)] == ["red", None, None, None, "blue"]
-    assert source.log[-1] == "done 4"
+    assert [entry for entry in source.log if "pull" not in entry] == [
+        "done 0",
+        "failed 1",
+        "failed 2",
+        "failed 3",
+        "done 4",
+    ]
     assert [record.getMessage() for record in caplog.records] == [
         "1 is not an image that OpenCV can decode", "2 could not be read", "3 is empty"
     ]  # fmt: skip
 
 
 def test_a_frame_that_has_its_row_is_acknowledged_and_not_classified_again(classifier, store, path):
-    source = RecordingSource(picture("red"), picture("blue"))
+    source = RecordingSource(b"torn", picture("blue"))
     assert daemon.run(source, classifier, store, threading.Event()) == 2
-    again = RecordingSource(picture("red"), picture("blue"), picture("green"))
+    again = RecordingSource(b"torn", picture("blue"), picture("green"))
     assert daemon.run(again, classifier, store, threading.Event()) == 1
-    assert [entry for entry in again.log if "done" in entry] == ["done 0", "done 1", "done 2"]
-    assert [row["label"] for row in rows(path)] == ["red", "blue", "green"]
+    assert [entry for entry in again.log if "pull" not in entry] == ["failed 0", "done 1", "done 2"]
+    assert [row["label"] for row in rows(path)] == [None, "blue", "green"]
 
 
 def test_the_frame_in_hand_is_finished(classifier, store):
@@ -140,6 +147,92 @@ def test_a_row_that_cannot_be_written_is_not_acknowledged(classifier, path):
     with Store(path) as store, pytest.raises(RuntimeError, match=r"comes after begin_run"):
         daemon.run(source, classifier, store, threading.Event())
     assert source.log == ["pull 0"]
+
+
+class Odd:
+    """A vote of two frames, which the first one wins."""
+
+    def __init__(self):
+        self.open = None
+
+    def decide(self, classification):
+        first, self.open = self.open, classification
+        return self.flush(first) if first else None
+
+    def overdue(self, now):
+        assert now.tzinfo is not None
+        return self.flush(self.open)
+
+    def flush(self, first=None):
+        first, self.open = first or self.open, None
+        return first
+
+
+class Saving:
+    """Keeps what it was given, and what else was asked of it."""
+
+    def __init__(self, log):
+        self.log = log
+
+    def save(self, frame, classification):
+        assert frame.key == classification.key
+        self.log.append(f"save {frame.key}")
+        return classification
+
+    def prune(self):
+        self.log.append("prune")
+
+
+def test_a_vote_holds_frames_and_the_winners_own_is_saved(classifier, store):
+    log = []
+    source = RecordingSource(*[picture("red")] * 5, log=log)
+    steps = Recording(log, classifier, store)
+    vote, saving, tally = Odd(), Saving(log), daemon.Tally()
+    all_steps = daemon.Steps(source, steps, steps, vote=vote, saved=saving, retention=saving, held_frames=2)
+    turns = list(daemon.turns(source.frames(threading.Event()), all_steps, tally))
+    all_steps.finish(tally)
+    assert [turn.name for turn in turns] == ["HELD", "ROW", "HELD", "ROW", "HELD"]
+    assert (tally.rows, tally.held) == (3, 3)
+    assert [entry for entry in log if not entry.startswith(("pull", "classify"))] == [
+        "done 0", "save 0", "committed 0", "prune", "prune", "done 1",
+        "done 2", "save 2", "committed 2", "prune", "prune", "done 3",
+        "done 4", "save 4", "committed 4", "prune", "prune",
+    ]  # fmt: skip
+
+
+def test_a_vote_that_waited_long_enough_is_recorded_while_no_frame_comes(classifier, store, path):
+    source, tally = RecordingSource(), daemon.Tally()
+    frame = Frame("recording", "0", NOON, picture("red"))
+    steps = daemon.Steps(source, classifier, store, vote=Odd())
+    turns = [turn.name for turn in daemon.turns(iter([None, frame, None, None]), steps, tally)]
+    assert turns == ["IDLE", "HELD", "ROW", "IDLE"]
+    assert [row["label"] for row in rows(path)] == ["red"]
+
+
+@pytest.mark.parametrize(("failures", "turn"), [(3, "STOPPED"), (1, "ROW")])
+def test_a_full_disk_is_waited_for_and_a_stop_ends_that_without_acknowledging(classifier, store, path, failures, turn):
+    class Full(Recording):
+        left = failures
+
+        def write(self, classification):
+            self.left -= 1
+            if self.left >= 0:
+                raise WriteFailed("the disk is full")
+            super().write(classification)
+
+    def twice(action):
+        for _ in range(2):
+            with contextlib.suppress(WriteFailed):
+                action()
+                return True
+        return False
+
+    source, tally = RecordingSource(picture("red")), daemon.Tally()
+    full = Full(source.log, classifier, store)
+    steps = daemon.Steps(source, full, full, patience=twice)
+    assert [each.name for each in daemon.turns(source.frames(threading.Event()), steps, tally)] == [turn]
+    assert ("done 0" in source.log) == (turn == "ROW") == (len(rows(path)) == tally.rows == 1)
+    assert source.log.count("classify 0") == 1
 
 
 def test_exactly_one_row_a_file_across_restarts(classifier, tiny_model, path, tmp_path):
@@ -189,18 +282,15 @@ class Stopping:
         return self.classifier.classify(frame)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals(number):
-    before = signal.getsignal(number)
-    with daemon.stop_on_signals() as stop:
-        assert not stop.is_set()
-        signal.raise_signal(number)
-        assert stop.is_set()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(number)
-    assert signal.getsignal(number) is before
-
-
 def test_every_source_of_the_table_can_be_opened(tmp_path):
-    for kind in SOURCES:
-        assert open_source(kind, FolderSettings(path=tmp_path)).name == f"folder:{tmp_path}"
+    of_kind = {
+        "folder": FolderSettings(path=tmp_path),
+        "camera": CameraSettings(),
+        "video": VideoSettings(path=tmp_path / "a.mp4"),
+    }
+    names = {
+        kind: open_source(kind, of_kind[kind]).name for kind in SOURCES if kind != "picamera"
+    }  # which has a test of its own
+    assert names["folder"] == f"folder:{tmp_path}"
+    assert names["video"] == f"video:{tmp_path / 'a.mp4'}"
+    assert all(name.startswith(f"{kind}:") for kind, name in names.items())

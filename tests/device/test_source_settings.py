@@ -63,13 +63,13 @@ def test_by_default_nothing_is_gated_or_cut():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('type = "camera"\nrotation = 45', "source.rotation: input should be 0, 90, 180 or 270"),
+        ('type = "camera"\nrotation = 45', "source.rotation: 45 is none of 0, 90, 180 or 270"),
         ('type = "camera"\nwidth = 640', "width and height go together"),
         ('type = "camera"\n[source.region]\nx = 0.6\nwidth = 0.5', "the region leaves the picture"),
         ('type = "camera"\ndevice = "rtsp://x/y"\nfps = 5\nwidth = 9\nheight = 9', "remove fps, height, width"),
         ('type = "camera"\ndevice = "rtsp://[x/y"', "not an address: "),
         ('type = "camera"\npath = "/dev/video0"', "source.path: there is no such setting"),
-        ('type = "video"', "source.path: field required"),
+        ('type = "video"', "source.path: is missing"),
     ],
 )
 def test_what_cannot_be(read, text, said):

@@ -122,8 +122,8 @@ def measured(tmp_path_factory):
 @given(times=st.lists(st.integers(0, 10_000), min_size=2, max_size=30))
 def test_percentiles_are_those_of_the_statistics_module(measured, times):
     store, path = measured
-    store._db.execute("DELETE FROM results")
-    with store._db.atomic():
+    store.database.execute("DELETE FROM results")
+    with store.database.atomic():
         for n, ms in enumerate(times):
             store.write(frame(str(n), infer_ms=ms))
     with closing(open_results(path)) as opened:

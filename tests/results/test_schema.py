@@ -41,6 +41,7 @@ def test_the_tables_are_those_of_the_design(read):
         ("id", ""), ("run_id", "NOT NULL"), ("source", "NOT NULL"), ("key", "NOT NULL"), ("path", ""),
         ("captured_at", "NOT NULL"), ("classified_at", "NOT NULL"), ("label", ""), ("score", ""),
         ("top_k", "NOT NULL"), ("decode_ms", ""), ("infer_ms", ""), ("error", ""),
+        ("votes", ""), ("saved_bytes", ""),
     ]  # fmt: skip
     assert {row[2:5] for row in read("PRAGMA foreign_key_list(results)")} == {("runs", "run_id", "id")}
     assert {row[2:5] for row in read("PRAGMA foreign_key_list(runs)")} == {("models", "model_id", "id")}
@@ -58,7 +59,10 @@ def test_newest_first_and_by_label_need_no_scan(read):
 def test_opening_again_applies_nothing_twice(path, read):
     for _ in range(2):
         Store(path).close()
-    assert read("SELECT migration_set, name FROM _sqlite_migrations") == [("edgecls", "m001_models_runs_results")]
+    assert read("SELECT migration_set, name FROM _sqlite_migrations") == [
+        ("edgecls", "m001_models_runs_results"),
+        ("edgecls", "m002_votes_saved_frames_retention"),
+    ]
 
 
 def test_the_sqlite3_shell_reads_it(store, path):
@@ -109,7 +113,7 @@ def test_a_foreign_database_with_migrations_of_its_own(opener, path):
 
 def test_a_newer_database(opener, path):
     Store(path).close()
-    execute(path, "INSERT INTO _sqlite_migrations VALUES (2, 'edgecls', 'm999_future', '')")
+    execute(path, "INSERT INTO _sqlite_migrations VALUES (99, 'edgecls', 'm999_future', '')")
     with pytest.raises(BadDatabase, match="was written by a newer edgecls: upgrade edgecls"):
         opener(path)
 

@@ -26,7 +26,7 @@ def test_a_row_reads_back(store, path):
         "id": 1, "run_id": 1, "model": "cats", "source": "folder", "key": "a.jpg", "path": "inbox/a.jpg",
         "captured_at": "2026-11-24T12:00:00.000Z", "classified_at": "2026-11-24T12:00:00.000Z", "label": "Höhle",
         "score": 0.912346, "top_k": [{"label": "Höhle", "score": 0.912346}, {"label": "lynx", "score": 0.05}],
-        "decode_ms": 1.235, "infer_ms": 12.0, "error": None,
+        "decode_ms": 1.235, "infer_ms": 12.0, "error": None, "votes": None,
     }  # fmt: skip
 
 
@@ -111,9 +111,9 @@ def test_close_twice(path):
 
 
 def test_rows_are_committed_with_full_synchronisation_in_wal(store):
-    assert store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert store._db.execute("PRAGMA foreign_keys").fetchone() == (1,)
+    assert store.database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert store.database.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert store.database.execute("PRAGMA foreign_keys").fetchone() == (1,)
 
 
 def test_a_reader_does_not_block_the_writer(store, path):
@@ -163,7 +163,7 @@ def test_a_failed_set_up_leaves_no_new_file(path, monkeypatch, exists):
         db.execute("CREATE TABLE half (id)")
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr("edgecls.results.store.migrate", full)
+    monkeypatch.setattr("edgecls.results.opening.migrate", full)
     if exists:
         path.touch()
     with pytest.raises(WriteFailed, match="the disk is full: free some space"):

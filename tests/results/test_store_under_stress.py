@@ -68,7 +68,7 @@ for n in range(10**9):
 
 def test_kill_9_while_creating_is_made_good_by_the_next_start(path):
     script = """
-import edgecls.results.store as module
+import edgecls.results.opening as module
 def killed(db):
     db.execute("BEGIN IMMEDIATE")
     db.execute("CREATE TABLE half (id)")
@@ -129,7 +129,7 @@ def test_a_full_disk_is_one_clear_error_and_what_was_written_stays(small_disk):
     ballast.write_bytes(bytes(32 * 1024))
     with Store(path) as store:
         begin(store)
-        with pytest.raises(WriteFailed, match="the disk is full: free some space and run the command again"):
+        with pytest.raises(WriteFailed, match="the disk is full: free some space"):
             fill(store, numbers)
         written = next(numbers) - 1
         ballast.unlink()
@@ -170,7 +170,7 @@ attempt(lambda: [store.write(frame(str(n))) for n in range(10_000)])
 store.close()
 """
     assert answers(script, path) == [
-        f"WriteFailed {path} (disk I/O error): the disk is full or failing: free some space, or replace it"
+        f"TryAgain {path} (disk I/O error): the disk is full or failing: free some space, or replace it"
     ]
     with closing(open_results(path)) as db:
         assert len(list(find(db))) > 3

@@ -68,7 +68,7 @@ def _render(conversion: Any) -> str:
 
 def _data(conversion: Any) -> dict[str, Any]:
     """The data set: a row a class, and its problems by kind."""
-    counts, weights = conversion.dataset.counts(), conversion.dataset.class_weights()
+    counts, weights = conversion.dataset.counts(), conversion.weights
     kinds = defaultdict(list)
     for problem in conversion.dataset.problems:
         kinds[problem.kind].append(problem.message)

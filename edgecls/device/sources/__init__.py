@@ -26,12 +26,19 @@ class Source(Protocol):
     name: str
     """what `results.source` says; with `Frame.key` it names a frame for ever"""
 
-    def frames(self, stop: threading.Event) -> Iterator[Frame]:
-        """Yield frames as they come; end soon after `stop` is set, or when there can be no more."""
+    def frames(self, stop: threading.Event) -> Iterator[Frame | None]:
+        """Yield frames as they come; end soon after `stop` is set, or when there can be no more.
+
+        None says "nothing yet, and all is well": at least once a second while there is no frame, or the watchdog will
+        take the source for stuck.
+        """
         ...
 
-    def done(self, frame: Frame) -> None:
-        """The frame's row is committed."""
+    def done(self, frame: Frame, *, failed: bool = False) -> None:
+        """The frame needs nothing more: its row is committed, or is not wanted. `failed`: the row has an error.
+
+        Said again after a restart that finds the row.
+        """
         ...
 
     def __enter__(self) -> "Source":

@@ -1,125 +1,132 @@
 """A folder: the images in it at the start, then those that arrive.
 
-The scan decides which files are new; events of the file system only say when to look again, because some file systems
-send none and a burst may lose some.
+Events of the file system say which paths to look at; a look at the whole folder, from time to time, finds what they
+missed. Some file systems send none, a burst may lose some, and the system may have no watch left.
 """
 
-import logging
 import os
-import stat
 import threading
 import time
-from collections.abc import Iterator
-from fnmatch import fnmatch
+from collections.abc import Generator, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
-
-from edgecls.device.classifier import file_frame
+from edgecls.device.file_frame import Version, regular_file_frame
 from edgecls.device.settings import FolderSettings
+from edgecls.device.sources.after import After
+from edgecls.device.sources.folder_scan import FolderScan
+from edgecls.device.sources.folder_watch import FolderWatch
 from edgecls.errors import NoInput
 from edgecls.records import Frame
 
-if TYPE_CHECKING:
-    from watchdog.observers.api import BaseObserver
-
-log = logging.getLogger(__name__)
-# An observer that is stopped while its thread starts calls that an error; it is none.
-logging.getLogger("watchdog.observers.inotify").addFilter(lambda record: "thread is inactive" not in record.msg)
-
 _NAP = 0.25  # seconds between looks at the stop flag
-
-
-class _Version(NamedTuple):
-    """What tells two states of a file apart without reading it."""
-
-    size: int
-    modified_ns: int
+_REST = 100  # looking at the whole folder takes 1 % of the processor's time at most, however many files it keeps
+_LOST_POLL = 5.0  # seconds between looks for a folder that has vanished
+_SIGN_OF_LIFE = 1.0  # seconds that looking at the folder may take without a word
+_TICK_NS = 20_000_000  # file times are no finer than the kernel's tick, 1 to 10 ms
 
 
 class FolderSource:
     """Yields each file once, and again when its content changes. Never drops one, never takes one half-written.
 
-    A file is whole when its writer has closed it, or when its size and time have not changed for `settle_seconds`.
+    A file is whole when its writer has closed it, or when its size and times have not changed for `settle_seconds`.
+    What cannot be read is one frame with an error; it stays where it is, and is taken once it can be read.
     """
 
     def __init__(self, settings: FolderSettings) -> None:
         self.settings = settings
         self.name = f"folder:{settings.path}"
         self._root = os.path.abspath(settings.path)
-        self._taken: dict[str, _Version] = {}
-        self._growing: dict[str, tuple[_Version, float]] = {}
-        self._closed: set[str] = set()
-        self._wake = threading.Event()
-        self._observer: BaseObserver | None = None
+        self._scan = FolderScan(self._root, settings)
+        self._watch = FolderWatch(self._root, recursive=settings.recursive)
+        self._after = After(self._root, settings)
+        self._taken: dict[str, Version] = {}
+        self._growing: dict[str, tuple[Version, float]] = {}
+        self._unreadable: set[str] = set()
+        self._in_hand: dict[str, Version] = {}  # by key: the content that a frame was made of
+        self._next_look = 0.0
+        self._opened_ns = 0
 
     def __enter__(self) -> "FolderSource":
-        """Begin to watch. Raises NoInput where there is no such folder."""
+        """Begin to watch. Raises NoInput where there is no such folder, WriteFailed where nothing may be moved."""
         if not os.path.isdir(self._root):
             raise NoInput(f"no folder at {self._root}: create it, or mend source.path in the configuration")
-        try:
-            self._observer = Observer()
-            self._observer.schedule(_Waker(self), self._root, recursive=self.settings.recursive)
-            self._observer.start()
-        except OSError as error:
-            log.warning("%s cannot be watched (%s): looking every %g s", self._root, error, self.settings.poll_seconds)
+        self._after.check()
+        self._opened_ns = time.time_ns()
+        self._watch.check()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop watching."""
-        if self._observer is None:
-            return
-        self._observer.stop()  # one that could not be started may hold a thread too
-        if self._observer.is_alive():
-            self._observer.join()
+        self._watch.stop()
 
-    def frames(self, stop: threading.Event) -> Iterator[Frame]:
+    def frames(self, stop: threading.Event) -> Iterator[Frame | None]:
         """See `Source.frames`. With `until_idle` set, ends once nothing has arrived for that many seconds."""
-        active = time.monotonic()
+        self._next_look = active = time.monotonic()
         while not stop.is_set():
-            for path, version in self._ready():
+            ready = yield from self._ready(stop)
+            for path, version in ready:
                 if stop.is_set():
                     return
-                self._taken[path] = version
-                yield file_frame(self.name, path, os.path.relpath(path, self._root))
-                active = time.monotonic()
+                frame = self._read(path, version)
+                if frame is not None:
+                    yield frame
+                    active = time.monotonic()
             if self._growing:
                 active = time.monotonic()
             if self.settings.until_idle is not None and time.monotonic() - active >= self.settings.until_idle:
                 return
-            self._sleep(stop)
+            yield from self._sleep(stop)
 
-    def done(self, frame: Frame) -> None:
-        """The file stays where it is; that it was taken is remembered, and its row is in the database."""
+    def done(self, frame: Frame, *, failed: bool = False) -> None:
+        """Keep, move or delete the file, unless it has changed since it was read: then it will be another frame."""
+        version = self._in_hand.pop(frame.key, None)
+        if version is not None and frame.path is not None:
+            self._after.put_away(frame.path, version, failed=failed)
 
-    def wake(self, path: str | None = None) -> None:
-        """Have the folder scanned soon; `path` has just been closed by its writer. Called by the observer's thread."""
-        if path is not None:
-            self._closed.add(path)
-        self._wake.set()
+    def _sleep(self, stop: threading.Event) -> Iterator[None]:
+        """Until an event, the next look at the folder, or the moment when a growing file may have settled.
 
-    def _sleep(self, stop: threading.Event) -> None:
-        """Until an event, the next poll, or the moment when a growing file may have settled."""
-        seconds = self.settings.poll_seconds
-        for limit in (self._growing and self.settings.settle_seconds, self.settings.until_idle):
-            seconds = min(seconds, limit or seconds)
-        deadline = time.monotonic() + seconds
-        while not stop.is_set() and time.monotonic() < deadline:
-            if self._wake.wait(min(_NAP, seconds)):
-                self._wake.clear()
+        Meanwhile all is well.
+        """
+        limits = [self.settings.settle_seconds if self._growing else None, self.settings.until_idle]
+        now = time.monotonic()
+        deadline = min([self._next_look, *(now + seconds for seconds in limits if seconds)])
+        while not stop.is_set() and (left := deadline - time.monotonic()) > 0:
+            yield None
+            if self._watch.woken.wait(min(_NAP, left)):
                 return
 
-    def _ready(self) -> list[tuple[str, _Version]]:
+    def _read(self, path: str, version: Version) -> Frame | None:
+        """The frame of a file; None if it has changed since it was found, or is as unreadable as it was."""
+        age = time.time_ns() - version.changed_ns
+        if 0 <= age < _TICK_NS:  # what is written after this moment bears another time
+            time.sleep((_TICK_NS - age) / 1e9)
+        name = os.path.relpath(path, self._root)
+        frame, read = regular_file_frame(self.name, path, name, max_bytes=self.settings.max_bytes)
+        if frame.error and read is None:
+            known = path in self._unreadable
+            self._unreadable.add(path)
+            return None if known else frame
+        self._unreadable.discard(path)
+        if read != version:
+            self._growing[path] = (version, time.monotonic())
+            return None
+        self._taken[path] = version
+        self._in_hand[frame.key] = version
+        return frame
+
+    def _ready(self, stop: threading.Event) -> Generator[None, None, list[tuple[str, Version]]]:
         """New or changed files that are whole, oldest first."""
-        closed, self._closed = self._closed, set()
-        found = dict(self._scan())
-        # What is gone is forgotten: files may come and go for years.
-        self._taken = {path: version for path, version in self._taken.items() if path in found}
+        changed, closed = self._watch.take()
         now = time.monotonic()
+        if now >= self._next_look or self._root in changed:
+            found = yield from self._look_at_everything(now, stop)
+        else:
+            found = {
+                path: version for place in changed | self._growing.keys() for path, version in self._scan.at(place)
+            }
         ready, growing = [], {}
         for path, version in found.items():
             if self._taken.get(path) == version:
@@ -134,38 +141,31 @@ class FolderSource:
         self._growing = growing
         return sorted(ready, key=lambda item: item[1].modified_ns)
 
-    def _has_settled(self, version: _Version, unchanged_for: float) -> bool:
-        """By the file's own time, or where that lies in the future by ours: `unchanged_for` seconds so far."""
-        age = time.time() - version.modified_ns / 1e9
-        return max(age, unchanged_for) >= self.settings.settle_seconds
+    def _has_settled(self, version: Version, unchanged_for: float) -> bool:
+        """As long as we look; or since before that, if its time says so.
 
-    def _scan(self) -> Iterator[tuple[str, _Version]]:
-        for folder, folders, files in os.walk(self._root):
-            folders[:] = [name for name in folders if not name.startswith(".") and self.settings.recursive]
-            for name in filter(self._is_wanted, files):
-                path = os.path.join(folder, name)
-                try:
-                    status = os.stat(path)
-                except OSError:
-                    continue  # gone since it was listed
-                if stat.S_ISREG(status.st_mode):  # to open a pipe would wait for its writer, for ever
-                    yield path, _Version(status.st_size, status.st_mtime_ns)
+        Later times are not compared with the clock: it may jump, as at the boot of a board that keeps no time.
+        """
+        settled = self.settings.settle_seconds
+        return unchanged_for >= settled or self._opened_ns - version.modified_ns >= settled * 1e9
 
-    def _is_wanted(self, name: str) -> bool:
-        return name[0] != "." and any(fnmatch(name.lower(), pattern.lower()) for pattern in self.settings.patterns)
-
-
-class _Waker(FileSystemEventHandler):
-    """Passes on the events that may mean a new file. Opening and reading, which we do ourselves, are not among them."""
-
-    def __init__(self, source: FolderSource) -> None:
-        self._source = source
-
-    def on_closed(self, event: FileSystemEvent) -> None:
-        self._source.wake(os.fsdecode(event.src_path))
-
-    def on_moved(self, event: FileSystemEvent) -> None:
-        self._source.wake(os.fsdecode(event.dest_path))
-
-    def on_created(self, event: FileSystemEvent) -> None:  # noqa: ARG002 - the interface has it
-        self._source.wake()
+    def _look_at_everything(self, now: float, stop: threading.Event) -> Generator[None, None, dict[str, Version]]:
+        """All files; a folder of a million, or one on a slow network, takes longer than a watchdog waits."""
+        if not self._watch.check():
+            self._next_look = now + min(self.settings.poll_seconds, _LOST_POLL)
+            return {}
+        begun = time.thread_time()
+        found: dict[str, Version] = {}
+        for path, version in self._scan.everything():
+            found[path] = version
+            if time.monotonic() - now > _SIGN_OF_LIFE:
+                yield None
+                if stop.is_set():
+                    return {}
+                now = time.monotonic()
+        # What is gone is forgotten: files may come and go for years.
+        self._taken = {path: version for path, version in self._taken.items() if path in found}
+        self._unreadable &= found.keys()
+        self._after.again()
+        self._next_look = now + max(self.settings.poll_seconds, _REST * (time.thread_time() - begun))
+        return found

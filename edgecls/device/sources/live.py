@@ -83,7 +83,7 @@ class LiveSource:
             shot = self._place.take(_NAP)
             yield self._frame(shot) if shot else None
 
-    def done(self, frame: Frame) -> None:
+    def done(self, frame: Frame, *, failed: bool = False) -> None:
         """A camera does not care."""
 
     def _frame(self, shot: Shot) -> Frame | None:

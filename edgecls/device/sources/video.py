@@ -88,7 +88,7 @@ class VideoSource:
         if not stop.is_set():
             self._check_end(number, round(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
-    def done(self, frame: Frame) -> None:
+    def done(self, frame: Frame, *, failed: bool = False) -> None:
         """The file stays where it is."""
 
     def _frame(self, number: int, capture: cv2.VideoCapture) -> Frame | None:

@@ -42,6 +42,7 @@ def conversion(dataset, wrong=(), float_wrong=(), **changes):
         **{
             "model": ModelFile(Path("colours.tflite"), "ab" * 32, 3_500_000, labels, info),
             "dataset": dataset,
+            "weights": dict.fromkeys(labels, 1.0),
             "float_evaluation": measure(before),
             "evaluation": measure(after),
             "float_predictions": before,

@@ -68,7 +68,7 @@ def test_the_settings_given_are_tried_first_and_the_best_are_no_worse(training):
 def test_what_is_not_given_is_what_a_head_is_trained_with():
     seen = []
     best, tried = search(Training(), 1, 0, lambda attempt: seen.append(attempt) or 1.0, lambda: None)
-    assert seen == [best] == [Training(optimizer=head.OPTIMIZER, learning_rate=head.LEARNING_RATE)]
+    assert seen == [best] == [Training(optimizer=head.OPTIMIZER, learning_rate=head.LEARNING_RATE, label_smoothing=0.0)]
     assert set(tried[0]) == {"validation_loss", "optimizer", "batch_size", *RANGES}
 
 

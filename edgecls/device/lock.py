@@ -1,0 +1,72 @@
+"""One daemon a database, and one a folder: locks that end with the process, however it ends."""
+
+import errno
+import fcntl
+import logging
+import os
+from pathlib import Path
+from types import TracebackType
+
+from edgecls.errors import BadConfig, NoInput, from_os_error
+
+log = logging.getLogger(__name__)
+
+_NOT_HERE = {errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EIO, errno.EACCES}
+"""What file systems that know no such locks were seen to answer (NFS refuses them on folders)."""
+
+
+class Lock:
+    """An flock on a folder, or on a file that is made for it; the kernel drops it when the process ends, kill -9 too."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __enter__(self) -> "Lock":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go."""
+        os.close(self._descriptor)
+
+
+def lock_database(path: Path) -> Lock:
+    """Hold the database at `path` by a file beside it, which stays: to remove a lock file is a race.
+
+    Not by the file itself: to close any descriptor of it would drop the locks of SQLite. Raises BadConfig where
+    another daemon holds it, NoInput and WriteFailed.
+    """
+    beside = path.with_name(f"{path.name}.lock")
+    try:
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except FileNotFoundError as error:
+        raise NoInput(f"cannot create {path}: there is no folder {path.parent}: make it first") from error
+    except OSError as error:
+        raise from_os_error(error, f"cannot make {beside}") from error
+    return _held(descriptor, f"the database {path}", "give this one another database")
+
+
+def lock_folder(path: Path) -> Lock | None:
+    """Hold a folder of images; None where it does not exist yet. Raises as `lock_database` does."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # the source says so better
+    except OSError as error:
+        raise from_os_error(error, f"cannot look into {path}") from error
+    return _held(descriptor, f"the folder {path}", "give this one another folder")
+
+
+def _held(descriptor: int, what: str, instead: str) -> Lock:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise BadConfig(f"another edgecls run has {what}: stop it, or {instead}") from error
+    except OSError as error:
+        if error.errno not in _NOT_HERE:
+            os.close(descriptor)
+            raise from_os_error(error, f"cannot lock {what}") from error
+        log.warning("%s cannot be locked (%s): see to it that no second daemon uses it", what, error.strerror)
+    return Lock(descriptor)

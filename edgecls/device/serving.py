@@ -1,0 +1,212 @@
+"""The daemon as a service: its parts opened in order, the loop, the reload, and the way back."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from types import TracebackType
+
+from edgecls.device.classifier import Classifier
+from edgecls.device.config import AnySource, Config
+from edgecls.device.daemon import Steps, Turn, turns
+from edgecls.device.heartbeat import Heartbeat, Tally
+from edgecls.device.notify import Notifier
+from edgecls.device.parts import Intake, Opened, budgets, intake, is_replayed, load, locked_database, vote
+from edgecls.device.results_wing import ResultsWing, RunStore, begin_run
+from edgecls.device.signals import Requests
+from edgecls.errors import EdgeclsError
+
+log = logging.getLogger(__name__)
+
+
+START_S = 60
+"""How much longer systemd waits for READY, each time that the start says that it is no hang."""
+
+
+class _Refused(Exception):
+    """The reload cannot be; the old parts are as they were."""
+
+
+class Service:
+    """Owns the parts. A context manager: what `__enter__` opens, `run` uses, and `__exit__` closes in reverse.
+
+    `read` gives the configuration, now and at each reload; `results` opens the database. Raises, from
+    everything, the errors of the parts.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Config],
+        results: ResultsWing,
+        requests: Requests,
+        *,
+        notifier: Notifier | None = None,
+        watchdog: float | None = None,
+        each_turn: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.tally = Tally()
+        self._read, self._results, self._requests = read, results, requests
+        self._notifier = notifier or Notifier(None)
+        self._heartbeat = Heartbeat(self._notifier, watchdog)
+        self._each_turn = each_turn
+        self._closing = contextlib.ExitStack()
+
+    def __enter__(self) -> "Service":
+        """Open everything, then say READY: the model has proved itself and the source delivers."""
+        with contextlib.ExitStack() as undo:
+            self.config = self._read()
+            self._classifier = load(self.config)
+            self._intake: Opened[Intake] = Opened(intake(self.config.source, self._requests))
+            undo.callback(self._close_intake)
+            self._database = self._open_database(self.config)  # last: where the others fail no file is begun
+            undo.callback(self._close_database)
+            self._budgets = budgets(self.config, self._database.value, self._results)
+            self._steps = self._new_steps()
+            self._begin_run()
+            self._closing = undo.pop_all()
+        self._ready("ready")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
+
+    def _close_database(self) -> None:
+        """The one in use by then."""
+        self._database.close()
+
+    def _close_intake(self) -> None:
+        """The one in use by then."""
+        self._intake.close()
+
+    def run(self) -> None:
+        """Take frames until the source ends or the stop is asked for."""
+        while self._take_frames():
+            self._requests.reload.clear()
+            self._reload()
+        self._notifier.send(STOPPING=1, STATUS=f"stopping: {self.tally}")
+        if not (is_replayed(self.config.source) and self._requests.stop.is_set()):  # a video's votes are taken again
+            self._steps.finish(self.tally)
+        reason = "signal" if self._requests.stop.is_set() else "idle"
+        self._patience(lambda: self._database.value.end_run(reason))
+        log.info("stopped (%s): %d rows written", reason, self.tally.rows)
+
+    def _take_frames(self) -> bool:
+        """True if the frames were left for a reload, False if there will be no more."""
+        for turn in turns(self._intake.value.frames, self._steps, self.tally):
+            self.tally.dropped = getattr(self._intake.value.source, "dropped", 0)
+            self._progress()
+            if turn is Turn.STOPPED:
+                return False
+            if self._requests.reload.is_set() and not self._requests.stop.is_set():
+                return True
+        return False
+
+    def _new_steps(self) -> Steps:
+        saves = self.config.saved_frames.keep != "none"
+        return Steps(
+            self._intake.value.source,
+            self._classifier,
+            self._database.value,
+            vote=vote(self.config),
+            is_live=not is_replayed(self.config.source),
+            saved=self._budgets.saved,
+            retention=self._budgets.retention,
+            held_frames=self.config.vote.votes if saves else 0,
+            patience=self._patience,
+        )
+
+    def _patience(self, action: Callable[[], object]) -> bool:
+        return self._results.patiently(action, self._requests.stop, self._progress)
+
+    def _progress(self) -> None:
+        self._heartbeat.progress(self.tally)
+        self._each_turn()
+
+    def _opening(self) -> None:
+        """The start, or a reload, takes long, but goes on."""
+        self._notifier.send(EXTEND_TIMEOUT_USEC=START_S * 1_000_000)
+        self._heartbeat.progress("checking the database")
+
+    def _open_database(self, config: Config) -> Opened[RunStore]:
+        return Opened(locked_database(config.database, lambda path: self._results.open_store(path, self._opening)))
+
+    def _reload(self) -> None:
+        """Configuration and model anew, if all of it can be had; else everything stays, and a line says why."""
+        self._notifier.reloading()
+        try:
+            self._swap()
+        except _Refused as refused:
+            log.error("not reloaded, everything stays as it was: %s", refused)  # noqa: TRY400  # no traceback for users
+            self._notifier.send(READY=1, STATUS=str(self.tally))
+        else:
+            self._ready("reloaded")
+
+    def _swap(self) -> None:
+        """Open the new parts first; the source last, because a camera cannot be opened twice."""
+        with _refusing():
+            config = self._read()
+            classifier = load(config)
+        database, same_database = self._database, config.database == self.config.database
+        if not same_database:
+            with _refusing():
+                database = self._open_database(config)
+        try:
+            with _refusing():
+                new_budgets = budgets(config, database.value, self._results)
+            if config.source != self.config.source:
+                self._exchange_source(config.source)
+        except BaseException:
+            if not same_database:
+                database.close()
+            raise
+        steps, goes_on = self._steps, self._is_same_vote(config, classifier)
+        if not goes_on:
+            steps.finish(self.tally)
+        self._patience(lambda: self._database.value.end_run("reloaded"))
+        if not same_database:
+            self._database.close()
+        self.config, self._classifier, self._database, self._budgets = config, classifier, database, new_budgets
+        self._steps = self._new_steps()
+        if goes_on:
+            self._steps.take_over_vote(steps)
+        self._begin_run()
+
+    def _is_same_vote(self, config: Config, classifier: Classifier) -> bool:
+        """Whether the frames that were counted can be counted together with those that come."""
+        before, after = self._classifier.model.sha256, classifier.model.sha256
+        return (config.source, config.vote, after) == (self.config.source, self.config.vote, before)
+
+    def _exchange_source(self, settings: AnySource) -> None:
+        """Close the old source, open the new one; if that fails the old one again, and if that fails the daemon ends."""
+        self._intake.close()
+        try:
+            with _refusing():
+                self._intake = Opened(intake(settings, self._requests))
+        except _Refused:
+            self._intake = Opened(intake(self.config.source, self._requests))
+            raise
+
+    def _begin_run(self) -> None:
+        self._patience(
+            lambda: begin_run(
+                self._database.value,
+                self._classifier.model,
+                device=self.config.device,
+                source=self._intake.value.source.name,
+                config=self.config.model_dump(mode="json"),
+            )
+        )
+
+    def _ready(self, what: str) -> None:
+        model, source = self._classifier.model, self._intake.value.source
+        log.info("%s: %s, %d golden examples right, %s", what, model.name, len(model.golden), source.name)
+        self._notifier.send(READY=1, STATUS=f"{what}: {self.tally}")
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except (EdgeclsError, OSError) as error:
+        raise _Refused(str(error)) from error

@@ -1,0 +1,42 @@
+"""What the daemon is told by signals."""
+
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Events that signals set: to stop once the frame in hand is finished, to read configuration and model anew."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    reload: threading.Event = field(default_factory=threading.Event)
+
+
+@contextlib.contextmanager
+def requests_by_signal() -> Iterator[Requests]:
+    """SIGTERM and SIGINT ask for the stop, SIGHUP for the reload; a second SIGTERM or SIGINT ends at once."""
+    requests = Requests()
+
+    def stop(number: int, _: FrameType | None) -> None:
+        if requests.stop.is_set():
+            raise KeyboardInterrupt
+        log.info("%s: finishing the frame in hand", signal.Signals(number).name)
+        requests.stop.set()
+
+    def reload(_: int, __: FrameType | None) -> None:
+        requests.reload.set()
+
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield requests
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,67 @@
+"""What becomes of a file once its row is committed."""
+
+import logging
+import os
+
+from edgecls.device.file_frame import Version
+from edgecls.device.settings import FolderSettings
+from edgecls.device.sources.move import move
+from edgecls.errors import from_os_error
+
+log = logging.getLogger(__name__)
+
+
+class After:
+    """Keeps, moves or deletes files of a folder; what the system refuses is tried again when `again` is called."""
+
+    def __init__(self, root: str, settings: FolderSettings) -> None:
+        self._root = root
+        self._action = settings.after
+        self._done_folder = os.path.join(root, settings.done_folder)
+        self._failed_folder = os.path.join(root, settings.failed_folder)
+        self._left: dict[str, tuple[Version, bool]] = {}
+        self._has_complained = False
+
+    def check(self) -> None:
+        """Raise WriteFailed if nothing can be moved or deleted: better now than after the first row."""
+        try:
+            if self._action != "keep" and not os.access(self._root, os.W_OK | os.X_OK):
+                os.rmdir(os.path.join(self._root, ".edgecls"))  # raises what the system has to say
+            if self._action == "move":
+                os.makedirs(self._done_folder, exist_ok=True)
+                os.makedirs(self._failed_folder, exist_ok=True)
+        except OSError as error:
+            raise from_os_error(error, f"cannot {self._action} files of {self._root}") from error
+
+    def put_away(self, path: str, version: Version, *, failed: bool) -> None:
+        """Do it, unless the file is another version by now: that one has no row yet."""
+        if self._action == "keep":
+            return
+        self._left.pop(path, None)
+        try:
+            if Version.of(os.stat(path)) != version:
+                return
+            self._act(path, failed=failed)
+        except OSError as error:
+            # Whoever has taken the file away meant to; but a whole folder that is gone may come back with it.
+            if not isinstance(error, FileNotFoundError) or not os.path.isdir(os.path.dirname(path)):
+                self._left[path] = (version, failed)
+                self._complain(path, error)
+
+    def again(self) -> None:
+        """Try again what was refused."""
+        for path, (version, failed) in list(self._left.items()):
+            self.put_away(path, version, failed=failed)
+        self._has_complained = bool(self._left)
+
+    def _act(self, path: str, *, failed: bool) -> None:
+        if self._action == "delete":
+            os.unlink(path)
+        else:
+            move(path, self._failed_folder if failed else self._done_folder, os.path.relpath(path, self._root))
+
+    def _complain(self, path: str, error: OSError) -> None:
+        """Once until all is well again: a read-only disk is one piece of news, however many files it holds."""
+        if not self._has_complained:
+            log.warning("cannot %s %s (%s): its row is safe, trying again later", self._action, path, error.strerror)
+        self._has_complained = True

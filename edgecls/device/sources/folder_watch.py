@@ -1,0 +1,120 @@
+"""The file system's own word that something has happened in a folder."""
+
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+if TYPE_CHECKING:
+    from watchdog.observers.api import BaseObserver
+
+log = logging.getLogger(__name__)
+# An observer that is stopped while its thread starts calls that an error; it is none.
+logging.getLogger("watchdog.observers.inotify").addFilter(lambda record: "thread is inactive" not in record.msg)
+
+
+class FolderWatch(FileSystemEventHandler):
+    """Collects the paths that events name, until they are taken. Events come in the observer's thread.
+
+    Opening and reading, which we do ourselves, are not among the events that count. The folder may vanish and come
+    back, and another one may take its place (a disk not mounted): see `check`.
+    """
+
+    def __init__(self, folder: str, *, recursive: bool) -> None:
+        self._folder, self._recursive = folder, recursive
+        self._observer: BaseObserver | None = None
+        self._identity: tuple[int, int] | None = None  # device and inode of the folder that is watched
+        self._is_lost = self._is_refused = False
+        self._lock = threading.Lock()
+        self._changed: set[str] = set()
+        self._closed: set[str] = set()
+        self.woken = threading.Event()
+
+    def check(self) -> bool:
+        """Whether the folder is there and can be listed. Watches it if it is, and says, once each, what has changed."""
+        try:
+            identity = _identity(self._folder)
+        except OSError as error:
+            if not self._is_lost:
+                log.warning("%s is not there (%s): waiting for it to come back", self._folder, error.strerror)
+            self._is_lost = True
+            self.stop()
+            return False
+        if self._is_lost:
+            log.info("%s is back", self._folder)
+            self._is_lost = False
+        if identity != self._identity or not self._is_alive():
+            self.stop()
+            self._start(identity)
+        return True
+
+    def _start(self, identity: tuple[int, int]) -> None:
+        self._identity = identity
+        try:
+            self._observer = Observer()
+            self._observer.schedule(self, self._folder, recursive=self._recursive)
+            self._observer.start()
+        except OSError as error:
+            if not self._is_refused:
+                log.warning("%s cannot be watched (%s): looking for new files from time to time", self._folder, error)
+            self._is_refused = True
+            self.stop()
+        else:
+            self._is_refused = False
+
+    def _is_alive(self) -> bool:
+        observer = self._observer
+        return observer is not None and observer.is_alive() and all(one.is_alive() for one in observer.emitters)
+
+    def stop(self) -> None:
+        """Stop watching; again does nothing."""
+        observer, self._observer = self._observer, None
+        if observer is None:
+            return
+        observer.stop()  # one that could not be started may hold a thread too
+        if observer.is_alive():
+            observer.join()
+
+    def take(self) -> tuple[set[str], set[str]]:
+        """(all paths named since the last call, those of them that their writers have closed or moved in)."""
+        with self._lock:
+            changed, closed = self._changed, self._closed
+            self._changed, self._closed = set(), set()
+            self.woken.clear()
+        return changed, closed
+
+    def on_closed(self, event: FileSystemEvent) -> None:
+        """A writer has closed the file: it is whole."""
+        self._note(event.src_path, closed=True)
+
+    def on_moved(self, event: FileSystemEvent) -> None:
+        """Whoever writes under another name and then renames means the file to be whole."""
+        self._note(event.dest_path, closed=not event.is_directory)
+
+    def on_created(self, event: FileSystemEvent) -> None:
+        """A file in the making; a file or folder moved in from outside."""
+        self._note(event.src_path)
+
+    def on_deleted(self, event: FileSystemEvent) -> None:
+        """Matters for the watched folder itself only."""
+        if os.fsdecode(event.src_path) == self._folder:
+            self._note(event.src_path)
+
+    def _note(self, path: bytes | str, *, closed: bool = False) -> None:
+        name = os.fsdecode(path)
+        if not name:
+            return  # moved to where nobody watches
+        with self._lock:
+            self._changed.add(name)
+            if closed:
+                self._closed.add(name)
+            self.woken.set()
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    with os.scandir(folder):  # a disk that has failed still answers stat
+        status = os.stat(folder)
+    return status.st_dev, status.st_ino

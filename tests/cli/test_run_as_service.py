@@ -1,0 +1,230 @@
+"""`edgecls run` as systemd starts it: a child process that tells a socket how it is, and gets signals."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import closing, contextmanager, suppress
+
+import pytest
+from pictures import picture
+from tiny_model import write
+
+from edgecls.results.queries import find, open_results
+
+HANG = """
+import time
+from edgecls.device.classifier import Classifier
+def hang(classifier, frame):
+    print("hanging", flush=True)
+    time.sleep(3600)
+Classifier.classify = hang
+"""
+SLOW = """
+import time
+from edgecls.device import golden
+compare = golden._worst_difference
+def slow(*arguments):
+    print("loading", flush=True)
+    time.sleep(0.2)
+    return compare(*arguments)
+golden._worst_difference = slow
+"""
+MAIN = "import sys\nfrom edgecls.cli.main import main\nmain()\n"
+
+
+@pytest.fixture
+def manager(tmp_path):
+    """The service manager's socket; `wait_for` reads until a line was heard."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(tmp_path / "notify"))
+        sock.settimeout(30)
+        yield sock
+
+
+def wait_for(manager, line):
+    heard = []
+    while line not in heard:
+        heard += manager.recv(4096).decode().splitlines()
+    return heard
+
+
+@pytest.fixture
+def inbox(tmp_path, tiny_model):
+    (tmp_path / "model.tflite").write_bytes(tiny_model.path.read_bytes())
+    (tmp_path / "edgecls.toml").write_text('model = "model.tflite"\n[source]\npath = "inbox"\nsettle_seconds = 0.1\n')
+    (tmp_path / "inbox").mkdir()
+    return tmp_path / "inbox"
+
+
+@pytest.fixture
+def service(environment, tmp_path, inbox, manager):  # noqa: ARG001 - the inbox must be there
+    """Start it as a unit of Type=notify does, after `prelude`, and kill it at the end."""
+
+    @contextmanager
+    def service(prelude="", watchdog=1.0):
+        variables = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": str(round(watchdog * 1e6))}
+        with subprocess.Popen(
+            [sys.executable, "-c", prelude + MAIN, "run", "--config", "edgecls.toml"],
+            env=environment | variables, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+        ) as process:  # fmt: skip
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    return service
+
+
+def put(folder, name, colour):
+    (folder.parent / "part").write_bytes(picture(colour))
+    (folder.parent / "part").rename(folder / name)
+
+
+def labels(folder):
+    path = folder / "results.db"
+    if not path.exists():
+        return []
+    with closing(open_results(path)) as db:
+        return [row["label"] for row in sorted(find(db), key=lambda row: row["id"])]
+
+
+def test_it_tells_how_it_is(service, manager, inbox):
+    with service() as process:
+        heard = wait_for(manager, "READY=1")
+        assert not [line for line in heard if line.startswith("WATCHDOG")], "nobody watches it before"
+        wait_for(manager, "WATCHDOG=1")  # with nothing to do
+        put(inbox, "a.png", "red")
+        while not [line for line in manager.recv(4096).decode().splitlines() if line.startswith("STATUS=1 rows, 0")]:
+            pass
+        process.terminate()
+        assert wait_for(manager, "STOPPING=1")
+        assert process.wait(30) == 0
+
+
+def test_a_hanging_network_ends_the_pings(service, manager, inbox):
+    with service(HANG, watchdog=0.4) as process:
+        wait_for(manager, "WATCHDOG=1")
+        put(inbox, "a.png", "red")
+        assert process.stdout.readline() == "hanging\n"
+        manager.settimeout(1)  # more than twice WATCHDOG_USEC
+        with suppress(TimeoutError):
+            for _ in range(20):
+                manager.recv(4096)
+            pytest.fail("the pings go on")
+        assert process.poll() is None
+
+
+def test_models_replaced_under_it(service, manager, inbox, tmp_path, tiny_model, until):
+    """First by a good one, then by one that breaks its promise, then by what is no model."""
+    red, green, *others = tiny_model.golden
+    swapped = [type(red)(red.image, green.outputs), green, *others]
+    write(
+        tmp_path / "german", labels=("rot", "gruen", "blau"), examples=tiny_model.golden, name="german", thresholds={}
+    )
+    write(tmp_path / "broken", labels=("1", "2", "3"), examples=swapped, name="broken", thresholds={})
+    (tmp_path / "none").write_bytes(b"none")
+    with service() as process:
+        wait_for(manager, "READY=1")
+        put(inbox, "0.png", "red")
+        until(lambda: labels(tmp_path) == ["red"])
+        said = [process.stderr.readline()]
+        for n, new in enumerate(("german", "broken", "none"), 1):
+            (tmp_path / new).rename(tmp_path / "model.tflite")
+            process.send_signal(signal.SIGHUP)
+            heard = wait_for(manager, "READY=1")
+            assert [line for line in heard if line == "RELOADING=1" or line.startswith("MONOTONIC_USEC=")]
+            said.append(process.stderr.readline())
+            put(inbox, f"{n}.png", "red")
+            until(lambda n=n: labels(tmp_path) == ["red"] + ["rot"] * n)
+        process.terminate()
+        assert process.wait(30) == 0
+    assert said[0].startswith("edgecls: ready: tiny, 4 golden")
+    assert said[1].startswith("edgecls: reloaded: german, 4 golden")
+    assert said[2].startswith("edgecls: not reloaded, everything stays as it was: ")
+    assert "does not give the outputs it promises" in said[2]
+    assert "is not a TFLite model" in said[3]
+
+
+def test_a_second_one_says_so_and_ends_with_78(service, manager, inbox, edgecls, tmp_path):
+    with service():
+        wait_for(manager, "READY=1")
+        second = edgecls("run", "--config", "edgecls.toml", code=78)
+        assert second.stderr == (
+            f"edgecls: error: another edgecls run has the folder {inbox}: stop it, or give this one another folder\n"
+        )
+        (tmp_path / "second").mkdir()
+        (tmp_path / "second.toml").write_text((tmp_path / "edgecls.toml").read_text().replace("inbox", "second"))
+        second = edgecls("run", "--config", "second.toml", code=78)
+        assert second.stderr.startswith(f"edgecls: error: another edgecls run has the database {tmp_path}/results.db: ")
+    edgecls("run", "--config", "edgecls.toml", "--until-idle", "0.1")  # the first one was killed
+
+
+@pytest.mark.parametrize("moment", ["at once", "while the model is loaded", "idle", "busy"])
+def test_sigterm_at_any_time(service, manager, inbox, tmp_path, until, moment):
+    """It ends well, every row is whole, and what is left is done by the next."""
+    for n in range(0 if moment == "idle" else 50):
+        put(inbox, f"{n}.png", "red")
+    prelude = ""
+    if moment == "while the model is loaded":
+        prelude = SLOW
+    with service(prelude) as process:
+        if moment == "while the model is loaded":
+            process.stdout.readline()
+        elif moment == "idle":
+            wait_for(manager, "WATCHDOG=1")
+        elif moment == "busy":
+            wait_for(manager, "READY=1")
+            until(lambda: labels(tmp_path))
+        process.terminate()
+        code = process.wait(30)
+    assert code == 0 or (moment == "at once" and code == -signal.SIGTERM)
+    if moment != "at once":
+        with closing(open_results(tmp_path / "results.db")) as db:
+            assert db.execute("SELECT stop_reason FROM runs").fetchall() == [("signal",)]
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with service():
+        wait_for(manager, "READY=1")
+        until(lambda: len(labels(tmp_path)) == len(os.listdir(inbox)))
+
+
+def test_check(inbox, edgecls, tmp_path):
+    done = edgecls("run", "--check", "--config", "edgecls.toml")
+    assert done.stdout.splitlines() == [
+        "configuration: is right",
+        "model: tiny, 4 golden examples right",
+        f"database: {tmp_path}/results.db",
+        f"source: folder:{inbox}",
+    ]
+    assert done.stderr == ""
+    assert not (tmp_path / "results.db").exists()
+
+
+def test_check_of_one_that_runs(service, manager, edgecls):
+    with service():
+        wait_for(manager, "READY=1")
+        edgecls("run", "--check", "--config", "edgecls.toml")
+
+
+def test_check_says_everything_at_once(inbox, edgecls, tmp_path):
+    inbox.rmdir()
+    (tmp_path / "model.tflite").write_bytes(b"none")
+    (tmp_path / "results.db").write_text("a text and no database " * 50)
+    done = edgecls("run", "--check", "--config", "edgecls.toml", code=78)
+    assert done.stdout == "configuration: is right\n"
+    model, database, source = done.stderr.splitlines()
+    assert model.startswith(f"edgecls: error: {tmp_path}/model.tflite is not a TFLite model")
+    assert database.startswith(f"edgecls: error: {tmp_path}/results.db is not a SQLite database")
+    assert source.startswith(f"edgecls: error: no folder at {inbox}")
+
+
+def test_each_error_of_the_configuration_has_its_line(edgecls, tmp_path):
+    (tmp_path / "edgecls.toml").write_text('# a\nmodle = "x"\n\n[source]\npath = "inbox"\nsettle_seconds = -1\n')
+    for options in ([], ["--check"]):
+        done = edgecls("run", *options, "--config", "edgecls.toml", code=78)
+        assert done.stderr.splitlines() == [
+            "edgecls: error: edgecls.toml:2: modle: there is no such setting: did you mean 'model'?",
+            "edgecls: error: edgecls.toml:6: source.settle_seconds: input should be greater than 0, and is -1: change it",
+        ]
+    assert edgecls("run", "--check", "--config", "none.toml", code=78).stderr.startswith("edgecls: error: no configur")

@@ -1,0 +1,234 @@
+"""The folder source, where the folder, its files, the clock or the system misbehave."""
+
+import os
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+from delivered import delivered
+from pictures import picture
+
+from edgecls.device.settings import FolderSettings
+from edgecls.device.sources import folder as folder_source
+from edgecls.device.sources import open_source
+
+
+@pytest.fixture
+def inbox(tmp_path):
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+def settings(inbox, **changes):
+    return FolderSettings(**{"path": inbox, "settle_seconds": 0.1, "poll_seconds": 0.1, **changes})
+
+
+@contextmanager
+def watching(inbox, **changes):
+    stop, taken = threading.Event(), []
+    with open_source("folder", settings(inbox, **changes)) as source:
+
+        def take():
+            for frame in delivered(source, stop):
+                taken.append(frame)
+                source.done(frame, failed=frame.error is not None)
+
+        taker = threading.Thread(target=take)
+        taker.start()
+        try:
+            yield taken, source
+        finally:
+            stop.set()
+            taker.join()
+
+
+def put(path, colour="red", age=3600.0):
+    path.write_bytes(picture(colour))
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+def names(frames):
+    return [os.path.basename(frame.path) for frame in frames]
+
+
+def said(caplog):
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_a_folder_that_vanishes_and_is_made_again(inbox, until, caplog):
+    caplog.set_level("INFO")
+    with watching(inbox) as (taken, source):
+        put(inbox / "a.png")
+        until(lambda: len(taken) == 1)
+        (inbox / "a.png").unlink()
+        inbox.rmdir()
+        until(lambda: caplog.records)
+        time.sleep(0.3)
+        inbox.mkdir()
+        put(inbox / "b.png")
+        until(lambda: len(taken) == 2)
+        until(source._watch._is_alive)
+        source._next_look = time.monotonic() + 1000  # from here on only an event can tell
+        time.sleep(0.3)
+        source._next_look = time.monotonic() + 1000
+        put(inbox / "c.png")
+        until(lambda: len(taken) == 3)
+    assert names(taken) == ["a.png", "b.png", "c.png"]
+    assert said(caplog) == [
+        f"{inbox} is not there (No such file or directory): waiting for it to come back", f"{inbox} is back"
+    ]  # fmt: skip
+
+
+def test_another_folder_in_its_place_is_watched(inbox, until, tmp_path):
+    """A disk mounted over it: the events of the one below say nothing any more."""
+    with watching(inbox) as (taken, source):
+        put(inbox / "a.png")
+        until(lambda: len(taken) == 1)
+        before = source._watch._identity
+        (tmp_path / "new").mkdir()
+        inbox.rename(tmp_path / "old")
+        (tmp_path / "new").rename(inbox)
+        until(lambda: source._watch._identity != before and source._watch._is_alive())
+        put(inbox / "b.png")
+        until(lambda: len(taken) == 2)
+    assert names(taken) == ["a.png", "b.png"]
+
+
+def test_files_of_a_folder_that_was_away_are_moved_when_it_is_back(inbox, tmp_path):
+    put(inbox / "a.png")
+    away = tmp_path / "away"
+    with open_source("folder", settings(inbox, after="move", until_idle=0.3)) as source:
+        for frame in delivered(source, threading.Event()):
+            inbox.rename(away)
+            source.done(frame)
+            away.rename(inbox)
+    assert (inbox / "done/a.png").read_bytes() == picture("red")
+
+
+def test_links_out_of_the_folder_and_what_is_no_file_are_passed_over_and_said_once(inbox, tmp_path, caplog):
+    os.mkfifo(inbox / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(inbox / "socket.jpg"))
+    put(tmp_path / "secret.png")
+    (inbox / "out.png").symlink_to(tmp_path / "secret.png")
+    (inbox / "up.png").symlink_to("../secret.png")
+    put(inbox / "real.png")
+    (inbox / "in.png").symlink_to("real.png")
+    (tmp_path / "tree").mkdir()
+    put(tmp_path / "tree" / "x.png")
+    (inbox / "folder").symlink_to(tmp_path / "tree")
+    with open_source("folder", settings(inbox, until_idle=0.5)) as source:
+        taken = names(delivered(source, threading.Event()))
+    assert sorted(taken) == ["in.png", "real.png"]
+    assert sorted(said(caplog)) == sorted(
+        [f"{inbox}/{name} is a link that leads out of the folder: passed over" for name in ("out.png", "up.png")]
+        + [
+            f"{inbox}/{name} is a pipe, a socket, a device or a link to a folder: passed over"
+            for name in ("pipe.jpg", "socket.jpg")
+        ]
+    )
+
+
+def test_an_unreadable_file_is_one_error_and_is_taken_once_it_can_be_read(inbox, until, monkeypatch):
+    """Tests may run as root, whom no mode keeps out: what opens files is told to refuse."""
+    opened = os.open
+
+    def refuse(path, flags, *rest, **more):
+        if str(path).endswith("secret.png") and os.stat(path).st_mode & 0o777 == 0:
+            raise PermissionError(13, "Permission denied", path)
+        return opened(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    put(inbox / "secret.png").chmod(0)
+    with watching(inbox, after="move") as (taken, _):
+        until(lambda: taken)
+        time.sleep(0.5)
+        assert [frame.error for frame in taken] == [
+            "cannot be read: permission denied: check owner and mode, or run as a user who may"
+        ]
+        assert (inbox / "secret.png").exists()
+        (inbox / "secret.png").chmod(0o600)
+        until((inbox / "done/secret.png").exists)
+    assert [frame.error is None for frame in taken] == [False, True]
+    assert len({frame.key for frame in taken}) == 2
+
+
+def test_a_file_larger_than_the_limit_is_not_read(inbox, until):
+    (inbox / "big.png").write_bytes(b"x" * 1001)
+    put(inbox / "small.png")
+    with watching(inbox, max_bytes=1000, after="move") as (taken, _):
+        until((inbox / "failed/big.png").exists)
+        until((inbox / "done/small.png").exists)
+    big = next(frame for frame in taken if "big" in frame.path)
+    assert (big.image, big.error) == (None, "is 1001 bytes large: the limit (max_bytes) is 1000")
+    assert big.key == "big.png#1001 bytes"
+
+
+@pytest.mark.parametrize("jump", [-1e6, 1e6])
+def test_a_clock_that_jumps_does_not_make_a_growing_file_whole(inbox, until, monkeypatch, jump):
+    """At its boot a board without a battery has the time of its last stop, and a moment later the network's."""
+    now, now_ns = time.time, time.time_ns
+    data = picture("green")
+    with watching(inbox, settle_seconds=0.6) as (taken, _):
+        with (inbox / "slow.png").open("wb") as file:
+            file.write(data[:40])
+            file.flush()
+            monkeypatch.setattr(time, "time", lambda: now() + jump)
+            monkeypatch.setattr(time, "time_ns", lambda: now_ns() + int(jump * 1e9))
+            time.sleep(0.3)
+            assert not taken
+            file.write(data[40:])
+        until(lambda: taken)
+    assert [frame.image for frame in taken] == [data]
+
+
+def test_a_file_that_changes_while_it_is_read_is_taken_when_it_is_whole(inbox, until, monkeypatch):
+    read = folder_source.regular_file_frame
+    writes = iter([picture("blue")])
+
+    def written_meanwhile(source, path, name, **limits):
+        for content in writes:
+            (inbox / "a.png").write_bytes(content)
+        return read(source, path, name, **limits)
+
+    monkeypatch.setattr(folder_source, "regular_file_frame", written_meanwhile)
+    put(inbox / "a.png")
+    with watching(inbox) as (taken, _):
+        until(lambda: taken)
+    assert [frame.image for frame in taken] == [picture("blue")]
+
+
+def test_what_was_taken_is_not_opened_again(inbox, until, monkeypatch):
+    """However often the folder is looked at."""
+    opened = []
+    read = folder_source.regular_file_frame
+    monkeypatch.setattr(folder_source, "regular_file_frame", lambda *a, **k: opened.append(a[1]) or read(*a, **k))
+    for n in range(3):
+        put(inbox / f"{n}.png")
+    looks = []
+    with watching(inbox, poll_seconds=0.02) as (taken, source):
+        everything = source._scan.everything
+        monkeypatch.setattr(source._scan, "everything", lambda: looks.append(1) or everything())
+        until(lambda: len(taken) == 3 and len(looks) > 3)
+    assert len(opened) == 3
+
+
+def test_a_folder_that_takes_long_to_look_at_is_looked_at_rarely(inbox, monkeypatch):
+    """1 % of the processor's time at most: here each look takes 50 ms of it, and none is due within 5 s."""
+    with open_source("folder", settings(inbox, poll_seconds=0.01, until_idle=0.4)) as source:
+        looks = []
+
+        def everything():
+            looks.append(1)
+            begun = time.thread_time()
+            while time.thread_time() - begun < 0.05:
+                pass
+            return iter(())
+
+        monkeypatch.setattr(source._scan, "everything", everything)
+        assert not list(delivered(source, threading.Event()))
+    assert len(looks) == 1
