@@ -1,6 +1,7 @@
 """What is wrong with a configuration, for people: a line each, with the place in the file and what to do about it."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from edgecls.device.toml_lines import Place, line_numbers
+
+_CLASS = re.compile(r" for <class '[^']*'>")
+"""How pydantic ends some messages, with a name that differs between versions of Python."""
 
 
 def explain(error: ValidationError, model: type[BaseModel], document: Any, text: str, path: Path) -> list[str]:
@@ -57,7 +61,7 @@ def _what(problem: ErrorDetails, model: type[BaseModel]) -> str:
         return "is a section and not a value: write [SECTION] on a line, and its settings below"
     if kind == "value_error":  # of a validator of ours, which says what to do
         return problem["msg"].removeprefix("Value error, ")
-    said = problem["msg"].replace(" for <class 'pathlib.Path'>", "")
+    said = _CLASS.sub("", problem["msg"])
     is_section = isinstance(given, (dict, list))
     return f"{said[:1].lower()}{said[1:]}{'' if is_section else f', and is {given!r}'}: change it"
 
