@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 from edgecls.errors import BadImage
 from edgecls.image_header import MAX_PIXELS, check_header
 
-# What is wrong with an image becomes an error that names it; OpenCV would log it, nameless, past Python.
-if hasattr(cv2, "setLogLevel"):  # OpenCV 4
-    cv2.setLogLevel(0)
-else:
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+def silence_opencv() -> None:
+    """What is wrong with an image becomes an error that names it; OpenCV would log it, nameless, past Python."""
+    if hasattr(cv2, "setLogLevel"):  # OpenCV 4
+        cv2.setLogLevel(0)
+    else:
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+silence_opencv()
 
 Fit = Literal["crop", "stretch"]
 

@@ -2,7 +2,7 @@
 
 import os
 
-import cv2
+from edgecls.preprocess import silence_opencv
 
 
 def quiet() -> None:
@@ -11,5 +11,5 @@ def quiet() -> None:
     What they come to is logged by the sources, once. FFmpeg's level is read when the first stream is opened in the
     process; set in the environment, it stays as it is.
     """
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    silence_opencv()
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
