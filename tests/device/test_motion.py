@@ -10,7 +10,7 @@ from edgecls.device.settings import MotionSettings, VideoSettings
 from edgecls.device.sources import open_source
 from edgecls.device.sources.motion import MotionGate
 
-CLIP = Path("/work/shared/data/video/bottle-detection.mp4")
+CLIP = Path(__file__).parents[3] / "shared/data/video/bottle-detection.mp4"
 
 
 def scene(seed, square=None, width=320, height=240):

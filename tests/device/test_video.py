@@ -14,7 +14,7 @@ from edgecls.device.settings import Region, VideoSettings
 from edgecls.device.sources import open_source
 from edgecls.errors import BadData, NoInput
 
-CLIPS = Path("/work/shared/data/video")
+CLIPS = Path(__file__).parents[3] / "shared/data/video"
 
 
 @pytest.fixture
