@@ -55,7 +55,8 @@ def test_the_presets():
     for name, how in PRESETS.items():
         told = rows[f"`{name}`"]
         assert [cell != "" for cell in told[:3]] == [how.mirror, how.flip, how.turn]
-        shares = [float(cell.removesuffix(" %") or 0) / 100 for cell in told[3:7]]
+        assert float(told[3].removesuffix("°") or 0) == how.tilt
+        shares = [float(cell.removesuffix(" %") or 0) / 100 for cell in told[4:8]]
         assert shares == [how.zoom, how.shift, how.light, how.contrast]
 
 

@@ -98,7 +98,7 @@ _ROWS = [
             "fine_tune": "all",
             "epochs": 10,
             "optimizer": "adam",
-            "learning_rate": 1e-3,
+            "learning_rate": 3e-3,
             "batch_size": 32,
             "label_smoothing": 0.0,
             "augmentation": "digits",

@@ -17,8 +17,9 @@ class Augmentation:
     """What may be done to an image without changing its class.
 
     `mirror` (left-right), `flip` (upside down) and `turn` (a quarter) happen half of the time each; `zoom` and
-    `shift` are the most by which the image is scaled and moved, as a share of its size; `light` and `contrast` the
-    most by which brightness and contrast are changed, as a share of the full range and as a factor.
+    `shift` are the most by which the image is scaled and moved, as a share of its size, `tilt` the most by which it is
+    turned, in degrees; `light` and `contrast` the most by which brightness and contrast are changed, as a share of the
+    full range and as a factor.
     """
 
     mirror: bool = False
@@ -26,6 +27,7 @@ class Augmentation:
     turn: bool = False
     zoom: float = 0.0
     shift: float = 0.0
+    tilt: float = 0.0
     light: float = 0.0
     contrast: float = 0.0
 
@@ -34,7 +36,7 @@ PRESETS: Mapping[str, Augmentation] = {
     "none": Augmentation(),
     "photo": Augmentation(mirror=True, zoom=0.15, shift=0.08, light=0.08, contrast=0.15),
     "inspection": Augmentation(mirror=True, flip=True, turn=True),
-    "digits": Augmentation(zoom=0.1, shift=0.08, contrast=0.1),
+    "digits": Augmentation(zoom=0.1, shift=0.08, tilt=10.0, contrast=0.1),
 }
 """photo: the world has an up and a down, seldom a left and a right. inspection: parts that may lie any way.
 digits: and letters, which mean something else in the mirror."""
@@ -61,7 +63,7 @@ def augment(pixels: Pixels, how: Augmentation, rng: np.random.Generator) -> Pixe
         view = view[::-1]
     if how.turn and rng.random() < 0.5 and view.shape[0] == view.shape[1]:
         view = np.rot90(view)
-    if how.zoom or how.shift:
+    if how.zoom or how.shift or how.tilt:
         view = _move(np.ascontiguousarray(view), how, rng)
     if how.light or how.contrast:
         view = _relight(view, how, rng)
@@ -69,11 +71,11 @@ def augment(pixels: Pixels, how: Augmentation, rng: np.random.Generator) -> Pixe
 
 
 def _move(view: Pixels, how: Augmentation, rng: np.random.Generator) -> Pixels:
-    """Scaled about the centre and shifted; what comes in at the border is mirrored."""
+    """Scaled and turned about the centre, and shifted; what comes in at the border is mirrored."""
     height, width = view.shape[:2]
-    scale = 1 + rng.uniform(-how.zoom, how.zoom)
-    right, down = rng.uniform(-how.shift, how.shift, 2) * (width, height)
-    matrix = np.array([[scale, 0, (1 - scale) * width / 2 + right], [0, scale, (1 - scale) * height / 2 + down]])
+    scale, angle = 1 + rng.uniform(-how.zoom, how.zoom), rng.uniform(-how.tilt, how.tilt)
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, scale)
+    matrix[:, 2] += rng.uniform(-how.shift, how.shift, 2) * (width, height)
     moved = cv2.warpAffine(view, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
     return moved.reshape(view.shape)  # type: ignore[return-value]  # OpenCV drops a single channel
 

@@ -32,9 +32,20 @@ def test_what_each_may_do():
     assert unlike(pixels, views(Augmentation(mirror=True), pixels)) == 1
     assert unlike(pixels, views(Augmentation(mirror=True, flip=True, turn=True), pixels)) == 7  # of a square
     assert unlike(pixels, views(Augmentation(shift=0.2), pixels)) > 30
+    assert unlike(pixels, views(Augmentation(tilt=10), pixels)) > 30
     light = views(Augmentation(light=0.1), pixels)
     assert all(abs(float(view.mean()) - pixels.mean()) < 27 for view in light)
     assert np.ptp([view.mean() for view in light]) > 10
+
+
+def test_a_tilt_is_about_the_centre_and_no_larger_than_it_says():
+    pixels = np.zeros((41, 41, 1), np.uint8)
+    pixels[20, :] = 255
+    for view in views(Augmentation(tilt=10), pixels):
+        assert view[20, 20, 0] == 255
+        left, right = (int(view[:, column, 0].argmax()) for column in (0, 40))
+        assert max(abs(left - 20), abs(right - 20)) <= 4  # tan 10 degrees * 20 is 3.5
+        assert abs(left - 20 + right - 20) <= 1
 
 
 def test_digits_are_not_mirrored():
