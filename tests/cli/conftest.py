@@ -1,4 +1,6 @@
+import contextlib
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -30,3 +32,28 @@ def edgecls(environment, tmp_path):
         return done
 
     return edgecls
+
+
+@pytest.fixture
+def edgecls_at_a_terminal(environment, tmp_path):
+    """Run the program with a terminal of 80 columns as stdout and stderr: all that it showed."""
+
+    def edgecls(*arguments):
+        ours, its = pty.openpty()
+        command = [sys.executable, "-m", "edgecls", *arguments]
+        surroundings = {**environment, "COLUMNS": "80", "TERM": "xterm"}
+        with open(ours, "rb", buffering=0) as shown, open(its, "wb", buffering=0) as terminal:
+            with subprocess.Popen(command, env=surroundings, cwd=tmp_path, stdout=terminal, stderr=terminal) as child:
+                terminal.close()
+                text = b"".join(_chunks(shown)).decode()
+        assert child.returncode == 0, text
+        return text
+
+    return edgecls
+
+
+def _chunks(terminal):
+    """Until the other end is closed, which Linux calls an input/output error."""
+    with contextlib.suppress(OSError):
+        while chunk := terminal.read(4096):
+            yield chunk
