@@ -1,14 +1,11 @@
 """What the device can do without: nothing of the workstation may be needed, or imported, to run it."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from pictures import picture
 
-ROOT = Path(__file__).parents[1]
 HEAVY = ("tensorflow", "keras", "sklearn", "matplotlib", "torch")
 GUARD = f"""
 from importlib.machinery import PathFinder
@@ -22,12 +19,7 @@ PathFinder.find_spec = without_heavy_ones
 
 def python(script, *arguments, cwd=None, code=0):
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-c", script, *arguments], cwd=cwd, capture_output=True, text=True, check=False
     )
     assert done.returncode == code, done.stderr
     return done

@@ -3,13 +3,11 @@ import os
 import pty
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("EDGECLS")}
-ENVIRONMENT |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "COLUMNS": "200"}
+ENVIRONMENT |= {"PYTHONWARNINGS": "error", "COLUMNS": "200"}
 
 
 @pytest.fixture
@@ -42,10 +40,13 @@ def edgecls_at_a_terminal(environment, tmp_path):
         ours, its = pty.openpty()
         command = [sys.executable, "-m", "edgecls", *arguments]
         surroundings = {**environment, "COLUMNS": "80", "TERM": "xterm"}
-        with open(ours, "rb", buffering=0) as shown, open(its, "wb", buffering=0) as terminal:
-            with subprocess.Popen(command, env=surroundings, cwd=tmp_path, stdout=terminal, stderr=terminal) as child:
-                terminal.close()
-                text = b"".join(_chunks(shown)).decode()
+        with (
+            open(ours, "rb", buffering=0) as shown,
+            open(its, "wb", buffering=0) as terminal,
+            subprocess.Popen(command, env=surroundings, cwd=tmp_path, stdout=terminal, stderr=terminal) as child,
+        ):
+            terminal.close()  # so that the child's end is the end
+            text = b"".join(_chunks(shown)).decode()
         assert child.returncode == 0, text
         return text
 

@@ -26,7 +26,11 @@ CASES = [
     ("classify good.png -m cut.tflite", DATA, "cut.tflite is damaged: its end is missing: copy it again"),
     ("classify good.png -m flipped.tflite", DATA, "the network is not the one that was written: copy it again"),
     ("classify good.png -m plain.tflite", DATA, "plain.tflite carries no labels: pass --labels FILE"),
-    ("classify good.png -m liar.tflite", DATA, "does not give the outputs it promises: golden example 0 is off by 0.996"),
+    (
+        "classify good.png -m liar.tflite",
+        DATA,
+        "does not give the outputs it promises: golden example 0 is off by 0.996",
+    ),
     ("classify good.png -m plain.tflite --labels two.txt", DATA, "has 3 outputs and 2 labels: pass --labels FILE"),
     ("classify good.png -m plain.tflite --labels none.txt", DATA, "has 3 outputs and 0 labels: pass --labels FILE"),
     (f"classify good.png {TINY} --labels none.txt", DATA, "has 3 outputs and 0 labels: pass --labels FILE with one"),

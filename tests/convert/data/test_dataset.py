@@ -77,7 +77,9 @@ def test_nothing_decodes(tmp_path):
 def test_a_class_whose_images_do_not_decode(folder):
     for path in sorted((folder / "red").iterdir())[1:]:
         path.write_bytes(b"torn")
-    with pytest.raises(BadData, match="class 'red' has 1 usable image and none for.*; 5 files were left out, the first: "):
+    with pytest.raises(
+        BadData, match=r"class 'red' has 1 usable image and none for.*; 5 files were left out, the first: "
+    ):
         read(folder)
 
 
@@ -97,14 +99,18 @@ def test_a_failure_names_the_file_that_is_missing(folder):
 def test_a_failure_names_the_picture_under_two_labels(folder):
     for number in range(6):
         (folder / "blue" / f"copy {number}.png").write_bytes((folder / "red" / f"{number:02}.png").read_bytes())
-    with pytest.raises(BadData, match="only one class .*; 12 files were left out, the first: .* is the same picture as"):
+    with pytest.raises(
+        BadData, match=r"only one class .*; 12 files were left out, the first: .* is the same picture as"
+    ):
         read(folder)
 
 
 def test_a_given_split_without_an_image_names_its_file(folder, tmp_path):
     rows = ["red/00.png,red,train", "blue/00.png,blue,train", "red/99.png,red,test"]
     split_file = write_csv(tmp_path / "s.csv", "file,class,split", *rows)
-    with pytest.raises(BadData, match=r"no image of the split 'test' can be used.*; left out: .*99\.png cannot be read"):
+    with pytest.raises(
+        BadData, match=r"no image of the split 'test' can be used.*; left out: .*99\.png cannot be read"
+    ):
         read(folder, split_file)
 
 
