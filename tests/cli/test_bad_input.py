@@ -174,6 +174,19 @@ def test_without_permission(edgecls, owned_by_another, unprivileged):
         assert edgecls(*arguments, code=IO, prefix=unprivileged).stderr.startswith(f"edgecls: error: {said}")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("classify", "good.png", "-m", "tiny.tflite"),
+        ("inspect", "tiny.tflite", "--format", "json"),
+        ("classify", "--help"),
+    ],
+)
+def test_output_on_a_full_disk(edgecls, arguments):
+    done = edgecls(*arguments, code=IO, prefix=("sh", "-c", 'exec "$@" > /dev/full', "sh"))
+    assert done.stderr == "edgecls: error: cannot write the output: the disk is full: free some space\n"
+
+
 def test_a_bug_is_one_line_too_and_a_traceback_on_demand(edgecls, environment):
     script = """
 import edgecls.cli.device
