@@ -241,6 +241,20 @@ def test_what_cannot_work_is_one_line(tmp_path, data, output, code, said):
 
 
 @needs_tensorflow
+def test_a_report_folder_of_a_failed_conversion_is_removed_if_it_was_made(tmp_path):
+    (tmp_path / "empty").mkdir()
+    command = ("convert", tmp_path / "empty", "-o", tmp_path / "m.tflite", "--report")
+    assert "no sub-folders in" in complaint(edgecls(*command, tmp_path / "reports" / "first"), 65)
+    assert "no sub-folders in" in complaint(edgecls(*command, tmp_path / "empty"), 65)
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+    (tmp_path / "file").touch()
+    said = complaint(edgecls(*command, tmp_path / "file"), 74)
+    assert said.endswith(
+        f"cannot make the folder {tmp_path}/file: something of that name is there already: choose another name"
+    )
+
+
+@needs_tensorflow
 @pytest.mark.skipif(not Path("/sys").is_dir(), reason="no /sys on this system")
 def test_a_folder_that_may_not_be_written_to(cells):
     """/sys refuses root too."""
