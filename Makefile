@@ -22,8 +22,9 @@ lab-short: $(VENV)/lab.installed  ## the same in minutes: service, folder, hang,
 clean:
 	rm -rf $(VENV) .nox demo build dist
 
+# On Debian without python3-venv this fails half-way: what it leaves has an interpreter and no pip, and would be kept.
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/demo.installed: $(VENV)/bin/python pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --editable '.[convert,demo]'

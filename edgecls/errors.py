@@ -93,6 +93,7 @@ _REMEDIES = {
     errno.EACCES: "permission denied: check owner and mode, or run as a user who may",
     errno.EPERM: "operation not permitted: check owner and mode, or run as a user who may",
     errno.EROFS: "the file system is read-only: choose a path on a writable one",
+    errno.EEXIST: "something of that name is there already: choose another name",
     errno.EISDIR: "it is a folder: name a file",
     errno.ENOTDIR: "a part of the path is not a folder",
 }

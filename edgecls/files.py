@@ -28,6 +28,8 @@ def check_writable(path: Path) -> None:
         raise WriteFailed(f"cannot write {path}: it is a folder: name a file")
     try:
         tempfile.TemporaryFile(dir=path.parent).close()
+    except FileNotFoundError as error:  # /proc has folders in which no file can be made
+        raise WriteFailed(f"cannot write {path}: {path.parent} takes no new files: choose another folder") from error
     except OSError as error:
         raise from_os_error(error, f"cannot write {path}") from error
 

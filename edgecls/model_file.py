@@ -149,9 +149,10 @@ def read_model(path: str | Path, labels: Sequence[str] | None = None) -> ModelFi
     if INFO_FILE not in files and INFO_FILE.encode() in data:  # the metadata name a file that should stand at the end
         raise BadModel(f"{path} is damaged: its end is missing: copy it again")
     info, golden = _read_info(path, files, flatbuffer)
-    labels = labels or _read_labels(files)
-    if not labels:
-        raise BadModel(f"{path} carries no labels: pass --labels FILE, a text file with one label a line")
+    if labels is None:
+        labels = _read_labels(files)
+        if not labels:
+            raise BadModel(f"{path} carries no labels: pass --labels FILE, a text file with one label a line")
     return ModelFile(path, hashlib.sha256(data).hexdigest(), len(data), tuple(labels), info, golden)
 
 

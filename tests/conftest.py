@@ -36,6 +36,15 @@ def temporary_folder(tmp_path_factory):
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def away_from_the_sources(tmp_path_factory):
+    """Python looks for modules where a child process starts: there, the sources must not hide what is installed."""
+    before = os.getcwd()
+    os.chdir(tmp_path_factory.mktemp("away"))
+    yield
+    os.chdir(before)
+
+
 @pytest.fixture(autouse=True)
 def no_leaks(request, temporary_folder):
     """Fail a test that leaves a thread, a temporary file, or a half-written output behind."""

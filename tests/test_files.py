@@ -3,6 +3,7 @@ import signal
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +81,13 @@ files.write_atomically(pathlib.Path(sys.argv[1]), bytes(2000))
 
 def run(script, path):
     return subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc on this system")
+def test_a_folder_that_takes_no_files():
+    """The system says that there is no such file, which would send the user looking for one."""
+    with pytest.raises(WriteFailed, match="cannot write /proc/m: /proc takes no new files: choose another folder"):
+        check_writable(Path("/proc/m"))
 
 
 @pytest.mark.parametrize("refuses", [check_writable, lambda path: write_atomically(path, NEW)])

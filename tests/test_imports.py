@@ -1,6 +1,6 @@
 """What the device can do without: nothing of the workstation may be needed, or imported, to run it."""
 
-import os
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pictures import picture
 
-ROOT = Path(__file__).parents[1]
+import edgecls
+
 HEAVY = ("tensorflow", "keras", "sklearn", "matplotlib", "torch")
 GUARD = f"""
 from importlib.machinery import PathFinder
@@ -22,12 +23,7 @@ PathFinder.find_spec = without_heavy_ones
 
 def python(script, *arguments, cwd=None, code=0):
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-c", script, *arguments], cwd=cwd, capture_output=True, text=True, check=False
     )
     assert done.returncode == code, done.stderr
     return done
@@ -53,6 +49,7 @@ def command(folder, arguments, code=0):
     ("arguments", "said"),
     [
         ("--help", "convert"),
+        ("run --help", "/etc/edgecls/edgecls.toml"),
         ("classify --help", "PATH..."),
         ("convert --help", "--epochs"),
         ("classify inbox -m tiny.tflite --db classify.db", "red"),
@@ -78,6 +75,20 @@ def test_what_needs_them_says_what_to_install(place, arguments):
     assert line.endswith("is not installed: pip install 'edgecls[convert]'")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "usage"),
+    [
+        ("classify", "classify [OPTIONS] PATH..."),
+        ("convert", "convert [OPTIONS] DATASET"),
+        ("run", "run [OPTIONS]"),
+        ("service install", "service install [OPTIONS] [NAME]"),
+    ],
+)
+def test_the_usage_line_is_as_in_the_documentation(place, arguments, usage):
+    lines = [line.strip() for line in command(place, f"{arguments} --help").stdout.splitlines()]
+    assert f"Usage: edgecls {usage}" in lines
+
+
 def imported_by(statement):
     script = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
     return set(python(script).stdout.split())
@@ -98,11 +109,47 @@ def test_what_the_device_imports(statement):
 
 
 def test_the_public_names(tiny_model):
-    import edgecls
-
     assert edgecls.Classifier(tiny_model.path).classify(picture("blue")).label == "blue"
     with pytest.raises(AttributeError, match="has no attribute 'Clasifier'"):
         _ = edgecls.Clasifier
+    assert set(edgecls.__all__) <= set(dir(edgecls))
+
+
+def imports(name):
+    """The modules of edgecls that those of `name` import, wherever in their code that stands."""
+    package = Path(edgecls.__file__).parent
+    home = package.joinpath(*name.split("."))
+    found = set()
+    for path in sorted(home.rglob("*.py")) if home.is_dir() else [home.with_suffix(".py")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {module for module in found if module.startswith("edgecls.")}
+
+
+WINGS = ("convert", "device", "results", "cli", "service")
+
+
+@pytest.mark.parametrize(
+    ("name", "knows"),
+    [
+        ("device", ("device",)),
+        ("results", ("results",)),
+        ("convert", ("convert", "device")),
+        ("service", ("service", "device")),
+        ("preprocess", ()),
+        ("model_file", ()),
+        ("records", ()),
+        ("errors", ()),
+    ],
+)
+def test_what_a_wing_knows_of_the_others(name, knows):
+    found = imports(name)
+    assert found or name in ("records", "errors")
+    strangers = tuple(f"edgecls.{wing}" for wing in WINGS if wing not in knows)
+    assert not [module for module in found if module.startswith(strangers)]
 
 
 def test_the_results_wing_knows_neither_of_the_others():

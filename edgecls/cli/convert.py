@@ -1,7 +1,8 @@
 """`edgecls convert`. TensorFlow is imported by `edgecls.convert`, not before."""
 
+import contextlib
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,8 +111,6 @@ def convert(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that gigabytes of caches are removed then, too
     find_backbone(backbone, input_size)  # a slip is told at once, before the packages of the workstation are looked for
     find_quantization(quantize)
-    if report is not None:
-        prepare_report(report)
     training = Training(
         fine_tune=fine_tune,  # type: ignore[arg-type]  # checked there
         time_budget=parse_duration(time_budget) if time_budget else None,
@@ -126,27 +125,28 @@ def convert(
         class_weights=class_weights,
         search=search,
     )
-    done = edgecls.convert(
-        dataset,
-        output,
-        split_file=split_file,
-        group_by=group_by,
-        backbone=backbone,
-        input_size=input_size,
-        crop=crop,
-        quantization=quantize,
-        training=training,
-        max_drop=max_drop,
-        force=force,
-        min_precision=min_precision,
-        seed=seed,
-        resume=resume,
-        steps=Steps(show=True),
-    )
-    if report is not None:
-        from edgecls.convert.report import write_report
+    with report_folder(report):
+        done = edgecls.convert(
+            dataset,
+            output,
+            split_file=split_file,
+            group_by=group_by,
+            backbone=backbone,
+            input_size=input_size,
+            crop=crop,
+            quantization=quantize,
+            training=training,
+            max_drop=max_drop,
+            force=force,
+            min_precision=min_precision,
+            seed=seed,
+            resume=resume,
+            steps=Steps(show=True),
+        )
+        if report is not None:
+            from edgecls.convert.report import write_report
 
-        page = write_report(report, done)
+            page = write_report(report, done)
     _print_conversion(done, quantize)
     if report is not None:
         typer.echo(f"{page}: the report")
@@ -154,13 +154,29 @@ def convert(
         raise typer.Exit(1)
 
 
-def prepare_report(folder: Path) -> None:
-    """Make the folder, and see whether it can be written to: before minutes of work, not after."""
+@contextlib.contextmanager
+def report_folder(folder: Path | None) -> Iterator[None]:
+    """Make it, and see whether it can be written to: before minutes of work, not after. What fails leaves none behind."""
+    if folder is None:
+        yield
+        return
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        _make_folder(folder)
+        check_writable(folder / "report.html")
+        yield
+    except BaseException:
+        for path in made:
+            with contextlib.suppress(OSError):  # there is something in it
+                path.rmdir()
+        raise
+
+
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise from_os_error(error, f"cannot make the folder {folder}") from error
-    check_writable(folder / "report.html")
 
 
 def parse_duration(text: str) -> float:

@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +12,7 @@ import typer
 from edgecls.bundled import default_model
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import NoInput, from_os_error
+from edgecls.progress import Steps
 
 if TYPE_CHECKING:
     from edgecls.model_file import ModelFile
@@ -45,23 +46,33 @@ def classify(
     if not files:
         raise NoInput(f"no images in {', '.join(map(str, paths))}: name image files, or folders that hold some")
     from edgecls.device.classifier import Classifier
+    from edgecls.device.golden import replay_golden
 
     classifier = Classifier(_read_model(model, labels))
+    replay_golden(classifier)
     failed: list[Classification] = []
+    logged_before: list[Path] = []
+    # The other formats print each row as it comes, and need no bar.
+    steps = Steps(show=output_format is OutputFormat.table)
 
     def outcomes() -> Iterator[dict[str, Any]]:
-        with _logged(db, classifier.model) as write:
+        with _logged(db, classifier.model) as write, steps.step("classifying", len(files)) as advance:
             for path in files:
                 classification = classifier.classify(path)
-                write(classification)
+                if not write(classification):
+                    logged_before.append(path)
                 if classification.error:
                     failed.append(classification)
+                advance()
                 yield _row(path, classification, output_format)
 
     columns = ("path", "label", "score", "error") if output_format is OutputFormat.table else COLUMNS
     write_rows(columns, outcomes(), output_format)
     for each in failed:
         typer.echo(printable(f"edgecls: {each.path} {each.error}"), err=True)
+    if logged_before:
+        known = f"{len(logged_before)} of {len(files)} images had a row already, which stays"
+        typer.echo(f"edgecls: {known}: to log them anew, name another --db", err=True)
     if failed:
         raise typer.Exit(1)
 
@@ -80,17 +91,23 @@ def _files(paths: list[Path]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _logged(db: Path | None, model: "ModelFile") -> Iterator[Any]:
-    """A function that writes a classification to `db`, or that does nothing."""
+def _logged(db: Path | None, model: "ModelFile") -> Iterator[Callable[["Classification"], bool]]:
+    """A function that writes a classification to `db`, or does nothing: False if its image had a row already."""
     if db is None:
-        yield lambda _: None
+        yield lambda _: True
         return
     from edgecls.device.results_wing import begin_run
     from edgecls.results.store import Store
 
     with Store(db) as store:
+
+        def write(classification: "Classification") -> bool:
+            known = store.has(classification.source, classification.key)
+            store.write(classification)
+            return not known
+
         begin_run(store, model, device=socket.gethostname(), source="files", config={})
-        yield store.write
+        yield write
         store.end_run("all classified")
 
 

@@ -41,12 +41,16 @@ def evaluate(
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[convert]'") from None
     from edgecls.convert.data.dataset import read_split
+    from edgecls.device.classifier import Classifier
+    from edgecls.device.golden import replay_golden
     from edgecls.model_file import read_model
 
     if len(model) > 2:
         raise UsageError(f"{len(model)} models were named, and two at most are compared: leave out all but two -m")
     steps = Steps(show=True)
     found = [read_model(path) for path in model]
+    for each in found:
+        replay_golden(Classifier(each))  # figures of a model that computes something else here would be worth nothing
     seeds = [_seed(each) for each in found]
     group_by = group_by or _group_by(found[0])  # so that the same splits are cut again
     data = read_split(dataset, split_file, split, seeds[0], steps, group_by=group_by)

@@ -1,5 +1,6 @@
 """The program `edgecls`, and the one place where errors become messages and exit codes."""
 
+import contextlib
 import logging
 import os
 import sys
@@ -9,7 +10,8 @@ import typer
 
 from edgecls import __version__
 from edgecls.cli import backbones, convert, device, evaluate, results, run, service
-from edgecls.cli.output import printable
+from edgecls.cli.command import Command
+from edgecls.cli.output import Output, printable
 from edgecls.device import journal
 from edgecls.errors import BadConfig, EdgeclsError, from_os_error
 from edgecls.native_output import heard_stderr
@@ -35,7 +37,7 @@ for command in (
     results.stats,
     results.backup,
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)
 app.add_typer(service.app)
 
 
@@ -72,9 +74,10 @@ def _run() -> int:
     try:
         # Not app(): that has its own ways with some errors, such as a broken pipe.
         command = typer.main.get_command(app)
-        with command.make_context("edgecls", sys.argv[1:]) as context:
-            command.invoke(context)
-        sys.stdout.flush()
+        with contextlib.redirect_stdout(Output(sys.stdout)) as output:
+            with command.make_context("edgecls", sys.argv[1:]) as context:
+                command.invoke(context)
+            output.flush()
     except typer.Exit as end:
         return end.exit_code
     except BadConfig as error:

@@ -1,15 +1,19 @@
 """How commands print rows: as a table for people, as JSON, JSON lines or CSV for programs."""
 
+import contextlib
 import csv
 import json
 import math
 import re
+import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, TextIO
 
 from tabulate import tabulate
+
+from edgecls.errors import from_os_error
 
 
 class OutputFormat(str, Enum):
@@ -26,6 +30,44 @@ class ReportFormat(str, Enum):
 
     table = "table"
     json = "json"
+
+
+class Output:
+    """A text stream, stdout, that says of its errors what they are about: no file is named in them.
+
+    Redirected to a disk that is full, say. Raises WriteFailed; that nobody reads any more (BrokenPipeError) passes unchanged.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """As of any stream."""
+        with _about_the_output():
+            return self._stream.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """As of any stream; an error of `lines` itself is not the output's."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """As of any stream."""
+        with _about_the_output():
+            self._stream.flush()
+
+
+@contextlib.contextmanager
+def _about_the_output() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise from_os_error(error, "cannot write the output") from error
 
 
 def write_rows(
@@ -57,8 +99,37 @@ def write_object(value: Any, out: TextIO | None = None) -> None:
 
 def _write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: TextIO) -> None:
     cells = [[_cell(value, out) for value in row] for row in rows]
+    if out.isatty():
+        cells = _fitting(columns, cells, shutil.get_terminal_size().columns)
     # disable_numparse: a label `007` or `1e5` is a text, and stays as it is.
     out.write(tabulate(cells, headers=[_cell(column, out) for column in columns], disable_numparse=True) + "\n")
+
+
+def _fitting(columns: Sequence[str], cells: list[list[str]], width: int) -> list[list[str]]:
+    """Paths and errors cut so that a row fits `width` characters, as far as that goes: a wrapped table is none."""
+    headings = [len(column) + 2 for column in columns]  # tabulate's, as are the 2 between columns
+    widths = [max([heading, *map(len, column)]) for heading, *column in zip(headings, *cells, strict=True)]
+    can_give = [i for i, column in enumerate(columns) if column in _MAY_BE_CUT]
+    while can_give and sum(widths) + 2 * (len(widths) - 1) > width:
+        widest = max(can_give, key=widths.__getitem__)
+        if widths[widest] <= _LEAST_CUT:
+            break
+        widths[widest] -= 1
+    return [
+        [_cut(cell, most, columns[i]) for i, (cell, most) in enumerate(zip(row, widths, strict=True))] for row in cells
+    ]
+
+
+_MAY_BE_CUT = ("path", "error")
+_LEAST_CUT = 16
+"""Characters of a path or an error that are shown in the narrowest terminal."""
+
+
+def _cut(text: str, most: int, column: str) -> str:
+    """At most `most` characters: of a path its end, of all else its beginning."""
+    if len(text) <= most:
+        return text
+    return f"...{text[3 - most :]}" if column == "path" else f"{text[: most - 3]}..."
 
 
 def _write_json_array(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: TextIO) -> None:

@@ -49,7 +49,11 @@ def query(
         else:
             columns = TABLE_COLUMNS if output_format is OutputFormat.table else queries.COLUMNS
             rows = queries.find(database, which)
-        write_rows(columns, rows, output_format)
+        write_rows(columns, map(_for_people, rows) if columns is TABLE_COLUMNS else rows, output_format)
+
+
+def _for_people(row: queries.Row) -> queries.Row:
+    return row if row["score"] is None else {**row, "score": f"{row['score']:.3f}"}
 
 
 def stats(

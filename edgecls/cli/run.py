@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from edgecls.device.config import Config
     from edgecls.device.results_wing import ResultsWing
 
+DEFAULT_CONFIG = Path("/etc/edgecls/edgecls.toml")
+"""Where `edgecls service install` puts it."""
+
 
 def run(
     *,
     config: Annotated[
-        Path | None, typer.Option("--config", envvar="EDGECLS_CONFIG", readable=False, help="The TOML file.")
-    ] = None,
+        Path, typer.Option("--config", envvar="EDGECLS_CONFIG", readable=False, help="The TOML file.")
+    ] = DEFAULT_CONFIG,
     until_idle: Annotated[
         float | None,
         typer.Option("--until-idle", metavar="SECONDS", min=0.1, help="Stop when nothing came for so long."),
@@ -32,9 +35,7 @@ def run(
     ] = False,
 ) -> None:
     """Classify what a source delivers, for ever: the daemon. SIGHUP has it read configuration and model anew."""
-    from edgecls.device.config import DEFAULT_PATH
-
-    read = _reader(config or DEFAULT_PATH, until_idle)
+    read = _reader(config, until_idle)
     if check:
         _check(read)
     else:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecls.cli.command import Command
 from edgecls.cli.output import OutputFormat, write_rows
 from edgecls.errors import NoInput
 
@@ -28,7 +29,7 @@ Format = Annotated[OutputFormat, typer.Option("--format", help="How to print.")]
 HERE = Path("/")
 
 
-@app.command()
+@app.command(cls=Command)
 def install(
     name: Name = None,
     *,
@@ -48,7 +49,7 @@ def install(
         typer.echo(f"edgecls: {line}", err=True)
 
 
-@app.command()
+@app.command(cls=Command)
 def uninstall(name: Name = None, *, root: Root = HERE, output_format: Format = OutputFormat.table) -> None:
     """Stop the service and remove it; configuration, user and data stay."""
     from edgecls.service.files import Instance
@@ -61,7 +62,7 @@ def uninstall(name: Name = None, *, root: Root = HERE, output_format: Format = O
         typer.echo(f"edgecls: kept {', '.join(kept)}: remove by hand what you do not need", err=True)
 
 
-@app.command()
+@app.command(cls=Command)
 def status(name: Name = None, *, root: Root = HERE, output_format: Format = OutputFormat.table) -> None:
     """Say what is in place; exit code 1 if something is missing."""
     from edgecls.service.files import Instance

@@ -3,11 +3,13 @@
 TensorFlow is imported after the data set has been read, so that what is wrong with that is told at once.
 """
 
+import contextlib
+import errno
 import json
 import os
 import resource
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -32,7 +34,7 @@ from edgecls.convert.settings import AUTO, Epoch, Training, find_quantization
 from edgecls.convert.training.augment import find_preset
 from edgecls.convert.training.search import check_search
 from edgecls.device.golden import verify
-from edgecls.errors import BadData
+from edgecls.errors import BadData, TryAgain, from_os_error
 from edgecls.files import check_writable
 from edgecls.model_file import ModelFile, ModelInfo, write_model
 from edgecls.preprocess import Preprocessing, decode
@@ -154,8 +156,8 @@ def convert(
     from edgecls.convert.training.head import scale_logits
     from edgecls.convert.training.train import make_task, train
 
-    with tempfile.TemporaryDirectory(prefix="edgecls-", dir=_cache_folder()) as folder:
-        task = make_task(chosen, data, training, Path(folder), seed, steps)
+    with _work_folder() as work:
+        task = make_task(chosen, data, training, work, seed, steps)
         about = {**asdict(training), "backbone": backbone, "size": chosen.input_size, "crop": chosen.crop, "seed": seed}
         about |= {"images": data.fingerprint, "versions": _versions()}
         identity = json.dumps(about, sort_keys=True)
@@ -216,10 +218,36 @@ def convert(
     )
 
 
-def _cache_folder() -> str | None:
+@contextlib.contextmanager
+def _work_folder() -> Iterator[Path]:
+    """A folder for temporary files, removed afterwards. Raises NoInput and WriteFailed where it cannot be used."""
+    parent = _cache_folder()
+    try:
+        with tempfile.TemporaryDirectory(prefix="edgecls-", dir=parent) as folder:
+            yield Path(folder)
+    except TryAgain as error:  # a model on its way: what writes it knows nothing of TMPDIR
+        if folder not in str(error) or "TMPDIR" in str(error):
+            raise
+        raise TryAgain(f"{error}, or set TMPDIR to another folder") from error
+    except OSError as error:
+        if not _is_about(error, parent):
+            raise
+        what = f"cannot keep temporary files in {parent} (set TMPDIR to another folder)"
+        raise from_os_error(error, what) from error
+
+
+def _cache_folder() -> str:
     """Where large temporary files belong: /tmp is often kept in memory. TMPDIR has the last word."""
     on_disk = "/var/tmp"  # noqa: S108 - a folder with a random name is made in it
-    return None if "TMPDIR" in os.environ or not os.access(on_disk, os.W_OK) else on_disk
+    fallback = on_disk if os.access(on_disk, os.W_OK) else "/tmp"  # noqa: S108
+    return os.environ.get("TMPDIR") or fallback
+
+
+def _is_about(error: OSError, folder: str) -> bool:
+    """Whether it names a file in `folder`, or none and a full disk: whatever else is written there names its file."""
+    if error.filename is None:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return os.fsdecode(error.filename).startswith(folder)
 
 
 def _temperature(probabilities: NDArray[np.float32], truth: NDArray[np.intp]) -> tuple[float, tuple[float, float]]:

@@ -119,7 +119,7 @@ class Classifier:
 def _model(model: str | Path | ModelFile, labels: Sequence[str] | None) -> ModelFile:
     if not isinstance(model, ModelFile):
         return read_model(model, labels)
-    return replace(model, labels=tuple(labels)) if labels else model
+    return model if labels is None else replace(model, labels=tuple(labels))
 
 
 def best(scores: NDArray[np.float32], count: int) -> list[int]:

@@ -27,8 +27,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-DEFAULT_PATH = Path("/etc/edgecls/edgecls.toml")
-
 AnySource = Annotated[FolderSettings | CameraSettings | PicameraSettings | VideoSettings, Field(discriminator="type")]
 
 

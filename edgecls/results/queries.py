@@ -80,6 +80,7 @@ def _connected(path: Path, options: str) -> Database:
     db = connect(path, options)
     try:
         db.conn.execute("PRAGMA query_only=ON")
+        db.conn.set_authorizer(_attaches_nothing)
         check_schema(db, path)
     except BaseException:
         db.close()
@@ -94,7 +95,7 @@ def find(db: Database, which: Filter = EVERYTHING) -> Iterator[Row]:
     """
     where, values = _where(which)
     order = " ORDER BY classified_at DESC, results.id DESC LIMIT :limit"
-    with translated("the results database"):
+    with translated(_file(db)):
         votes = "votes" if "votes" in db.table("results").columns_dict else "NULL"  # not yet migrated: only read
         for row in db.execute(
             _FIND.format(votes=votes) + where + order, {**values, "limit": -1 if which.limit is None else which.limit}
@@ -110,6 +111,11 @@ _FIND = """
            decode_ms, infer_ms, error, {votes}
     FROM results JOIN runs ON runs.id = run_id JOIN models ON models.id = model_id
 """
+
+
+def _file(db: Database) -> str:
+    """The path that `db` was opened by, for messages."""
+    return str(db.conn.execute("PRAGMA database_list").fetchone()[2])
 
 
 def _where(which: Filter) -> tuple[str, dict[str, Any]]:
@@ -143,7 +149,7 @@ def stats(db: Database, which: Filter = EVERYTHING) -> dict[str, Any]:
     `infer_ms`: {"median", "p95"}, interpolated, null without values.
     """
     where, values = _where(which)
-    with translated("the results database"):
+    with translated(_file(db)):
         totals = _rows(db, _TOTALS + where, {**values, "unknown": UNKNOWN})[0]
         labels = _rows(db, _LABELS + where + " GROUP BY label ORDER BY 2 DESC, 1", values)
         models = _rows(db, _MODELS + where + " GROUP BY models.id ORDER BY 3 DESC, 1", values)
@@ -207,23 +213,24 @@ def run_sql(db: Database, sql: str) -> tuple[tuple[str, ...], Iterator[Row]]:
             iterating, where the query fails half-way.
     """
     db.conn.set_authorizer(_authorize)
-    with _explained():
+    file = _file(db)
+    with _explained(file):
         cursor = db.conn.execute(storable(sql))
     if cursor.description is None:
         raise UsageError("--sql only reads: give it a query that returns columns, such as SELECT")
     columns = tuple(dedupe_keys(column[0] for column in cursor.description))
-    return columns, _fetched(cursor, columns)
+    return columns, _fetched(cursor, columns, file)
 
 
-def _fetched(cursor: sqlite3.Cursor, columns: Sequence[str]) -> Iterator[Row]:
-    with _explained():
+def _fetched(cursor: sqlite3.Cursor, columns: Sequence[str], file: str) -> Iterator[Row]:
+    with _explained(file):
         for row in cursor:
             yield dict(zip(columns, row, strict=True))
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Turn sqlite3's errors about a user's SQL into ours; a second statement is an sqlite3.Warning before 3.11."""
+def _explained(file: str) -> Iterator[None]:
+    """Turn sqlite3's errors about a user's SQL on `file` into ours; a second statement is an sqlite3.Warning before 3.11."""
     try:
         yield
     except (sqlite3.Error, sqlite3.Warning) as error:
@@ -231,7 +238,7 @@ def _explained() -> Iterator[None]:
             raise UsageError(
                 "--sql only reads: use SELECT, or open the file with the sqlite3 shell to change it"
             ) from error
-        ours = translation(error, "the results database")
+        ours = translation(error, file)
         raise ours or UsageError(f"--sql: {error}") from error
 
 
@@ -253,8 +260,13 @@ _READING_PRAGMAS = {
 _SETTINGS = {"application_id", "encoding", "journal_mode", "page_size", "schema_version", "user_version"}
 
 
+def _attaches_nothing(action: int, *_: str | None) -> int:
+    """SQLite's question before it prepares a statement: mode=ro and query_only let ATTACH make a new file."""
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
+
+
 def _authorize(action: int, first: str | None, second: str | None, _database: str | None, _trigger: str | None) -> int:
-    """SQLite's question before it prepares a statement; mode=ro alone would let VACUUM INTO write a new file."""
+    """The same question about a user's SQL, which only reads."""
     if action == sqlite3.SQLITE_PRAGMA:
         allowed = first in _READING_PRAGMAS and not (first in _SETTINGS and second is not None)
     else:

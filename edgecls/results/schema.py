@@ -3,6 +3,7 @@
 sqlite3's errors are translated here, in `translated`, and nowhere else.
 """
 
+import shlex
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -211,12 +212,12 @@ def translation(error: Exception, name: str | Path) -> EdgeclsError | None:
     said = str(error)
     for phrase, kind, remedy in _TRANSLATIONS:
         if phrase in said:
-            return kind(f"{name}{remedy}")
+            return kind(f"{name}{remedy.format(file=shlex.quote(str(name)))}")
     return None
 
 
 _NAME_ONE = ": name one that edgecls wrote, or a new file"
-_DAMAGED = " is damaged: rescue its rows with `sqlite3 FILE .dump`, or name another file"
+_DAMAGED = " is damaged: rescue its rows with `sqlite3 {file} .dump`, or name another file"
 _NO_ACCESS = " cannot be opened: check owner, mode and mount of the file and its folder, or name another"
 _TRANSLATIONS: tuple[tuple[str, type[EdgeclsError], str], ...] = (
     ("file is not a database", BadDatabase, f" is not a SQLite database{_NAME_ONE}"),

@@ -1,13 +1,13 @@
+import contextlib
 import os
+import pty
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("EDGECLS")}
-ENVIRONMENT |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "COLUMNS": "200"}
+ENVIRONMENT |= {"PYTHONWARNINGS": "error", "COLUMNS": "200"}
 
 
 @pytest.fixture
@@ -30,3 +30,31 @@ def edgecls(environment, tmp_path):
         return done
 
     return edgecls
+
+
+@pytest.fixture
+def edgecls_at_a_terminal(environment, tmp_path):
+    """Run the program with a terminal of 80 columns as stdout and stderr: all that it showed."""
+
+    def edgecls(*arguments):
+        ours, its = pty.openpty()
+        command = [sys.executable, "-m", "edgecls", *arguments]
+        surroundings = {**environment, "COLUMNS": "80", "TERM": "xterm"}
+        with (
+            open(ours, "rb", buffering=0) as shown,
+            open(its, "wb", buffering=0) as terminal,
+            subprocess.Popen(command, env=surroundings, cwd=tmp_path, stdout=terminal, stderr=terminal) as child,
+        ):
+            terminal.close()  # so that the child's end is the end
+            text = b"".join(_chunks(shown)).decode()
+        assert child.returncode == 0, text
+        return text
+
+    return edgecls
+
+
+def _chunks(terminal):
+    """Until the other end is closed, which Linux calls an input/output error."""
+    with contextlib.suppress(OSError):
+        while chunk := terminal.read(4096):
+            yield chunk

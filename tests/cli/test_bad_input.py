@@ -26,7 +26,14 @@ CASES = [
     ("classify good.png -m cut.tflite", DATA, "cut.tflite is damaged: its end is missing: copy it again"),
     ("classify good.png -m flipped.tflite", DATA, "the network is not the one that was written: copy it again"),
     ("classify good.png -m plain.tflite", DATA, "plain.tflite carries no labels: pass --labels FILE"),
+    (
+        "classify good.png -m liar.tflite",
+        DATA,
+        "does not give the outputs it promises: golden example 0 is off by 0.996",
+    ),
     ("classify good.png -m plain.tflite --labels two.txt", DATA, "has 3 outputs and 2 labels: pass --labels FILE"),
+    ("classify good.png -m plain.tflite --labels none.txt", DATA, "has 3 outputs and 0 labels: pass --labels FILE"),
+    (f"classify good.png {TINY} --labels none.txt", DATA, "has 3 outputs and 0 labels: pass --labels FILE with one"),
     ("classify good.png -m plain.tflite --labels missing.txt", INPUT, "cannot read missing.txt: no such file"),
     ("classify good.png -m plain.tflite --labels latin.txt", DATA, "is not UTF-8 text: save it as UTF-8"),
     ("classify good.png -m broken.tflite --labels three.txt", DATA, "broken.tflite cannot be loaded by litert ("),
@@ -62,6 +69,7 @@ def place(tmp_path_factory, tiny_model, golden_examples):
     (folder / "empty").mkdir()
     (folder / "good.png").write_bytes(picture("red"))
     (folder / "two.txt").write_text("a\nb\n")
+    (folder / "none.txt").write_text("\n")
     (folder / "three.txt").write_text("a\nb\nc\n")
     (folder / "latin.txt").write_bytes("Käse\na\nb\n".encode("latin-1"))
     (folder / "tiny.toml").write_text('model = "tiny.tflite"\n[source]\npath = "empty"')
@@ -164,6 +172,19 @@ def test_without_permission(edgecls, owned_by_another, unprivileged):
         (("run", "--config", secret), f"cannot read {secret}: permission denied"),
     ):
         assert edgecls(*arguments, code=IO, prefix=unprivileged).stderr.startswith(f"edgecls: error: {said}")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("classify", "good.png", "-m", "tiny.tflite"),
+        ("inspect", "tiny.tflite", "--format", "json"),
+        ("classify", "--help"),
+    ],
+)
+def test_output_on_a_full_disk(edgecls, arguments):
+    done = edgecls(*arguments, code=IO, prefix=("sh", "-c", 'exec "$@" > /dev/full', "sh"))
+    assert done.stderr == "edgecls: error: cannot write the output: the disk is full: free some space\n"
 
 
 def test_a_bug_is_one_line_too_and_a_traceback_on_demand(edgecls, environment):

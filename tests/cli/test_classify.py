@@ -114,6 +114,26 @@ def test_a_second_time_adds_no_row(edgecls, tiny_model, images, tmp_path):
     assert [row["label"] for row in rows(tmp_path / "results.db")] == [*COLOURS, "green"]
 
 
+def test_rows_that_were_there_already_are_counted(edgecls, tiny_model, images, tmp_path):
+    """Another model's answers are printed, and the database keeps those of the first: that is said."""
+    other = write(tmp_path / "other.tflite", labels=["rouge", "vert", "bleu"], thresholds={}).path
+    assert edgecls("classify", *images[:2], "-m", tiny_model.path, "--db", "results.db").stderr == ""
+    done = edgecls("classify", *images, "-m", other, "--db", "results.db")
+    assert "rouge" in done.stdout
+    assert done.stderr == (
+        "edgecls: 2 of 3 images had a row already, which stays: to log them anew, name another --db\n"
+    )
+    assert [row["label"] for row in rows(tmp_path / "results.db")] == ["blue", "red", "vert"]
+
+
+def test_a_table_at_a_terminal_comes_after_a_bar(edgecls_at_a_terminal, tiny_model, images):
+    shown = edgecls_at_a_terminal("classify", *images, "-m", tiny_model.path)
+    assert "classifying" in shown
+    assert "3/3" in shown
+    assert shown.rindex("3/3") < shown.index("0-blue.png")
+    assert "classifying" not in edgecls_at_a_terminal("classify", *images, "-m", tiny_model.path, "--format", "jsonl")
+
+
 def test_bad_images_among_good_ones(edgecls, tiny_model, images, tmp_path):
     (tmp_path / "torn.png").write_bytes(picture("red")[:70])
     (tmp_path / "two\nlines.png").write_bytes(b"text")

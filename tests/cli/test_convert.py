@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from children import import_path
 
 from edgecls.model_file import read_model
 
-ROOT = Path(__file__).parents[2]
 # A background job of a shell, and all that it starts, ignores Ctrl-C; these tests may be run by one.
 HEEDS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
 PROGRAM = [sys.executable, "-c", f"{HEEDS}from edgecls.cli.main import main; main()"]
@@ -25,10 +25,9 @@ needs_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is None, reason="T
 
 def edgecls(*arguments, lacks=None, **environment):
     """Run the program; `lacks` is a folder with a sitecustomize that hides packages."""
-    path = os.pathsep.join(str(folder) for folder in (lacks, ROOT) if folder)
     return subprocess.run(
         [*PROGRAM, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": path, **environment},
+        env={**os.environ, "PYTHONPATH": import_path(*filter(None, [lacks])), **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -176,7 +175,7 @@ def test_an_interrupt_leaves_nothing(cells, tmp_path, until):
     work.mkdir()
     model.parent.mkdir()
     command = [*PROGRAM, "convert", str(cells), "-o", str(model)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(work)}
+    environment = {**os.environ, "TMPDIR": str(work)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         until(lambda: list(work.glob("edgecls-*/backbone.tflite")), seconds=60)
         child.send_signal(signal.SIGINT)
@@ -239,6 +238,20 @@ def test_what_cannot_work_is_one_line(tmp_path, data, output, code, said):
     (tmp_path / "empty").mkdir()
     assert said in complaint(edgecls("convert", tmp_path / data, "-o", tmp_path / output), code)
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+@needs_tensorflow
+def test_a_report_folder_of_a_failed_conversion_is_removed_if_it_was_made(tmp_path):
+    (tmp_path / "empty").mkdir()
+    command = ("convert", tmp_path / "empty", "-o", tmp_path / "m.tflite", "--report")
+    assert "no sub-folders in" in complaint(edgecls(*command, tmp_path / "reports" / "first"), 65)
+    assert "no sub-folders in" in complaint(edgecls(*command, tmp_path / "empty"), 65)
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+    (tmp_path / "file").touch()
+    said = complaint(edgecls(*command, tmp_path / "file"), 74)
+    assert said.endswith(
+        f"cannot make the folder {tmp_path}/file: something of that name is there already: choose another name"
+    )
 
 
 @needs_tensorflow

@@ -10,9 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from children import import_path
 from pictures import COLOURS, noise
 
-ROOT = Path(__file__).parents[2]
+BACKBONES = Path(__file__).parents[1] / "convert"
 SCRIPT = """
 import signal, sys, time
 from pathlib import Path
@@ -72,10 +73,9 @@ def start(tmp_path):
     def start(folder, *arguments, more=QUICK):
         for name in (folder, "tmp"):
             (tmp_path / name).mkdir(exist_ok=True)
-        path = os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "convert")))
         return subprocess.Popen(
             [sys.executable, "-c", SCRIPT.format(more=more), "convert", "--backbone", "tiny", *map(str, arguments)],
-            env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path / "tmp")},
+            env={**os.environ, "PYTHONPATH": import_path(BACKBONES), "TMPDIR": str(tmp_path / "tmp")},
             cwd=tmp_path / folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,6 +1,7 @@
 """`edgecls evaluate` with a model that tells red, green and blue apart."""
 
 import json
+from dataclasses import replace
 from importlib.util import find_spec
 from math import log
 
@@ -113,6 +114,14 @@ def test_errors_are_one_line(evaluate, options, code, said):
 def test_what_is_no_model(evaluate, data):
     assert "no model at none.tflite" in evaluate(model="none.tflite", code=66).stderr
     assert "is not a TFLite model" in evaluate(model=data / "red" / "0.png", code=65).stderr
+
+
+def test_a_model_that_does_not_keep_its_promises(evaluate, tmp_path, golden_examples):
+    red, green, *_ = golden_examples
+    liar = write(tmp_path / "liar.tflite", examples=[replace(red, outputs=green.outputs)]).path
+    for done in (evaluate(model=liar, code=65), evaluate("-m", liar, code=65)):
+        (line,) = done.stderr.splitlines()
+        assert "does not give the outputs it promises" in line
 
 
 def test_other_classes(evaluate, tmp_path):

@@ -1,4 +1,5 @@
 import csv
+import errno
 import io
 import json
 from math import inf, nan
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecls.cli.output import OutputFormat, write_object, write_rows
+from edgecls.cli.output import Output, OutputFormat, write_object, write_rows
+from edgecls.errors import TryAgain
 
 COLUMNS = ("label", "score", "top_k")
 ROWS = [
@@ -54,6 +56,60 @@ def test_a_table_shows_control_characters(text, shown):
     lines = written("table", ["a\n", "b"], [{"a\n": text, "b": "next"}]).splitlines()
     assert lines[0].split() == ["a\\n", "b"]
     assert lines[2].split() == [shown, "next"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+LONG = {"path": "in/" + "x" * 100 + "/cell0001.png", "label": "l" * 30, "error": "is not an image " * 8}
+
+
+def shown(width, monkeypatch, rows, columns=("path", "label", "error")):
+    monkeypatch.setenv("COLUMNS", str(width))
+    out = Terminal()
+    write_rows(columns, rows, "table", out)
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [70, 80, 120, 200])
+def test_a_table_at_a_terminal_fits_it(monkeypatch, width):
+    lines = shown(width, monkeypatch, [LONG, {"path": "in/a.png", "error": "is empty"}])
+    assert {len(line) for line in lines[1:2]} == {width}
+    assert max(map(len, lines)) == width
+    assert "cell0001.png  " + LONG["label"] in lines[2]
+    assert lines[2].startswith("...")
+    assert "is not an image" in lines[2]
+    assert lines[2].endswith("...")
+    assert lines[3].split() == ["in/a.png", "is", "empty"]
+
+
+def test_no_more_is_cut_than_is_needed_and_only_paths_and_errors(monkeypatch):
+    (*_, row) = shown(300, monkeypatch, [LONG])
+    assert row.split("  ") == [LONG["path"], LONG["label"], LONG["error"].rstrip()]
+    (*_, row) = shown(20, monkeypatch, [LONG])
+    path, label, error = row.split("  ")
+    assert (len(path), label, len(error)) == (16, LONG["label"], 16)
+    (*_, row) = shown(20, monkeypatch, [{"sha256": "ab" * 32}], ["sha256"])
+    assert row == "ab" * 32
+    assert shown(20, monkeypatch, [])[0].split() == ["path", "label", "error"]
+
+
+def test_a_table_elsewhere_is_whole(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert LONG["path"] in written("table", ["path"], [LONG])
+
+
+def test_output_that_cannot_be_written_says_so():
+    class Full(Terminal):
+        def write(self, _):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(TryAgain) as refused:
+        write_rows(["a"], [{"a": 1}], "jsonl", Output(Full()))
+    assert str(refused.value) == "cannot write the output: the disk is full: free some space"
+    assert Output(Full()).isatty()
 
 
 def test_without_rows():

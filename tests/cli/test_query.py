@@ -52,8 +52,8 @@ def test_the_table_fits_a_terminal(run):
     assert lines[0] == ["classified_at", "label", "score", "path", "error"]
     assert lines[2:] == [
         ["2026-11-24T12:02:00.000Z", "in/2\\n.jpg", "torn"],
-        ["2026-11-24T12:01:00.000Z", "猫", "0.7", "in/1\\n.jpg"],
-        ["2026-11-24T12:00:00.000Z", "007", "0.9", "in/0\\n.jpg"],
+        ["2026-11-24T12:01:00.000Z", "猫", "0.700", "in/1\\n.jpg"],
+        ["2026-11-24T12:00:00.000Z", "007", "0.900", "in/0\\n.jpg"],
     ]
 
 

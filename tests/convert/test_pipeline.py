@@ -1,6 +1,7 @@
 """Whole conversions in this process, with a backbone of one convolution. The real one: tests/cli/test_convert.py."""
 
 import dataclasses
+import errno
 import tempfile
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from edgecls.convert import pipeline
 from edgecls.convert.settings import Training
 from edgecls.device.classifier import Classifier
 from edgecls.device.golden import replay_golden
-from edgecls.errors import BadData, BadModel, EdgeclsError, MissingExtra, NoInput, UsageError, WriteFailed
+from edgecls.errors import BadData, BadModel, EdgeclsError, MissingExtra, NoInput, TryAgain, UsageError, WriteFailed
 from edgecls.files import write_atomically
 from edgecls.model_file import read_model
 from edgecls.progress import Steps
@@ -168,7 +169,7 @@ def never(monkeypatch):
     [
         ({"backbone": "resnet"}, UsageError, "no backbone is called 'resnet'"),
         ({"quantization": "int4"}, UsageError, "no quantization is called 'int4'"),
-        ({"training": Training(augmentation="music")}, UsageError, "no augmentation is called 'music'"),
+        ({"training": Training(augmentation="music")}, UsageError, "'music': choose from auto, none, photo"),
         ({"input_size": 25}, UsageError, "takes no images of 25 pixels"),
         ({"output": "none/m.tflite"}, NoInput, "the folder .*none does not exist: create it first"),
         ({"output": "colours"}, WriteFailed, "it is a folder: name a file"),
@@ -208,6 +209,46 @@ def test_a_failure_at_the_end_leaves_the_old_model_and_nothing_else(colours, tmp
     assert [path.name for path in output.parent.iterdir()] == ["m.tflite"]
     assert output.read_bytes() == b"the old model"
     assert not list(Path(tempfile.gettempdir()).glob("edgecls-*"))
+
+
+def test_a_full_disk_for_temporary_files_is_named(colours, tmp_path, monkeypatch, small_disk):
+    (small_disk / "ballast").write_bytes(bytes(250 * 1024))
+    monkeypatch.setenv("TMPDIR", str(small_disk))
+    with pytest.raises(TryAgain, match=f"{small_disk}/.*: the disk is full: free some space, or set TMPDIR to"):
+        convert(colours, tmp_path / "m.tflite")
+    assert [path.name for path in small_disk.iterdir()] == ["ballast"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lambda _: OSError(errno.ENOSPC, "No space left on device"),
+        lambda folder: OSError(errno.ENOSPC, "No space left on device", f"{folder}/edgecls-x/backbone.tflite"),
+    ],
+)
+def test_whatever_writes_there_when_the_disk_is_full(colours, tmp_path, monkeypatch, error):
+    monkeypatch.setattr(pipeline, "_describe", lambda *_: throw(error(tempfile.gettempdir())))
+    said = (
+        f"cannot keep temporary files in {tempfile.gettempdir()} \\(set TMPDIR to another folder\\): the disk is full"
+    )
+    with pytest.raises(TryAgain, match=said):
+        convert(colours, tmp_path / "m.tflite")
+
+
+def test_other_errors_of_the_system_keep_their_file(colours, tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "_describe", lambda *_: throw(PermissionError(errno.EACCES, "no", "/weights")))
+    with pytest.raises(PermissionError, match="/weights"):
+        convert(colours, tmp_path / "m.tflite")
+
+
+def test_a_folder_for_temporary_files_that_is_not_there(colours, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    with pytest.raises(NoInput, match=r"cannot keep temporary files in .*none \(set TMPDIR.*: no such file or folder"):
+        convert(colours, tmp_path / "m.tflite")
+
+
+def throw(error):
+    raise error
 
 
 def test_an_image_that_vanishes_midway(colours, tmp_path, monkeypatch):

@@ -140,6 +140,13 @@ def test_labels_can_be_replaced(tiny_model):
         assert Classifier(model, labels=["rouge", "vert", "bleu"]).classify(plain("blue")).label == "bleu"
 
 
+def test_an_empty_list_of_labels_is_none_at_all(tiny_model):
+    """Not the model's own: whoever passes an empty file believes that it names them."""
+    for model in (tiny_model.path, tiny_model):
+        with pytest.raises(BadModel, match="has 3 outputs and 0 labels: pass --labels FILE"):
+            Classifier(model, labels=[])
+
+
 @pytest.mark.parametrize("labels", [["a", "b"], ["a", "b", "c", "d"]])
 def test_labels_that_do_not_match_the_outputs(tiny_model, tmp_path, labels):
     said = f"has 3 outputs and {len(labels)} labels: pass --labels FILE with one line for each output"

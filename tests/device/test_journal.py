@@ -3,14 +3,11 @@ import logging
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from edgecls.device import journal
 from edgecls.device.journal import LimitedHandler, PriorityFormatter, RepeatLimit
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -99,9 +96,7 @@ sys.argv = ["edgecls", "run", "--config", {str(tmp_path / "none.toml")!r}]
 from edgecls.cli.main import main
 main()
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 66
     assert done.stderr.startswith("<3>edgecls: error: no configuration at ")
 

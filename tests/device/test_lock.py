@@ -7,8 +7,6 @@ import pytest
 from edgecls.device.lock import lock_database, lock_folder
 from edgecls.errors import BadConfig, NoInput, WriteFailed
 
-ROOT = Path(__file__).parents[2]
-
 
 def test_a_database_is_held_once(tmp_path):
     path = tmp_path / "results.db"
@@ -48,9 +46,7 @@ held = lock_database(Path({str(tmp_path / "results.db")!r})), lock_folder(Path({
 print("held", flush=True)
 input()
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", script], env={"PYTHONPATH": str(ROOT)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as holder:
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"held\n"
         for lock in (lambda: lock_database(tmp_path / "results.db"), lambda: lock_folder(tmp_path)):
             with pytest.raises(BadConfig):

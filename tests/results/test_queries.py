@@ -3,7 +3,6 @@ import subprocess
 import sys
 from contextlib import closing
 from datetime import timedelta, timezone
-from pathlib import Path
 
 import pytest
 from example_rows import NOON, begin, failed, frame
@@ -234,6 +233,15 @@ def test_an_open_database_does_not_let_itself_be_written_to(db):
         db.execute("DELETE FROM results")
 
 
+@pytest.mark.parametrize("sql", ["ATTACH '{new}' AS other", "VACUUM INTO '{new}'"])
+def test_nor_does_it_make_another_file(db, tmp_path, sql):
+    import sqlite3
+
+    with pytest.raises(sqlite3.DatabaseError, match=r"not authorized|authorization denied"):
+        db.execute(sql.format(new=tmp_path / "new.db"))
+    assert not (tmp_path / "new.db").exists()
+
+
 def test_damage_found_while_reading(store, path):
     for n in range(500):
         store.write(frame(str(n), n))
@@ -241,8 +249,12 @@ def test_damage_found_while_reading(store, path):
     with path.open("r+b") as file:
         file.seek(20 * 4096)
         file.write(b"\xff" * 4096 * 8)
-    with closing(open_results(path)) as opened, pytest.raises(BadDatabase, match="the results database is damaged"):
+    with closing(open_results(path)) as opened, pytest.raises(BadDatabase) as damaged:
         list(find(opened))
+    remedy = f"rescue its rows with `sqlite3 {path} .dump`, or name another file"
+    assert str(damaged.value) == f"{path} is damaged: {remedy}"
+    with closing(open_results(path)) as opened, pytest.raises(BadDatabase, match=f"sqlite3 {path} "):
+        list(run_sql(opened, "SELECT * FROM results")[1])
 
 
 def test_the_wing_imports_nothing_heavy():
@@ -255,5 +267,4 @@ class Ban:
 sys.meta_path.insert(0, Ban())
 import edgecls.results.queries, edgecls.results.store, edgecls.cli.results
 """
-    root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", script], cwd=root, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

@@ -10,14 +10,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from children import import_path
 from example_rows import begin, frame
 
 from edgecls.errors import WriteFailed
 from edgecls.results.queries import find, open_results
 from edgecls.results.store import Store
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": import_path(Path(__file__).parent)}
 PREPARE = """
 import os, resource, signal, sys
 from example_rows import begin, frame

@@ -2,14 +2,15 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from edgecls.convert.data import balance
 from edgecls.convert.data.duplicates import copies_among, copies_within_splits, groups_with_copies, leave_out_copies
-from edgecls.convert.data.examine import Image, examine, undecodable
+from edgecls.convert.data.examine import Image, examine, left_out, undecodable
 from edgecls.convert.data.near_duplicates import near_duplicates
 from edgecls.convert.data.problems import Kind, Problem, warn
 from edgecls.convert.data.samples import Sample, Split, read_samples
@@ -64,11 +65,13 @@ def read_dataset(
     samples = read_samples(path, split_file, group_by)
     found, bad = examine(samples, path, steps, looks=True)
     images, copies, contradictions = leave_out_copies(found)
-    _check_given(samples, images)
-    separated = _separated(images)
-    images = _cut(images, seed)
+    skipped = [*bad, *_paths(copies)]
+    with _naming(skipped):
+        _check_given(samples, images)
+        separated = _separated(images)
+        images = _cut(images, seed)
     told = [*undecodable(bad), *contradictions, *copies_within_splits(images), *separated, *near_duplicates(images)]
-    return _dataset(images, [*bad, *_paths(copies)], [*told, *_balance(images)])
+    return _dataset(images, skipped, [*told, *_balance(images)])
 
 
 def read_split(
@@ -99,18 +102,28 @@ def read_split(
         return _dataset(images, bad, undecodable(bad))
     others = [] if cut else copies_among(images, [sample for sample in samples if sample.split != split])
     images, copies, problems = leave_out_copies([*images, *others])
-    images = [image for image in (_cut(images, seed) if cut else images) if image.sample.split == split]
-    if not cut:
-        _check_given(wanted, images)
     ours = set(wanted)
-    copies = [(sample, reason) for sample, reason in copies if sample in ours]
+    skipped = [*bad, *_paths([(sample, reason) for sample, reason in copies if sample in ours])]
+    with _naming(skipped):
+        images = [image for image in (_cut(images, seed) if cut else images) if image.sample.split == split]
+        if not cut:
+            _check_given(wanted, images)
     concerned = {sample.path for sample in wanted}
     problems = [problem for problem in problems if not concerned.isdisjoint(problem.paths)]
-    return _dataset(images, [*bad, *_paths(copies)], [*undecodable(bad), *problems])
+    return _dataset(images, skipped, [*undecodable(bad), *problems])
 
 
 def _paths(copies: Sequence[tuple[Sample, str]]) -> list[tuple[Path, str]]:
     return [(sample.path, reason) for sample, reason in copies]
+
+
+@contextmanager
+def _naming(skipped: Sequence[tuple[Path, str]]) -> Iterator[None]:
+    """Where there are too few images, the error names what was left out: no warning has done that yet."""
+    try:
+        yield
+    except BadData as error:
+        raise BadData(f"{error}{left_out(skipped)}") from None
 
 
 def _check_given(samples: Sequence[Sample], images: Sequence[Image]) -> None:

@@ -57,17 +57,26 @@ def examine(
     with steps.step("reading images", len(samples)) as advance:
         found = for_each(lambda: None, lambda _, sample: _examine(sample, look_at), samples, advance)
     images = [image for image in found if isinstance(image, Image)]
+    bad = [(s.path, reason) for s, reason in zip(samples, found, strict=True) if isinstance(reason, str)]
     if not images:
         raise BadData(
             f"none of the {len(samples)} files in {dataset} is an image that can be decoded: check the data set"
+            f"{left_out(bad)}"
         )
-    bad = [(s.path, reason) for s, reason in zip(samples, found, strict=True) if isinstance(reason, str)]
     return images, bad
 
 
 def undecodable(bad: Sequence[tuple[Path, str]]) -> list[Problem]:
     """A problem a file."""
     return [Problem("undecodable", f"{path} {reason}: left out", (path,)) for path, reason in bad]
+
+
+def left_out(files: Sequence[tuple[Path, str]]) -> str:
+    """The end of an error's line: what was left out before, and why, may be what is wrong. Nothing if none was."""
+    if not files:
+        return ""
+    (path, reason), count = files[0], len(files)
+    return f"; {count} files were left out, the first: {path} {reason}" if count > 1 else f"; left out: {path} {reason}"
 
 
 def digest(content: bytes | NDArray[np.uint8]) -> str:

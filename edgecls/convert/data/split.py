@@ -146,8 +146,11 @@ def separated_groups(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
 def _check_classes(samples: Sequence[Sample]) -> None:
     labels = sorted({sample.label for sample in samples})
     if len(labels) < 2:
-        found = f"only one class ({labels[0]!r})" if labels else "no images"
-        raise BadData(f"{found}: a classifier needs at least two classes")
+        found = f"only one class ({labels[0]!r})" if labels else "no image that can be used"
+        raise BadData(
+            f"{found}, and a classifier needs at least two classes: put the images of another class in a folder of "
+            "their own beside it, or list them in the CSV with their label"
+        )
 
 
 def _missing(samples: Sequence[Sample]) -> str:

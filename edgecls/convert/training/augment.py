@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.convert.settings import AUTO
 from edgecls.errors import UsageError
 
 Pixels = NDArray[np.uint8]
@@ -45,7 +46,7 @@ digits: and letters, which mean something else in the mirror."""
 def find_preset(name: str) -> Augmentation:
     """Raises UsageError for a name that is not in the table."""
     if name not in PRESETS:
-        raise UsageError(f"no augmentation is called {name!r}: choose from {', '.join(PRESETS)}")
+        raise UsageError(f"no augmentation is called {name!r}: choose from {', '.join((AUTO, *PRESETS))}")
     return PRESETS[name]
 
 

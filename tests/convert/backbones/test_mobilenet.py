@@ -58,7 +58,7 @@ def python(home):
 
     def python(script, code=0):
         environment = {
-            **os.environ, "KERAS_HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error",
+            **os.environ, "KERAS_HOME": str(home), "PYTHONWARNINGS": "error",
             "https_proxy": "http://127.0.0.1:9",
         }  # fmt: skip
         done = subprocess.run(

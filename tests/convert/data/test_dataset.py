@@ -69,20 +69,49 @@ def test_nothing_decodes(tmp_path):
     for label in ("a", "b"):
         (tmp_path / label).mkdir()
         (tmp_path / label / "1.jpg").write_text("no image")
-    with pytest.raises(BadData, match=r"none of the 2 files in .* is an image that can be decoded: check the data set"):
+    said = r"none of the 2 files in .* is an image that can be decoded: check the data set; 2 files were left out, .*1\.jpg"
+    with pytest.raises(BadData, match=said):
         read(tmp_path)
 
 
 def test_a_class_whose_images_do_not_decode(folder):
     for path in sorted((folder / "red").iterdir())[1:]:
         path.write_bytes(b"torn")
-    with pytest.raises(BadData, match="class 'red' has 1 usable image and none for"):
+    with pytest.raises(
+        BadData, match=r"class 'red' has 1 usable image and none for.*; 5 files were left out, the first: "
+    ):
         read(folder)
 
 
 def test_one_class_only(tmp_path):
-    with pytest.raises(BadData, match=r"only one class \('red'\)"):
+    with pytest.raises(BadData, match=r"only one class \('red'\).* in the CSV with their label$"):
         read(write_folder(tmp_path / "one", {"red": 9}))
+
+
+def test_a_failure_names_the_file_that_is_missing(folder):
+    """The class that is lacking is a slip in its path, and only its name tells."""
+    rows = [f"red/{number:02}.png,red" for number in range(6)]
+    table = write_csv(folder / "t.csv", "path,label", *rows, "bleu/00.png,blue")
+    with pytest.raises(BadData, match=r"only one class .*; left out: .*/bleu/00\.png cannot be read: no such file or"):
+        read(table)
+
+
+def test_a_failure_names_the_picture_under_two_labels(folder):
+    for number in range(6):
+        (folder / "blue" / f"copy {number}.png").write_bytes((folder / "red" / f"{number:02}.png").read_bytes())
+    with pytest.raises(
+        BadData, match=r"only one class .*; 12 files were left out, the first: .* is the same picture as"
+    ):
+        read(folder)
+
+
+def test_a_given_split_without_an_image_names_its_file(folder, tmp_path):
+    rows = ["red/00.png,red,train", "blue/00.png,blue,train", "red/99.png,red,test"]
+    split_file = write_csv(tmp_path / "s.csv", "file,class,split", *rows)
+    with pytest.raises(
+        BadData, match=r"no image of the split 'test' can be used.*; left out: .*99\.png cannot be read"
+    ):
+        read(folder, split_file)
 
 
 def test_no_such_data_set(tmp_path):

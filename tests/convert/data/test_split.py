@@ -124,9 +124,9 @@ def test_fewer_are_not(count):
 
 
 def test_one_class_is_none():
-    with pytest.raises(BadData, match=r"only one class \('a'\): a classifier needs at least two classes"):
+    with pytest.raises(BadData, match=r"only one class \('a'\), and a classifier needs at least two classes: put the"):
         split_samples(samples_of({None: {"a": 30}}), 0)
-    with pytest.raises(BadData, match="no images: a classifier needs at least two classes"):
+    with pytest.raises(BadData, match="no image that can be used, and a classifier needs at least two"):
         split_samples([], 0)
 
 

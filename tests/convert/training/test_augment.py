@@ -57,7 +57,7 @@ def test_digits_are_not_mirrored():
 def test_presets_by_name():
     assert find_preset("photo").mirror
     assert not find_preset("photo").flip
-    with pytest.raises(UsageError, match="no augmentation is called 'music': choose from none, photo"):
+    with pytest.raises(UsageError, match="no augmentation is called 'music': choose from auto, none, photo"):
         find_preset("music")
     assert preset_for(mirror=False, any_way=False) == "digits"
     assert preset_for(mirror=True, any_way=False) == "photo"
