@@ -132,4 +132,6 @@ def test_the_hashes_may_differ_by_so_many_bits(flipped, told):
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_few_pictures_or_one(count):
     bits, thumbnails = arrays(1)
-    assert find_pairs(bits.repeat(count, 0), thumbnails.repeat(count, 0), np.arange(count) % 3, np.zeros(count, int)) == []
+    assert (
+        find_pairs(bits.repeat(count, 0), thumbnails.repeat(count, 0), np.arange(count) % 3, np.zeros(count, int)) == []
+    )
