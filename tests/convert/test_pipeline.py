@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 import edgecls
+from edgecls.cli.convert import _print_trust
 from edgecls.cli.convert import convert as command
 from edgecls.convert import pipeline
 from edgecls.convert.data.samples import Sample
@@ -250,7 +251,7 @@ def test_the_same_seed_gives_the_same_file_with_fine_tuning(colours, tmp_path):
     assert files[0] == files[1]
 
 
-def test_a_model_that_loses_too_much_is_not_written(colours, tmp_path):
+def test_a_model_that_loses_too_much_is_not_written(colours, tmp_path, capsys):
     """Here even one that loses nothing: it is asked to be better than the float one."""
     with pytest.raises(BadData, match=r"int8 loses too much, with its head refitted too: accuracy 1\.0000 .* --force"):
         convert(colours, tmp_path / "m.tflite", max_drop=-0.5)
@@ -259,6 +260,11 @@ def test_a_model_that_loses_too_much_is_not_written(colours, tmp_path):
     assert done.remedies == tuple(pipeline.REMEDIES)
     assert done.remedy == done.remedies[-1]  # of equals the last
     assert not done.passed
+    _print_trust(done, "int8")
+    said = capsys.readouterr().out
+    assert f"tried, since it cost more than allowed: {done.remedy}: this is in the model" in said
+    assert "it costs more than the -0.5 allowed: written all the same, since --force was given" in said
+    assert "none of the labels is ever answered" in said or "is never answered: its " in said
     metrics = done.model.info.metrics
     assert metrics["gate"] == {"drop": 0.0, "agreement": 1.0, "passed": False}
     # The head that was refitted has a temperature of its own.
@@ -306,6 +312,13 @@ def test_what_is_suggested_helps(quantization, before, after, said):
     gate = compare_precisions(of_accuracy(before), of_accuracy(after))
     assert said in pipeline._failure(gate, quantization, ())
     assert gate.passes(float(said.split("--max-drop ")[1].split(",")[0]))
+
+
+def test_a_temperature_at_its_bound_is_told(caplog):
+    for temperature, told in ((20.0, 1), (1.3, 0)):
+        caplog.clear()
+        pipeline._warn_of_bound(pipeline._Scaling(temperature, (0.1, 0.1)))
+        assert len(caplog.records) == told
 
 
 def test_the_settings_are_those_that_were_used(colours, tmp_path):

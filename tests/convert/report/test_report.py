@@ -195,6 +195,12 @@ def test_what_was_tried_and_what_was_forced(tmp_path, colours):
     assert "Forced: quantization costs more than the +1.0 points allowed" in page.text
 
 
+def test_short_labels_stand_upright(tmp_path):
+    for labels, upright in ((("0", "10"), True), (("red", "blue"), False)):
+        page = report(tmp_path / labels[0], conversion(dataset(tmp_path / f"images {labels[0]}", labels), wrong=(0,)))
+        assert ('class="matrix upright"' in page.source) == upright
+
+
 def test_labels_that_are_never_answered_are_named_at_the_top(page):
     assert page.text.index("blue is never answered: its ") < page.text.index("Data set")
 
