@@ -45,8 +45,9 @@ class GoldenExample:
 class ModelInfo:
     """What edgecls.json says. `thresholds` is label -> the least score that is believed, 0 to 1.
 
-    `golden_tolerance` is how far a score may be off with fast kernels, 0 to 1. `metrics`, `dataset` and `versions`
-    are for people: figures on the held-out split, where the images came from, what made the file.
+    `golden_tolerance` is how far a score may be off with fast kernels, 0 to 1. `metrics`, `dataset`, `versions`
+    and `training` are for people: figures on the held-out split, where the images came from, what made the file, and
+    how the network was trained.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ModelInfo:
     dataset: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     golden_tolerance: float = 0.1
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,16 +233,21 @@ def _print_trust(done: Any, quantization: str) -> None:
         )
     typer.echo(f"trained: {done.plan}; views: {done.settings['augmentation']}")
     typer.echo(f"accuracy of {quantization}: between {low:.3f} and {high:.3f} (95 %)")
-    typer.echo(f"{quantization} and float32 agree on {gate.agreement:.1%} of the images; it costs {gate.drop:+.4f}")
+    allowed = done.max_drop
+    cost = f"{gate.drop:+.4f}{' (one image)' if gate.by_one_image(allowed) else ''}"
+    typer.echo(f"{quantization} and float32 agree on {gate.agreement:.1%} of the images; it costs {cost}")
     for remedy in done.remedies:
-        typer.echo(f"tried, since it cost more than allowed: {remedy}")
+        kept = ": this is in the model" if remedy == done.remedy else ""
+        typer.echo(f"tried, since it cost more than allowed: {remedy}{kept}")
+    if not done.passed:
+        typer.echo(f"it costs more than the {allowed:g} allowed: written all the same, since --force was given")
     before, after = done.validation_ece
     typer.echo(f"temperature {done.temperature:.2f}: calibration error {before:.3f} before, {after:.3f} after")
+    before, after = done.test_ece
+    typer.echo(f"on the test images, in float: {before:.3f} before, {after:.3f} after")
     if done.thresholds.by_label:
         precision = "" if coverage.precision is None else f", right in {coverage.precision:.1%} of them"
         typer.echo(f"with its thresholds it answers {coverage.answered:.1%} of the test images{precision}")
-        unreached = [each.label for each in done.thresholds.unreached]
-        if unreached:
-            share = done.thresholds.min_precision
-            typer.echo(f"too few images, or too hard, to promise {share:.0%} for: {', '.join(unreached[:10])}")
+        for line in done.never_answered:
+            typer.echo(line)
     typer.echo()

@@ -14,9 +14,14 @@ from typer.testing import CliRunner
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 import edgecls
+from edgecls.cli.convert import _print_trust
 from edgecls.cli.convert import convert as command
 from edgecls.convert import pipeline
+from edgecls.convert.data.samples import Sample
+from edgecls.convert.evaluation.gate import compare_precisions
+from edgecls.convert.evaluation.predictions import Predictions
 from edgecls.convert.settings import Training
+from edgecls.convert.training import fine_tune
 from edgecls.device.classifier import Classifier
 from edgecls.device.golden import replay_golden
 from edgecls.errors import BadData, BadModel, EdgeclsError, MissingExtra, NoInput, TryAgain, UsageError, WriteFailed
@@ -170,6 +175,8 @@ def never(monkeypatch):
         ({"backbone": "resnet"}, UsageError, "no backbone is called 'resnet'"),
         ({"quantization": "int4"}, UsageError, "no quantization is called 'int4'"),
         ({"training": Training(augmentation="music")}, UsageError, "'music': choose from auto, none, photo"),
+        ({"resume": True}, UsageError, "m.tflite.checkpoint to go on from: run without --resume"),
+        ({"backbone": "cnn", "training": Training(search=2)}, UsageError, "pretrained network, and cnn is none"),
         ({"input_size": 25}, UsageError, "takes no images of 25 pixels"),
         ({"output": "none/m.tflite"}, NoInput, "the folder .*none does not exist: create it first"),
         ({"output": "colours"}, WriteFailed, "it is a folder: name a file"),
@@ -285,14 +292,97 @@ def test_the_same_seed_gives_the_same_file_with_fine_tuning(colours, tmp_path):
     assert files[0] == files[1]
 
 
-def test_a_model_that_loses_too_much_is_not_written(colours, tmp_path):
+def test_a_model_that_loses_too_much_is_not_written(colours, tmp_path, capsys):
     """Here even one that loses nothing: it is asked to be better than the float one."""
-    with pytest.raises(BadData, match=r"int8 loses too much: accuracy 1\.0000 becomes 1\.0000.* --force"):
+    with pytest.raises(BadData, match=r"int8 loses too much, with its head refitted too: accuracy 1\.0000 .* --force"):
         convert(colours, tmp_path / "m.tflite", max_drop=-0.5)
     assert not (tmp_path / "m.tflite").exists()
     done = convert(colours, tmp_path / "m.tflite", max_drop=-0.5, force=True)
     assert done.remedies == tuple(pipeline.REMEDIES)
-    assert done.model.info.metrics["gate"] == {"drop": 0.0, "agreement": 1.0, "passed": False}
+    assert done.remedy == done.remedies[-1]  # of equals the last
+    assert not done.passed
+    _print_trust(done, "int8")
+    said = capsys.readouterr().out
+    assert f"tried, since it cost more than allowed: {done.remedy}: this is in the model" in said
+    assert "it costs more than the -0.5 allowed: written all the same, since --force was given" in said
+    assert "none of the labels is ever answered" in said or "is never answered: its " in said
+    metrics = done.model.info.metrics
+    assert metrics["gate"] == {"drop": 0.0, "agreement": 1.0, "passed": False}
+    # The head that was refitted has a temperature of its own.
+    assert metrics["temperature"] == round(done.temperature, 6)
+    assert metrics["temperature"] != convert(colours, tmp_path / "n.tflite").model.info.metrics["temperature"]
+
+
+def of_accuracy(share):
+    """Predictions of 100 images, of which that share is right."""
+    samples = tuple(Sample(Path(f"{n}.png"), "a", "test") for n in range(100))
+    scores = np.eye(2, dtype=np.float32)[(np.arange(100) >= round(100 * share)).astype(int)]
+    return Predictions(samples, ("a", "b"), scores, np.zeros(100, np.intp))
+
+
+@pytest.mark.parametrize(
+    ("first", "others", "best", "tried"),
+    [
+        (0.80, (0.90, 0.70), 0, 1),  # as good as float: no more is tried
+        (0.80, (0.84, 0.82), 0, 2),
+        (0.80, (0.82, 0.84), 1, 2),
+        (0.80, (0.70, 0.79), None, 2),
+        (0.80, (0.80, 0.70), 0, 2),
+    ],
+)
+def test_of_several_remedies_the_best_on_the_validation_images_is_taken(first, others, best, tried):
+    names = list(pipeline.REMEDIES)
+    maker = object.__new__(pipeline._Maker)
+    accuracies = {b"float": 0.90, b"first": first, **dict(zip(map(str.encode, names), others, strict=True))}
+    maker.validate = lambda flatbuffer: of_accuracy(accuracies[flatbuffer])
+    maker._refitted = lambda remedy, _: pipeline._Made(remedy.encode(), None, remedy)
+    found, remedies = maker._best_remedy(pipeline._Made(b"first", None), b"float", 0.01)
+    assert found.remedy == ("" if best is None else names[best])
+    assert remedies == tuple(names[:tried])
+
+
+@pytest.mark.parametrize(
+    ("quantization", "before", "after", "said"),
+    [
+        ("int8", 0.90, 0.85, "allow it with --max-drop 0.05, choose --quantize float16, or write it all the same"),
+        ("float16", 0.90, 0.87, "allow it with --max-drop 0.03, choose --quantize float32, or write it all the same"),
+        ("float32", 0.90, 0.90, "allow it with --max-drop 0, or write it all the same"),
+    ],
+)
+def test_what_is_suggested_helps(quantization, before, after, said):
+    gate = compare_precisions(of_accuracy(before), of_accuracy(after))
+    assert said in pipeline._failure(gate, quantization, ())
+    assert gate.passes(float(said.split("--max-drop ")[1].split(",")[0]))
+
+
+def test_a_temperature_at_its_bound_is_told(caplog):
+    for temperature, told in ((20.0, 1), (1.3, 0)):
+        caplog.clear()
+        pipeline._warn_of_bound(pipeline._Scaling(temperature, (0.1, 0.1)))
+        assert len(caplog.records) == told
+
+
+def test_the_settings_are_those_that_were_used(colours, tmp_path):
+    """Nothing is left open, in the report or in the model file; where things lie is in the report only."""
+    done = convert(colours, tmp_path / "m.tflite", training=Training(fine_tune="none", epochs=5))
+    told = {name: done.settings[name] for name in ("epochs", "optimizer", "learning_rate", "label_smoothing")}
+    assert told == {"epochs": 5, "optimizer": "adam", "learning_rate": 3e-3, "label_smoothing": 0.0}
+    assert (done.settings["dataset"], done.settings["split_file"], done.settings["resume"]) == (
+        str(colours), None, False,
+    )  # fmt: skip
+    training = read_model(tmp_path / "m.tflite").info.training
+    assert training == {name: done.settings[name] for name in training}
+    assert training.keys() == {field.name for field in dataclasses.fields(Training)}
+    assert training["augmentation"] == "none"
+
+
+def test_the_time_that_was_planned_with_is_told(colours, tmp_path):
+    done = convert(colours, tmp_path / "m.tflite", training=Training(epochs=1))
+    assert (done.settings["time_budget"], done.settings["epochs"]) == (600, 1)
+    assert (done.settings["optimizer"], done.settings["learning_rate"]) == (
+        fine_tune.OPTIMIZER,
+        fine_tune.LEARNING_RATE,
+    )
 
 
 def test_thresholds_are_in_the_model(tmp_path):
@@ -303,6 +393,9 @@ def test_thresholds_are_in_the_model(tmp_path):
     done = convert(data, tmp_path / "m.tflite")
     thresholds = read_model(tmp_path / "m.tflite").info.thresholds
     assert dict(thresholds) == done.thresholds.by_label
-    assert {"grey", "ash"} <= {each.label for each in done.thresholds.unreached}
+    silent = {each.label for each in done.thresholds.unreached}
+    assert {"grey", "ash"} <= silent
+    assert all(thresholds[label] == 1 for label in silent)
+    assert all(done.coverage.per_label[label].answered == 0 for label in silent)
     assert done.coverage.answered < 1
     assert not read_model(convert(data, tmp_path / "n.tflite", min_precision=0).model.path).info.thresholds

@@ -106,7 +106,8 @@ def test_a_camera_that_is_lost_before_its_first_frame_is_taken(camera, until, ca
     camera.left = 1
     with opened:
         until(lambda: camera.released)
-        assert next(frames := opened.frames(threading.Event()))
+        frames = opened.frames(threading.Event())
+        assert next(frames)
         until(lambda: next(frames) is None and said(caplog))  # the reader lets go of it a moment before it ends
     assert said(caplog) == ["camera:test is lost: used up; trying again until it comes"]
 

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from edgecls.convert.data import balance
-from edgecls.convert.data.duplicates import copies_among, copies_within_splits, groups_with_copies, leave_out_copies
-from edgecls.convert.data.examine import Image, examine, left_out, undecodable
+from edgecls.convert.data.duplicates import copies_within_splits, groups_with_copies, leave_out_copies
+from edgecls.convert.data.examine import Image, decodable, examine, left_out, tell_apart, undecodable
 from edgecls.convert.data.near_duplicates import near_duplicates
 from edgecls.convert.data.problems import Kind, Problem, warn
 from edgecls.convert.data.samples import Sample, Split, read_samples
@@ -64,7 +64,7 @@ def read_dataset(
     """Read, check and split; problems are logged. Raises NoInput, BadData, UsageError and MissingExtra."""
     samples = read_samples(path, split_file, group_by)
     found, bad = examine(samples, path, steps, looks=True)
-    images, copies, contradictions = leave_out_copies(found)
+    images, copies, contradictions = leave_out_copies(tell_apart(found))
     skipped = [*bad, *_paths(copies)]
     with _naming(skipped):
         _check_given(samples, images)
@@ -100,8 +100,8 @@ def read_split(
     images, bad = examine(wanted, path, steps, looks=False)
     if split is None:
         return _dataset(images, bad, undecodable(bad))
-    others = [] if cut else copies_among(images, [sample for sample in samples if sample.split != split])
-    images, copies, problems = leave_out_copies([*images, *others])
+    others = [] if cut else decodable([sample for sample in samples if sample.split != split], steps)
+    images, copies, problems = leave_out_copies(tell_apart([*images, *others]))
     ours = set(wanted)
     skipped = [*bad, *_paths([(sample, reason) for sample, reason in copies if sample in ours])]
     with _naming(skipped):

@@ -1,13 +1,12 @@
-"""The same picture more than once: copies, told by their content."""
+"""The same picture more than once: copies, told by their pixels."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from edgecls.convert.data.examine import Image, digest
+from edgecls.convert.data.examine import Image
 from edgecls.convert.data.problems import Problem
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.data.split import group_names
-from edgecls.errors import EdgeclsError
 
 _RANK: Mapping[str | None, int] = {None: 0, "train": 0, "validation": 1, "test": 2}
 """Of copies in several splits those of the highest rank stay: what is measured with is kept."""
@@ -32,10 +31,10 @@ def leave_out_copies(images: Sequence[Image]) -> tuple[list[Image], list[tuple[S
 
 
 def _copies(images: Sequence[Image]) -> list[list[int]]:
-    """The indices of images with the same content, where there are several."""
+    """The indices of images of the same picture, where there are several."""
     found: dict[str, list[int]] = defaultdict(list)
     for n, image in enumerate(images):
-        found[image.digest].append(n)
+        found[image.picture].append(n)
     return [copies for copies in found.values() if len(copies) > 1]
 
 
@@ -96,28 +95,3 @@ def copies_within_splits(images: Sequence[Image]) -> list[Problem]:
         f"the first {paths[1]} of {paths[0]}: each counts again: remove what is not meant to"
     )
     return [Problem("duplicates", message, paths)]
-
-
-def copies_among(images: Sequence[Image], samples: Iterable[Sample]) -> list[Image]:
-    """Those of `samples` that may be copies of one of `images`, with their digests.
-
-    Nothing is decoded, and only what has the size of one of `images` is read; what cannot be read is none.
-    """
-    sizes = {_size(image.sample) for image in images}
-    found = []
-    for sample in samples:
-        size = _size(sample)
-        if size is not None and size in sizes:
-            try:
-                found.append(Image(sample, digest(sample.read())))
-            except EdgeclsError:
-                continue
-    return found
-
-
-def _size(sample: Sample) -> int | None:
-    """Bytes of its file; an image of an `.npz` has none, 0."""
-    try:
-        return 0 if sample.row else sample.path.stat().st_size
-    except OSError:
-        return None

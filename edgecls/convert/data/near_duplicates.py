@@ -1,6 +1,6 @@
-"""Pictures that are all but the same and stand in different splits: a burst, one thing photographed twice.
+"""Pictures that are all but the same and stand in different splits, or under two labels: a burst, one thing twice.
 
-A model that has seen one of them knows the other, and the figures flatter it. Candidates are pairs whose perceptual
+A model that has seen one of them knows the other, and the figures flatter it; and of two labels one is wrong. Candidates are pairs whose perceptual
 hashes (`phash` of the package ImageHash: the signs of 64 low frequencies) nearly agree. That alone would report all
 pictures that a fixed camera takes of one kind of thing. So a pair must also stand out: its distance must be well below
 that from either picture to its 20th neighbour.
@@ -30,29 +30,33 @@ _RANK = {"train": 0, "validation": 1, "test": 2}
 
 
 def near_duplicates(images: Sequence[Image]) -> list[Problem]:
-    """A problem for each image of `validation` or `test` with one that is nearly the same in a split before its own."""
+    """A problem for each image with one that is nearly the same in a split before its own, or under another label."""
     seen = [image for image in images if image.look]
     if not seen:
         return []
     bits = np.stack([image.look.bits for image in seen if image.look])
     thumbnails = np.stack([image.look.thumbnail for image in seen if image.look])
     ranks = np.array([_RANK[image.sample.split or "train"] for image in seen])
-    return [_problem(seen[first], seen[second]) for first, second in find_pairs(bits, thumbnails, ranks)]
+    _, labels = np.unique([image.sample.label for image in seen], return_inverse=True)
+    return [_problem(seen[first], seen[second]) for first, second in find_pairs(bits, thumbnails, ranks, labels)]
 
 
 def find_pairs(
-    bits: NDArray[np.bool_], thumbnails: NDArray[np.uint8], ranks: NDArray[np.int_]
+    bits: NDArray[np.bool_], thumbnails: NDArray[np.uint8], ranks: NDArray[np.int_], labels: NDArray[np.int_]
 ) -> list[tuple[int, int]]:
-    """Hashes (n, 64), grey thumbnails (n, h, w) and the ranks of their splits (n,) -> pairs of indices.
+    """Hashes (n, 64), grey thumbnails (n, h, w), the ranks of their splits (n,) and labels (n,) -> pairs of indices.
 
-    Each picture comes first in one pair at most; second is the nearest picture of a lower rank, if it is near enough.
+    Each picture comes first in one pair at most; second is the nearest picture of a lower rank, or of the same rank, with
+    another label and before it, if it is near enough.
     """
+    order = np.arange(len(ranks))
     signs = bits.astype(np.float32) * 2 - 1  # so that a product of matrices counts the bits that agree
     units = _normalised(thumbnails)
     pairs = []
-    for rows in _chunks(np.flatnonzero(ranks > 0)):
+    for rows in _chunks(order):
         apart = (signs.shape[1] - signs[rows] @ signs.T) / 2
-        candidates = (apart <= MOST_BITS) & (ranks < ranks[rows, None])
+        contradict = (labels != labels[rows, None]) & (ranks == ranks[rows, None]) & (order < rows[:, None])
+        candidates = (apart <= MOST_BITS) & ((ranks < ranks[rows, None]) | contradict)
         some = candidates.any(axis=1)
         rows, candidates = rows[some], candidates[some]  # noqa: PLW2901
         distances = np.where(candidates, _distances(units, rows), np.inf)
@@ -89,6 +93,12 @@ def _chunks(indices: NDArray[np.int_]) -> list[NDArray[np.int_]]:
 
 def _problem(first: Image, second: Image) -> Problem:
     one, other = first.sample, second.sample
+    if one.label != other.label:
+        contradiction = (
+            f"{one.path} ({one.split}) is labelled {one.label!r} and {other.path} ({other.split}), nearly the same "
+            f"picture, {other.label!r}: the labels contradict: correct one, or remove both"
+        )
+        return Problem("nearly the same, two labels", contradiction, (one.path, other.path))
     message = (
         f"{one.path} ({one.split}) is nearly the same picture as {other.path} ({other.split}), "
         "which flatters the figures: put both into one group"

@@ -14,6 +14,7 @@ Kind = Literal[
     "duplicates",
     "separated group",
     "near duplicates",
+    "nearly the same, two labels",
     "imbalance",
     "few images",
 ]

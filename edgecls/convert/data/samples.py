@@ -69,17 +69,24 @@ def read_samples(dataset: Path, split_file: Path | None = None, group_by: str | 
             raise UsageError(f"{unusable} is about files, and the images of {dataset} are none: leave it out")
         samples = list(_read_npz(dataset))
     elif split_file is not None:
-        samples = list(_read_csv(split_file, root, file="file", label="class", need_split=True))
+        samples = _rest_trains(_read_csv(split_file, root, file="file", label="class", need_split=True))
         if dataset.is_file():
             samples = _restrict(samples, _read_csv(dataset, root, file="path", label="label"), split_file)
     elif dataset.is_dir():
         samples = list(_read_folder(dataset))
     else:
-        samples = list(_read_csv(dataset, root, file="path", label="label"))
+        samples = _rest_trains(_read_csv(dataset, root, file="path", label="label"))
     _check_labels(dataset, {sample.label for sample in samples})
     if group_by is not None:
         samples = _group(samples, root, group_by)
     return sorted(samples, key=lambda sample: (sample.label, sample.path))
+
+
+def _rest_trains(listed: Iterable[Sample]) -> list[Sample]:
+    """Where some have a split, those without one train; where none has, all are still to be divided."""
+    samples = list(listed)
+    given = any(sample.split for sample in samples)
+    return [replace(sample, split="train") if given and not sample.split else sample for sample in samples]
 
 
 def _group(samples: Sequence[Sample], root: Path, group_by: str) -> list[Sample]:
@@ -143,9 +150,9 @@ def _sample(row: Mapping[str, str | None], where: str, root: Path, file: str, la
     split = None
     if "split" in row:
         given = (row["split"] or "").strip().lower()
-        if given not in _SPLIT_NAMES:
-            raise BadData(f"{where}: split is {given!r}: use train, val or test, or leave the column out")
-        split = _SPLIT_NAMES[given]
+        if given and given not in _SPLIT_NAMES:
+            raise BadData(f"{where}: split is {given!r}: use train, val or test, or leave it empty")
+        split = _SPLIT_NAMES.get(given)
     return Sample(root / name, named_label, split, (row.get("group") or "").strip() or None)
 
 

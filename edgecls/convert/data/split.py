@@ -12,6 +12,7 @@ from edgecls.errors import BadData
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.15  # of what is not tested
+SPLITS = 3
 ATTEMPTS = 30
 """Where few groups hold several classes each, the best fitting may leave none for the next class: others are tried."""
 
@@ -38,9 +39,9 @@ def split_samples(samples: Sequence[Sample], seed: int, groups: Sequence[str] | 
             done = _divide(done, names, "test", TEST_SHARE, 1 if "validation" in given else 2, rng, rough=rough)
         if "validation" not in given:
             done = _divide(done, names, "validation", VALIDATION_SHARE, 1, rng, rough=rough)
-        if not _missing(done):
+        if not _missing(done, names):
             return done
-    raise BadData(_missing(done))
+    raise BadData(_missing(done, names))
 
 
 def _divide(
@@ -153,13 +154,20 @@ def _check_classes(samples: Sequence[Sample]) -> None:
         )
 
 
-def _missing(samples: Sequence[Sample]) -> str:
-    """What is wrong if a class is missing from a split, else nothing."""
+def _missing(samples: Sequence[Sample], names: Sequence[str]) -> str:
+    """What is wrong if a class is missing from a split, else nothing. `names` are those of the groups."""
     found = Counter((sample.label, sample.split) for sample in samples)
+    groups = Counter(label for label, _ in {(s.label, name) for s, name in zip(samples, names, strict=True)})
     for label in sorted({sample.label for sample in samples}):
         missing = [split for split in ("train", "validation", "test") if not found[label, split]]
         if missing:
             have = sum(found[label, split] for split in ("train", "validation", "test"))
+            if have >= SPLITS > groups[label]:
+                return (
+                    f"class {label!r} is in only {groups[label]} group{'s' if groups[label] != 1 else ''} (copies are "
+                    f"one), with none left for {missing[0]}: it needs one in each of train, validation and test: make "
+                    "the groups smaller, or add images of others"
+                )
             return (
                 f"class {label!r} has {have} usable image{'s' if have != 1 else ''} and none for {missing[0]}: "
                 "a class needs at least one (and one group) in each of train, validation and test: add images"

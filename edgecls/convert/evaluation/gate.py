@@ -49,6 +49,10 @@ class Gate:
         """Whether no more than `max_drop`, 0 to 1, was lost, or a single image: of a few images one says nothing."""
         return self.drop * self.n <= max(max_drop * self.n, 1.0 if max_drop > 0 else max_drop * self.n) + 1e-9
 
+    def by_one_image(self, max_drop: float) -> bool:
+        """Whether it passes only because what was lost is a single image."""
+        return self.passes(max_drop) and self.drop * self.n > max_drop * self.n + 1e-9
+
 
 def compare_precisions(float_predictions: Predictions, quantized_predictions: Predictions) -> Gate:
     """Compare a float model with its quantization. Raises ValueError unless images and labels are the same."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
 from edgecls.convert.evaluation.curves import reliability_bins
 
@@ -57,6 +57,18 @@ def fit_temperature(logits: NDArray[np.floating[Any]], truth: NDArray[np.integer
     low, high = np.log(BOUNDS)
     found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
     return float(np.exp(found.x))
+
+
+def at_bound(temperature: float) -> bool:
+    """Whether the fit ended at the least or the greatest temperature that it may give."""
+    return any(abs(np.log(temperature / bound)) < 1e-3 for bound in BOUNDS)
+
+
+def unscale(probabilities: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.float32]:
+    """softmax(logits / temperature) (n, classes) -> softmax(logits), float32 of the same shape."""
+    logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny)) * temperature
+    values: NDArray[np.float32] = softmax(logits, axis=1).astype(np.float32)
+    return values
 
 
 def _log_probabilities(logits: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.float64]:

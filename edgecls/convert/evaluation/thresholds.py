@@ -11,8 +11,14 @@ from edgecls.convert.evaluation.predictions import Predictions
 STEPS = 256
 """int8 scores are multiples of 1/256. Thresholds stand half-way between two of them, where no rounding matters."""
 
-_Z = 1.96
-"""Of a two-sided 95 % interval."""
+NEVER = 1.0
+"""A threshold that no int8 score reaches: the greatest is 255/256."""
+
+FEW = 3
+"""Labels that are never answered, up to which each has a line of its own."""
+
+NAMED = 20
+"""Of more, how many are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,8 @@ class Threshold:
 
     `answers`: of how many images it is the best label; `answered`: of those, how many score `threshold` (0 to 1) or
     more; `precision`: the share of these that is right, None where there are none. `pooled`: its own images were too
-    few, and the threshold is that of all labels together. `reached`: the images bear out the precision asked for.
+    few, and the threshold is that of all labels together. `reached`: the images bear out the precision asked for; where
+    they do not, the threshold is 1, and the label is never answered.
     """
 
     label: str
@@ -52,7 +59,7 @@ class Thresholds:
 
     @property
     def unreached(self) -> tuple[Threshold, ...]:
-        """Those of which the precision asked for was not borne out."""
+        """Those of which the precision asked for was not borne out: they are never answered."""
         return tuple(each for each in self.labels if not each.reached)
 
 
@@ -95,8 +102,8 @@ def choose_thresholds(predictions: Predictions, min_precision: float) -> Thresho
     As often: by the rule of succession, (right + 1) / (answered + 2) >= min_precision. The lowest of many cuts flatters
     itself, and does so most where images are few; for 0.95 at least 18 answers, all right, are wanted. Where no cut of
     a label's own is borne out, the threshold is that of all labels together, unless the label's own answers there
-    contradict it; then it is the cut with the highest lower bound of its precision (Wilson 1927), and the label counts
-    as not reached. Reasons and measurements: docs/evaluation.md.
+    contradict it; then it is 1, and the label counts as not reached: who asks for a precision gets it or no answer.
+    Reasons and measurements: docs/evaluation.md.
 
     0 asks for nothing: all thresholds are 0. Raises ValueError for a `min_precision` outside 0 to 1.
     """
@@ -122,10 +129,25 @@ def _choose(label: str, answers: _Answers, fallback: _Cut | None, min_precision:
     elif fallback and not _contradicts(there := _at(answers, fallback.threshold), min_precision):
         cut, pooled, reached = there, True, True
     else:
-        floor = fallback.threshold if fallback else 0.0
-        cut, pooled, reached = _at(answers, max(_safest(cuts), floor)), False, False
+        cut, pooled, reached = _at(answers, NEVER), False, False
     precision = cut.right / cut.answered if cut.answered else None
     return Threshold(label, cut.threshold, len(answers[0]), cut.answered, precision, pooled, reached)
+
+
+def never_answered(found: Thresholds, images: Mapping[str, int]) -> list[str]:
+    """Which labels that is so of, and what to do: a line each, or one for all. `images`: label -> validation images."""
+    lost = [each.label for each in found.unreached]
+    cannot = f"cannot show a precision of {found.min_precision:g}: add images, or lower --min-precision"
+    if len(lost) <= FEW:
+        return [f"{label} is never answered: its {_images(images[label])} {cannot}" for label in lost]
+    names = ", ".join(f"{label} ({images[label]})" for label in lost[:NAMED])
+    more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+    share = "none of the labels is ever" if len(lost) == len(found.labels) else f"{len(lost)} labels are never"
+    return [f"{share} answered: their validation images {cannot}: {names}{more}"]
+
+
+def _images(count: int) -> str:
+    return f"{count} validation image{'' if count == 1 else 's'}"
 
 
 def _cuts(top: NDArray[np.float64], right: NDArray[np.bool_]) -> list[_Cut]:
@@ -154,18 +176,6 @@ def _at(answers: _Answers, threshold: float) -> _Cut:
 
 def _contradicts(cut: _Cut, min_precision: float) -> bool:
     return cut.right < min_precision * cut.answered
-
-
-def _safest(cuts: list[_Cut]) -> float:
-    """The threshold with the highest lower bound of precision; the lowest of equals. 0 where there are no cuts."""
-    return max(cuts, key=lambda cut: (_wilson(cut), -cut.threshold)).threshold if cuts else 0.0
-
-
-def _wilson(cut: _Cut) -> float:
-    """The lower end of Wilson's interval of right / answered."""
-    n, p = cut.answered, cut.right / cut.answered
-    half = _Z * np.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
-    return float((p + _Z**2 / (2 * n) - half) / (1 + _Z**2 / n))
 
 
 def apply(predictions: Predictions, thresholds: Mapping[str, float]) -> Coverage:

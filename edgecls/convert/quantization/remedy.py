@@ -6,17 +6,20 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.convert.evaluation.temperature import fit_temperature
 from edgecls.convert.quantization import quantize
 from edgecls.convert.settings import Training
 from edgecls.convert.training.features import extract_features
-from edgecls.convert.training.fine_tune import SMALLEST
 from edgecls.convert.training.head import train_head
 from edgecls.convert.training.train import Task
 
 
-def refit_head(network: keras.Model, task: Task, calibration: Sequence[NDArray[np.uint8]]) -> None:
-    """Train the last layer of `network` anew, in place, on features of the int8 backbone, and fit its temperature."""
+def refit_head(
+    network: keras.Model, task: Task, training: Training, calibration: Sequence[NDArray[np.uint8]]
+) -> NDArray[np.float32]:
+    """Train the last layer of `network` anew, in place, on features of the int8 backbone, as `training` says.
+
+    Returns its validation probabilities, float32 (images, classes): its temperature is still to be fitted.
+    """
     backbone = keras.Model(network.inputs[0], network.get_layer("features").output, name="features")
     file = task.work / "int8-backbone.tflite"
     mean, std = task.backbone.mean, task.backbone.std
@@ -26,8 +29,6 @@ def refit_head(network: keras.Model, task: Task, calibration: Sequence[NDArray[n
     )
     seen, unseen = features[: len(task.images)], features[len(task.images) :]
     with task.steps.step("refitting head"):
-        head, _ = train_head((seen, task.classes), (unseen, task.truth), task.weights, Training(), task.seed)
-    logits = np.log(np.maximum(head.predict_on_batch(unseen), SMALLEST))
-    temperature = np.float32(fit_temperature(logits, task.truth))
-    trained = head.get_layer("probabilities").get_weights()
-    network.get_layer("probabilities").set_weights([array / temperature for array in trained])
+        head, _ = train_head((seen, task.classes), (unseen, task.truth), task.weights, training, task.seed)
+    network.get_layer("probabilities").set_weights(head.get_layer("probabilities").get_weights())
+    return np.asarray(head.predict_on_batch(unseen))

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -92,8 +93,8 @@ def precision_recall(curves: Sequence[PrecisionRecall]) -> str:
     return _svg("precision-recall", "Precision against recall of each class", draw)
 
 
-def reliability(found: Reliability) -> str:
-    """How often answers of each score are right, with the share of all answers that have it."""
+def reliability(before: Reliability, found: Reliability) -> str:
+    """How often answers of each score are right, before and after scaling, and the share of all that has it then."""
 
     def draw(axes: Axes) -> None:
         full = found.count > 0
@@ -101,9 +102,12 @@ def reliability(found: Reliability) -> str:
         share = found.count[full] / found.count.sum()
         axes.bar(left, share, width, align="edge", color="#dfe6ee", label="share of the images")
         axes.plot([0, 1], [0, 1], color="#8a94a0", linestyle=":", label="as promised")
-        axes.plot(found.score[full], found.accuracy[full], color=COLOURS[0], marker="o", markersize=4, label="measured")
+        some = before.count > 0
+        style: dict[str, Any] = {"marker": "o", "markersize": 4}
+        axes.plot(before.score[some], before.accuracy[some], color=COLOURS[1], linestyle="--", **style, label="before")
+        axes.plot(found.score[full], found.accuracy[full], color=COLOURS[0], **style, label="after the temperature")
         _square(axes, "score", "share that is right")
-        axes.legend(loc="upper left")
+        axes.figure.legend(loc="outside lower center", ncols=2)  # wherever it stood inside, it could hide a point
 
     return _svg("reliability", "How often answers are right, by their score", draw)
 
@@ -138,7 +142,8 @@ def _square(axes: Axes, x: str, y: str) -> None:
 
 def _in_percent(*shares: Axis) -> None:
     for axis in shares:
-        axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %"))
+        # Axes end a little above 1, so that no line lies on the border; no share does.
+        axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %" if share < 1.0001 else ""))
 
 
 def _some(n: int) -> slice | list[int]:

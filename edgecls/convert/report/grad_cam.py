@@ -1,4 +1,8 @@
-"""Where in an image a network sees a class: Grad-CAM (Selvaraju et al. 2017, "Visual Explanations from Deep Networks")."""
+"""Where in an image a network sees a class: HiResCAM (Draelos and Carin 2020), Grad-CAM without its averaging.
+
+Behind a global pooling both are the same, for there the derivative is the same at all places. Where the network goes
+on with each place by itself, as `cnn` does, its mean says nothing, and Grad-CAM's maps are all but empty.
+"""
 
 from typing import Any
 
@@ -13,8 +17,8 @@ def heat_maps(network: keras.Model, images: NDArray[np.float32], classes: NDArra
 
     `network` takes normalised pixels float32 (n, size, size, channels) and ends in a dense softmax; `classes` int (n,)
     are indices of its outputs. Returns float32 (n, h, w), the size of the last feature map; all 0 where nothing in an
-    image speaks for its class. It is the paper's ReLU of the sum over channels k of a_k A_k, a_k being the mean over
-    all places of the derivative of the class's logit by the feature map A_k.
+    image speaks for its class. It is the positive part of the sum over channels k of g_k A_k, g_k being the derivative
+    of the class's logit by the feature map A_k, place by place.
     """
     last = _last_map(network)
     dense = network.layers[-1]
@@ -25,8 +29,7 @@ def heat_maps(network: keras.Model, images: NDArray[np.float32], classes: NDArra
         tape.watch(maps)
         logits = tf.matmul(upper(maps, training=False), dense.kernel) + dense.bias
         chosen = tf.gather(logits, np.asarray(classes), batch_dims=1)  # of the sum each image's part is its own
-    weights = tf.reduce_mean(tape.gradient(chosen, maps), axis=(1, 2), keepdims=True)
-    heat = np.maximum(np.sum((weights * maps).numpy(), axis=-1), 0)
+    heat = np.maximum(np.sum((tape.gradient(chosen, maps) * maps).numpy(), axis=-1), 0)
     most = heat.max(axis=(1, 2), keepdims=True)
     normalized: NDArray[np.float32] = np.divide(heat, most, out=np.zeros_like(heat), where=most > 0)
     return normalized

@@ -52,6 +52,7 @@ def _render(conversion: Any) -> str:
         c=conversion,
         info=conversion.model.info,
         quantization=conversion.model.info.quantization,
+        allowed=conversion.max_drop,
         listed=LISTED,
         data=_data(conversion),
         charts=_charts(conversion),
@@ -91,7 +92,7 @@ def _charts(conversion: Any) -> dict[str, Any]:
         "accuracies": charts.accuracies(history) if history else "",
         "precision_recall": charts.precision_recall(hardest),
         "curves": list(zip(hardest, charts.COLOURS, strict=False)),
-        "reliability": charts.reliability(reliability(predictions)),
+        "reliability": charts.reliability(reliability(conversion.unscaled_predictions), reliability(predictions)),
         "coverage": charts.coverage(coverage_curve(predictions), chosen, wanted),
     }
 
@@ -156,6 +157,8 @@ def _points(value: float) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return "\N{EN DASH}" if value is None else str(value)
+    return "none" if value is None else str(value)

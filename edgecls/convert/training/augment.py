@@ -75,8 +75,8 @@ def _move(view: Pixels, how: Augmentation, rng: np.random.Generator) -> Pixels:
     """Scaled and turned about the centre, and shifted; what comes in at the border is mirrored."""
     height, width = view.shape[:2]
     scale, angle = 1 + rng.uniform(-how.zoom, how.zoom), rng.uniform(-how.tilt, how.tilt)
-    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, scale)
-    matrix[:, 2] += rng.uniform(-how.shift, how.shift, 2) * (width, height)
+    matrix = np.asarray(cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, scale))
+    matrix[:, 2] += rng.uniform(-how.shift, how.shift, 2) * np.array([width, height])
     moved = cv2.warpAffine(view, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
     return moved.reshape(view.shape)  # type: ignore[return-value]  # OpenCV drops a single channel
 

@@ -32,9 +32,9 @@ class DiskArray:
 
     def write(self, index: Any, value: NDArray[Any]) -> None:
         """Like `array[index] = value`. From one thread or several, if they write different places."""
-        array = self._mapped("r+")
-        array[index] = value
-        array.flush()
+        # Not flushed: what was written through one mapping is there in all others of the file at once, and nobody
+        # needs the file after a power cut. Waiting for the disk would take a millisecond for every view.
+        self._mapped("r+")[index] = value
 
     def read(self, index: Any) -> NDArray[Any]:
         """A copy of `array[index]`."""

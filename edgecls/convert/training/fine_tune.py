@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -35,6 +35,16 @@ def freeze_norms(network: keras.Model) -> None:
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
+
+
+def in_full(training: Training) -> Training:
+    """With what the backbone is trained with where nothing else was set."""
+    return replace(
+        training,
+        optimizer=training.optimizer or OPTIMIZER,
+        learning_rate=training.learning_rate or LEARNING_RATE,
+        label_smoothing=LABEL_SMOOTHING if training.label_smoothing is None else training.label_smoothing,
+    )
 
 
 def compile_for(upper: keras.Model, training: Training, images: int, epochs: int) -> None:

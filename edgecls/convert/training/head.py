@@ -1,6 +1,7 @@
 """The head: one dense layer with a softmax, trained on the features of a frozen backbone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -12,6 +13,17 @@ from edgecls.convert.training.optimizers import make_optimizer
 EPOCHS, OPTIMIZER, LEARNING_RATE = 60, "adam", 3e-3
 Features = NDArray[np.float32]
 Classes = NDArray[np.intp]
+
+
+def in_full(training: Training) -> Training:
+    """With what a head is trained with where nothing else was set."""
+    return replace(
+        training,
+        epochs=training.epochs or EPOCHS,
+        optimizer=training.optimizer or OPTIMIZER,
+        learning_rate=training.learning_rate or LEARNING_RATE,
+        label_smoothing=training.label_smoothing or 0.0,
+    )
 
 
 def train_head(

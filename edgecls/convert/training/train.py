@@ -23,9 +23,8 @@ from edgecls.convert.training import fine_tune, graph
 from edgecls.convert.training.augment import augment, find_preset, preset_for
 from edgecls.convert.training.checkpoint import Checkpoint, State, restore, variables_of
 from edgecls.convert.training.features import View, extract_features
-from edgecls.convert.training.head import EPOCHS as HEAD_EPOCHS
-from edgecls.convert.training.head import attach, new_head, train_head
-from edgecls.convert.training.plan import CACHE, EPOCHS, Plan, candidates, make_plan
+from edgecls.convert.training.head import attach, in_full, new_head, train_head
+from edgecls.convert.training.plan import CACHE, EPOCHS, Plan, candidates, make_plan, seconds_afterwards
 from edgecls.convert.training.search import search
 from edgecls.convert.training.views import CachedViews, FreshViews, keep_activations, keep_pixels
 from edgecls.errors import UsageError
@@ -34,8 +33,6 @@ from edgecls.progress import Steps
 log = logging.getLogger(__name__)
 
 TIME_BUDGET = 600.0
-AFTERWARDS = 60.0
-"""Seconds of the time budget that are kept for quantizing and evaluating."""
 HARMLESS = 0.07
 """The accuracy that the head may lose on mirrored or turned images for these to count as what the data may hold."""
 
@@ -45,6 +42,7 @@ class Trained:
     """`network`: normalised pixels -> probabilities. `validation`: its probabilities, float32 (images, classes).
 
     `plan` says in words what was trained, `augmentation` names the preset that was used, `trials` are those of a search.
+    `training` is how the last phase was trained, `of_head` how the head was, with nothing left open.
     """
 
     network: keras.Model
@@ -52,12 +50,16 @@ class Trained:
     plan: str
     augmentation: str
     validation: NDArray[np.float32]
+    training: Training
+    of_head: Training
     trials: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
 class Task:
     """What there is to train on. `images` train, `held_out` validate; `classes` and `truth` are theirs, int (n,).
+
+    `tested` is how many images the models will be measured on.
 
     `weights`, float32 (classes,), are those of a training image of each class; `work` is a folder for caches.
     """
@@ -67,6 +69,7 @@ class Task:
     held_out: Sequence[Sample]
     classes: NDArray[np.intp]
     truth: NDArray[np.intp]
+    tested: int
     weights: NDArray[np.float32]
     work: Path
     seed: int
@@ -94,6 +97,7 @@ def make_task(backbone: Backbone, data: Dataset, training: Training, work: Path,
         held_out,
         np.array([places[sample.label] for sample in images], np.intp),
         np.array([places[sample.label] for sample in held_out], np.intp),
+        len(data.of("test")),
         np.array([weights[label] for label in data.labels], np.float32),
         work,
         seed,
@@ -109,6 +113,7 @@ def train(task: Task, training: Training, checkpoint: Checkpoint, *, resume: boo
     begun = time.perf_counter()
     if not task.backbone.pretrained and training.fine_tune == "none":
         raise UsageError(f"{task.backbone.name} is trained from scratch: it cannot do without --fine-tune all")
+    training = replace(training, time_budget=_budget(task.backbone, training))
     with task.steps.step("loading backbone"):
         frozen = task.backbone.load()
     first_phase = _train_head if task.backbone.pretrained else _untrained
@@ -118,11 +123,25 @@ def train(task: Task, training: Training, checkpoint: Checkpoint, *, resume: boo
     return _fine_tune(task, training, trained, begun, (checkpoint, checkpoint.load() if resume else None))
 
 
+def _budget(backbone: Backbone, training: Training) -> float | None:
+    """None: asked for by name, a part is trained however long it takes."""
+    if training.time_budget is None and training.fine_tune == "auto" and backbone.pretrained:
+        return TIME_BUDGET
+    return training.time_budget
+
+
+def _of_head(training: Training) -> Training:
+    """What was set is meant for the last phase."""
+    if training.fine_tune != "none":
+        training = replace(training, epochs=None, optimizer=None, learning_rate=None, label_smoothing=None)
+    return in_full(training)
+
+
 def _untrained(task: Task, training: Training, backbone: keras.Model) -> Trained:
     network = new_head(backbone, len(task.weights), training, task.seed)
     nothing = np.full((len(task.truth), len(task.weights)), 1 / len(task.weights), np.float32)
     augmentation = "none" if training.augmentation == AUTO else training.augmentation
-    return Trained(network, (), "nothing", augmentation, nothing)
+    return Trained(network, (), "nothing", augmentation, nothing, training, _of_head(training))
 
 
 def _train_head(task: Task, training: Training, frozen: keras.Model) -> Trained:
@@ -132,9 +151,7 @@ def _train_head(task: Task, training: Training, frozen: keras.Model) -> Trained:
         return extract_features(file, samples, task.backbone.preprocessing, task.steps, name, view)
 
     seen, unseen = look(task.images, "frozen layers"), look(task.held_out, "frozen layers")
-    last = training.fine_tune == "none"
-    if not last:  # what was set is meant for the last phase
-        training = replace(training, epochs=None, optimizer=None, learning_rate=None, label_smoothing=None)
+    last, training = training.fine_tune == "none", _of_head(training)
 
     def fit(training: Training, advance: Callable[[], None] = lambda: None) -> tuple[keras.Model, list[Epoch]]:
         return train_head((seen, task.classes), (unseen, task.truth), task.weights, training, task.seed, advance)
@@ -148,7 +165,7 @@ def _train_head(task: Task, training: Training, frozen: keras.Model) -> Trained:
 
         with task.steps.step("searching", training.search) as advance:
             training, trials = search(training, training.search, task.seed, loss, advance)
-    with task.steps.step("training head", training.epochs or HEAD_EPOCHS) as advance:
+    with task.steps.step("training head", training.epochs) as advance:
         head, history = fit(training, advance)
     probabilities = np.asarray(head.predict_on_batch(unseen))
     augmentation = training.augmentation
@@ -161,7 +178,8 @@ def _train_head(task: Task, training: Training, frozen: keras.Model) -> Trained:
 
         augmentation = "none" if last else _find_augmentation(is_harmless)
     network = attach(frozen, head, training)
-    return Trained(network, tuple(history), "the head only", augmentation, probabilities, tuple(trials))
+    plan = "the head only"
+    return Trained(network, tuple(history), plan, augmentation, probabilities, training, training, tuple(trials))
 
 
 def _find_augmentation(is_harmless: Callable[[View], bool]) -> str:
@@ -220,18 +238,17 @@ def _fine_tune(
             log.warning("what was trained is kept in %s: go on from there with --resume", checkpoint.path)
         raise
     upper.set_weights(state.weights)
-    return replace(before, history=state.history, plan=str(plan), validation=state.probabilities)
+    # Of what a search has found for the head the dropout alone is a part of the network.
+    used = replace(fine_tune.in_full(training), epochs=plan.epochs, dropout=before.of_head.dropout)
+    return replace(before, history=state.history, plan=str(plan), validation=state.probabilities, training=used)
 
 
 def _plan(task: Task, training: Training, network: keras.Model, examples: fine_tune.Examples, begun: float) -> Plan:
     epochs, cuts = training.epochs or EPOCHS, candidates(network, training)
-    budget = training.time_budget
-    if budget is None:
-        # Asked for by name, a part is trained however long it takes.
-        budget = TIME_BUDGET if training.fine_tune == "auto" and task.backbone.pretrained else math.inf
+    budget = math.inf if training.time_budget is None else training.time_budget
     with task.steps.step("planning"):
         seconds = fine_tune.seconds_per_image(graph.upper_part(network, None), examples, training)
-    left = budget - AFTERWARDS - (time.perf_counter() - begun)
+    left = budget - seconds_afterwards(seconds, task.tested) - (time.perf_counter() - begun)
     room = min(CACHE, shutil.disk_usage(task.work).free / 2)
     plan = make_plan(cuts, epochs, (len(task.images), len(task.held_out)), seconds, left, room)
     # What is trained from scratch has to learn something.

@@ -2,6 +2,8 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -70,6 +72,42 @@ def test_the_same_picture_under_two_labels_is_left_out(folder, caplog):
         f"{blue} is labelled 'blue' and {red}, the same picture, 'red': "
         "all 3 copies left out: keep one, under the right label"
     )
+
+
+def encode_again(path):
+    """The same pixels in another file."""
+    found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    cv2.imwrite(str(path), found, [cv2.IMWRITE_PNG_COMPRESSION, 0])
+
+
+@pytest.mark.parametrize("side", [40, 400])
+def test_a_copy_is_one_whatever_its_bytes(folder, split_file, side):
+    """Small pictures are decoded in full, of large files an eighth of the size is looked at first."""
+    for path in folder.glob("*/*.png"):
+        path.write_bytes(image(path.parent.name, int(path.stem), side, side))
+    copy(folder, "blue/00.png", "red/00.png")
+    copy(folder, "red/09.png", "red/06.png")
+    with (folder / "red" / "00.png").open("ab") as file:
+        file.write(b"\0")
+    encode_again(folder / "red" / "06.png")
+    for data in (read(folder), read(folder, split_file)):
+        assert [path.name for path in data.of_kind("two labels")[0].paths] == ["00.png", "00.png"]
+    assert {path.name: reason for path, reason in data.skipped}["06.png"] == (
+        f"is a copy of {folder}/red/09.png, which is in test"
+    )
+    for split in SPLITS:
+        assert list(read_split(folder, split_file, split, 0, Steps()).samples) == data.of(split)
+
+
+def test_what_differs_in_a_pixel_is_no_copy(folder):
+    """Not even where an eighth of the size is the same."""
+    pixels = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
+    for name in ("blue/00.png", "red/00.png"):
+        cv2.imwrite(str(folder / name), pixels)
+        pixels[0, 0] ^= 255
+    eighths = [cv2.imread(str(folder / name), cv2.IMREAD_REDUCED_COLOR_8) for name in ("blue/00.png", "red/00.png")]
+    assert np.array_equal(*eighths)
+    assert read(folder).of_kind("two labels") == []
 
 
 def test_of_copies_in_given_splits_those_to_measure_with_stay(folder, split_file):

@@ -60,6 +60,24 @@ def test_shots_of_one_burst_in_two_splits_are_told(tmp_path, caplog):
     )
 
 
+def test_nearly_the_same_under_two_labels_is_a_contradiction(tmp_path):
+    """In two splits or in one: a group would not mend it."""
+    pictures = photographs()
+    pictures["a", "test", 0] = again(pictures["b", "train", 3])
+    pictures["b", "train", 7] = again(pictures["a", "train", 6])
+    data, pairs = found(tmp_path, pictures)
+    assert pairs == []
+    told = data.of_kind("nearly the same, two labels")
+    assert [[path.name for path in problem.paths] for problem in told] == [
+        ["test0.jpg", "train3.jpg"],
+        ["train7.jpg", "train6.jpg"],
+    ]
+    assert told[0].message == (
+        f"{tmp_path}/a/test0.jpg (test) is labelled 'a' and {tmp_path}/b/train3.jpg (train), nearly the same picture, "
+        "'b': the labels contradict: correct one, or remove both"
+    )
+
+
 def test_a_large_file_is_compared_by_a_reduced_decode(tmp_path):
     pictures = photographs()
     grain = np.random.default_rng(1).normal(0, 20, (600, 800, 3))
@@ -96,9 +114,9 @@ def test_pairs_are_of_different_splits_the_lower_second():
     ranks = np.arange(600) % 3
     bits[300:] = bits[:300]
     thumbnails[300:] = thumbnails[:300]
-    assert find_pairs(bits, thumbnails, ranks) == []
+    assert find_pairs(bits, thumbnails, ranks, np.zeros(len(ranks), int)) == []
     ranks[300:] = np.arange(300, 600) // 3 % 3
-    pairs = find_pairs(bits, thumbnails, ranks)
+    pairs = find_pairs(bits, thumbnails, ranks, np.zeros(len(ranks), int))
     assert sorted(map(sorted, pairs)) == [[n, n + 300] for n in range(300) if ranks[n] != ranks[n + 300]]
     assert all(ranks[first] > ranks[second] for first, second in pairs)
 
@@ -110,10 +128,12 @@ def test_the_hashes_may_differ_by_so_many_bits(flipped, told):
     bits[1, :flipped] ^= True
     ranks = np.zeros(50, int)
     ranks[0] = 2
-    assert find_pairs(bits, thumbnails, ranks) == ([(0, 1)] if told else [])
+    assert find_pairs(bits, thumbnails, ranks, np.zeros(len(ranks), int)) == ([(0, 1)] if told else [])
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_few_pictures_or_one(count):
     bits, thumbnails = arrays(1)
-    assert find_pairs(bits.repeat(count, 0), thumbnails.repeat(count, 0), np.arange(count) % 3) == []
+    assert (
+        find_pairs(bits.repeat(count, 0), thumbnails.repeat(count, 0), np.arange(count) % 3, np.zeros(count, int)) == []
+    )

@@ -107,7 +107,6 @@ def test_a_csv_and_a_split_file_that_disagree(tmp_path, row, other):
             "path,label,split\na.png,cat,test\nb.png,cat,dev\n",
             "line 3: split is 'dev': use train, val or test, or leave",
         ),
-        ("path,label,split\na.png,cat,\n", "line 2: split is '': use train, val or test"),
         ('path,label\na.png,"cat\ntabby"\n', "a line of UTF-8 text cannot hold: rename it"),
         ("path,label\na.png," + 140_000 * "x", "is not a CSV file in UTF-8"),
     ],
@@ -122,6 +121,16 @@ def test_a_csv_in_another_encoding(tmp_path):
     (tmp_path / "t.csv").write_bytes("path,label\na.png,Löwe\n".encode("latin-1"))
     with pytest.raises(BadData, match="is not a CSV file in UTF-8"):
         read_samples(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("cells", "splits"),
+    [(("", "", ""), [None, None, None]), (("", "val", "test"), ["train", "validation", "test"])],
+)
+def test_an_empty_split_beside_others_is_train(tmp_path, cells, splits):
+    rows = [f"{name}.png,{label},{cell}" for name, label, cell in zip("abc", ("cat", "cat", "dog"), cells, strict=True)]
+    listed = write_csv(tmp_path / "l.csv", "path,label,split", *rows)
+    assert [sample.split for sample in read_samples(listed)] == splits
 
 
 def test_a_split_file_needs_its_columns(pets, tmp_path):

@@ -38,6 +38,18 @@ def test_wrong_in_another_way_and_classes_the_model_lacks():
     assert gate.flipped[0].sample.label == "z"
 
 
+def test_a_single_image_is_no_loss():
+    """Of few images one says nothing; but where nothing may be lost, that is so too."""
+    before, after = of_answers(TRUTH, TRUTH), of_answers(TRUTH, ["b", *TRUTH[1:]])
+    gate = compare_precisions(before, after)
+    assert gate.passes(0.01)
+    assert gate.by_one_image(0.01)
+    assert gate.passes(0.2)
+    assert not gate.by_one_image(0.2)
+    assert not gate.passes(0)
+    assert not gate.by_one_image(0)
+
+
 def test_the_same_model():
     predictions = of_answers(TRUTH, TRUTH)
     gate = compare_precisions(predictions, predictions)

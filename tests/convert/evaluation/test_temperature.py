@@ -7,7 +7,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 from scipy.special import softmax
 
-from edgecls.convert.evaluation.temperature import BOUNDS, ece, fit_temperature, nll
+from edgecls.convert.evaluation.temperature import BOUNDS, at_bound, ece, fit_temperature, nll, unscale
 
 
 def network(seed, n=4000, classes=4, spread=2.0):
@@ -85,6 +85,20 @@ def test_images_of_other_classes_count_for_nothing():
 def test_a_network_that_diverged():
     with pytest.raises(ValueError, match="not finite"):
         fit_temperature(np.array([[np.inf, 0.0]]), np.array([0]))
+
+
+def test_a_fit_that_ended_at_its_bound():
+    assert at_bound(fit_temperature(np.tile([9.0, 0.0], (50, 1)), np.ones(50, int)))
+    assert at_bound(fit_temperature(np.tile([0.01, 0.0], (50, 1)), np.zeros(50, int)))
+    assert not at_bound(fit_temperature(*network(3)))
+
+
+@given(st.integers(0, 1000), st.floats(0.3, 5))
+def test_what_was_scaled_can_be_taken_back(seed, temperature):
+    logits, _ = network(seed, n=50)
+    scaled = softmax(logits / temperature, axis=1).astype(np.float32)
+    np.testing.assert_allclose(unscale(scaled, temperature), softmax(logits, axis=1), atol=1e-4)
+    assert np.isfinite(unscale(np.array([[1.0, 0.0]], np.float32), temperature)).all()
 
 
 def test_large_logits_do_not_overflow():

@@ -6,7 +6,7 @@ from made_predictions import of_answers, of_scores
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
-from edgecls.convert.evaluation.thresholds import apply, choose_thresholds
+from edgecls.convert.evaluation.thresholds import apply, choose_thresholds, never_answered
 
 LABELS = ("a", "b")
 
@@ -53,7 +53,7 @@ def test_precision_that_recovers_below_is_taken():
 def test_a_perfect_record_must_be_long_enough(right, reached):
     """18 of 18 is the least that speaks for 0.95: 19 / 20."""
     (a, b) = choose_thresholds(predictions_of(answers_of("a", (0.75, right, 0))), 0.95).labels
-    assert (a.reached, a.threshold) == (reached, 0)
+    assert (a.reached, a.threshold) == (reached, 0 if reached else 1)
     assert (b.answers, b.precision) == (0, None)
 
 
@@ -69,12 +69,12 @@ def test_labels_with_few_images_share_a_threshold():
 
 
 def test_a_label_that_contradicts_the_shared_threshold():
-    """It is wrong half the time at its surest: the others do not vouch for it."""
+    """It is wrong half the time at its surest: the others do not vouch for it, and it is not answered."""
     rows = [*answers_of("a", (0.875, 100, 0)), *answers_of("b", (0.875, 3, 3), (0.75, 0, 4))]
     a, b = choose_thresholds(predictions_of(rows), 0.95).labels
     assert (a.reached, b.reached, b.pooled) == (True, False, False)
-    assert (b.answers, b.answered, b.precision) == (10, 6, 0.5)
-    assert 0.75 < b.threshold < 0.875
+    assert (b.answers, b.answered, b.precision) == (10, 0, None)
+    assert b.threshold == 1
 
 
 def test_a_label_that_was_never_answered_has_the_shared_threshold():
@@ -85,11 +85,43 @@ def test_a_label_that_was_never_answered_has_the_shared_threshold():
 
 
 def test_nothing_reaches_it():
-    """The safest cut is taken, and said to be none."""
+    """Then nothing is answered: not with another precision than was asked for."""
     rows = answers_of("a", (0.875, 30, 10), (0.625, 10, 30))
-    a, b = choose_thresholds(predictions_of(rows), 0.95).labels
-    assert (a.reached, a.answered, a.precision) == (False, 40, 0.75)
-    assert (b.reached, b.threshold) == (False, 0)
+    found = choose_thresholds(predictions_of(rows), 0.95)
+    a, b = found.labels
+    assert (a.reached, a.threshold, a.answered, a.precision) == (False, 1, 0, None)
+    assert (b.reached, b.threshold) == (False, 1)
+    assert (found.coverage, found.precision) == (0, None)
+
+
+def test_no_int8_score_reaches_the_threshold_of_what_is_not_answered():
+    silent = choose_thresholds(predictions_of(answers_of("a", (255 / 256, 1, 9))), 0.95).by_label
+    for score, answered in ((255 / 256, 0), (1.0, 1)):
+        assert apply(of_scores(["a"], [[score, 0.0]], LABELS), silent).answered == answered
+
+
+def test_what_is_never_answered_is_said_with_its_images():
+    rows = [*answers_of("a", (0.875, 100, 0)), *answers_of("b", (0.875, 3, 3), (0.75, 0, 4))]
+    found = choose_thresholds(predictions_of(rows), 0.95)
+    (line,) = never_answered(found, {"a": 103, "b": 7})
+    said = "b is never answered: its 7 validation images cannot show a precision of 0.95"
+    assert line == f"{said}: add images, or lower --min-precision"
+    assert never_answered(choose_thresholds(predictions_of(rows), 0), {"a": 103, "b": 7}) == []
+
+
+def test_many_that_are_never_answered_are_one_line():
+    labels = tuple("abcdefghijklmnopqrstuvwxyz")
+    rows = [row for label in labels for row in answers_of(label, (0.9375, 1, 1))]
+    lost = choose_thresholds(predictions_of(rows, labels), 0.9)
+    (line,) = never_answered(lost, dict.fromkeys(labels, 2))
+    assert line.startswith(
+        "none of the labels is ever answered: their validation images cannot show a precision of 0.9: add images, or "
+        "lower --min-precision: a (2), b (2), "
+    )
+    assert line.endswith("t (2) and 6 more")
+    rows += answers_of("z", (0.9375, 50, 0))
+    (line,) = never_answered(choose_thresholds(predictions_of(rows, labels), 0.9), dict.fromkeys(labels, 2))
+    assert line.startswith("25 labels are never answered: ")
 
 
 def test_no_precision_asked_for():
@@ -119,7 +151,8 @@ def test_what_was_chosen_is_what_is_measured(rows, min_precision):
     for each in chosen.labels:
         found = measured.per_label[each.label]
         assert (found.answers, found.answered, found.precision) == (each.answers, each.answered, each.precision)
-        assert 0 <= each.threshold < 1
+        assert 0 <= each.threshold <= 1
+        assert each.reached == (each.threshold < 1)
         if each.reached and not each.pooled:
             assert each.precision >= min_precision or each.precision > (each.answered - 2) / each.answered
 
@@ -141,13 +174,13 @@ def test_a_threshold_is_half_a_step_from_every_int8_score(rows):
     predictions = predictions_of([(label, score / 256, right) for label, score, right in rows], ("a", "b", "c"))
     steps = np.arange(257) / 256
     for each in choose_thresholds(predictions, 0.9).labels:
-        assert each.threshold == 0 or np.abs(steps - each.threshold).min() == 1 / 512
+        assert each.threshold in {0, 1} or np.abs(steps - each.threshold).min() == 1 / 512
 
 
 def test_float_scores_closer_than_a_step_are_not_divided():
-    rows = [*answers_of("a", (0.80001, 30, 0)), *answers_of("a", (0.80002, 0, 3)), *answers_of("a", (0.9, 40, 0))]
+    rows = [*answers_of("a", (0.80001, 30, 0)), *answers_of("a", (0.80002, 0, 3)), *answers_of("a", (0.9, 60, 0))]
     (a, _) = choose_thresholds(predictions_of(rows), 0.98).labels
-    assert a.answered == 40
+    assert a.answered == 60
     assert 0.8001 < a.threshold < 0.9
 
 

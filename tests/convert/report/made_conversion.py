@@ -10,7 +10,7 @@ from edgecls.convert.data.dataset import Dataset
 from edgecls.convert.evaluation.evaluate import measure
 from edgecls.convert.evaluation.gate import compare_precisions
 from edgecls.convert.evaluation.predictions import Predictions
-from edgecls.convert.evaluation.thresholds import apply, choose_thresholds
+from edgecls.convert.evaluation.thresholds import apply, choose_thresholds, never_answered
 from edgecls.convert.settings import Epoch
 from edgecls.model_file import ModelFile, ModelInfo
 from edgecls.preprocess import Preprocessing
@@ -46,7 +46,15 @@ def conversion(dataset, wrong=(), float_wrong=(), **changes):
             "float_evaluation": measure(before),
             "evaluation": measure(after),
             "float_predictions": before,
+            "unscaled_predictions": before,
+            "test_ece": (0.091, 0.042),
             "predictions": after,
+            "passed": True,
+            "max_drop": 0.01,
+            "remedies": (),
+            "remedy": "",
+            "never_answered": never_answered(thresholds, dataset.counts()["validation"]),
+            "temperature_at_bound": False,
             "gate": compare_precisions(before, after),
             "thresholds": thresholds,
             "coverage": apply(after, thresholds.by_label),

@@ -35,6 +35,7 @@ def test_the_phases_are_marked():
 
 
 def test_one_bin_and_one_image():
-    assert charts.reliability(reliability_bins(np.array([1.0]), np.array([True]))).startswith("<svg")
+    found = reliability_bins(np.array([1.0]), np.array([True]))
+    assert charts.reliability(found, found).startswith("<svg")
     one = np.array([1.0])
     assert charts.coverage(CoverageCurve(one, one, one), None, 0.0).startswith("<svg")

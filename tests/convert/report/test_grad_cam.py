@@ -57,6 +57,17 @@ def test_behind_a_pooling_it_is_the_class_activation_map():
         np.testing.assert_allclose(heat, expected / expected.max(), atol=1e-5)
 
 
+def test_where_each_place_counts_by_itself_places_that_speak_against_a_class_do_not_hide_the_others():
+    """The mean derivative is 0: Grad-CAM's map would be empty."""
+    network = see_colours(layers.Flatten(name="features"))
+    signs = np.where(np.arange(8) < 4, 1.0, -1.0)[np.newaxis, :, np.newaxis]
+    kernel = np.zeros((8, 8, 3, 3))
+    kernel[:, :, 0, 0] = signs[..., 0]
+    network.layers[-1].set_weights([kernel.reshape(192, 3), np.zeros(3)])
+    heat = heat_maps(network, np.ones((1, 8, 8, 3), np.float32), np.array([0]))[0]
+    np.testing.assert_allclose(heat, np.repeat([[1, 1, 1, 1, 0, 0, 0, 0]], 8, axis=0), atol=1e-6)
+
+
 def test_images_do_not_change_each_other():
     network = see_colours(layers.GlobalAveragePooling2D(name="features"))
     images = np.random.default_rng(1).uniform(size=(3, 8, 8, 3)).astype(np.float32)

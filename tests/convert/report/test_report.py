@@ -88,6 +88,7 @@ def test_a_report_has_all_sections(page):
     [
         "The upper third was fine-tuned, since that fits the time budget.",
         "temperature of 1.25, which took the calibration error on the validation images from 8.2 % to 3.1 %",
+        "On the test images it went from 9.1 % to 4.2 % in float",
         "with 812 MB of memory",
         "3.50 MB",
         "training head 2.5 quantizing to int8 7.5 all 10.0",
@@ -175,8 +176,33 @@ def test_no_mistakes(tmp_path, colours):
     page = report(tmp_path / "report", conversion(read_dataset(colours, None, 0, Steps())))
     assert "every test image was answered right" in page.text
     assert "No class changed." in page.text
-    assert "Accuracy 100.0 % in float, 100.0 % in int8: 0.0 points." in page.text
+    assert "Accuracy 100.0 % in float, 100.0 % in int8: it costs 0.0 points." in page.text
     assert "img" not in page.tags
+
+
+def test_a_loss_of_one_image_is_called_that(tmp_path, colours):
+    page = report(tmp_path / "report", conversion(read_dataset(colours, None, 0, Steps()), wrong=(0,)))
+    assert "it costs +16.7 points (one image)." in page.text
+    page = report(tmp_path / "report", conversion(read_dataset(colours, None, 0, Steps()), wrong=(0,), max_drop=0.2))
+    assert "one image" not in page.text
+
+
+def test_what_was_tried_and_what_was_forced(tmp_path, colours):
+    changes = {"passed": False, "remedies": ("this", "that"), "remedy": "that"}
+    page = report(tmp_path / "report", conversion(read_dataset(colours, None, 0, Steps()), wrong=(0, 1), **changes))
+    assert "so this was tried: this; that." in page.text
+    assert "which is in the model: that." in page.text
+    assert "Forced: quantization costs more than the +1.0 points allowed" in page.text
+
+
+def test_short_labels_stand_upright(tmp_path):
+    for labels, upright in ((("0", "10"), True), (("red", "blue"), False)):
+        page = report(tmp_path / labels[0], conversion(dataset(tmp_path / f"images {labels[0]}", labels), wrong=(0,)))
+        assert ('class="matrix upright"' in page.source) == upright
+
+
+def test_labels_that_are_never_answered_are_named_at_the_top(page):
+    assert page.text.index("blue is never answered: its ") < page.text.index("Data set")
 
 
 def test_one_image_and_one_mistake(tmp_path):

@@ -95,7 +95,11 @@ def test_a_conversion_with_a_search(colours, tmp_path):
     assert len(done.trials) == 3
     assert (first["optimizer"], first["learning_rate"]) == (head.OPTIMIZER, head.LEARNING_RATE)
     assert "searching" in steps.seconds
-    assert min(trial["validation_loss"] for trial in done.trials) <= first["validation_loss"]
+    best = min(done.trials, key=lambda trial: trial["validation_loss"])
+    assert best["validation_loss"] <= first["validation_loss"]
+    assert {name: done.settings[name] for name in best if name != "validation_loss"} == {
+        name: value for name, value in best.items() if name != "validation_loss"
+    }
     page = write_report(tmp_path / "report", done).read_text("utf-8")
     assert all(f"{trial['validation_loss']:.6g}" in page for trial in done.trials)
     again = edgecls.convert(colours, tmp_path / "m.tflite", backbone="tiny", training=training)
