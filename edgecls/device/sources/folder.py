@@ -99,12 +99,14 @@ class FolderSource:
                 return
 
     def _read(self, path: str, version: Version) -> Frame | None:
-        """The frame of a file; None if it has changed since it was found, or is as unreadable as it was."""
+        """The frame of a file; None if it is gone or has changed since it was found, or is as unreadable as it was."""
         age = time.time_ns() - version.changed_ns
         if 0 <= age < _TICK_NS:  # what is written after this moment bears another time
             time.sleep((_TICK_NS - age) / 1e9)
         name = os.path.relpath(path, self._root)
         frame, read = regular_file_frame(self.name, path, name, max_bytes=self.settings.max_bytes)
+        if frame is None:  # forgotten: it is found again if it comes back
+            return None
         if frame.error and read is None:
             known = path in self._unreadable
             self._unreadable.add(path)
