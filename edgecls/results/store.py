@@ -1,5 +1,6 @@
 """The one writer of a results database."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ class Store:
 
         The caller sees to it that no other service writes to this file.
         """
-        path = Path(path)
+        path = Path(os.path.realpath(path))  # SQLite's log lies beside the file, not beside a link to it
         sound = health.make_sound(path, stop or threading.Event(), progress or _nothing)
         store = cls(path)
         try:

@@ -161,6 +161,22 @@ def test_a_second_one_says_so_and_ends_with_78(service, manager, inbox, edgecls,
     edgecls("run", "--config", "edgecls.toml", "--until-idle", "0.1")  # the first one was killed
 
 
+def test_a_second_one_that_knows_the_database_by_a_link_changes_nothing(service, manager, inbox, edgecls, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "second").mkdir()
+    put(tmp_path / "second", "a.png", "red")
+    (tmp_path / "elsewhere/link.db").symlink_to(tmp_path / "results.db")
+    text = (tmp_path / "edgecls.toml").read_text().replace("inbox", "second")
+    (tmp_path / "second.toml").write_text(f'database = "elsewhere/link.db"\n{text}')
+    with service():
+        wait_for(manager, "READY=1")
+        second = edgecls("run", "--config", "second.toml", code=78)
+        assert "another edgecls run has the database" in second.stderr
+        with closing(open_results(tmp_path / "results.db")) as db:
+            assert db.execute("SELECT count(*), count(stop_reason) FROM runs").fetchone() == (1, 0)
+        assert os.listdir(tmp_path / "elsewhere") == ["link.db"]
+
+
 @pytest.mark.parametrize("moment", ["at once", "while the model is loaded", "idle", "busy"])
 def test_sigterm_at_any_time(service, manager, inbox, tmp_path, until, moment):
     """It ends well, every row is whole, and what is left is done by the next."""
