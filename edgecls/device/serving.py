@@ -94,7 +94,6 @@ class Service:
     def _take_frames(self) -> bool:
         """True if the frames were left for a reload, False if there will be no more."""
         for turn in turns(self._intake.value.frames, self._steps, self.tally):
-            self.tally.dropped = getattr(self._intake.value.source, "dropped", 0)
             self._progress()
             if turn is Turn.STOPPED:
                 return False
@@ -120,6 +119,7 @@ class Service:
         return self._results.patiently(action, self._requests.stop, self._progress)
 
     def _progress(self) -> None:
+        self.tally.source = self._intake.value.source.condition()
         self._heartbeat.progress(self.tally)
         self._each_turn()
 
@@ -179,6 +179,7 @@ class Service:
 
     def _exchange_source(self, settings: AnySource) -> None:
         """Close the old source, open the new one; if that fails the old one again, and if that fails the daemon ends."""
+        self.tally.part_with(self._intake.value.source.condition())
         self._intake.close()
         try:
             with _refusing():
@@ -200,6 +201,7 @@ class Service:
 
     def _ready(self, what: str) -> None:
         model, source = self._classifier.model, self._intake.value.source
+        self.tally.source = source.condition()
         log.info("%s: %s, %d golden examples right, %s", what, model.name, len(model.golden), source.name)
         self._notifier.send(READY=1, STATUS=f"{what}: {self.tally}")
 

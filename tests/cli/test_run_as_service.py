@@ -161,7 +161,7 @@ def test_a_second_one_says_so_and_ends_with_78(service, manager, inbox, edgecls,
     edgecls("run", "--config", "edgecls.toml", "--until-idle", "0.1")  # the first one was killed
 
 
-def test_a_second_one_that_knows_the_database_by_a_link_changes_nothing(service, manager, inbox, edgecls, tmp_path):
+def test_a_second_one_that_knows_the_database_by_a_link_changes_nothing(service, manager, edgecls, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "second").mkdir()
     put(tmp_path / "second", "a.png", "red")
@@ -221,6 +221,27 @@ def test_check_of_one_that_runs(service, manager, edgecls):
     with service():
         wait_for(manager, "READY=1")
         edgecls("run", "--check", "--config", "edgecls.toml")
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        (
+            "/dev/video77",
+            "/dev/video77 cannot be used: there is no /dev/video77: plug it in, or see `v4l2-ctl --list-d",
+        ),
+        (
+            "rtsp://me:secret@127.0.0.1:9/x",
+            "rtsp://127.0.0.1:9/x cannot be used: nothing answers there with a video str",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("inbox")
+def test_check_of_a_camera_that_is_not_there(edgecls, tmp_path, device, said):
+    (tmp_path / "edgecls.toml").write_text(f'model = "model.tflite"\n[source]\ntype = "camera"\ndevice = "{device}"\n')
+    done = edgecls("run", "--check", "--config", "edgecls.toml", code=78)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"edgecls: error: camera:{said}")
 
 
 def test_check_says_everything_at_once(inbox, edgecls, tmp_path):

@@ -158,7 +158,7 @@ def test_an_unreadable_file_is_one_error_and_is_taken_once_it_can_be_read(inbox,
     assert len({frame.key for frame in taken}) == 2
 
 
-def test_files_renamed_away_before_their_turn_are_no_errors(inbox, until):
+def test_files_renamed_away_before_their_turn_are_no_errors(inbox):
     """Found together, read one by one: what is gone by then makes no row, under its new name it makes one."""
     for n in range(20):
         put(inbox / f"{n:02}.png", age=3600 - n)
@@ -191,7 +191,7 @@ def test_a_whole_folder_that_is_taken_away_during_a_backlog_is_no_heap_of_errors
         assert not list(frames)
 
 
-def test_a_file_that_comes_back_under_its_name_is_taken(inbox, until):
+def test_a_file_that_comes_back_under_its_name_is_taken(inbox):
     put(inbox / "a.png", age=20)
     put(inbox / "b.png", age=10)
     taken = []

@@ -13,6 +13,7 @@ from types import TracebackType
 from edgecls.device.file_frame import Version, regular_file_frame
 from edgecls.device.settings import FolderSettings
 from edgecls.device.sources.after import After
+from edgecls.device.sources.condition import Condition
 from edgecls.device.sources.folder_scan import FolderScan
 from edgecls.device.sources.folder_watch import FolderWatch
 from edgecls.errors import NoInput
@@ -84,6 +85,15 @@ class FolderSource:
         version = self._in_hand.pop(frame.key, None)
         if version is not None and frame.path is not None:
             self._after.put_away(frame.path, version, failed=failed)
+
+    def condition(self) -> Condition:
+        """See `Source.condition`."""
+        return Condition(lost=self._watch.lost, since=self._watch.lost_at)
+
+    def try_out(self) -> None:
+        """See `Source.try_out`."""
+        with self:
+            pass
 
     def _sleep(self, stop: threading.Event) -> Iterator[None]:
         """Until an event, the next look at the folder, or the moment when a growing file may have settled.
