@@ -2,16 +2,13 @@
 
 import os
 import signal
-import socket
-import subprocess
-import sys
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 
 import pytest
-from pictures import picture
+from served import labels, put, wait_for
 from tiny_model import write
 
-from edgecls.results.queries import find, open_results
+from edgecls.results.queries import open_results
 
 HANG = """
 import time
@@ -31,63 +28,6 @@ def slow(*arguments):
     return compare(*arguments)
 golden._worst_difference = slow
 """
-MAIN = "import sys\nfrom edgecls.cli.main import main\nmain()\n"
-
-
-@pytest.fixture
-def manager(tmp_path):
-    """The service manager's socket; `wait_for` reads until a line was heard."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.bind(str(tmp_path / "notify"))
-        sock.settimeout(30)
-        yield sock
-
-
-def wait_for(manager, line):
-    heard = []
-    while line not in heard:
-        heard += manager.recv(4096).decode().splitlines()
-    return heard
-
-
-@pytest.fixture
-def inbox(tmp_path, tiny_model):
-    (tmp_path / "model.tflite").write_bytes(tiny_model.path.read_bytes())
-    (tmp_path / "edgecls.toml").write_text('model = "model.tflite"\n[source]\npath = "inbox"\nsettle_seconds = 0.1\n')
-    (tmp_path / "inbox").mkdir()
-    return tmp_path / "inbox"
-
-
-@pytest.fixture
-def service(environment, tmp_path, inbox, manager):  # noqa: ARG001 - the inbox must be there
-    """Start it as a unit of Type=notify does, after `prelude`, and kill it at the end."""
-
-    @contextmanager
-    def service(prelude="", watchdog=1.0):
-        variables = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": str(round(watchdog * 1e6))}
-        with subprocess.Popen(
-            [sys.executable, "-c", prelude + MAIN, "run", "--config", "edgecls.toml"],
-            env=environment | variables, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-        ) as process:  # fmt: skip
-            try:
-                yield process
-            finally:
-                process.kill()
-
-    return service
-
-
-def put(folder, name, colour):
-    (folder.parent / "part").write_bytes(picture(colour))
-    (folder.parent / "part").rename(folder / name)
-
-
-def labels(folder):
-    path = folder / "results.db"
-    if not path.exists():
-        return []
-    with closing(open_results(path)) as db:
-        return [row["label"] for row in sorted(find(db), key=lambda row: row["id"])]
 
 
 def test_it_tells_how_it_is(service, manager, inbox):
