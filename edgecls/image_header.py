@@ -36,7 +36,7 @@ def check_header(data: bytes, max_pixels: int = MAX_PIXELS) -> None:
 def image_size(data: bytes) -> Size | None:
     """(width, height) in pixels: what a decoder would allocate; None for what is no image of a known kind.
 
-    Raises BadImage for a JPEG whose end is missing, or that has more than `MAX_SCANS` scans.
+    Raises BadImage for a JPEG whose end is missing, in which another one begins, or that has more than `MAX_SCANS` scans.
     """
     for signature, read in _KINDS:
         if signature.match(data):
@@ -70,6 +70,8 @@ def _jpeg(data: bytes) -> Size | None:
         scans += code == _SOS
         if scans > MAX_SCANS:
             raise BadImage(f"is a JPEG of more than {MAX_SCANS} scans: save it anew")
+        if code == _SOI and scans:
+            raise BadImage("is damaged: another JPEG begins in the middle of it")
         if code != _SOI:
             at += 2 if at + 2 > len(data) else struct.unpack_from(">H", data, at)[0]
     raise BadImage("is cut off or damaged: the end of the JPEG is missing")

@@ -120,6 +120,13 @@ def test_a_preview_in_a_jpeg_is_not_taken_for_its_end():
     assert "cut off" in verdict(decode, whole[:-10])
 
 
+@pytest.mark.parametrize("whole", [JPEG, PROGRESSIVE, RESTARTED], ids=["baseline", "progressive", "restart markers"])
+def test_a_jpeg_in_the_middle_of_which_another_begins(whole):
+    """A card that lost the end of one file and the beginning of the next."""
+    at = whole.rindex(b"\xff\xda") + 20
+    assert verdict(decode, whole[:at] + JPEG) == "is damaged: another JPEG begins in the middle of it"
+
+
 def test_a_jpeg_of_too_many_scans():
     """Each may be a few bytes long, and cost a pass over all pixels."""
     scan = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
@@ -149,6 +156,7 @@ def test_mutants_are_images_or_errors_and_check_agrees_with_decode(tiny_model):
     for number, data in enumerate(mutants(whole, 1000, seed=4)):
         result = classifier.classify(data)
         assert (result.label is None) == (result.error is not None), number
-        assert (verdict(check, data) is None) == (result.error is None), number
+        assert (verdict(check, data) is None) == (verdict(decode, data) is None), number
+        assert result.error or verdict(decode, data) is None, number  # it also hears what libjpeg only remarks on
         outcomes[result.error is None] += 1
     assert min(outcomes.values()) > 100

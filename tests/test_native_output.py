@@ -1,11 +1,13 @@
 import os
+import re
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
-from edgecls.native_output import captured_stderr, heard_stderr
+from edgecls.native_output import captured_stderr, heard_stderr, remarks
 
 
 def test_what_goes_well_is_quiet(capfd):
@@ -21,10 +23,53 @@ def test_what_fails_is_told_in_full(capfd):
     assert capfd.readouterr().err == "the reason\n"
 
 
+def test_remarks_are_collected_and_everything_else_is_told(capfd):
+    def line(text):
+        thread = threading.Thread(target=os.write, args=(2, text))
+        thread.start()
+        thread.join()
+
+    with remarks(re.compile(rb"Corrupt")) as made:
+        os.write(2, b"Corrupt: a\n")
+        line(b"a line of the log\n")
+        os.write(2, b"Corrupt: b \xff\n")
+        os.write(2, b"no line end")
+    assert made == ["Corrupt: a", "Corrupt: b \ufffd"]
+    assert capfd.readouterr().err == "a line of the log\nno line end"
+    with pytest.raises(ZeroDivisionError), remarks(re.compile(rb"Corrupt")) as made:
+        os.write(2, b"Corrupt: c\n") / 0
+    os.write(2, b"after\n")
+    assert (made, capfd.readouterr().err) == (["Corrupt: c"], "after\n")
+
+
+def test_remarks_where_there_is_no_stderr():
+    script = """
+import os, re
+from edgecls.native_output import remarks
+os.close(2)
+with remarks(re.compile(b"x")) as made:
+    assert made == []
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_remarks_cost_next_to_nothing():
+    """Per image; the goal is under 0.2 ms, and 0.01 ms is usual."""
+    took = []
+    for _ in range(200):
+        begun = time.perf_counter()
+        with remarks(re.compile(rb"x")):
+            pass
+        took.append(time.perf_counter() - begun)
+    assert sorted(took)[100] < 0.0002
+
+
 def test_no_descriptor_is_leaked():
     before = os.listdir("/proc/self/fd")
     for _ in range(3):
         with captured_stderr():
+            pass
+        with remarks(re.compile(rb"x")):
             pass
     assert os.listdir("/proc/self/fd") == before
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,10 @@ def run(
     ] = False,
 ) -> None:
     """Classify what a source delivers, for ever: the daemon. SIGHUP has it read configuration and model anew."""
+    if not check:
+        # Until its handler is there it would end the process, and systemd takes that for a stop that was asked for. Nothing
+        # has been read yet that would have to be read anew.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     read = _reader(config, until_idle)
     if check:
         _check(read)
@@ -60,7 +65,7 @@ def _reader(path: Path, until_idle: float | None) -> "Callable[[], Config]":
 def _serve(read: "Callable[[], Config]") -> None:
     from edgecls.device import journal
     from edgecls.device.notify import Notifier, watchdog_seconds
-    from edgecls.device.serving import Service
+    from edgecls.device.serving import Service, StoppedEarly
     from edgecls.device.signals import requests_by_signal
 
     with journal.limited_repeats(logging.getLogger()) as sum_up, requests_by_signal() as requests:
@@ -72,8 +77,11 @@ def _serve(read: "Callable[[], Config]") -> None:
             watchdog=watchdog_seconds(os.environ),
             each_turn=sum_up,
         )
-        with service:
-            service.run()
+        try:
+            with service:
+                service.run()
+        except StoppedEarly:
+            logging.getLogger(__name__).info("stopped (signal) before it was ready")
 
 
 def _results_wing(stop: "threading.Event") -> "ResultsWing":

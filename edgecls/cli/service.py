@@ -64,13 +64,13 @@ def uninstall(name: Name = None, *, root: Root = HERE, output_format: Format = O
 
 @app.command(cls=Command)
 def status(name: Name = None, *, root: Root = HERE, output_format: Format = OutputFormat.table) -> None:
-    """Say what is in place; exit code 1 if something is missing."""
+    """Say what is in place; exit code 1 if something is missing, or the configuration is wrong."""
     from edgecls.service.files import Instance
     from edgecls.service.install import status
 
     steps = status(Instance(name), _checked(root))
     _print(steps, output_format)
-    if any(step.state == "missing" for step in steps):
+    if any(step.state == "missing" or step.state.startswith("wrong") for step in steps):
         raise typer.Exit(1)
 
 

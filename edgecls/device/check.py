@@ -46,8 +46,9 @@ def _database(path: Path, check_database: Callable[[Path], None]) -> str:
 
 
 def _source(config: Config) -> str:
-    with open_source(config.source.type, config.source) as source:
-        return source.name
+    source = open_source(config.source.type, config.source)
+    source.try_out()
+    return source.name
 
 
 def _tried(part: str, attempt: Callable[[], str]) -> Finding:

@@ -1,6 +1,8 @@
 """Frames in, classifications out."""
 
+import logging
 import os
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,10 +18,22 @@ from edgecls.device.runtimes import open_runtime
 from edgecls.errors import BadImage, BadModel
 from edgecls.image_header import MAX_PIXELS
 from edgecls.model_file import ModelFile, read_model
+from edgecls.native_output import remarks
 from edgecls.preprocess import Preprocessing, load_pixels
 from edgecls.records import UNKNOWN, Classification, Frame, Prediction
 
+log = logging.getLogger(__name__)
+
 TOP_K = 5
+
+_DECODERS_REMARK = re.compile(
+    rb"Corrupt JPEG|Premature end of JPEG|Invalid SOS|Inconsistent progression|Unknown Adobe|Warning: unknown JFIF|libpng "
+)
+"""How the lines begin that libjpeg and libpng print past any log level."""
+_DAMAGE = re.compile(
+    r"premature end|bad Huffman code|instead of RST|extraneous bytes before marker 0x(?!d9)", re.IGNORECASE
+)
+"""Of these, what is said where pixels are made up. Not that there are bytes too many at the end: some cameras pad."""
 
 Image = str | os.PathLike[str] | bytes | NDArray[np.uint8]
 
@@ -110,7 +124,15 @@ class Classifier:
     def _decode(self, frame: Frame) -> NDArray[np.uint8]:
         if frame.image is None:
             raise BadImage(frame.error or "could not be read")
-        return load_pixels(frame.image, self.preprocessing, self.max_pixels)
+        if not isinstance(frame.image, bytes):
+            return load_pixels(frame.image, self.preprocessing, self.max_pixels)
+        with remarks(_DECODERS_REMARK) as made:
+            pixels = load_pixels(frame.image, self.preprocessing, self.max_pixels)
+        for remark in made:
+            if _DAMAGE.search(remark):
+                raise BadImage(f"is damaged: part of the picture is missing ({remark}): save it anew")
+            log.info("%s: %s (the picture is whole)", frame.path or frame.key, remark)
+        return pixels
 
     def _decide(self, first: Prediction) -> str:
         return first.label if first.score >= self._thresholds.get(first.label, 0.0) else UNKNOWN

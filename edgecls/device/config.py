@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
-from edgecls.device.config_problems import explain
+from edgecls.device.config_problems import explain, of_setting
 from edgecls.device.settings import (
     CameraSettings,
     FolderSettings,
@@ -72,7 +72,7 @@ class Config(Settings):
     @model_validator(mode="after")
     def _every_file_has_a_row(self) -> "Config":
         if isinstance(self.source, FolderSettings) and (self.vote.votes > 1 or self.vote.cooldown_seconds):
-            raise ValueError("vote is for cameras and videos, and of a folder every file has its row: remove [vote]")
+            raise of_setting("vote", "is for cameras and videos, and of a folder every file has its row: remove [vote]")
         return self
 
 

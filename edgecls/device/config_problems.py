@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from edgecls.device.toml_lines import Place, line_numbers
 
+_OF_SETTING = "of_setting"
 _CLASS = re.compile(r" for <class '[^']*'>")
 """How pydantic ends some messages, with a name that differs between versions of Python."""
 
@@ -21,26 +22,41 @@ def explain(error: ValidationError, model: type[BaseModel], document: Any, text:
     `document` is what the parser made of `text`, the content of `path`; `model` is what refused it.
     """
     lines = line_numbers(text)
-    found = []
+    found, seen = [], set()
     for problem in error.errors(include_url=False):
-        loc = problem["loc"]
-        if problem["type"] == "union_tag_invalid":  # pydantic names the section, not the tag in it
-            loc = (*loc, problem["ctx"]["discriminator"].strip("'"))
-        place = _in_document(loc, document)
+        place = _place(problem, document)
+        if place in seen:  # of a value that may be of several types, each type complains
+            continue
+        seen.add(place)
         line = next(lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in lines)
         name = ".".join(map(str, place))
         found.append((line, f"{path}:{line}: {f'{name}: ' * bool(name)}{_what(problem, model)}"))
     return [message for _, message in sorted(found)]
 
 
-def _in_document(loc: Place, document: Any) -> Place:
+def of_setting(name: str, what: str) -> PydanticCustomError:
+    """For a validator of a whole section to raise: what is wrong with one setting in it."""
+    return PydanticCustomError(_OF_SETTING, "{what}", {"setting": name, "what": what})
+
+
+def _place(problem: ErrorDetails, document: Any) -> Place:
+    kind, loc, context = problem["type"], problem["loc"], problem.get("ctx", {})
+    if kind == "union_tag_invalid":  # pydantic names the section, not the tag in it
+        loc = (*loc, context["discriminator"].strip("'"))
+    if kind == _OF_SETTING:
+        loc = (*loc, context["setting"])
+    return _in_document(loc, document, may_lack_last=kind in {"missing", "union_tag_invalid", _OF_SETTING})
+
+
+def _in_document(loc: Place, document: Any, *, may_lack_last: bool) -> Place:
     """`loc` without the tags that pydantic puts in for the members of a union."""
     place: list[str | int] = []
     for n, part in enumerate(loc):
-        is_there = part in document if isinstance(document, dict) else isinstance(document, list)
+        is_index = isinstance(document, list) and isinstance(part, int)
+        is_there = is_index or (isinstance(document, dict) and part in document)
         if is_there:
             document = document[part]
-        if is_there or n == len(loc) - 1:  # the last may be missing, and that is what is wrong
+        if is_there or (may_lack_last and n == len(loc) - 1):
             place.append(part)
     return tuple(place)
 
@@ -59,6 +75,8 @@ def _what(problem: ErrorDetails, model: type[BaseModel]) -> str:
         return f"no type is called {tag!r}: {_suggest(tag, _quoted(context)) or 'choose from ' + expected}"
     if kind in {"model_type", "model_attributes_type"}:
         return "is a section and not a value: write [SECTION] on a line, and its settings below"
+    if kind == _OF_SETTING:
+        return str(context["what"])
     if kind == "value_error":  # of a validator of ours, which says what to do
         return problem["msg"].removeprefix("Value error, ")
     said = _CLASS.sub("", problem["msg"])

@@ -56,7 +56,7 @@ class Saves(Prunes, Protocol):
 
 
 Patience = Callable[[Callable[[], object]], bool]
-"""Does an action, again and again while the disk is full; False if it gave up because the daemon is to stop."""
+"""Does an action, again and again while the disk is full; False if it gave up: the daemon is to stop, or to reload."""
 
 
 def impatient(action: Callable[[], object]) -> bool:
@@ -85,7 +85,7 @@ class Turn(enum.Enum):
     KNOWN = "the frame had its row already"
     KNOWN_ERROR = "the frame had its row already, and that says what was wrong"
     HELD = "the vote is open: no row yet"
-    STOPPED = "the row could not be committed, and the daemon is to stop: the frame was not acknowledged"
+    STOPPED = "the row could not be committed, and the daemon is to stop or reload: the frame was not acknowledged"
 
 
 class Steps:
@@ -114,6 +114,10 @@ class Steps:
         self._is_live = is_live
         self.held: deque[Frame] = deque(maxlen=max(held_frames, 1))
         self._patience = patience
+        self.unfinished: Frame | None = None
+        """the frame whose turn ended STOPPED, to be taken again; with a vote, which has counted it, there is none"""
+        self.pending: Classification | None = None
+        """what a vote has decided and could not be committed, to be recorded by `settle`"""
 
     def take(self, frame: Frame, tally: Tally) -> Turn:
         """One frame, from pixels to a committed row, so that a cut at any point loses nothing.
@@ -122,6 +126,7 @@ class Steps:
         afresh) is only acknowledged. Raises what the store raises.
         """
         known = None if self.vote else self._known(frame.source, frame.key)
+        self.unfinished = frame if known is Turn.STOPPED else None
         if known is not None:
             if known is not Turn.STOPPED:
                 self._source.done(frame, failed=known is Turn.KNOWN_ERROR)
@@ -136,6 +141,8 @@ class Steps:
             tally.held += 1
         if turn is not Turn.STOPPED:
             self._source.done(frame, failed=classification.error is not None)
+        elif not self.vote:
+            self.unfinished = frame
         return turn
 
     def _decided(self, decided: Classification | None, tally: Tally) -> Turn:
@@ -143,7 +150,13 @@ class Steps:
         if decided is None:
             return Turn.HELD
         known = self._known(decided.source, decided.key) if self.vote else None
-        return known or self._record(decided, tally)
+        turn = known or self._record(decided, tally)
+        self.pending = decided if self.vote and turn is Turn.STOPPED else None
+        return turn
+
+    def settle(self, tally: Tally) -> Turn:
+        """Record what is pending."""
+        return self._decided(self.pending, tally)
 
     def idle(self, tally: Tally) -> Turn:
         """No frame: a vote may have waited long enough, and rows and saved frames grow older."""
@@ -155,12 +168,13 @@ class Steps:
 
     def finish(self, tally: Tally) -> None:
         """No more frames for these steps: record what the vote has."""
+        self.settle(tally)
         decided = self.vote.flush() if self.vote else None
         self._decided(decided, tally)
 
     def take_over_vote(self, before: "Steps") -> None:
         """Go on with the vote that those steps have begun."""
-        self.vote, self.held = before.vote, before.held
+        self.vote, self.held, self.pending = before.vote, before.held, before.pending
 
     def _known(self, source: str, key: str) -> Turn | None:
         """None if the frame has no row."""

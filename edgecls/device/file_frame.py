@@ -1,5 +1,6 @@
 """From a file to a frame: its bytes, and the key that names its content."""
 
+import errno
 import hashlib
 import os
 from datetime import datetime, timezone
@@ -10,6 +11,9 @@ from edgecls.records import Frame
 
 MAX_BYTES = 256 * 2**20
 """Bytes. More than any photograph has; a file of this size is held in memory as a whole."""
+
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
+"""What is answered where a file was: removed, renamed, or (NFS) removed by another machine."""
 
 
 class Version(NamedTuple):
@@ -36,17 +40,24 @@ def file_frame(source: str, path: str, name: str, *, max_bytes: int = MAX_BYTES)
     frame when it has been replaced; of one larger than `max_bytes`, which is not read, `name` with its size.
     `captured_at` is the file's time of modification.
     """
-    return _read(source, path, name, max_bytes, 0)[0]
+    try:
+        return _read(source, path, name, max_bytes, 0)[0]
+    except OSError as error:
+        return _unreadable(source, path, name, error)
 
 
 def regular_file_frame(
     source: str, path: str, name: str, *, max_bytes: int = MAX_BYTES
-) -> tuple[Frame, Version | None]:
+) -> tuple[Frame | None, Version | None]:
     """As `file_frame`, and the version that was read. None where it could not be read, or changed meanwhile.
 
-    Does not wait for the writer of a pipe, should one have taken the place of the file.
+    No frame where the file is gone: whoever took it away meant to. Does not wait for the writer of a pipe, should one
+    have taken the place of the file.
     """
-    return _read(source, path, name, max_bytes, os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        return _read(source, path, name, max_bytes, os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        return None if error.errno in _GONE else _unreadable(source, path, name, error), None
 
 
 def digest(data: bytes) -> str:
@@ -55,14 +66,10 @@ def digest(data: bytes) -> str:
 
 
 def _read(source: str, path: str, name: str, max_bytes: int, flags: int) -> tuple[Frame, Version | None]:
-    try:
-        with open(path, "rb", opener=lambda file, mode: os.open(file, mode | flags)) as file:
-            status = os.fstat(file.fileno())
-            data = b"" if status.st_size > max_bytes else file.read(max_bytes + 1)
-            version, after = Version.of(status), Version.of(os.fstat(file.fileno()))
-    except OSError as error:
-        reason = str(from_os_error(error, "cannot be read"))
-        return Frame(source, f"{name}#unreadable", datetime.now(timezone.utc), None, path, reason), None
+    with open(path, "rb", opener=lambda file, mode: os.open(file, mode | flags)) as file:
+        status = os.fstat(file.fileno())
+        data = b"" if status.st_size > max_bytes else file.read(max_bytes + 1)
+        version, after = Version.of(status), Version.of(os.fstat(file.fileno()))
     time = _time(status.st_mtime)
     size = max(status.st_size, len(data))
     if size > max_bytes:
@@ -71,6 +78,11 @@ def _read(source: str, path: str, name: str, max_bytes: int, flags: int) -> tupl
     else:
         frame = Frame(source, f"{name}#{digest(data)}", time, data, path)
     return frame, version if version == after else None
+
+
+def _unreadable(source: str, path: str, name: str, error: OSError) -> Frame:
+    reason = str(from_os_error(error, "cannot be read"))
+    return Frame(source, f"{name}#unreadable", datetime.now(timezone.utc), None, path, reason)
 
 
 def _time(seconds: float) -> datetime:

@@ -34,14 +34,16 @@ class Lock:
 def lock_database(path: Path) -> Lock:
     """Hold the database at `path` by a file beside it, which stays: to remove a lock file is a race.
 
-    Not by the file itself: to close any descriptor of it would drop the locks of SQLite. Raises BadConfig where
-    another daemon holds it, NoInput and WriteFailed.
+    Beside the file that is meant, where `path` is or contains a link: by whatever name, it is one database. Not by
+    that file itself: to close any descriptor of it would drop the locks of SQLite. Raises BadConfig where another
+    daemon holds it, NoInput and WriteFailed.
     """
-    beside = path.with_name(f"{path.name}.lock")
+    real = Path(os.path.realpath(path))
+    beside = real.with_name(f"{real.name}.lock")
     try:
         descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except FileNotFoundError as error:
-        raise NoInput(f"cannot create {path}: there is no folder {path.parent}: make it first") from error
+        raise NoInput(f"cannot create {path}: there is no folder {real.parent}: make it first") from error
     except OSError as error:
         raise from_os_error(error, f"cannot make {beside}") from error
     return _held(descriptor, f"the database {path}", "give this one another database")

@@ -21,6 +21,7 @@ from edgecls.device.settings import SavedFramesSettings
 from edgecls.errors import BadImage, TryAgain, WriteFailed
 from edgecls.preprocess import decode
 from edgecls.records import UNKNOWN, Classification, Frame, SavedFrame
+from edgecls.steady_clock import CLOCK, UNSET, SteadyClock
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def frames_folder(database: Path) -> Path:
 
 
 class SavedFrames:
-    """Saves frames into `folder`, and removes them when they are too many or too old.
+    """Saves frames into `folder`, and removes them when they are too many or, by a `clock` to be believed, too old.
 
     `save` comes before the row's commit, so that no row names a file that is not there; `prune` after it, so that no
     file goes whose row is not committed. Both limits take the oldest first, by order of writing, and spare the best
@@ -70,11 +71,18 @@ class SavedFrames:
     """
 
     def __init__(
-        self, settings: SavedFramesSettings, folder: Path, rows: SavedRows, *, from_files: bool = False
+        self,
+        settings: SavedFramesSettings,
+        folder: Path,
+        rows: SavedRows,
+        *,
+        from_files: bool = False,
+        clock: SteadyClock = CLOCK,
     ) -> None:
         self._settings = settings
         self._rows = rows
         self._from_files = from_files
+        self._clock = clock
         self._files = FrameFiles(folder, writable=settings.keep != "none")
         self._best = BestOfEachLabel(settings.best_per_label)
         self._spare: list[int] = []  # heap of row ids up to _passed that are not among the best
@@ -174,13 +182,15 @@ class SavedFrames:
         """Remove one file, the one to go first, if a limit is passed: stray, then the oldest, then the best."""
         full = self._files.total > self._settings.max_bytes
         days = self._settings.max_days
+        if days is not None and not self._clock.is_trusted():
+            days = None
         if not full and days is None:
             return False
         oldest = None if days is None else datetime.now(timezone.utc) - timedelta(days=days)
         if self._files.remove_stray(None if full else oldest):
             return True
         frame = self._oldest_spare()
-        if frame is not None and (full or _is_older(frame, oldest)):
+        if frame is not None and (full or self._is_older(frame, oldest)):
             self._remove(frame)
             return True
         if frame is None and full and (row_id := self._best.most_dispensable()) is not None:
@@ -190,6 +200,15 @@ class SavedFrames:
             self._best.remove(row_id)
             return True
         return False
+
+    def _is_older(self, frame: SavedFrame, than: datetime | None) -> bool:
+        """By its row's time; one of a clock that nobody had set is as old as the next frame that has a time."""
+        if than is None:
+            return False
+        dated: SavedFrame | None = frame
+        while dated is not None and dated.classified_at < _text(UNSET):
+            dated = next(iter(self._rows.after(dated.row_id, 1)), None)
+        return dated is not None and dated.classified_at < _text(than)
 
     def _oldest_spare(self) -> SavedFrame | None:
         """The oldest frame that is not among the best of its label."""
@@ -213,8 +232,8 @@ class SavedFrames:
         self._gone.append(frame.row_id)
 
 
-def _is_older(frame: SavedFrame, than: datetime | None) -> bool:
-    return than is not None and frame.classified_at < than.strftime("%Y-%m-%dT%H:%M:%S")
+def _text(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def as_jpeg(image: bytes | NDArray[np.uint8], quality: int) -> bytes:

@@ -2,8 +2,10 @@
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
 
 from edgecls.device.classifier import Classifier
 from edgecls.device.config import AnySource, Config
@@ -12,11 +14,15 @@ from edgecls.device.heartbeat import Heartbeat, Tally
 from edgecls.device.notify import Notifier
 from edgecls.device.parts import Intake, Opened, budgets, intake, is_replayed, load, locked_database, vote
 from edgecls.device.results_wing import ResultsWing, RunStore, begin_run
-from edgecls.device.signals import Requests
+from edgecls.device.signals import AnyOf, Requests
 from edgecls.errors import EdgeclsError
+
+if TYPE_CHECKING:
+    from edgecls.records import Frame
 
 log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
 
 START_S = 60
 """How much longer systemd waits for READY, each time that the start says that it is no hang."""
@@ -24,6 +30,10 @@ START_S = 60
 
 class _Refused(Exception):
     """The reload cannot be; the old parts are as they were."""
+
+
+class StoppedEarly(Exception):
+    """The stop was asked for before everything was open; there is nothing to finish."""
 
 
 class Service:
@@ -48,20 +58,28 @@ class Service:
         self._notifier = notifier or Notifier(None)
         self._heartbeat = Heartbeat(self._notifier, watchdog)
         self._each_turn = each_turn
+        self._again: list[Frame] = []  # frames that were not finished before a reload
+        self._hurry = threading.Event()  # to wait for no disk: what is left is closed
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> "Service":
-        """Open everything, then say READY: the model has proved itself and the source delivers."""
+        """Open everything, then say READY: the model has proved itself, and the source is open.
+
+        A full disk, and a database that another process holds, are waited for. Raises StoppedEarly if that was ended by
+        a request to stop.
+        """
         with contextlib.ExitStack() as undo:
             self.config = self._read()
             self._classifier = load(self.config)
             self._intake: Opened[Intake] = Opened(intake(self.config.source, self._requests))
             undo.callback(self._close_intake)
-            self._database = self._open_database(self.config)  # last: where the others fail no file is begun
+            # Last: where the others fail no file is begun.
+            self._database = self._when_possible(lambda: self._open_database(self.config))
             undo.callback(self._close_database)
-            self._budgets = budgets(self.config, self._database.value, self._results)
+            self._budgets = self._when_possible(lambda: budgets(self.config, self._database.value, self._results))
             self._steps = self._new_steps()
-            self._begin_run()
+            self._when_possible(self._begin_run)
+            self._run_is_open = True
             self._closing = undo.pop_all()
         self._ready("ready")
         return self
@@ -83,9 +101,12 @@ class Service:
         """Take frames until the source ends or the stop is asked for."""
         while self._take_frames():
             self._requests.reload.clear()
+            if self._steps.unfinished:
+                self._again = [self._steps.unfinished]
             self._reload()
         self._notifier.send(STOPPING=1, STATUS=f"stopping: {self.tally}")
-        if not (is_replayed(self.config.source) and self._requests.stop.is_set()):  # a video's votes are taken again
+        taken_again = is_replayed(self.config.source) and self._requests.stop.is_set()  # the votes of a video
+        if self._run_is_open and not taken_again:
             self._steps.finish(self.tally)
         reason = "signal" if self._requests.stop.is_set() else "idle"
         self._patience(lambda: self._database.value.end_run(reason))
@@ -93,14 +114,26 @@ class Service:
 
     def _take_frames(self) -> bool:
         """True if the frames were left for a reload, False if there will be no more."""
-        for turn in turns(self._intake.value.frames, self._steps, self.tally):
-            self.tally.dropped = getattr(self._intake.value.source, "dropped", 0)
+        if not self._run_is_open:  # after a reload
+            self._run_is_open = self._patience(self._begin_run)
+        if not self._run_is_open:
+            return not self._requests.stop.is_set()
+        for turn in self._turns():
             self._progress()
-            if turn is Turn.STOPPED:
-                return False
-            if self._requests.reload.is_set() and not self._requests.stop.is_set():
+            if self._requests.stop.is_set():
+                if turn is Turn.STOPPED:
+                    return False
+            elif self._requests.reload.is_set() or turn is Turn.STOPPED:
                 return True
         return False
+
+    def _turns(self) -> Iterator[Turn]:
+        """First what the reload has interrupted."""
+        if self._steps.pending:
+            yield self._steps.settle(self.tally)
+        while self._again:
+            yield self._steps.take(self._again.pop(), self.tally)
+        yield from turns(self._intake.value.frames, self._steps, self.tally)
 
     def _new_steps(self) -> Steps:
         saves = self.config.saved_frames.keep != "none"
@@ -117,16 +150,37 @@ class Service:
         )
 
     def _patience(self, action: Callable[[], object]) -> bool:
-        return self._results.patiently(action, self._requests.stop, self._progress)
+        interrupt = AnyOf(self._requests.stop, self._requests.reload, self._hurry)
+        return self._results.patiently(action, interrupt, self._held_up)
 
-    def _progress(self) -> None:
-        self._heartbeat.progress(self.tally)
+    def _held_up(self) -> None:
+        self._progress(f"{self._what_is_awaited()}; ")
+
+    def _when_possible(self, action: Callable[[], _T]) -> _T:
+        """What `action` returns, once the disk has room for it and nobody holds the file: a part of the start."""
+        done: list[_T] = []
+        if not self._results.patiently(lambda: done.append(action()), self._requests.stop, self._waiting):
+            raise StoppedEarly
+        return done[0]
+
+    def _waiting(self) -> None:
+        self._starting(self._what_is_awaited())
+
+    def _what_is_awaited(self) -> str:
+        return f"waiting for {self.config.database}: another process holds it, or the disk is full"
+
+    def _progress(self, what: str = "") -> None:
+        self.tally.source = self._intake.value.source.condition()
+        self._heartbeat.progress(f"{what}{self.tally}")
         self._each_turn()
 
     def _opening(self) -> None:
         """The start, or a reload, takes long, but goes on."""
+        self._starting("checking the database")
+
+    def _starting(self, what: str) -> None:
         self._notifier.send(EXTEND_TIMEOUT_USEC=START_S * 1_000_000)
-        self._heartbeat.progress("checking the database")
+        self._heartbeat.progress(what)
 
     def _open_database(self, config: Config) -> Opened[RunStore]:
         return Opened(locked_database(config.database, lambda path: self._results.open_store(path, self._opening)))
@@ -161,16 +215,20 @@ class Service:
                 database.close()
             raise
         steps, goes_on = self._steps, self._is_same_vote(config, classifier)
-        if not goes_on:
-            steps.finish(self.tally)
-        self._patience(lambda: self._database.value.end_run("reloaded"))
+        self._hurry.set()  # perhaps it is to get away from a full disk
+        try:
+            if not goes_on:
+                steps.finish(self.tally)
+            self._patience(lambda: self._database.value.end_run("reloaded"))
+        finally:
+            self._hurry.clear()
         if not same_database:
             self._database.close()
         self.config, self._classifier, self._database, self._budgets = config, classifier, database, new_budgets
         self._steps = self._new_steps()
         if goes_on:
             self._steps.take_over_vote(steps)
-        self._begin_run()
+        self._run_is_open = False  # begun before the next frame: that may have to wait, and the reload is done
 
     def _is_same_vote(self, config: Config, classifier: Classifier) -> bool:
         """Whether the frames that were counted can be counted together with those that come."""
@@ -179,6 +237,8 @@ class Service:
 
     def _exchange_source(self, settings: AnySource) -> None:
         """Close the old source, open the new one; if that fails the old one again, and if that fails the daemon ends."""
+        self.tally.part_with(self._intake.value.source.condition())
+        self._again = []  # the new source finds what is still there
         self._intake.close()
         try:
             with _refusing():
@@ -188,18 +248,17 @@ class Service:
             raise
 
     def _begin_run(self) -> None:
-        self._patience(
-            lambda: begin_run(
-                self._database.value,
-                self._classifier.model,
-                device=self.config.device,
-                source=self._intake.value.source.name,
-                config=self.config.model_dump(mode="json"),
-            )
+        begin_run(
+            self._database.value,
+            self._classifier.model,
+            device=self.config.device,
+            source=self._intake.value.source.name,
+            config=self.config.model_dump(mode="json"),
         )
 
     def _ready(self, what: str) -> None:
         model, source = self._classifier.model, self._intake.value.source
+        self.tally.source = source.condition()
         log.info("%s: %s, %d golden examples right, %s", what, model.name, len(model.golden), source.name)
         self._notifier.send(READY=1, STATUS=f"{what}: {self.tally}")
 

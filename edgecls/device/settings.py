@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from edgecls.device.config_problems import of_setting
 from edgecls.device.file_frame import MAX_BYTES
 from edgecls.preprocess import IMAGE_SUFFIXES
 
@@ -69,7 +70,7 @@ class FolderSettings(Settings):
         for name in ("done_folder", "failed_folder"):
             folder = os.path.abspath(self.path / getattr(self, name))
             if os.path.commonpath([path, folder]) == folder:
-                raise ValueError(f"{name} may not be the watched folder or hold it: name another one")
+                raise of_setting(name, "may not be the watched folder or hold it: name another one")
         return self
 
 

@@ -19,6 +19,22 @@ class Requests:
     reload: threading.Event = field(default_factory=threading.Event)
 
 
+class AnyOf(threading.Event):
+    """Set while one of several events is. `wait` wakes for the first of them; it sees the others when its time is over."""
+
+    def __init__(self, *events: threading.Event) -> None:
+        super().__init__()
+        self._events = events
+
+    def is_set(self) -> bool:
+        """Whether one of them is."""
+        return any(event.is_set() for event in self._events)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Until the first is set; whether one of them is then."""
+        return self._events[0].wait(timeout) or self.is_set()
+
+
 @contextlib.contextmanager
 def requests_by_signal() -> Iterator[Requests]:
     """SIGTERM and SIGINT ask for the stop, SIGHUP for the reload; a second SIGTERM or SIGINT ends at once."""

@@ -11,13 +11,11 @@ from edgecls.records import Classification
 class Vote:
     """Takes classifications in order, and says which become rows. For sources whose frames nobody counts: cameras.
 
-    Times are those of capture, never of a clock: what is decided depends on the frames alone. `suppressed` counts
-    decisions that made no row because their label had just had one.
+    Times are those of capture, never of a clock: what is decided depends on the frames alone.
     """
 
     def __init__(self, settings: VoteSettings) -> None:
         self.settings = settings
-        self.suppressed = 0
         self._ballots: list[Classification] = []
         self._last_row: dict[str, datetime] = {}
 
@@ -58,7 +56,6 @@ class Vote:
         last = self._last_row.get(label)
         pause = timedelta(seconds=self.settings.cooldown_seconds)
         if last is not None and timedelta() <= decision.captured_at - last < pause:
-            self.suppressed += 1
             return None
         self._last_row[label] = decision.captured_at
         return decision

@@ -29,14 +29,16 @@ KILLED = "killed, or the power was cut"
 _STEPS_BETWEEN_LOOKS = 1_000_000  # of SQLite's virtual machine: some tens of milliseconds
 
 
-def make_sound(path: Path, stop: threading.Event, progress: Callable[[], None]) -> bool:
+def make_sound(
+    path: Path, stop: threading.Event, progress: Callable[[], None], *, busy_timeout: float | None = None
+) -> bool:
     """Set a damaged database at `path` aside, so that a new one can be begun; leave a sound one as it is.
 
     False if `stop` was set before the check was done. What is no results database at all is not touched: opening it
-    will say what it is.
+    will say what it is. `busy_timeout` as for `schema.connect`.
     """
     try:
-        trouble = _trouble(path, stop, progress)
+        trouble = _trouble(path, stop, progress, busy_timeout)
     except _Stopped:
         return False
     if trouble:
@@ -60,7 +62,7 @@ class _Stopped(Exception):
     """The check was ended before it had an answer."""
 
 
-def _trouble(path: Path, stop: threading.Event, progress: Callable[[], None]) -> str | None:
+def _trouble(path: Path, stop: threading.Event, progress: Callable[[], None], busy_timeout: float | None) -> str | None:
     """What is wrong with the file at `path`; None if nothing is, or it is not for us to say."""
     log_left = _size(path, "-wal") > 0 or _size(path, "-journal") > 0
     if not _size(path):
@@ -72,7 +74,7 @@ def _trouble(path: Path, stop: threading.Event, progress: Callable[[], None]) ->
     if _size(path) < SMALLEST_PAGE:
         return None
     try:
-        with translated(path), closing(connect(path, "mode=rw")) as db:
+        with translated(path), closing(connect(path, "mode=rw", busy_timeout=busy_timeout)) as db:
             check_schema(db, path, empty_is_fine=True)
             return _findings(db, stop, progress) if log_left or _was_killed(db) else None
     except BadDatabase as error:

@@ -12,12 +12,15 @@ from edgecls.results import schema
 from edgecls.results.schema import check_file, check_schema, connect, is_locked, migrate, translated
 
 
-def open_for_writing(path: Path) -> Database:
-    """The database at `path`, made if it was not there, ready to write. Raises as `Store` does."""
+def open_for_writing(path: Path, *, busy_timeout: float | None = None) -> Database:
+    """The database at `path`, made if it was not there, ready to write. Raises as `Store` does.
+
+    `busy_timeout` as for `schema.connect`.
+    """
     created = _create(path)
     try:
         with translated(path):
-            return _set_up(path)
+            return _set_up(path, schema.BUSY_TIMEOUT_S if busy_timeout is None else busy_timeout)
     except BaseException as error:
         # A file of ours that another process holds is in use by now: that one is not ours to remove.
         if created and not is_locked(error.__cause__):
@@ -42,11 +45,11 @@ def _create(path: Path) -> bool:
     return True
 
 
-def _set_up(path: Path) -> Database:
-    db = connect(path, "mode=rw")
+def _set_up(path: Path, busy_timeout: float) -> Database:
+    db = connect(path, "mode=rw", busy_timeout=busy_timeout)
     try:
         check_schema(db, path, empty_is_fine=True)  # before anything is written: the file may be someone else's
-        _switch_to_wal(db)
+        _switch_to_wal(db, busy_timeout)
         # A row is acknowledged (its file moved or deleted) once write() returns, so a commit must reach the disk:
         # with NORMAL, WAL's usual companion, power cuts lost 164 of 422 committed rows; with FULL none.
         db.conn.execute("PRAGMA synchronous=FULL")
@@ -58,12 +61,12 @@ def _set_up(path: Path) -> Database:
     return db
 
 
-def _switch_to_wal(db: Database) -> None:
+def _switch_to_wal(db: Database, busy_timeout: float) -> None:
     """So that readers and the writer do not block each other.
 
     Where a file system cannot do it (no shared memory), SQLite stays with its rollback journal: slower, just as safe.
     """
-    deadline = time.monotonic() + schema.BUSY_TIMEOUT_S
+    deadline = time.monotonic() + busy_timeout
     while True:
         try:
             db.conn.execute("PRAGMA journal_mode=WAL")

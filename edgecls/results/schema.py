@@ -124,11 +124,15 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def connect(path: Path, options: str) -> Database:
-    """Open `path` with URI `options` ("mode=ro"); nothing is read yet. In autocommit: a statement is a transaction."""
+def connect(path: Path, options: str, *, busy_timeout: float | None = None) -> Database:
+    """Open `path` with URI `options` ("mode=ro"); nothing is read yet. In autocommit: a statement is a transaction.
+
+    `busy_timeout`: seconds to wait for another process; by default BUSY_TIMEOUT_S.
+    """
     # as_uri quotes ?, # and %, makes the path absolute (":memory:" is a file too), and passes any bytes through.
     uri = f"{path.absolute().as_uri()}?{options}"
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    timeout = BUSY_TIMEOUT_S if busy_timeout is None else busy_timeout
+    connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
     return Database(connection, execute_plugins=False)
 
 

@@ -1,5 +1,6 @@
 """The one writer of a results database."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,11 +36,12 @@ class Store:
         BadDatabase: the file is damaged, of a newer edgecls, or something else altogether. It is left as it was.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, busy_timeout: float | None = None) -> None:
+        """`busy_timeout`: seconds to wait for another process, by default ten."""
         self.path = Path(path)
         self._run_id: int | None = None
         self._damaged = False
-        self.database: Database = open_for_writing(self.path)
+        self.database: Database = open_for_writing(self.path, busy_timeout=busy_timeout)
         """For the other modules of this wing."""
 
     @classmethod
@@ -54,11 +56,11 @@ class Store:
 
         The caller sees to it that no other service writes to this file.
         """
-        path = Path(path)
-        sound = health.make_sound(path, stop or threading.Event(), progress or _nothing)
-        store = cls(path)
+        path = Path(os.path.realpath(path))  # SQLite's log lies beside the file, not beside a link to it
+        patience = PATIENT_BUSY_TIMEOUT_S
+        sound = health.make_sound(path, stop or threading.Event(), progress or _nothing, busy_timeout=patience)
+        store = cls(path, busy_timeout=patience)
         try:
-            store.database.conn.execute(f"PRAGMA busy_timeout={PATIENT_BUSY_TIMEOUT_S * 1000:.0f}")
             if sound:
                 with translated(path):
                     health.note_killed_runs(store.database)

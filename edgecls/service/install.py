@@ -33,6 +33,7 @@ def install(instance: Instance, root: Path = HERE, *, camera: bool = False) -> l
     """
     if hidden := hidden_from_unit(root):
         log.warning("%s lies where the unit cannot see it: install edgecls in /opt, and run this command there", hidden)
+    camera = camera or _in(root, instance.camera_path).exists()  # what was opened stays open, and is kept up to date
     steps = [
         Step(path, _write(_in(root, path), text))
         for path, text in contents(instance, program(root), camera=camera).items()
@@ -85,9 +86,12 @@ def _in(root: Path, path: Path) -> Path:
 
 
 def _others(instance: Instance, root: Path) -> Iterator[Path]:
-    """Other instances of the same template."""
-    links = _in(root, instance.link_path).parent.glob("edgecls@*.service")
-    return (path for path in links if instance.name and path.name != instance.unit)
+    """What was installed for other instances of the same template, whether or not they are started at boot."""
+    if instance.name:
+        links = _in(root, instance.link_path).parent.glob("edgecls@*.service")
+        folders = _in(root, instance.tmpfiles_path).parent.glob("edgecls-*.conf")
+        yield from (path for path in links if path.name != instance.unit)
+        yield from (path for path in folders if path.name != instance.tmpfiles_path.name)
 
 
 def _write(path: Path, text: str) -> str:

@@ -1,8 +1,9 @@
-import contextlib
 import os
 import pty
+import socket
 import subprocess
 import sys
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -55,6 +56,46 @@ def edgecls_at_a_terminal(environment, tmp_path):
 
 def _chunks(terminal):
     """Until the other end is closed, which Linux calls an input/output error."""
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         while chunk := terminal.read(4096):
             yield chunk
+
+
+MAIN = "import sys\nfrom edgecls.cli.main import main\nmain()\n"
+
+
+@pytest.fixture
+def manager(tmp_path):
+    """The service manager's socket; `wait_for` reads until a line was heard."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(tmp_path / "notify"))
+        sock.settimeout(30)
+        yield sock
+
+
+@pytest.fixture
+def inbox(tmp_path, tiny_model):
+    """The watched folder, with a configuration beside it."""
+    (tmp_path / "model.tflite").write_bytes(tiny_model.path.read_bytes())
+    (tmp_path / "edgecls.toml").write_text('model = "model.tflite"\n[source]\npath = "inbox"\nsettle_seconds = 0.1\n')
+    (tmp_path / "inbox").mkdir()
+    return tmp_path / "inbox"
+
+
+@pytest.fixture
+def service(environment, tmp_path, inbox, manager):  # noqa: ARG001 - the inbox must be there
+    """Start it as a unit of Type=notify does, after `prelude`, and kill it at the end."""
+
+    @contextmanager
+    def service(prelude="", watchdog=1.0):
+        variables = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": str(round(watchdog * 1e6))}
+        with subprocess.Popen(
+            [sys.executable, "-c", prelude + MAIN, "run", "--config", "edgecls.toml"],
+            env=environment | variables, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+        ) as process:  # fmt: skip
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    return service

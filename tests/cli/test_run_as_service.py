@@ -2,16 +2,13 @@
 
 import os
 import signal
-import socket
-import subprocess
-import sys
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 
 import pytest
-from pictures import picture
+from served import labels, put, wait_for
 from tiny_model import write
 
-from edgecls.results.queries import find, open_results
+from edgecls.results.queries import open_results
 
 HANG = """
 import time
@@ -31,63 +28,6 @@ def slow(*arguments):
     return compare(*arguments)
 golden._worst_difference = slow
 """
-MAIN = "import sys\nfrom edgecls.cli.main import main\nmain()\n"
-
-
-@pytest.fixture
-def manager(tmp_path):
-    """The service manager's socket; `wait_for` reads until a line was heard."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.bind(str(tmp_path / "notify"))
-        sock.settimeout(30)
-        yield sock
-
-
-def wait_for(manager, line):
-    heard = []
-    while line not in heard:
-        heard += manager.recv(4096).decode().splitlines()
-    return heard
-
-
-@pytest.fixture
-def inbox(tmp_path, tiny_model):
-    (tmp_path / "model.tflite").write_bytes(tiny_model.path.read_bytes())
-    (tmp_path / "edgecls.toml").write_text('model = "model.tflite"\n[source]\npath = "inbox"\nsettle_seconds = 0.1\n')
-    (tmp_path / "inbox").mkdir()
-    return tmp_path / "inbox"
-
-
-@pytest.fixture
-def service(environment, tmp_path, inbox, manager):  # noqa: ARG001 - the inbox must be there
-    """Start it as a unit of Type=notify does, after `prelude`, and kill it at the end."""
-
-    @contextmanager
-    def service(prelude="", watchdog=1.0):
-        variables = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": str(round(watchdog * 1e6))}
-        with subprocess.Popen(
-            [sys.executable, "-c", prelude + MAIN, "run", "--config", "edgecls.toml"],
-            env=environment | variables, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-        ) as process:  # fmt: skip
-            try:
-                yield process
-            finally:
-                process.kill()
-
-    return service
-
-
-def put(folder, name, colour):
-    (folder.parent / "part").write_bytes(picture(colour))
-    (folder.parent / "part").rename(folder / name)
-
-
-def labels(folder):
-    path = folder / "results.db"
-    if not path.exists():
-        return []
-    with closing(open_results(path)) as db:
-        return [row["label"] for row in sorted(find(db), key=lambda row: row["id"])]
 
 
 def test_it_tells_how_it_is(service, manager, inbox):
@@ -161,6 +101,22 @@ def test_a_second_one_says_so_and_ends_with_78(service, manager, inbox, edgecls,
     edgecls("run", "--config", "edgecls.toml", "--until-idle", "0.1")  # the first one was killed
 
 
+def test_a_second_one_that_knows_the_database_by_a_link_changes_nothing(service, manager, edgecls, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "second").mkdir()
+    put(tmp_path / "second", "a.png", "red")
+    (tmp_path / "elsewhere/link.db").symlink_to(tmp_path / "results.db")
+    text = (tmp_path / "edgecls.toml").read_text().replace("inbox", "second")
+    (tmp_path / "second.toml").write_text(f'database = "elsewhere/link.db"\n{text}')
+    with service():
+        wait_for(manager, "READY=1")
+        second = edgecls("run", "--config", "second.toml", code=78)
+        assert "another edgecls run has the database" in second.stderr
+        with closing(open_results(tmp_path / "results.db")) as db:
+            assert db.execute("SELECT count(*), count(stop_reason) FROM runs").fetchone() == (1, 0)
+        assert os.listdir(tmp_path / "elsewhere") == ["link.db"]
+
+
 @pytest.mark.parametrize("moment", ["at once", "while the model is loaded", "idle", "busy"])
 def test_sigterm_at_any_time(service, manager, inbox, tmp_path, until, moment):
     """It ends well, every row is whole, and what is left is done by the next."""
@@ -205,6 +161,27 @@ def test_check_of_one_that_runs(service, manager, edgecls):
     with service():
         wait_for(manager, "READY=1")
         edgecls("run", "--check", "--config", "edgecls.toml")
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        (
+            "/dev/video77",
+            "/dev/video77 cannot be used: there is no /dev/video77: plug it in, or see `v4l2-ctl --list-d",
+        ),
+        (
+            "rtsp://me:secret@127.0.0.1:9/x",
+            "rtsp://127.0.0.1:9/x cannot be used: nothing answers there with a video str",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("inbox")
+def test_check_of_a_camera_that_is_not_there(edgecls, tmp_path, device, said):
+    (tmp_path / "edgecls.toml").write_text(f'model = "model.tflite"\n[source]\ntype = "camera"\ndevice = "{device}"\n')
+    done = edgecls("run", "--check", "--config", "edgecls.toml", code=78)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"edgecls: error: camera:{said}")
 
 
 def test_check_says_everything_at_once(inbox, edgecls, tmp_path):

@@ -16,6 +16,10 @@ def test_install_status_uninstall(edgecls, tmp_path):
     edgecls("service", "install", "gate", *where)
     states = {each["path"]: each["state"] for each in json.loads(edgecls("service", "status", "gate", *where).stdout)}
     assert states["/etc/edgecls/gate.toml"] == "edited"
+    (image / "etc/edgecls/gate.toml").write_text("threads = 0")
+    done = edgecls("service", "status", "gate", *where, code=1)
+    assert "wrong: /" in done.stdout
+    (image / "etc/edgecls/gate.toml").write_text('source.path = "/srv"')
     done = edgecls("service", "uninstall", "gate", *where)
     assert "kept /etc/edgecls/gate.toml" in done.stderr
     assert (image / "etc/edgecls/gate.toml").read_text() == 'source.path = "/srv"'

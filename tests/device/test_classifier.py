@@ -1,7 +1,9 @@
 import os
+import re
 from dataclasses import astuple
 from datetime import datetime, timezone
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from edgecls.model_file import read_model
 from edgecls.preprocess import Preprocessing
 from edgecls.records import UNKNOWN, Classification, Frame, Prediction
 
+NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 PALE_GREEN = (100, 140, 120)
 """Green with a score of 0.73, and the tiny model wants 0.9 for green."""
 
@@ -107,6 +110,30 @@ def test_a_bad_image_is_a_row_with_an_error(classifier, image, said):
     assert answer(found) == (None, None, (), said)
     assert found.infer_ms is None
     assert answer(classifier.classify(picture("red")))[0] == "red"
+
+
+@pytest.mark.parametrize("options", [(), (cv2.IMWRITE_JPEG_PROGRESSIVE, 1), (cv2.IMWRITE_JPEG_RST_INTERVAL, 4)])
+def test_a_jpeg_with_a_hole_is_an_error_and_not_a_line_on_stderr(classifier, capfd, options):
+    """Beginning and end are there; OpenCV paints what is missing grey, or shifts what follows."""
+    whole = encode(noise(320, 240), ".jpg", *options)
+    hole = whole[: len(whole) // 3] + whole[len(whole) * 2 // 3 :]
+    result = classifier.classify(hole)
+    assert result.label is None
+    assert re.fullmatch(
+        r"is damaged: part of the picture is missing \(Corrupt JPEG data: .*\): save it anew", result.error
+    )
+    assert classifier.classify(whole).error is None
+    assert capfd.readouterr().err == ""
+
+
+def test_a_jpeg_with_a_few_bytes_too_many_is_whole(classifier, capfd, caplog):
+    """Some cameras pad before the end."""
+    caplog.set_level("INFO")
+    whole = encode(noise(320, 240), ".jpg")
+    assert classifier.classify(Frame("cam", "7", NOON, whole[:-2] + bytes(5) + whole[-2:])).error is None
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert re.fullmatch(r"7: Corrupt JPEG data: \d extraneous bytes before marker 0xd9 \(the picture is whole\)", line)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("seconds", [4e11, -1e11])

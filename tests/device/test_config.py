@@ -179,11 +179,37 @@ def test_of_a_folder_every_file_has_a_row(config):
     with pytest.raises(BadConfig) as caught:
         read_config(path)
     assert caught.value.problems == (
-        f"{path}:1: vote is for cameras and videos, and of a folder every file has its row: remove [vote]",
+        f"{path}:3: vote: is for cameras and videos, and of a folder every file has its row: remove [vote]",
     )
     with pytest.raises(BadConfig, match="every file has its row"):
         read_config(config('[source]\npath = "x"\n[vote]\ncooldown_seconds = 3'))
     assert read_config(config('[source]\ntype = "video"\npath = "x"\n[vote]\nvotes = 3')).vote.votes == 3
+
+
+@pytest.mark.parametrize("name", ["done_folder", "failed_folder"])
+def test_a_folder_that_may_not_be_is_told_with_its_line(config, name):
+    path = config(f'[source]\npath = "x"\n\n{name} = "."')
+    with pytest.raises(BadConfig) as caught:
+        read_config(path)
+    assert caught.value.problems == (
+        f"{path}:4: source.{name}: may not be the watched folder or hold it: name another one",
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("-1", "input should be greater than or equal to 0, and is -1: change it"),
+        ("1.5", "input should be a valid integer, got a number with a fractional part, and is 1.5: change it"),
+        ("[1]", "input should be a valid integer: change it"),
+        ("{ a = 1 }", "input should be a valid integer: change it"),
+    ],
+)
+def test_a_value_that_may_be_of_two_types_is_wrong_once(config, value, said):
+    path = config(f'[source]\ntype = "camera"\ndevice = {value}')
+    with pytest.raises(BadConfig) as caught:
+        read_config(path)
+    assert caught.value.problems == (f"{path}:3: source.device: {said}",)
 
 
 def test_a_byte_order_mark_is_none_of_the_text(config):

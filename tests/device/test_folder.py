@@ -247,9 +247,7 @@ def test_a_file_gone_before_it_was_read_does_not_stop_the_rest(inbox):
         taken = [next(frames)]
         (inbox / "b.jpg").unlink()
         taken += frames
-    assert names(taken) == ["a.jpg", "b.jpg", "c.jpg"]
-    assert [frame.error for frame in taken] == [None, "cannot be read: no such file or folder", None]
-    assert taken[1].image is None
+    assert [(os.path.basename(frame.path), frame.error) for frame in taken] == [("a.jpg", None), ("c.jpg", None)]
 
 
 def test_files_that_are_gone_are_forgotten(inbox):

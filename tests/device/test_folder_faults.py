@@ -1,5 +1,6 @@
 """The folder source, where the folder, its files, the clock or the system misbehave."""
 
+import errno
 import os
 import socket
 import threading
@@ -155,6 +156,80 @@ def test_an_unreadable_file_is_one_error_and_is_taken_once_it_can_be_read(inbox,
         until((inbox / "done/secret.png").exists)
     assert [frame.error is None for frame in taken] == [False, True]
     assert len({frame.key for frame in taken}) == 2
+
+
+def test_files_renamed_away_before_their_turn_are_no_errors(inbox):
+    """Found together, read one by one: what is gone by then makes no row, under its new name it makes one."""
+    for n in range(20):
+        put(inbox / f"{n:02}.png", age=3600 - n)
+    with open_source("folder", settings(inbox, after="move", until_idle=0.5)) as source:
+        frames = delivered(source, threading.Event())
+        taken = [next(frames)]
+        source.done(taken[0])
+        for n in range(1, 10):
+            (inbox / f"{n:02}.png").rename(inbox / f"new-{n:02}.png")
+        (inbox / "10.png").unlink()
+        for frame in frames:
+            taken.append(frame)
+            source.done(frame)
+    assert [frame.error for frame in taken] == [None] * 19
+    assert sorted(names(taken)) == sorted(
+        ["00.png"] + [f"{n}.png" for n in range(11, 20)] + [f"new-{n:02}.png" for n in range(1, 10)]
+    )
+    assert not list((inbox / "failed").iterdir())
+
+
+def test_a_whole_folder_that_is_taken_away_during_a_backlog_is_no_heap_of_errors(inbox, tmp_path):
+    (inbox / "day").mkdir()
+    for n in range(5):
+        put(inbox / "day" / f"{n}.png")
+    with open_source("folder", settings(inbox, until_idle=0.5)) as source:
+        frames = delivered(source, threading.Event())
+        next(frames)
+        (inbox / "day").rename(tmp_path / "away")
+        (inbox / "day").touch()  # now a part of the path is a file
+        assert not list(frames)
+
+
+def test_a_file_that_comes_back_under_its_name_is_taken(inbox):
+    put(inbox / "a.png", age=20)
+    put(inbox / "b.png", age=10)
+    taken = []
+    with open_source("folder", settings(inbox, until_idle=0.5)) as source:
+        for frame in delivered(source, threading.Event()):
+            taken.append(frame)
+            if len(taken) == 1:
+                (inbox / "b.png").unlink()
+                threading.Timer(0.2, put, (inbox / "b.png", "blue")).start()
+    assert [(os.path.basename(frame.path), frame.error) for frame in taken] == [("a.png", None), ("b.png", None)]
+
+
+def test_an_error_of_the_disk_stays_an_error(inbox, until, monkeypatch):
+    def fails(path, *rest, **more):
+        if str(path).endswith("b.png"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return opened(path, *rest, **more)
+
+    opened = os.open
+    monkeypatch.setattr(os, "open", fails)
+    put(inbox / "b.png")
+    with watching(inbox) as (taken, _):
+        until(lambda: taken)
+        assert taken[0].error == "cannot be read: Input/output error"
+
+
+def test_a_link_whose_file_was_moved_away_is_no_news(inbox, caplog):
+    put(inbox / "a.png", age=7200)
+    put(inbox / "target.png")
+    (inbox / "b.png").symlink_to("target.png")
+    (inbox / "c.png").symlink_to(inbox / "b.png")
+    with open_source("folder", settings(inbox, after="move", until_idle=0.6)) as source:
+        frames = delivered(source, threading.Event())
+        source.done(next(frames))
+        (inbox / "target.png").rename(inbox / "done/target.png")
+        assert not list(frames)
+    assert sorted(os.listdir(inbox)) == ["b.png", "c.png", "done", "failed"]
+    assert said(caplog) == []
 
 
 def test_a_file_larger_than_the_limit_is_not_read(inbox, until):

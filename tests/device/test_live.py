@@ -12,7 +12,7 @@ from moving_pictures import StandInCamera, collecting
 from edgecls.device.settings import LiveSettings
 from edgecls.device.sources import live
 from edgecls.device.sources.live import LiveSource, keys
-from edgecls.errors import WriteFailed
+from edgecls.errors import BadConfig, WriteFailed
 
 FAST = {"stall_seconds": 0.3, "reconnect_max_seconds": 0.1}
 
@@ -61,7 +61,7 @@ def test_the_newest_is_delivered_and_the_others_are_counted(camera, until):
         until(lambda: camera.taken >= taken + 20)
         newer = next(frames)
         assert newer.captured_at - first.captured_at >= timedelta(seconds=20 * camera.seconds)
-        assert opened.dropped >= 18
+        assert opened.condition().dropped >= 18
 
 
 def test_between_two_intervals_nothing_is_decoded(camera, until):
@@ -91,10 +91,13 @@ def test_a_camera_that_goes_and_comes_back_is_reported_once_each(camera, until, 
         sighs = len(signs)
         until(lambda: len(signs) > sighs + 3)  # lost, and alive
         assert opened.lost == "it stopped giving frames"
+        condition = opened.condition()
+        assert condition.lost == "it stopped giving frames"
+        assert abs(datetime.now(timezone.utc) - condition.since) < timedelta(seconds=20)
         n = len(frames)
         camera.reason = None
         until(lambda: len(frames) > n)
-        assert opened.lost is None
+        assert (opened.condition().lost, opened.condition().since) == (None, None)
     assert said(caplog)[0] == "camera:test is lost: it stopped giving frames; trying again until it comes"
     assert re.fullmatch(r"camera:test is back after \d+ s", said(caplog)[1])
     assert len(caplog.records) == 2
@@ -224,13 +227,37 @@ def test_stop_ends_it_soon(camera, until, state):
 def test_the_motion_gate_sees_what_the_interval_leaves_out(camera, until):
     opened = source(camera, motion={"warm_up_frames": 5}, interval_seconds=60)
     with collecting(opened) as (frames, signs, _):
-        until(lambda: opened.still > 20)
+        until(lambda: opened.condition().still > 20)
         camera.light = 200  # as if someone came in
         until(lambda: frames)
         sighs = len(signs)
         until(lambda: len(signs) > sighs + 20)
     assert len(frames) == 1
     assert frames[0].image.mean() > 190
+
+
+def test_a_camera_that_is_tried_out_gave_a_frame_and_is_closed(camera, caplog):
+    source(camera).try_out()
+    assert (camera.opened, camera.released) == (1, 1)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("gone", "there is no /dev/video7: plug it in"),
+        ("hangs", r"no frame for \d s"),
+        ("gives only damaged frames", r"no frame for \d s"),
+    ],
+)
+def test_a_camera_that_is_tried_out_is_not_waited_for(camera, caplog, state, said):
+    camera.reason = "there is no /dev/video7: plug it in" if state == "gone" else None
+    camera.blank = state == "gives only damaged frames"
+    if state == "hangs":
+        camera.goes_on.clear()
+    with pytest.raises(BadConfig, match=f"^camera:test cannot be used: {said}$"):
+        source(camera).try_out()
+    assert not caplog.records  # it is said once
 
 
 def test_keys_differ_whatever_the_clock_says(monkeypatch):

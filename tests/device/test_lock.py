@@ -19,6 +19,19 @@ def test_a_database_is_held_once(tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.parametrize("link", ["to the file", "to the file that is not yet made", "to its folder"])
+def test_a_database_is_held_once_by_whatever_name(tmp_path, link):
+    (tmp_path / "data").mkdir()
+    path, other = tmp_path / "data/results.db", tmp_path / "other"
+    if link == "to the file":
+        path.touch()
+    other.symlink_to(path.parent if link == "to its folder" else "data/results.db")
+    name = other / "results.db" if link == "to its folder" else other
+    for first, second in ((path, name), (name, path)):
+        with lock_database(first), pytest.raises(BadConfig, match=f"has the database {second}: stop it"):
+            lock_database(second)
+
+
 def test_a_folder_is_held_once_by_whatever_name(tmp_path):
     folder = tmp_path / "inbox"
     folder.mkdir()

@@ -14,6 +14,7 @@ from edgecls.device.notify import Notifier
 from edgecls.device.results_wing import ResultsWing
 from edgecls.device.serving import Service
 from edgecls.device.signals import Requests
+from edgecls.device.sources import live
 from edgecls.errors import BadConfig, BadModel, NoInput
 from edgecls.results.patient import patiently
 from edgecls.results.queries import find, open_results
@@ -45,7 +46,8 @@ class Place:
 
     def configure(self, top="", source=""):
         source = source or 'path = "inbox"'
-        self.path.write_text(f'model = "model.tflite"\n{top}\n[source]\n{source}\nsettle_seconds = 0.01\n')
+        settle = "" if "type" in source else "settle_seconds = 0.01"
+        self.path.write_text(f'model = "model.tflite"\n{top}\n[source]\n{source}\n{settle}\n')
 
     def put(self, name, colour, folder="inbox"):
         (self.folder / "part").write_bytes(picture(colour))
@@ -169,6 +171,49 @@ def test_the_status_counts(place):
     assert (service.tally.rows, service.tally.errors) == (2, 1)
     said = [line for line in place.heard() if line.startswith("STATUS=stopping")]
     assert said[0].startswith("STATUS=stopping: 2 rows, 1 errors, 0 dropped, last frame 20")
+
+
+def test_a_folder_that_is_gone_is_in_the_status(place):
+    place.configure(source='path = "inbox"\npoll_seconds = 0.1')
+
+    def step():
+        (place.folder / "inbox").rename(place.folder / "away")
+
+    def each_turn():
+        if service.tally.source.lost:
+            place.requests.stop.set()
+
+    with place.service(each_turn=each_turn) as service:
+        step()
+        service.run()
+    (line,) = [line for line in place.heard() if line.startswith("STATUS=stopping")]
+    assert line.startswith(
+        f"STATUS=stopping: lost: {place.folder}/inbox is not there (No such file or directory), since"
+    )
+    (place.folder / "away").rename(place.folder / "inbox")
+
+
+def test_what_was_dropped_stays_counted_when_the_source_changes(place, monkeypatch):
+    """A camera that is not there, whose counts are set by hand; then a folder."""
+    monkeypatch.setattr(live, "_FIRST_OPEN", 0.1)
+    place.configure(source='type = "camera"\ndevice = "/dev/none"\nstall_seconds = 1')
+    with place.service() as service:
+        heard = place.heard()
+        assert heard[0] == "READY=1"
+        assert heard[1].startswith("STATUS=ready: lost: there is no /dev/none: plug it in")
+        service._intake.value.source._place.dropped = 7
+        place.configure()
+        place.put("a.png", "red")
+        place.requests.reload.set()
+
+        def each_turn():
+            if service.tally.rows:
+                place.requests.stop.set()
+
+        service._each_turn = each_turn
+        service.run()
+    (line,) = [line for line in place.heard() if line.startswith("STATUS=stopping")]
+    assert line.startswith("STATUS=stopping: 1 rows, 0 errors, 7 dropped, last frame 20")
 
 
 def test_a_new_model(place, german):

@@ -69,12 +69,11 @@ def test_every_error_passes_at_once(classifications, votes, cooldown):
 @given(sequences, st.floats(0.1, 100))
 def test_cool_down_separates_the_rows_of_a_label(classifications, cooldown):
     ordered = sorted((each for each in classifications if not each.error), key=lambda each: each.captured_at)
-    made, vote = rows({"cooldown_seconds": cooldown}, ordered)
+    made, _ = rows({"cooldown_seconds": cooldown}, ordered)
     for label in {each.label for each in ordered}:
         times = [row.captured_at for row in made if row.label == label]
         assert times  # the first always makes a row
         assert all(b - a >= timedelta(seconds=cooldown) for a, b in itertools.pairwise(times))
-    assert len(made) + vote.suppressed == len(ordered)
 
 
 @given(sequences, st.integers(2, 5), st.floats(0.1, 200))
@@ -108,9 +107,8 @@ def test_two_visits_are_not_mixed_into_one_vote():
 
 def test_a_clock_that_is_set_back_silences_nothing():
     times = [0, 1, -3600, -3599, -3589]
-    made, vote = rows({"cooldown_seconds": 10}, [seen("cat", seconds) for seconds in times])
+    made, _ = rows({"cooldown_seconds": 10}, [seen("cat", seconds) for seconds in times])
     assert [row.captured_at for row in made] == [NOON + timedelta(seconds=s) for s in (0, -3600, -3589)]
-    assert vote.suppressed == 2
 
 
 def test_another_label_does_not_wait():

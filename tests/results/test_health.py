@@ -57,6 +57,19 @@ def test_after_a_clean_stop_nothing_is_checked(path, caplog):
     assert caplog.messages == []
 
 
+def test_through_a_link_the_file_itself_is_checked_and_set_aside(path, caplog):
+    fill(path)
+    (path.parent / "links").mkdir()
+    link = path.parent / "links/results.db"
+    link.symlink_to(path)
+    Store.open_durably(link).close()
+    assert caplog.messages[0].startswith(CHECKED)
+    overwrite(path, 0, b"\0" * 4096)
+    Store.open_durably(link).close()
+    assert len(set_aside(path)) == 1
+    assert (link.is_symlink(), keys(path), set_aside(link)) == (True, set(), [])
+
+
 def test_after_a_kill_it_is_checked_once(path, caplog, read):
     fill(path)
     Store.open_durably(path).close()

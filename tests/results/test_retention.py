@@ -1,6 +1,7 @@
 """Rows that go with time."""
 
 import sqlite3
+import time
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 
@@ -12,10 +13,25 @@ from hypothesis import strategies as st
 from edgecls.results import retention, schema
 from edgecls.results.retention import Retention
 from edgecls.results.store import Store
+from edgecls.steady_clock import TRUSTED_AFTER_S, SteadyClock
 
 
-def keep(store, *, days=None, most=None, remember=False, every=0.0):
-    return Retention(store, days=days, most=most, remember=remember, every=every)
+class Clocks:
+    """The clock as it is, plus a jump, and the one that counts from boot; a day may pass for both."""
+
+    def __init__(self, jump=0.0):
+        self.jump, self.passed = jump, 0.0
+        self.steady = SteadyClock(lambda: time.time() + self.jump + self.passed, lambda: time.time() + self.passed)
+
+
+def trusted():
+    clocks = Clocks()
+    clocks.passed = TRUSTED_AFTER_S
+    return clocks.steady
+
+
+def keep(store, *, days=None, most=None, remember=False, every=0.0, clock=None):
+    return Retention(store, days=days, most=most, remember=remember, every=every, clock=clock or trusted())
 
 
 def days_ago(days):
@@ -39,6 +55,75 @@ def test_the_young_stay(store):
         store.write(frame(str(days), **days_ago(days)))
     assert keep(store, days=30).prune() == 2
     assert keys(store) == ["5", "0", "29"]
+
+
+@pytest.mark.parametrize("jump", [-400 * 86_400, 400 * 86_400])
+def test_a_clock_that_jumps_makes_nothing_old(store, monkeypatch, jump):
+    """Not even after a reload, which begins anew with the rows that were written since; then it is believed."""
+    for days in (5, 4, 3, 2, 1, 0):
+        store.write(frame(str(days), **days_ago(days + 0.01)))
+    clocks = Clocks()
+    pruned = keep(store, days=3, clock=clocks.steady)
+    assert pruned.prune() == 3  # the clock goes on from the rows
+    clocks.jump = jump
+    monkeypatch.setattr(retention, "datetime", Shifted(clocks))
+    assert pruned.prune() == 0
+    store.write(frame("later", classified_at=Shifted(clocks).now(timezone.utc)))
+    assert keep(store, days=3, clock=clocks.steady).prune() == 0
+    clocks.jump = 0.0
+    assert pruned.prune() == 0
+    clocks.passed = TRUSTED_AFTER_S - 60
+    assert pruned.prune() == 0
+    clocks.passed = TRUSTED_AFTER_S + 60
+    assert pruned.prune() == (1 if jump > 0 else 2)
+    assert len(keys(store)) == (3 if jump > 0 else 2)
+
+
+class Shifted:
+    """`datetime`, with the time of the clocks."""
+
+    fromisoformat = datetime.fromisoformat
+
+    def __init__(self, clocks):
+        self.clocks = clocks
+
+    def now(self, zone):
+        return datetime.now(zone) + timedelta(seconds=self.clocks.jump + self.clocks.passed)
+
+
+def test_a_start_far_from_the_newest_rows_waits_for_a_day(store):
+    for days in (900, 899, 400):
+        store.write(frame(str(days), **days_ago(days)))
+    clocks = Clocks()
+    pruned = keep(store, days=365, clock=clocks.steady)
+    assert pruned.prune() == 0
+    clocks.passed = TRUSTED_AFTER_S + 1
+    assert pruned.prune() == 3
+
+
+def test_a_start_by_a_clock_with_which_rows_were_written_already_waits_too(store):
+    """It jumped, and the daemon was started again: the newest rows agree, those before them do not."""
+    for days in (400.1, 400, 0.1, 0):
+        store.write(frame(str(days), **days_ago(days)))
+    assert keep(store, days=365, clock=Clocks().steady).prune() == 0
+
+
+def test_rows_of_a_clock_that_was_not_set_go_with_those_after_them(store):
+    def at(key, day):
+        store.write(frame(key, classified_at=day))
+
+    unset = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    at("first boot", unset)
+    store.write(frame("b", **days_ago(40)))
+    at("second boot", unset + timedelta(seconds=5))
+    store.write(frame("d", **days_ago(20)))
+    store.write(frame("e", **days_ago(0)))
+    at("third boot", unset)
+    assert keep(store, days=50).prune() == 0
+    assert keep(store, days=30).prune() == 2
+    assert keys(store) == ["second boot", "d", "e", "third boot"]
+    assert keep(store, days=10).prune() == 2
+    assert keys(store) == ["e", "third boot"]
 
 
 def test_both_limits_hold(store):
@@ -138,6 +223,10 @@ def test_what_stays_is_what_the_limits_allow(shared, ages, days, most):
 
 
 def test_no_scan(store):
-    for sql, values in ((retention._TOO_MANY, (5, 9)), (retention._TOO_OLD, ("2026", 9))):
+    for sql, values in (
+        (retention._TOO_MANY, (5, 9)),
+        (retention._TOO_OLD, ("2024", "2026", 9)),
+        (retention._UNDATED, ("2024", 9, 9)),
+    ):
         plan = [step[3] for step in store.database.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
         assert not [step for step in plan if step.startswith("SCAN results")], plan

@@ -83,6 +83,24 @@ def test_several_instances_share_a_template(root):
     assert states(uninstall(Instance("line-2"), root))[f"{UNIT}/edgecls@.service"] == "removed"
 
 
+def test_the_template_stays_for_an_instance_that_is_not_started_at_boot(root):
+    for name in ("gate", "line-2"):
+        install(Instance(name), root)
+    (root / UNIT / "multi-user.target.wants/edgecls@line-2.service").unlink()  # systemctl disable
+    assert f"{UNIT}/edgecls@.service" not in states(uninstall(Instance("gate"), root))
+    assert (root / UNIT / "edgecls@.service").exists()
+    assert states(uninstall(Instance("line-2"), root))[f"{UNIT}/edgecls@.service"] == "removed"
+
+
+def test_a_cameras_drop_in_is_kept_up_to_date(root):
+    install(Instance(), root, camera=True)
+    drop_in = root / UNIT / "edgecls.service.d/camera.conf"
+    new = drop_in.read_text()
+    drop_in.write_text("[Service]\n# of an older edgecls\n")
+    assert states(install(Instance(), root))[f"{UNIT}/edgecls.service.d/camera.conf"] == "replaced"
+    assert drop_in.read_text() == new
+
+
 def test_uninstall_leaves_configuration_and_data(root):
     install(Instance(), root)
     data = root / "var/lib/edgecls/results.db"

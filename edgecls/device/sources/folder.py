@@ -13,6 +13,7 @@ from types import TracebackType
 from edgecls.device.file_frame import Version, regular_file_frame
 from edgecls.device.settings import FolderSettings
 from edgecls.device.sources.after import After
+from edgecls.device.sources.condition import Condition
 from edgecls.device.sources.folder_scan import FolderScan
 from edgecls.device.sources.folder_watch import FolderWatch
 from edgecls.errors import NoInput
@@ -85,6 +86,15 @@ class FolderSource:
         if version is not None and frame.path is not None:
             self._after.put_away(frame.path, version, failed=failed)
 
+    def condition(self) -> Condition:
+        """See `Source.condition`."""
+        return Condition(lost=self._watch.lost, since=self._watch.lost_at)
+
+    def try_out(self) -> None:
+        """See `Source.try_out`."""
+        with self:
+            pass
+
     def _sleep(self, stop: threading.Event) -> Iterator[None]:
         """Until an event, the next look at the folder, or the moment when a growing file may have settled.
 
@@ -99,12 +109,14 @@ class FolderSource:
                 return
 
     def _read(self, path: str, version: Version) -> Frame | None:
-        """The frame of a file; None if it has changed since it was found, or is as unreadable as it was."""
+        """The frame of a file; None if it is gone or has changed since it was found, or is as unreadable as it was."""
         age = time.time_ns() - version.changed_ns
         if 0 <= age < _TICK_NS:  # what is written after this moment bears another time
             time.sleep((_TICK_NS - age) / 1e9)
         name = os.path.relpath(path, self._root)
         frame, read = regular_file_frame(self.name, path, name, max_bytes=self.settings.max_bytes)
+        if frame is None:  # forgotten: it is found again if it comes back
+            return None
         if frame.error and read is None:
             known = path in self._unreadable
             self._unreadable.add(path)

@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -27,7 +28,10 @@ class FolderWatch(FileSystemEventHandler):
         self._folder, self._recursive = folder, recursive
         self._observer: BaseObserver | None = None
         self._identity: tuple[int, int] | None = None  # device and inode of the folder that is watched
-        self._is_lost = self._is_refused = False
+        self._is_refused = False
+        self.lost: str | None = None
+        """why the folder is not there, or None"""
+        self.lost_at: datetime | None = None
         self._lock = threading.Lock()
         self._changed: set[str] = set()
         self._closed: set[str] = set()
@@ -38,14 +42,15 @@ class FolderWatch(FileSystemEventHandler):
         try:
             identity = _identity(self._folder)
         except OSError as error:
-            if not self._is_lost:
+            if not self.lost:
                 log.warning("%s is not there (%s): waiting for it to come back", self._folder, error.strerror)
-            self._is_lost = True
+                self.lost_at = datetime.now(timezone.utc)
+            self.lost = f"{self._folder} is not there ({error.strerror})"
             self.stop()
             return False
-        if self._is_lost:
+        if self.lost:
             log.info("%s is back", self._folder)
-            self._is_lost = False
+            self.lost = self.lost_at = None
         if identity != self._identity or not self._is_alive():
             self.stop()
             self._start(identity)

@@ -6,14 +6,16 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from types import TracebackType
 
 from edgecls.device.settings import LiveSettings
+from edgecls.device.sources.condition import Condition
 from edgecls.device.sources.latest_frame import LatestFrame, Shot
 from edgecls.device.sources.motion import MotionGate
 from edgecls.device.sources.reader import Capture, Reader
 from edgecls.device.sources.view import view
-from edgecls.errors import WriteFailed
+from edgecls.errors import BadConfig, WriteFailed
 from edgecls.records import Frame
 
 log = logging.getLogger(__name__)
@@ -21,6 +23,7 @@ log = logging.getLogger(__name__)
 _NAP = 0.25  # seconds between signs of life
 _FIRST_OPEN = 5.0  # seconds that the start waits for a camera; a service says that it is ready all the same
 _LEAVE = 2.0  # seconds for a reader to end
+_TRY = 0.02  # seconds between two looks at a camera that is tried out
 _OPEN = 15.0  # seconds that opening may take at least: a stream is looked at for some seconds before its first frame
 _GRACE = 2.0  # seconds beyond the limit that the capture was given, for it to give up by itself
 _STUCK = 120.0  # seconds after which a reader will not return: longer than the system's resolver takes to find no name
@@ -30,14 +33,15 @@ _FIRST_DELAY = 1.0  # seconds from the loss of a camera to the first attempt to 
 class LiveSource:
     """The newest frame of a camera, whenever one is asked for; the camera is opened again when it is lost.
 
-    `dropped` counts frames that a newer one replaced before they were taken, `still` those without motion. `lost` is
-    None while frames come, else the reason why they do not. `frames` raises WriteFailed if reading does not return.
+    `lost` is None while frames come, else the reason why they do not. `frames` raises WriteFailed if reading does not
+    return.
     """
 
     def __init__(self, name: str, settings: LiveSettings, open_capture: Callable[[], Capture]) -> None:
         self.name = name
         self.settings = settings
         self.lost: str | None = None
+        self.lost_at: datetime | None = None
         self._open_capture = open_capture
         self._place = LatestFrame()
         self._gate = MotionGate(settings.motion) if settings.motion else None
@@ -45,26 +49,16 @@ class LiveSource:
         self._due = 0.0
         self._reader: Reader | None = None
         self._given_up: tuple[Reader, float] | None = None
-        self._retry_at = self._lost_at = self._back_at = self._delay = 0.0
+        self._retry_at = self._lost_since = self._back_at = self._delay = 0.0
         self._was_there = False
         self._greeted: Reader | None = None
-
-    @property
-    def dropped(self) -> int:
-        """Frames that were overtaken by a newer one."""
-        return self._place.dropped
-
-    @property
-    def still(self) -> int:
-        """Frames that the motion gate held back."""
-        return self._gate.still if self._gate else 0
 
     def __enter__(self) -> "LiveSource":
         """Begin to open the camera, and give it a moment. One that is not there is no error: it may come."""
         self._reader = self._start()
         deadline = time.monotonic() + _FIRST_OPEN
         while self._reader.is_alive() and not self._reader.is_open and time.monotonic() < deadline:
-            self._reader.join(0.02)
+            self._reader.join(_TRY)
         self._tend()
         return self
 
@@ -85,6 +79,24 @@ class LiveSource:
 
     def done(self, frame: Frame, *, failed: bool = False) -> None:
         """A camera does not care."""
+
+    def condition(self) -> Condition:
+        """See `Source.condition`."""
+        still = self._gate.still if self._gate else 0
+        return Condition(lost=self.lost, since=self.lost_at, dropped=self._place.dropped, still=still)
+
+    def try_out(self) -> None:
+        """Open the camera and wait for one frame. Raises BadConfig where none comes."""
+        reader = Reader(self._open_capture, LatestFrame())
+        reader.start()
+        silence: str | None = None
+        while reader.is_alive() and not reader.gave_a_frame and not silence:
+            reader.join(_TRY)
+            silence = self._silence(reader)
+        reader.leave()
+        reader.join(_LEAVE)
+        if not reader.gave_a_frame:
+            raise BadConfig(f"{self.name} cannot be used: {silence or reader.reason}")
 
     def _frame(self, shot: Shot) -> Frame | None:
         pixels = view(shot.pixels, self.settings)
@@ -111,13 +123,16 @@ class LiveSource:
                 self._reader = self._start()
         elif not self._reader.is_alive():
             self._lose(self._reader.reason, now)
-        elif now - self._reader.last_sign > self._limit(self._reader):
+        elif silence := self._silence(self._reader):
             self._reader.leave()
             self._given_up = self._reader, now
-            self._lose(f"no frame for {now - self._reader.last_sign:.0f} s", now)
+            self._lose(silence, now)
 
-    def _limit(self, reader: Reader) -> float:
-        return (self.settings.stall_seconds if reader.is_open else open_seconds(self.settings)) + _GRACE
+    def _silence(self, reader: Reader) -> str | None:
+        """For how long nothing has come, if that is too long."""
+        silent = time.monotonic() - reader.last_sign
+        limit = self.settings.stall_seconds if reader.is_open else open_seconds(self.settings)
+        return f"no frame for {silent:.0f} s" if silent > limit + _GRACE else None
 
     def _start(self) -> Reader:
         reader = Reader(self._open_capture, self._place, wanted_at=0.0 if self._gate else self._due)
@@ -144,7 +159,8 @@ class LiveSource:
             self._delay = 0.0 if held else self._delay
             what = "is lost" if self._was_there else "cannot be opened"
             log.warning("%s %s: %s; trying again until it comes", self.name, what, reason)
-            self._lost_at = now
+            self._lost_since = now
+            self.lost_at = datetime.now(timezone.utc)
         self.lost = reason
         self._delay = min(max(self._delay * 2, _FIRST_DELAY), self.settings.reconnect_max_seconds)
         self._retry_at = now + self._delay
@@ -156,9 +172,9 @@ class LiveSource:
                 "%s is %s after %.0f s",
                 self.name,
                 "back" if self._was_there else "there",
-                self._back_at - self._lost_at,
+                self._back_at - self._lost_since,
             )
-        self.lost = None
+        self.lost = self.lost_at = None
         self._was_there = True
 
 

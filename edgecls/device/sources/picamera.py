@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from edgecls.device.settings import PicameraSettings
 from edgecls.device.sources.live import LiveSource
 from edgecls.device.sources.reader import CameraLost
-from edgecls.errors import MissingExtra
+from edgecls.errors import BadConfig
 
 
 class PicameraSource(LiveSource):
-    """The newest frame of a CSI camera. See `LiveSource`. Raises MissingExtra where picamera2 is not installed."""
+    """The newest frame of a CSI camera. See `LiveSource`. Raises BadConfig where picamera2 is not installed."""
 
     def __init__(self, settings: PicameraSettings) -> None:
         picamera2 = _picamera2()
@@ -25,8 +25,8 @@ def _picamera2() -> Any:
         return import_module("picamera2")
     except ImportError as error:
         if error.name != "picamera2":
-            raise MissingExtra(f"picamera2 cannot be imported ({error}): sudo apt install python3-picamera2") from error
-        raise MissingExtra(
+            raise BadConfig(f"picamera2 cannot be imported ({error}): sudo apt install python3-picamera2") from error
+        raise BadConfig(
             "picamera2 is not installed: sudo apt install python3-picamera2 "
             "(a virtual environment sees it if made with --system-site-packages)"
         ) from error

@@ -12,6 +12,7 @@ from types import TracebackType
 import cv2
 
 from edgecls.device.settings import VideoSettings
+from edgecls.device.sources.condition import Condition
 from edgecls.device.sources.motion import MotionGate
 from edgecls.device.sources.quiet import quiet
 from edgecls.device.sources.view import view
@@ -25,7 +26,7 @@ _HEAD = 1 << 20  # bytes
 
 
 class VideoSource:
-    """Each frame of a video file, in order, once; ends with the file. `still` counts frames without motion.
+    """Each frame of a video file, in order, once; ends with the file.
 
     A frame's key is the identity of the video and its number, counted from 0: a restart decodes the video from the
     start and gives every frame the same key again. `captured_at` is the file's time of modification plus the frame's
@@ -38,11 +39,6 @@ class VideoSource:
         self._path = os.path.abspath(settings.path)
         self._gate = MotionGate(settings.motion) if settings.motion else None
         self._capture: cv2.VideoCapture | None = None
-
-    @property
-    def still(self) -> int:
-        """Frames that the motion gate held back."""
-        return self._gate.still if self._gate else 0
 
     def __enter__(self) -> "VideoSource":
         """Open it. Raises NoInput, WriteFailed (unreadable) and BadData (not a video that FFmpeg can read)."""
@@ -90,6 +86,15 @@ class VideoSource:
 
     def done(self, frame: Frame, *, failed: bool = False) -> None:
         """The file stays where it is."""
+
+    def condition(self) -> Condition:
+        """See `Source.condition`."""
+        return Condition(still=self._gate.still if self._gate else 0)
+
+    def try_out(self) -> None:
+        """See `Source.try_out`."""
+        with self:
+            pass
 
     def _frame(self, number: int, capture: cv2.VideoCapture) -> Frame | None:
         done, image = capture.retrieve()
