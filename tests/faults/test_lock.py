@@ -1,0 +1,47 @@
+"""Another process holds the database for half a minute."""
+
+import subprocess
+import sys
+import time
+
+from pictures import picture
+
+SECONDS, FILES = 30, 50
+HOLD = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+connection.execute("COMMIT")
+"""
+
+
+def test_another_process_holds_the_database_for_half_a_minute(place, counted, tiny_model, until):
+    place.configure(tiny_model.path, 'path = "inbox"', "settle_seconds = 0.1", 'after = "delete"')
+    place.put("first.png", picture("red"))
+    with place.daemon() as process:
+        until(lambda: place.count() == 1)
+        with subprocess.Popen([sys.executable, "-c", HOLD, place.database, str(SECONDS)], stdout=subprocess.PIPE) as holder:
+            assert holder.stdout.readline() == b"held\n"
+            begun = time.monotonic()
+            for n in range(FILES):
+                place.put(f"{n}.png", picture("blue"))
+            until(lambda: place.said("waiting until it can be written"))
+            told = time.monotonic() - begun
+            while holder.poll() is None:
+                assert (place.count(), len(place.files())) in {(1, FILES), (FILES + 1, 0)} or time.monotonic() - begun > SECONDS
+                time.sleep(0.2)
+        until(lambda: not place.files())
+        process.terminate()
+        assert process.wait(30) == 0
+    assert place.count() == place.count("DISTINCT key") == FILES + 1
+    assert place.is_whole()
+    (waits,) = place.said("waiting until it can be written: nothing is dropped")
+    assert "another process" in waits
+    assert len(place.said("going on")) == 1
+    counted(
+        f"another process holds the database's lock for {SECONDS} s",
+        f"once, while {FILES} files arrive",
+        f"said once, after {told:.0f} s, and once that it goes on; no file was deleted before; {FILES} rows",
+    )
