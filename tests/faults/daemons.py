@@ -1,11 +1,10 @@
 """The real daemon, as a child process over a folder, and what it has left there."""
 
-import contextlib
 import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -57,9 +56,11 @@ class Place:
         """All rows of the answer; none while there is no database."""
         if not self.database.exists():
             return []
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)) as connection:
-            with contextlib.suppress(sqlite3.OperationalError):  # its tables are being made
-                return connection.execute(query).fetchall()
+        with (
+            closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)) as connection,
+            suppress(sqlite3.OperationalError),  # its tables are being made
+        ):
+            return connection.execute(query).fetchall()
         return []
 
     def count(self, what="*"):

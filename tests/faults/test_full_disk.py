@@ -12,7 +12,9 @@ FILES, FULL, MORE_KIB = 240, 4, 512
 @pytest.fixture
 def images():
     """Coarse noise enlarged: some 10 KB each as JPEG."""
-    return [encode(cv2.resize(noise(60, 40, n), (480, 320)), ".jpg", cv2.IMWRITE_JPEG_QUALITY, 95) for n in range(FILES)]
+    return [
+        encode(cv2.resize(noise(60, 40, n), (480, 320)), ".jpg", cv2.IMWRITE_JPEG_QUALITY, 95) for n in range(FILES)
+    ]
 
 
 def test_a_disk_that_fills_up_four_times(place, counted, tiny_model, until, disk, images):

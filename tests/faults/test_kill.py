@@ -77,7 +77,7 @@ def test_killed_a_hundred_times_while_files_arrive(place, counted, tiny_model, a
     assert busy > KILLS / 4
     ready = len(place.said("ready: ")) - 2
     counted(
-        f"`kill -9` over {FILES} arriving files, `after = \"{after}\"`",
+        f'`kill -9` over {FILES} arriving files, `after = "{after}"`',
         f"{KILLS}, {ready} of them after READY, {busy} after rows of that process",
         f"{FILES} rows, {waiting} of them after the last kill; no duplicate, nothing left behind, integrity ok",
     )

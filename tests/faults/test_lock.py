@@ -3,34 +3,43 @@
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 from pictures import picture
 
 SECONDS, FILES = 30, 50
 HOLD = """
-import sqlite3, sys, time
+import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
 connection.execute("BEGIN EXCLUSIVE")
 print("held", flush=True)
-time.sleep(float(sys.argv[2]))
+sys.stdin.readline()
 connection.execute("COMMIT")
 """
+
+
+@contextmanager
+def held(database):
+    """By another process: the locks of one process do not keep it out itself."""
+    command = [sys.executable, "-c", HOLD, database]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        yield
 
 
 def test_another_process_holds_the_database_for_half_a_minute(place, counted, tiny_model, until):
     place.configure(tiny_model.path, 'path = "inbox"', "settle_seconds = 0.1", 'after = "delete"')
     place.put("first.png", picture("red"))
     with place.daemon() as process:
-        until(lambda: place.count() == 1)
-        with subprocess.Popen([sys.executable, "-c", HOLD, place.database, str(SECONDS)], stdout=subprocess.PIPE) as holder:
-            assert holder.stdout.readline() == b"held\n"
+        until(lambda: place.count() == 1 and not place.files())
+        with held(place.database):
             begun = time.monotonic()
             for n in range(FILES):
                 place.put(f"{n}.png", picture("blue"))
             until(lambda: place.said("waiting until it can be written"))
             told = time.monotonic() - begun
-            while holder.poll() is None:
-                assert (place.count(), len(place.files())) in {(1, FILES), (FILES + 1, 0)} or time.monotonic() - begun > SECONDS
+            while time.monotonic() < begun + SECONDS:
+                assert (place.count(), len(place.files())) == (1, FILES)
                 time.sleep(0.2)
         until(lambda: not place.files())
         process.terminate()
