@@ -48,6 +48,7 @@ def device(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Every fault at its full count, against the built wheel: minutes. Root, and what tests/rtsp.py needs."""
     session.install(".", "pytest", "hypothesis")
+    session.install("--no-deps", "scikit-image")  # for the photographs in it
     session.run("pytest", *(session.posargs or ["tests/faults"]))
 
 

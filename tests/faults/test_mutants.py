@@ -6,23 +6,22 @@ import sys
 import cv2
 import pytest
 from mutants import mutants
-from pictures import encode, noise
-
-from edgecls.bundled import default_model
-from edgecls.model_file import read_model
-from edgecls.preprocess import decode
+from photographs import NEEDS, photographs
+from pictures import encode
 
 COUNT = 10_000
 SUFFIXES = (".jpg", ".png", ".webp", ".tiff", ".bmp", ".gif")
 
 
-@pytest.fixture(scope="session")
-def images():
-    """The photographs that the shipped model carries, as they are, and made small in every format."""
-    whole = [example.image for example in read_model(default_model()).golden]
-    small = [cv2.resize(decode(data), (160, 120), interpolation=cv2.INTER_AREA) for data in whole]
-    small.append(noise(160, 120))
-    return whole + [encode(image, suffix) for image in small for suffix in SUFFIXES if cv2.haveImageWriter(suffix)]
+@pytest.fixture
+def images(need):
+    """Photographs as JPEG, and made small in every format."""
+    whole = photographs()
+    need(whole, NEEDS)
+    large = [cv2.resize(pixels, (480, 360), interpolation=cv2.INTER_AREA) for pixels in whole]
+    small = [cv2.resize(pixels, (160, 120), interpolation=cv2.INTER_AREA) for pixels in whole]
+    written = [suffix for suffix in SUFFIXES if cv2.haveImageWriter(suffix)]
+    return [encode(pixels, ".jpg") for pixels in large] + [encode(p, suffix) for p in small for suffix in written]
 
 
 @pytest.fixture
