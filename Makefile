@@ -2,13 +2,16 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: demo test model lab lab-short clean
+.PHONY: demo test faults model lab lab-short clean
 
 demo: $(VENV)/demo.installed  ## fine-tune on real photographs, run the daemon over unseen ones, ask what it saw
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bash tools/demo.sh
 
 test: $(VENV)/nox.installed  ## lint, types, and all tests, under each Python that is here
 	$(VENV)/bin/nox
+
+faults: $(VENV)/nox.installed  ## kill -9, full disks, lost cameras and the like, as often as docs/faults.md says; root, over ten minutes
+	$(VENV)/bin/nox -s faults
 
 model: $(VENV)/demo.installed  ## rebuild the ImageNet model in models/
 	$(VENV)/bin/python tools/build_imagenet_model.py

@@ -48,6 +48,14 @@ def device(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or DEVICE_TESTS))
 
 
+@nox.session(python=THIS, default=False)
+def faults(session: nox.Session) -> None:
+    """Every fault at its full count, against the built wheel: minutes. Root, and what tests/rtsp.py needs."""
+    session.install(".", "pytest", "hypothesis")
+    session.install("--no-deps", "scikit-image")  # for the photographs in it
+    session.run("pytest", *(session.posargs or ["tests/faults"]))
+
+
 @nox.session(python="3.11")
 def tflite_runtime(session: nox.Session) -> None:
     """The device tests through tflite-runtime, with the old numpy that it needs."""

@@ -5,28 +5,23 @@ V4L2 needs a kernel with a camera: the device lab has one. Here only what is sai
 
 import signal
 import socket
-import subprocess
 import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from moving_pictures import collecting, number, numbered
 from pictures import encode, plain
+from rtsp import NEEDS, RtspServer, has_gstreamer
 
 from edgecls.device.settings import CameraSettings
 from edgecls.device.sources import camera as camera_module
 from edgecls.device.sources import open_source
 from edgecls.device.sources.reader import CameraLost
 
-PYTHON = "/usr/bin/python3"  # Debian's, for which its GStreamer bindings are made
-SERVER = Path(__file__).with_name("rtsp_server.py")
-PROBE = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import Gst, GstRtspServer as _; "
-PROBE += "Gst.init(None); assert all(map(Gst.ElementFactory.find, ('x264enc', 'rtph264pay', 'jpegdec')))"
 WAIT = 60
 
 
@@ -39,34 +34,10 @@ def photographs(tmp_path_factory):
     return folder
 
 
-def has_gstreamer():
-    return Path(PYTHON).exists() and not subprocess.run([PYTHON, "-c", PROBE], capture_output=True).returncode
-
-
-class RtspServer:
-    """A server in a process of its own, to be killed, stopped and started again on the same port."""
-
-    def __init__(self, folder):
-        self.folder, self.port = folder, "0"
-        self.start()
-        self.address = f"rtsp://127.0.0.1:{self.port}/camera"
-
-    def start(self):
-        command = [PYTHON, SERVER, self.port, self.folder, "50"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.port = self.process.stdout.readline().strip()
-        assert self.port
-
-    def end(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-
 @pytest.fixture
 def server(photographs):
     if not has_gstreamer():
-        pytest.skip("needs Debian's gir1.2-gst-rtsp-server-1.0, python3-gi, gstreamer1.0-plugins-{base,good,ugly}")
+        pytest.skip(NEEDS)
     server = RtspServer(photographs)
     yield server
     server.end()
