@@ -245,6 +245,9 @@ class Service:
                 self._intake = Opened(intake(settings, self._requests))
         except _Refused:
             self._intake = Opened(intake(self.config.source, self._requests))
+            before, self._steps = self._steps, self._new_steps()  # which acknowledge to the source that is open
+            if not is_replayed(self.config.source):
+                self._steps.take_over_vote(before)
             raise
 
     def _begin_run(self) -> None:

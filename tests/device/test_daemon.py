@@ -235,6 +235,31 @@ def test_a_full_disk_is_waited_for_and_a_stop_ends_that_without_acknowledging(cl
     assert source.log.count("classify 0") == 1
 
 
+def test_what_a_reload_interrupts_is_taken_again_or_with_a_vote_recorded_afterwards(classifier, store, path):
+    """The patience gives up at once, as it does when a reload is asked for."""
+    room = []
+
+    def patience(action):
+        if room:
+            action()
+        return bool(room)
+
+    source, tally = RecordingSource(), daemon.Tally()
+    frames = [Frame("recording", str(n), NOON, picture("red")) for n in range(4)]
+    plain = daemon.Steps(source, classifier, store, patience=patience)
+    assert (plain.take(frames[0], tally), plain.unfinished, source.log) == (daemon.Turn.STOPPED, frames[0], [])
+    voting = daemon.Steps(source, classifier, store, vote=Odd(), patience=patience)
+    turns = [voting.take(frame, tally).name for frame in frames[1:3]]
+    assert (turns, voting.unfinished, voting.pending.key) == (["HELD", "STOPPED"], None, "1")
+    room.append("now")
+    assert (plain.take(frames[0], tally), plain.unfinished) == (daemon.Turn.ROW, None)
+    after = daemon.Steps(source, classifier, store, vote=Odd(), patience=patience)
+    after.take_over_vote(voting)
+    assert (after.settle(tally), after.pending) == (daemon.Turn.ROW, None)
+    after.finish(tally)
+    assert [row["key"] for row in rows(path)] == ["0", "1"]
+
+
 def test_exactly_one_row_a_file_across_restarts(classifier, tiny_model, path, tmp_path):
     """Three runs over one folder, the first of them stopped in the middle, with names of every kind."""
     inbox = tmp_path / "inbox"

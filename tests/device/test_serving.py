@@ -271,6 +271,20 @@ def test_a_configuration_that_cannot_be_is_not_taken(place, caplog, top, source,
     Store(place.folder / "results.db").close()  # nothing holds it
 
 
+def test_after_a_reload_that_found_no_folder_files_are_put_away_as_before(place):
+    """The old source was closed and opened again."""
+    moving = 'path = "inbox"\nafter = "move"'
+    place.configure(source=moving)
+    place.put("a.png", "red")
+
+    def step():
+        place.configure(source='path = "none"\nafter = "move"')
+        then(place, name="b.png", colour="blue")()
+
+    serve(place, step)
+    assert sorted(path.name for path in (place.folder / "inbox/done").iterdir()) == ["a.png", "b.png"]
+
+
 def test_another_database_and_another_folder(place):
     place.put("a.png", "red")
     (place.folder / "second").mkdir()

@@ -1,8 +1,9 @@
 import signal
+import threading
 
 import pytest
 
-from edgecls.device.signals import requests_by_signal
+from edgecls.device.signals import AnyOf, requests_by_signal
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -25,3 +26,16 @@ def test_sighup_asks_for_a_reload_only():
         assert requests.reload.is_set()
         assert not requests.stop.is_set()
     assert signal.getsignal(signal.SIGHUP) is before
+
+
+def test_any_of_several_events():
+    first, second = threading.Event(), threading.Event()
+    both = AnyOf(first, second)
+    assert not both.is_set()
+    assert not both.wait(0.01)
+    second.set()
+    assert both.is_set()
+    assert both.wait(0.01)
+    second.clear()
+    first.set()
+    assert both.wait(10)

@@ -20,7 +20,8 @@ from edgecls.errors import NoInput
 from edgecls.records import Frame
 
 _NAP = 0.25  # seconds between looks at the stop flag
-_REST = 100  # looking at the whole folder takes 1 % of the processor's time at most, however many files it keeps
+_REST = 100  # looking at the whole folder takes 1 % of the processor's time, however many files it keeps,
+_LONGEST_REST = 10  # times poll_seconds: but where no events come, what arrives is found within that time
 _LOST_POLL = 5.0  # seconds between looks for a folder that has vanished
 _SIGN_OF_LIFE = 1.0  # seconds that looking at the folder may take without a word
 _TICK_NS = 20_000_000  # file times are no finer than the kernel's tick, 1 to 10 ms
@@ -179,5 +180,7 @@ class FolderSource:
         self._taken = {path: version for path, version in self._taken.items() if path in found}
         self._unreadable &= found.keys()
         self._after.again()
-        self._next_look = now + max(self.settings.poll_seconds, _REST * (time.thread_time() - begun))
+        poll = self.settings.poll_seconds
+        rest = min(_REST * (time.thread_time() - begun), _LONGEST_REST * poll)
+        self._next_look = time.monotonic() + max(poll, rest)
         return found
