@@ -133,7 +133,7 @@ def seconds_to(accuracy: float, guide: Figures) -> float:
 
 
 def _times(all_epochs: float, as_good: float, ours: float) -> str:
-    same = "which never gets there" if as_good == math.inf else f"{as_good / ours:.1f} to the same accuracy"
+    same = "which are not enough" if as_good == math.inf else f"{as_good / ours:.1f} to the same accuracy"
     return f"{all_epochs / ours:.1f} times faster than all epochs of the guide, {same}"
 
 
