@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgecls.convert.pipeline import Conversion
+    from edgecls.convert.conversion import Conversion
 
 
 class _Callable(ModuleType):

@@ -16,6 +16,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 import edgecls
 from edgecls.cli.convert import _print_trust
 from edgecls.cli.convert import convert as command
+from edgecls.convert import maker as maker_module
 from edgecls.convert import pipeline
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.evaluation.gate import compare_precisions
@@ -210,7 +211,7 @@ def test_a_failure_at_the_end_leaves_the_old_model_and_nothing_else(colours, tmp
     def fail(_):
         raise BadModel("the golden examples disagree")
 
-    monkeypatch.setattr(pipeline, "verify", fail)
+    monkeypatch.setattr(maker_module, "verify", fail)
     with pytest.raises(BadModel, match="disagree"):
         convert(colours, output)
     assert [path.name for path in output.parent.iterdir()] == ["m.tflite"]
@@ -298,7 +299,7 @@ def test_a_model_that_loses_too_much_is_not_written(colours, tmp_path, capsys):
         convert(colours, tmp_path / "m.tflite", max_drop=-0.5)
     assert not (tmp_path / "m.tflite").exists()
     done = convert(colours, tmp_path / "m.tflite", max_drop=-0.5, force=True)
-    assert done.remedies == tuple(pipeline.REMEDIES)
+    assert done.remedies == tuple(maker_module.REMEDIES)
     assert done.remedy == done.remedies[-1]  # of equals the last
     assert not done.passed
     _print_trust(done, "int8")
@@ -331,12 +332,12 @@ def of_accuracy(share):
     ],
 )
 def test_of_several_remedies_the_best_on_the_validation_images_is_taken(first, others, best, tried):
-    names = list(pipeline.REMEDIES)
-    maker = object.__new__(pipeline._Maker)
+    names = list(maker_module.REMEDIES)
+    maker = object.__new__(maker_module.Maker)
     accuracies = {b"float": 0.90, b"first": first, **dict(zip(map(str.encode, names), others, strict=True))}
     maker.validate = lambda flatbuffer: of_accuracy(accuracies[flatbuffer])
-    maker._refitted = lambda remedy, _: pipeline._Made(remedy.encode(), None, remedy)
-    found, remedies = maker._best_remedy(pipeline._Made(b"first", None), b"float", 0.01)
+    maker._refitted = lambda remedy, _: maker_module.Made(remedy.encode(), None, remedy)
+    found, remedies = maker._best_remedy(maker_module.Made(b"first", None), b"float", 0.01)
     assert found.remedy == ("" if best is None else names[best])
     assert remedies == tuple(names[:tried])
 
@@ -358,7 +359,7 @@ def test_what_is_suggested_helps(quantization, before, after, said):
 def test_a_temperature_at_its_bound_is_told(caplog):
     for temperature, told in ((20.0, 1), (1.3, 0)):
         caplog.clear()
-        pipeline._warn_of_bound(pipeline._Scaling(temperature, (0.1, 0.1)))
+        pipeline._warn_of_bound(maker_module.Scaling(temperature, (0.1, 0.1)))
         assert len(caplog.records) == told
 
 

@@ -1,0 +1,159 @@
+"""Model files of one trained network, in each precision, measured as the device would."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecls.convert import golden
+from edgecls.convert.data.dataset import Dataset
+from edgecls.convert.evaluation.gate import compare_precisions
+from edgecls.convert.evaluation.predictions import Predictions, predict
+from edgecls.convert.evaluation.temperature import ece, fit_temperature
+from edgecls.convert.quantization.calibration import IMAGES, calibration_images
+from edgecls.convert.settings import find_quantization
+from edgecls.device.golden import verify
+from edgecls.model_file import ModelFile, ModelInfo, write_model
+from edgecls.preprocess import decode
+from edgecls.progress import Steps
+
+if TYPE_CHECKING:
+    from edgecls.convert.training.train import Task, Trained
+
+REMEDIES = {
+    "the head refitted on int8 features": IMAGES,
+    "the head refitted, and calibration on four times the images": 4 * IMAGES,
+}
+"""What is tried in turn where int8 loses too much -> number of calibration images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """A temperature, and the calibration error on the validation images before and after it."""
+
+    temperature: float
+    validation_ece: tuple[float, float]
+
+
+def find_scaling(probabilities: NDArray[np.float32], truth: NDArray[np.intp]) -> Scaling:
+    """Of the validation images: their probabilities (n, classes), and the class of each, (n,)."""
+    from edgecls.convert.training.fine_tune import SMALLEST
+
+    logits = np.log(np.maximum(probabilities, SMALLEST))
+    temperature = fit_temperature(logits, truth)
+    scaled = np.exp(logits / temperature)
+    scaled /= scaled.sum(axis=1, keepdims=True)
+    return Scaling(temperature, (ece(probabilities, truth), ece(scaled, truth)))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A quantized model, what its logits are divided by, and the remedy it was made with, if any."""
+
+    flatbuffer: bytes
+    scaling: Scaling
+    remedy: str = ""
+
+
+class Maker:
+    """Makes model files of one trained network, and measures them as the device would."""
+
+    def __init__(self, task: "Task", data: Dataset, info: ModelInfo, trained: "Trained", scaling: Scaling) -> None:
+        self._task, self._data, self._info, self._scaling = task, data, info, scaling
+        self._network, self._of_head = trained.network, trained.of_head
+        self._mean, self._std = task.backbone.mean, task.backbone.std
+
+    def write(self, name: str, flatbuffer: bytes) -> ModelFile:
+        """A model file among the temporary ones, without golden examples."""
+        path = self._task.work / f"{name}.tflite"
+        return write_model(path, flatbuffer, self._info, self._data.labels, (), mean=self._mean, std=self._std)
+
+    def measure(self, flatbuffer: bytes, name: str) -> Predictions:
+        """Of the test images."""
+        return predict(self.write(name, flatbuffer), self._data.of("test"), self._task.steps, f"evaluating {name}")
+
+    def validate(self, flatbuffer: bytes) -> Predictions:
+        """Of the validation images, on which all choices are made."""
+        return predict(self.write("quantized", flatbuffer), self._data.of("validation"), Steps())
+
+    def make_float(self) -> bytes:
+        """The float32 flatbuffer."""
+        from edgecls.convert.quantization import quantize
+
+        with self._task.steps.step("converting to float"):
+            return quantize.to_float(self._network, self._mean, self._std)
+
+    def quantize(
+        self, quantization: str, of_float: tuple[bytes, Predictions], max_drop: float
+    ) -> tuple[Made, Predictions, tuple[str, ...]]:
+        """(the model, its predictions on the test images, the remedies that were tried).
+
+        Whether it loses too much say the test images; which of several attempts is the best, the validation images. A
+        choice made on the images that the figures are of would flatter these. `of_float` is the float model, and its
+        predictions on the test images.
+        """
+        float_model, float_predictions = of_float
+        first = Made(self._quantized(quantization, IMAGES), self._scaling)
+        predictions = self.measure(first.flatbuffer, quantization)
+        if quantization != "int8" or compare_precisions(float_predictions, predictions).passes(max_drop):
+            return first, predictions, ()
+        best, tried = self._best_remedy(first, float_model, max_drop)
+        return best, predictions if best is first else self.measure(best.flatbuffer, quantization), tried
+
+    def _best_remedy(self, first: Made, float_model: bytes, max_drop: float) -> tuple[Made, tuple[str, ...]]:
+        """(the most accurate on the validation images, of equals the last; what was tried until one loses no more)."""
+        before, tried = self.validate(float_model), []
+        best, accuracy = first, self.validate(first.flatbuffer).right.mean()
+        for remedy, images in REMEDIES.items():
+            made = self._refitted(remedy, images)
+            found = self.validate(made.flatbuffer)
+            tried.append(remedy)
+            if found.right.mean() >= accuracy:
+                best, accuracy = made, found.right.mean()
+            if compare_precisions(before, found).passes(max_drop):
+                break
+        return best, tuple(tried)
+
+    def _calibration(self, count: int) -> list[NDArray[np.uint8]]:
+        return calibration_images(self._task.images, self._task.backbone.preprocessing, self._task.seed, count)
+
+    def _quantized(self, quantization: str, count: int) -> bytes:
+        from edgecls.convert.quantization import quantize
+
+        precision, images = find_quantization(quantization), self._calibration(count)
+        return quantize.quantize(self._network, self._mean, self._std, precision, images, self._task.steps)
+
+    def _refitted(self, remedy: str, count: int) -> Made:
+        """int8, with a head that has learnt on int8 features, and its own temperature. The network keeps its own."""
+        from edgecls.convert.quantization.remedy import refit_head
+        from edgecls.convert.training.head import scale_logits
+
+        last = self._network.get_layer("probabilities")
+        before = last.get_weights()
+        try:
+            validation = refit_head(self._network, self._task, self._of_head, self._calibration(count))
+            scaling = find_scaling(validation, self._task.truth)
+            scale_logits(self._network, scaling.temperature)
+            return Made(self._quantized("int8", count), scaling, remedy)
+        finally:
+            last.set_weights(before)
+
+    def finish(self, output: Path, flatbuffer: bytes, info: ModelInfo) -> ModelFile:
+        """Write the model with golden examples, once they have been replayed."""
+        task, labels = self._task, self._data.labels
+        with task.steps.step("recording golden examples"):
+            examples = golden.record(flatbuffer, self._golden_images(), task.backbone.preprocessing, task.work)
+            model = write_model(
+                task.work / "finished.tflite", flatbuffer, info, labels, examples, mean=self._mean, std=self._std
+            )
+            verify(model)
+        return write_model(output, flatbuffer, info, labels, examples, mean=self._mean, std=self._std)
+
+    def _golden_images(self) -> list[bytes]:
+        """A training image each of the first few classes, made small."""
+        firsts = {sample.label: sample for sample in reversed(self._task.images)}
+        chosen = [firsts[label].read() for label in self._data.labels[: golden.COUNT]]
+        images = [decode(one) if isinstance(one, bytes) else one[..., ::-1] for one in chosen]
+        return [golden.shrink(np.ascontiguousarray(image), self._task.backbone.preprocessing) for image in images]
