@@ -1,17 +1,20 @@
 """The parts of the device lab that need no device."""
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
 
 import pytest
 
-REPORT = Path(__file__).parents[1] / "tools/device-lab/report.py"
+from edgecls.device.config import read_config
+
+LAB = Path(__file__).parents[1] / "tools/device-lab"
 
 
 @pytest.fixture
 def report(monkeypatch):
-    spec = importlib.util.spec_from_file_location("lab_report", REPORT)
+    spec = importlib.util.spec_from_file_location("lab_report", LAB / "report.py")
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, module)
     spec.loader.exec_module(module)
@@ -37,3 +40,54 @@ def test_the_page_marks_what_failed_and_what_was_seen_cannot_break_its_table(rep
     assert "| **FAILED** | it starts | a \\| b c |" in lines
     assert "| ok | it ends |  |" in lines
     assert "| boot | 12 |" in lines
+
+
+@pytest.fixture
+def cut(monkeypatch, tmp_path):
+    """The power cuts' program, with the device's inbox here; it needs no more than the standard library."""
+    monkeypatch.syspath_prepend(LAB / "guest")
+    cut = importlib.import_module("cut")
+    monkeypatch.setattr(cut, "INBOX", tmp_path)
+    for place in ("done", "failed"):
+        (tmp_path / place).mkdir()
+    return cut
+
+
+FED = {"moved.jpg": 0, "bad.jpg": 0, "deleted.jpg": 1, "kept.jpg": 2}
+
+
+def find_rows(cut, monkeypatch, *names):
+    rows = [cut.Row(n, name, "cat", "damaged" if name == "bad.jpg" else None) for n, name in enumerate(names)]
+    monkeypatch.setattr(cut, "rows", lambda: rows)
+
+
+def test_after_a_cut_files_are_where_the_configuration_of_then_has_put_them(cut, monkeypatch, tmp_path):
+    assert cut.AFTER == ("move", "delete", "keep")
+    find_rows(cut, monkeypatch, *FED)
+    for name in ("done/moved.jpg", "failed/bad.jpg", "kept.jpg"):
+        (tmp_path / name).touch()
+    assert cut.misplaced(FED, 3) == []
+    assert cut.misplaced(FED, 4) == ["kept.jpg"]  # not moved yet, as all that was kept is after the next cut
+    (tmp_path / "kept.jpg").rename(tmp_path / "done/kept.jpg")
+    assert cut.misplaced(FED, 4) == []
+
+
+def test_after_a_cut_files_elsewhere_or_without_a_row_are_found(cut, monkeypatch, tmp_path):
+    find_rows(cut, monkeypatch, "moved.jpg", "bad.jpg", "deleted.jpg")
+    for name in ("done/moved.jpg", "moved.jpg", "done/bad.jpg", "deleted.jpg"):
+        (tmp_path / name).touch()
+    assert cut.misplaced(FED, 3) == ["moved.jpg", "bad.jpg", "deleted.jpg", "kept.jpg"]
+    assert cut.fate_unknown(FED) == ["kept.jpg"]
+
+
+def test_the_configuration_that_is_installed_is_edited_for_a_cut(cut, monkeypatch, tmp_path):
+    config = tmp_path / "edgecls.toml"
+    config.write_text((LAB.parents[1] / "systemd/edgecls.toml").read_text())
+    told = []
+    monkeypatch.setattr(cut, "CONFIG", config)
+    monkeypatch.setattr(cut, "said", lambda *command: told.append(command[:2]))
+    monkeypatch.setattr(cut, "journal", lambda *_: "reloaded: " * len(told))
+    for after in cut.AFTER:
+        cut.switch(after)
+        assert read_config(config).source.after == after
+    assert told == [("systemctl", "reload")] * 3

@@ -84,18 +84,24 @@ def test_killed_a_hundred_times_while_files_arrive(place, counted, tiny_model, a
 
 
 def _run_and_kill(place, chance, start, *, before_ready):
-    """Anywhere in the start; or just after READY, when it does what has piled up, and sometimes later."""
-    told = len(place.said("ready: "))
+    """Anywhere in the start; or just after READY, or after its first row, when it does what has piled up."""
+    told, rows = len(place.said("ready: ")), place.count()
     with place.daemon() as process:
         if before_ready:
             time.sleep(chance.uniform(0, start))
         else:
-            while len(place.said("ready: ")) == told:
-                assert process.poll() is None, place.said()[-1]
-                time.sleep(0.002)
+            _wait(lambda: len(place.said("ready: ")) > told or process.poll() is not None, 60)
+            if chance.random() < 0.5:  # of kept files it reads again all that were there, before it comes to new ones
+                _wait(lambda: place.count() > rows, 2)
             time.sleep(chance.choice((0.03, 0.1, 0.1, 0.4)) * chance.random())
         process.kill()
-    assert process.returncode == -9
+    assert process.returncode == -9, place.said()[-1]
+
+
+def _wait(condition, seconds):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 def _check_rows(place):

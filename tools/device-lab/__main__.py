@@ -57,7 +57,7 @@ def run(options: argparse.Namespace, work: Path) -> int:
     if not options.again:
         build(device, source, options.cache.resolve(), work, both_runtimes=not options.short, seconds=seconds)
     share = work / "share"
-    prepare_share(share, source)
+    prepare_share(share, source, options.cache.resolve())
     checks: list[Check] = []
     for check in chosen(options, Lab(Machine(device, share), seconds)):
         print(check, flush=True)

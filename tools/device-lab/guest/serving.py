@@ -15,6 +15,8 @@ INBOX = Path("/var/lib/edgecls/inbox")
 EXPECTED: dict[str, str | None] = json.loads((SHARE / "expected.json").read_text())
 """Label by file name, as the host's edgecls found it; null where it found the file damaged."""
 
+BACKLOG = 20
+
 
 def main() -> None:
     """Each step goes on where the one before has ended."""
@@ -22,6 +24,7 @@ def main() -> None:
     installed()
     folder()
     footprint()
+    at_work()
     hang()
     killed()
 
@@ -65,12 +68,33 @@ def folder() -> None:
 
 def footprint() -> None:
     """Resident memory, and what it costs to wait: of the process, over a quarter of a minute without files."""
-    status = Path(f"/proc/{main_pid()}/status").read_text()
-    (resident,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
     begun, before = time.monotonic(), processor_s(main_pid())
     time.sleep(15)
     share = (processor_s(main_pid()) - before) / (time.monotonic() - begun)
-    tell("memory and processor while idle", f"{int(resident) / 1024:.0f} MiB, {share:.1%} of an emulated core", ok=True)
+    tell("memory and processor while idle", f"{resident_mib(main_pid())} MiB, {share:.1%} of an emulated core", ok=True)
+
+
+def at_work() -> None:
+    """The same while it has a backlog: from the first of its rows to the last."""
+    known, whole = len(rows()), [name for name in sorted(EXPECTED) if EXPECTED[name]]
+    for number in range(BACKLOG):
+        shutil.copy(SHARE / "images" / whole[number % len(whole)], INBOX / f"work-{number}.jpg")
+    until(lambda: len(rows()) > known, PATIENCE_S)
+    pid, begun, used, first = main_pid(), time.monotonic(), processor_s(main_pid()), len(rows())
+    most = 0
+
+    def all_done() -> bool:
+        nonlocal most
+        most = max(most, resident_mib(pid))
+        return len(rows()) >= known + BACKLOG
+
+    done = until(all_done, PATIENCE_S) is not None
+    seconds, used, made = time.monotonic() - begun, processor_s(pid) - used, len(rows()) - first
+    tell(
+        "memory and processor at work",
+        f"{most} MiB at most, {used / seconds:.0%} of an emulated core; {made} rows in {seconds:.0f} s",
+        ok=done and made > 0 and main_pid() == pid,
+    )
 
 
 def hang() -> None:
@@ -112,6 +136,12 @@ def killed() -> None:
 def once(names: list[str]) -> bool:
     """Whether exactly these files have rows, each one."""
     return sorted(times_seen().elements()) == sorted(names)
+
+
+def resident_mib(pid: int) -> int:
+    """What the process has in memory."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) // 1024
 
 
 def processor_s(pid: int) -> float:
