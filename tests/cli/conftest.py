@@ -24,7 +24,7 @@ def edgecls(environment, tmp_path):
         program = ["-m", "edgecls"] if script is None else ["-c", script]
         command = [*prefix, sys.executable, *program, *arguments]
         done = subprocess.run(
-            command, env=environment, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False, timeout=60
+            command, env=environment, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False, timeout=300
         )
         assert "Traceback" not in done.stdout + done.stderr
         assert done.returncode == code, done.stderr

@@ -67,7 +67,7 @@ def test_a_signal_stops_it_with_everything_committed(daemon, inbox, tmp_path, un
         put(inbox / "b.png", "blue")
         until(lambda: len(rows(tmp_path)) == 2)
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
     assert err.splitlines() == [
         f"edgecls: {signal.Signals(number).name}: finishing the frame in hand",
