@@ -19,6 +19,9 @@ DEVICE_TESTS = (
     *map(str, Path("tests").glob("test_*.py")),
 )
 
+PARALLEL = ("-n", "auto", "--dist", "loadfile")
+"""A process for each core; the tests of a file stay together, with what they have made for one another."""
+
 MEDIAPIPE_LIBRARIES = {"GL": "libgl1", "EGL": "libegl1", "GLESv2": "libgles2", "glib-2.0": "libglib2.0-0"}
 """Of the system, that no wheel brings: library -> Debian's package."""
 
@@ -38,14 +41,14 @@ def workstation(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or PARALLEL))
 
 
 @nox.session(python=DEVICE_PYTHONS)
 def device(session: nox.Session) -> None:
     """The device and results tests, as on a device: the built wheel, no extra, no TensorFlow."""
-    session.install(".", "pytest", "hypothesis")
-    session.run("pytest", *(session.posargs or DEVICE_TESTS))
+    session.install(".", "pytest", "pytest-xdist", "hypothesis")
+    session.run("pytest", *(session.posargs or (*PARALLEL, *DEVICE_TESTS)))
 
 
 @nox.session(python=THIS, default=False)
