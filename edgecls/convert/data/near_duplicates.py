@@ -96,7 +96,7 @@ def _problem(first: Image, second: Image) -> Problem:
     if one.label != other.label:
         contradiction = (
             f"{one.path} ({one.split}) is labelled {one.label!r} and {other.path} ({other.split}), nearly the same "
-            f"picture, {other.label!r}: the labels contradict: correct one, or remove both"
+            f"picture, {other.label!r}: if both show one thing, a label is wrong"
         )
         return Problem("nearly the same, two labels", contradiction, (one.path, other.path))
     message = (

@@ -74,7 +74,7 @@ def test_nearly_the_same_under_two_labels_is_a_contradiction(tmp_path):
     ]
     assert told[0].message == (
         f"{tmp_path}/a/test0.jpg (test) is labelled 'a' and {tmp_path}/b/train3.jpg (train), nearly the same picture, "
-        "'b': the labels contradict: correct one, or remove both"
+        "'b': if both show one thing, a label is wrong"
     )
 
 
