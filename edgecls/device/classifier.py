@@ -131,7 +131,7 @@ class Classifier:
         for remark in made:
             if _DAMAGE.search(remark):
                 raise BadImage(f"is damaged: part of the picture is missing ({remark}): save it anew")
-            log.info("%s: %s (the picture is whole)", frame.path or frame.key, remark)
+            log.debug("%s: %s (the picture is whole)", frame.path or frame.key, remark)
         return pixels
 
     def _decide(self, first: Prediction) -> str:

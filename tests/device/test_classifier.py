@@ -128,7 +128,7 @@ def test_a_jpeg_with_a_hole_is_an_error_and_not_a_line_on_stderr(classifier, cap
 
 def test_a_jpeg_with_a_few_bytes_too_many_is_whole(classifier, capfd, caplog):
     """Some cameras pad before the end."""
-    caplog.set_level("INFO")
+    caplog.set_level("DEBUG", "edgecls")
     whole = encode(noise(320, 240), ".jpg")
     assert classifier.classify(Frame("cam", "7", NOON, whole[:-2] + bytes(5) + whole[-2:])).error is None
     (line,) = [record.getMessage() for record in caplog.records]
