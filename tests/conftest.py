@@ -1,6 +1,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
@@ -85,6 +86,15 @@ def small_disk():
     yield folder
     subprocess.run(["umount", folder], check=True)
     folder.rmdir()
+
+
+@pytest.fixture
+def manager(tmp_path):
+    """The service manager's socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(tmp_path / "notify"))
+        sock.settimeout(30)
+        yield sock
 
 
 @pytest.fixture

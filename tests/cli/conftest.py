@@ -1,6 +1,5 @@
 import os
 import pty
-import socket
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
@@ -62,15 +61,6 @@ def _chunks(terminal):
 
 
 MAIN = "import sys\nfrom edgecls.cli.main import main\nmain()\n"
-
-
-@pytest.fixture
-def manager(tmp_path):
-    """The service manager's socket; `wait_for` reads until a line was heard."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.bind(str(tmp_path / "notify"))
-        sock.settimeout(30)
-        yield sock
 
 
 @pytest.fixture

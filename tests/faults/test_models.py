@@ -3,7 +3,6 @@
 import itertools
 import random
 import signal
-import socket
 from collections import Counter
 
 import pytest
@@ -13,15 +12,6 @@ from tiny_model import write
 ROUNDS = 20
 KINDS = ("good", "breaking their promise", "truncated", "with 1 bit flipped", "with 64 bits flipped")
 FLIPS = {"with 1 bit flipped": 1, "with 64 bits flipped": 64}
-
-
-@pytest.fixture
-def manager(tmp_path):
-    """The service manager's socket: READY=1 says when a reload is over."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.bind(str(tmp_path / "notify"))
-        sock.settimeout(30)
-        yield sock
 
 
 def _wait_until_ready(manager):
