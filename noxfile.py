@@ -1,6 +1,7 @@
 """`nox` runs every check, each in an environment of its own; `nox -l` lists them, `nox -s lint` runs one."""
 
 import os
+import shutil
 import sys
 from ctypes.util import find_library
 from pathlib import Path
@@ -25,6 +26,9 @@ PARALLEL = ("-n", "auto", "--dist", "loadfile")
 MEDIAPIPE_LIBRARIES = {"GL": "libgl1", "EGL": "libegl1", "GLESv2": "libgles2", "glib-2.0": "libglib2.0-0"}
 """Of the system, that no wheel brings: library -> Debian's package."""
 
+BROWSER = {"chromium": "chromium", "chromium-driver": "chromedriver"}
+"""Debian's package -> its program."""
+
 # pyenv's `python3.10` only works for versions that are switched on: switch all of them on.
 _PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 if _PYENV.is_dir():
@@ -37,7 +41,7 @@ if _PYENV.is_dir():
 @nox.session(python=THIS)
 def workstation(session: nox.Session) -> None:
     """Lint, types, and all tests, with TensorFlow."""
-    session.install("--editable", ".[convert,search,demo,dev]")
+    session.install("--editable", ".[convert,search,demo,serve,dev]")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
@@ -64,6 +68,16 @@ def tflite_runtime(session: nox.Session) -> None:
     """The device tests through tflite-runtime, with the old numpy that it needs."""
     session.install(".[tflite-runtime]", "pytest", "hypothesis")
     session.run("pytest", "tests/device", env={"EDGECLS_RUNTIME": "tflite-runtime"})
+
+
+@nox.session(python=THIS)
+def browser(session: nox.Session) -> None:
+    """The pages of `edgecls serve` and `review`, from the built wheel, in Debian's Chromium."""
+    if missing := [package for package, program in BROWSER.items() if not shutil.which(program)]:
+        say = session.error if os.environ.get("CI") else session.skip  # in CI nobody would see that it is skipped
+        say(f"the pages are tested in a browser that is not here: apt install {' '.join(missing)}")
+    session.install(".[serve]", "selenium>=4.20", "pytest", "hypothesis")
+    session.run("pytest", *(session.posargs or ["tests/browser", "tests/results/serve", "tests/cli/test_serve.py"]))
 
 
 @nox.session(python=THIS)

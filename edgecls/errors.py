@@ -9,6 +9,7 @@
     ├── NoInput            66   a named file or folder does not exist
     ├── MissingExtra       69   a package of an optional extra is not installed
     ├── MissingWeights     69   pretrained weights are not on this machine, and cannot be downloaded
+    ├── TookTooLong        75   a question to the database took longer than it was given
     ├── WriteFailed        74   disk full, no permission, a device error
     │   └── TryAgain            of these, what may pass: a full disk, a file that another process holds
     └── BadConfig          78   the configuration is wrong; a restart will not mend it
@@ -65,6 +66,12 @@ class MissingWeights(EdgeclsError):
     """Pretrained weights are neither in the cache nor to be had from the network."""
 
     exit_code = 69
+
+
+class TookTooLong(EdgeclsError):
+    """A question was interrupted when its time was over."""
+
+    exit_code = 75
 
 
 class WriteFailed(EdgeclsError):

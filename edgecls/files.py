@@ -2,20 +2,31 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from edgecls.errors import NoInput, WriteFailed, from_os_error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Put `data` at `path` so that a power cut leaves the old file or the new one, never a part.
+    """Put `data` at `path` as `written_atomically` does."""
+    with written_atomically(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def written_atomically(path: Path) -> Iterator[BinaryIO]:
+    """A file to write what shall be at `path`: a power cut, or an error inside, leaves the old file, never a part.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and take the name in one rename.
     Raises NoInput where the folder is missing, WriteFailed where the system refuses.
     """
     check_writable(path)
     try:
-        _write(path, data)
+        with _replacing(path) as file:
+            yield file
     except OSError as error:
         raise from_os_error(error, f"cannot write {path}") from error
 
@@ -34,11 +45,12 @@ def check_writable(path: Path) -> None:
         raise from_os_error(error, f"cannot write {path}") from error
 
 
-def _write(path: Path, data: bytes) -> None:
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(descriptor, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fchmod(descriptor, 0o644)  # mkstemp's 0600 would shut out the service's own user
             os.fsync(descriptor)

@@ -18,10 +18,16 @@ MAX_SCANS = 100
 Size = tuple[int, int]
 
 
-def check_header(data: bytes, max_pixels: int = MAX_PIXELS) -> None:
-    """Raise BadImage where `data` is empty, of no kind that is read here, too large, or a JPEG without its end.
+def is_jpeg(data: bytes) -> bool:
+    """Whether `data` begins as JPEGs do."""
+    return data.startswith(b"\xff\xd8\xff")
 
-    Kinds: JPEG, PNG, GIF, BMP, WebP, TIFF, PBM/PGM/PPM, AVIF and HEIF. That it passes does not mean that it decodes.
+
+def check_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Size:
+    """The (width, height) in pixels that `data` says it has; EXIF may yet turn the picture.
+
+    Raises BadImage where it is empty, of no kind that is read here, too large, or a JPEG without its end. Kinds: JPEG,
+    PNG, GIF, BMP, WebP, TIFF, PBM/PGM/PPM, AVIF and HEIF. That it passes does not mean that it decodes.
     """
     if not data:
         raise BadImage("is empty")
@@ -31,6 +37,7 @@ def check_header(data: bytes, max_pixels: int = MAX_PIXELS) -> None:
     width, height = size
     if width * height > max_pixels:
         raise BadImage(f"is {width} x {height} pixels large: the limit (max_pixels) is {max_pixels}")
+    return size
 
 
 def image_size(data: bytes) -> Size | None:

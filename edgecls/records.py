@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # so that a database can be asked, and a broken installation examined, without numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
 UNKNOWN = "unknown"
 """The label of a frame whose best score is under the threshold of its class."""
@@ -23,7 +25,7 @@ class Frame:
     source: str
     key: str
     captured_at: datetime
-    image: bytes | NDArray[np.uint8] | None
+    image: "bytes | NDArray[np.uint8] | None"
     path: str | None = None
     error: str | None = None
 

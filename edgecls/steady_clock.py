@@ -22,7 +22,7 @@ _GAP = timedelta(days=2)
 """Between two rows, or the last row and a start: more may be a clock that was set, and not a machine that was off."""
 
 
-def _since_boot() -> float:
+def since_boot() -> float:
     """Seconds, those of a suspended machine too; nobody can set this clock."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
@@ -34,7 +34,7 @@ class SteadyClock:
     was written before, and no jump has been seen.
     """
 
-    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = _since_boot) -> None:
+    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = since_boot) -> None:
         self._wall, self._steady = wall, steady
         self._lead = wall() - steady()
         self._since = steady()

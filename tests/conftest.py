@@ -1,7 +1,9 @@
 import os
 import re
 import shutil
+import signal
 import socket
+import sqlite3  # noqa: F401 - before TensorFlow: see edgecls.convert.heavy
 import subprocess
 import tempfile
 import threading
@@ -16,6 +18,9 @@ from tiny_model import golden, write
 # The same examples in every run, and no verdict about time: the machine may be a small one, or a busy one.
 settings.register_profile("edgecls", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("edgecls")
+
+# A shell's job in the background ignores it, and so would the programs that are started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TEMPORARY_OUTPUT = re.compile(r"\..+\.[a-z0-9_]{8}")
 NOT_OURS = ("__autograph_generated_file",)  # TensorFlow removes its own when the process ends
@@ -77,9 +82,9 @@ def tiny_model(tmp_path_factory, golden_examples):
 
 @pytest.fixture
 def small_disk():
-    """A file system of 256 KiB."""
+    """A file system of 512 KiB."""
     folder = Path(tempfile.mkdtemp())
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder]
+    command = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", folder]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         folder.rmdir()
         pytest.skip("may not mount a tmpfs here")

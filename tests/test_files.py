@@ -42,7 +42,7 @@ def test_a_full_disk_keeps_the_old_file(small_disk):
     path = small_disk / "model.tflite"
     path.write_bytes(OLD)
     with pytest.raises(WriteFailed, match="the disk is full: free some space"):
-        write_atomically(path, NEW)
+        write_atomically(path, 2 * NEW)
     assert path.read_bytes() == OLD
     assert [file.name for file in small_disk.iterdir()] == ["model.tflite"]
 

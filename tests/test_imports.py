@@ -60,6 +60,13 @@ def command(folder, arguments, code=0):
         ("backbones", "efficientnet-lite0"),
         ("query", "red"),
         ("stats", "red"),
+        ("harvest --db classify.db --out harvest", "1 images"),
+        ("harvest --db classify.db --read-back harvest", "1 reviews"),
+        ("clock", "runs"),
+        ("merge merged.db results.db", "results.db"),
+        ("bench -m tiny.tflite --images inbox --seconds 0.01", "tiny, "),
+        ("doctor --config edgecls.toml", "golden examples right"),
+        ("drift --since 2020-01-01 --baseline-until 2020-01-01", "too few rows"),
     ],
 )
 def test_every_command_of_the_device_works_without(place, arguments, said):
@@ -115,6 +122,12 @@ def test_the_public_names(tiny_model):
     assert set(edgecls.__all__) <= set(dir(edgecls))
 
 
+def test_the_command_line_starts_without_numpy():
+    """What is broken is examined by a command: `edgecls doctor`."""
+    script = GUARD.replace(str(HEAVY), "('numpy', 'pandas', 'cv2', 'ai_edge_litert')")
+    assert "doctor" in python(f"{script}\nfrom edgecls.cli.main import main\nmain()", "--help").stdout
+
+
 def imports(name):
     """The modules of edgecls that those of `name` import, wherever in their code that stands."""
     package = Path(edgecls.__file__).parent
@@ -129,7 +142,7 @@ def imports(name):
     return {module for module in found if module.startswith("edgecls.")}
 
 
-WINGS = ("convert", "device", "results", "cli", "service")
+WINGS = ("convert", "device", "results", "cli", "service", "doctor", "bench")
 
 
 @pytest.mark.parametrize(
@@ -139,6 +152,8 @@ WINGS = ("convert", "device", "results", "cli", "service")
         ("results", ("results",)),
         ("convert", ("convert", "device")),
         ("service", ("service", "device")),
+        ("doctor", ("doctor", "device", "results")),
+        ("bench", ("bench", "device", "results")),
         ("preprocess", ()),
         ("model_file", ()),
         ("records", ()),

@@ -4,12 +4,12 @@ import struct
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import encode, noise, plain
 
 from edgecls.errors import BadImage
-from edgecls.preprocess import Preprocessing, check, decode, load_pixels
+from edgecls.preprocess import COVER, FULL, Preprocessing, check, decode, load_pixels, reduction
 
 SPEC = Preprocessing(16, 12, "crop", 0.875)
 IMAGE = noise(60, 40)
@@ -197,3 +197,75 @@ def test_what_lies_outside_the_crop_is_not_seen(height, width, share):
     image = np.full((height, width, 3), 255, np.uint8)
     image[top : top + kept, left : left + kept] = 9
     assert (load_pixels(image, Preprocessing(16, 16, "crop", share)) == 9).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "spec", "cover", "expected"),
+    [
+        ((500, 375), Preprocessing(224, 224, "crop", 0.875), COVER, 1),
+        ((1920, 1080), Preprocessing(224, 224, "crop", 0.875), COVER, 2),
+        ((1920, 1080), Preprocessing(224, 224, "crop", 0.875), 1, 4),
+        ((4056, 3040), Preprocessing(224, 224, "crop", 0.875), COVER, 4),
+        ((4056, 3040), Preprocessing(224, 224, "crop", 0.875), 1, 8),
+        ((4056, 3040), Preprocessing(224, 224, "crop", 0.875), FULL, 1),
+        ((896, 896), Preprocessing(224, 224), COVER, 2),
+        ((895, 896), Preprocessing(224, 224), COVER, 1),
+        ((4000, 400), Preprocessing(200, 40), COVER, 1),  # EXIF may turn it: then only 400 x 80 of it are kept
+        ((4000, 400), Preprocessing(200, 100, "stretch"), COVER, 1),
+        ((3200, 1600), Preprocessing(200, 100, "stretch"), COVER, 4),
+    ],
+)  # fmt: skip
+def test_how_far_a_picture_is_reduced(size, spec, cover, expected):
+    assert reduction(size, spec, cover) == expected
+    assert reduction(size[::-1], spec, cover) == expected
+
+
+def gradient(width, height):
+    """Pixels that say where they are: the red grows to the right, the green downwards."""
+    x, y = np.linspace(0, 255, width), np.linspace(0, 255, height)
+    return np.dstack([*np.meshgrid(x, y), np.full((height, width), 128)]).round().astype(np.uint8)
+
+
+@settings(max_examples=40)
+@given(width=st.integers(60, 700), height=st.integers(60, 700), spec=SPECS, turned=st.sampled_from([1, 3, 6, 8]))
+def test_a_reduced_picture_shows_what_the_full_one_shows(width, height, spec, turned):
+    """Within a pixel of the model's: a slope says where its pixels come from."""
+    data = with_orientation(encode(gradient(width, height), ".jpg", cv2.IMWRITE_JPEG_QUALITY, 95), turned)
+    full, reduced = load_pixels(data, spec, cover=FULL), load_pixels(data, spec)
+    if reduction((width, height), spec) == 1:
+        assert np.array_equal(full, reduced)
+    steps = 255 / np.array([width, height]) * min(width / spec.width, height / spec.height)
+    assert np.abs(full.astype(int) - reduced).mean() <= steps.max() + 2
+
+
+def test_a_reduced_decode_is_close_to_the_full_one():
+    data = encode(noise(1280, 960), ".jpg", cv2.IMWRITE_JPEG_QUALITY, 95)
+    for side, scale in ((50, 8), (100, 4), (200, 2)):
+        spec = Preprocessing(side, side, "crop", 0.875)
+        assert reduction((1280, 960), spec) == scale
+        off = np.abs(load_pixels(data, spec, cover=FULL).astype(int) - load_pixels(data, spec))
+        assert off.mean() < 1.5
+
+
+def test_a_progressive_and_a_grey_jpeg_are_reduced_alike():
+    spec = Preprocessing(40, 40)
+    progressive = encode(noise(640, 480), ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    assert np.array_equal(load_pixels(progressive, spec), load_pixels(encode(noise(640, 480), ".jpg"), spec))
+    grey = load_pixels(cv2.imencode(".jpg", noise(640, 480)[:, :, 0])[1].tobytes(), spec)
+    assert (grey == grey[:, :, :1]).all()
+
+
+def test_a_header_that_speaks_of_a_larger_picture_than_there_is():
+    """A second frame follows, larger: a part of the first one would be smaller than the model's input."""
+    first = encode(noise(80, 60), ".jpg")
+    both = first[:-2] + b"\xff\xc2\0\x0b\x08" + struct.pack(">HH", 6000, 8000) + b"\1\1\x11\0\xff\xd9"
+    spec = Preprocessing(40, 40)
+    assert np.array_equal(load_pixels(both, spec), load_pixels(first, spec))
+
+
+def test_other_formats_are_decoded_in_full():
+    for suffix in (".png", ".webp", ".bmp"):
+        data = encode(noise(640, 480), suffix)
+        assert np.array_equal(
+            load_pixels(data, Preprocessing(16, 16)), load_pixels(data, Preprocessing(16, 16), cover=FULL)
+        )

@@ -2,15 +2,15 @@
 
 import contextlib
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from edgecls.cli.data_options import Dataset, GroupBy, SplitFile
-from edgecls.cli.output import OutputFormat, write_rows
-from edgecls.errors import UsageError, from_os_error
+from edgecls.cli.output import OutputFormat, printable, write_rows
+from edgecls.errors import NoInput, UsageError, from_os_error
 from edgecls.files import check_writable
 from edgecls.progress import Steps
 
@@ -33,6 +33,20 @@ def convert(
     ],
     split_file: SplitFile = None,
     group_by: GroupBy = None,
+    add_reviews: Annotated[
+        list[Path] | None,
+        _option(
+            "--add-reviews", "Train on what was reviewed in this results database too; may be repeated.", metavar="DB"
+        ),
+    ] = None,
+    review_images: Annotated[
+        Path | None,
+        _option(
+            "--review-images",
+            "Where the reviewed images are, looked for by name; else where the device saw them.",
+            metavar="DIR",
+        ),
+    ] = None,
     backbone: Annotated[
         str, _option("--backbone", "The pretrained network: see edgecls backbones.")
     ] = "efficientnet-lite0",
@@ -80,7 +94,11 @@ def convert(
     weight_decay: Annotated[float, _option("--weight-decay", "Of adamw and sgd.", TRAINING, min=0, max=1)] = 1e-4,
     augment: Annotated[
         str,
-        _option("--augment", "Views to fine-tune on: none, photo, inspection, digits, or auto: found out.", TRAINING),
+        _option(
+            "--augment",
+            "Views to fine-tune on: none, photo, aligned, inspection, digits, or auto: found out.",
+            TRAINING,
+        ),
     ] = "auto",
     class_weights: Annotated[
         bool, _option("--class-weights/--no-class-weights", "Whether rare classes weigh more.", TRAINING)
@@ -125,12 +143,15 @@ def convert(
         class_weights=class_weights,
         search=search,
     )
+    reviewed, missing = reviewed_images(add_reviews or (), review_images)
+    _tell_missing(missing)
     with report_folder(report):
         done = edgecls.convert(
             dataset,
             output,
             split_file=split_file,
             group_by=group_by,
+            reviewed=reviewed,
             backbone=backbone,
             input_size=input_size,
             crop=crop,
@@ -150,8 +171,47 @@ def convert(
     _print_conversion(done, quantize)
     if report is not None:
         typer.echo(f"{page}: the report")
-    if done.dataset.skipped:
+    if done.dataset.skipped or missing:
         raise typer.Exit(1)
+
+
+def reviewed_images(databases: Iterable[Path], folder: Path | None) -> tuple[list[tuple[Path, str]], list[str]]:
+    """((image, label) of what was reviewed in `databases`, paths of those whose image is gone or another by now).
+
+    The review `unknown` is no label. Raises the errors of `open_results`, UsageError where a database has no reviews,
+    and NoInput where there is no `folder`, or none of the images is found.
+    """
+    from edgecls.records import UNKNOWN
+    from edgecls.results.images import Images
+    from edgecls.results.queries import open_results
+    from edgecls.results.reviews import reviewed
+
+    images = Images(folder)
+    found: list[tuple[Path, str]] = []
+    missing: list[str] = []
+    for database in databases:
+        with contextlib.closing(open_results(database)) as db:
+            said = [each for each in reviewed(db) if each.label != UNKNOWN]
+        if not said:
+            raise UsageError(f"{database} has no reviews: see edgecls harvest, or leave --add-reviews out")
+        for each in said:
+            place = images.find(each.path, each.key, each.config)
+            if place:
+                found.append((place[0], each.label))
+            else:
+                missing.append(each.path or each.key)
+    if missing and not found:
+        raise NoInput(f"none of {len(missing)} reviewed images is found, not {missing[0]}: {_WHERE}")
+    return found, missing
+
+
+_WHERE = "copy them here, and name their folder with --review-images"
+
+
+def _tell_missing(missing: Sequence[str]) -> None:
+    if missing:
+        first = printable(missing[0])
+        typer.echo(f"edgecls: {len(missing)} reviewed images are not found, the first {first}: {_WHERE}", err=True)
 
 
 @contextlib.contextmanager
@@ -215,6 +275,8 @@ def _print_data(data: Any, weights: Mapping[str, float]) -> None:
     ]
     classes.append({"class": "total", **{split: sum(counts[split].values()) for split in counts}})
     write_rows(("class", *counts, "weight"), classes, OutputFormat.table)
+    if data.added:
+        typer.echo(f"of these, {data.added} were reviewed: added to the data set's own")
     if data.skipped:
         undecodable = len(data.of_kind("undecodable"))
         typer.echo(f"left out: {undecodable} that do not decode, {len(data.skipped) - undecodable} copies")

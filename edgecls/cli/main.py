@@ -4,14 +4,15 @@ import contextlib
 import logging
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 import typer
 
 from edgecls import __version__
-from edgecls.cli import backbones, convert, device, evaluate, results, run, service
 from edgecls.cli.command import Command
 from edgecls.cli.output import Output, printable
+from edgecls.cli.streams import discard_unwritten, open_closed_streams
 from edgecls.device import journal
 from edgecls.errors import BadConfig, EdgeclsError, from_os_error
 from edgecls.native_output import heard_stderr
@@ -19,34 +20,55 @@ from edgecls.native_output import heard_stderr
 # Typer stands on click or, in later versions, on a copy of its own: their common base class is found from below.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
 
-app = typer.Typer(
-    name="edgecls",
-    help="Fine-tune, quantize and run an image classifier on a small computer; every result in SQLite.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for command in (
-    convert.convert,
-    evaluate.evaluate,
-    backbones.backbones,
-    device.inspect,
-    device.classify,
-    run.run,
-    results.query,
-    results.stats,
-    results.backup,
-):
-    app.command(cls=Command)(command)
-app.add_typer(service.app)
+COMMANDS = {
+    "convert": "convert:convert",
+    "evaluate": "evaluate:evaluate",
+    "backbones": "backbones:backbones",
+    "inspect": "device:inspect",
+    "classify": "device:classify",
+    "run": "run:run",
+    "query": "query:query",
+    "stats": "stats:stats",
+    "export": "export:export",
+    "backup": "results:backup",
+    "serve": "serve:serve",
+    "review": "serve:review",
+    "harvest": "harvest:harvest",
+    "clock": "clock:clock",
+    "merge": "merge:merge",
+    "drift": "drift:drift",
+    "bench": "bench:bench",
+    "doctor": "doctor:doctor",
+    "service": "service:app",
+}
+"""name -> "module of edgecls.cli:function", in the order of the help; imported only where they are asked for."""
 
 
-@app.callback(invoke_without_command=True)
+def program(name: str | None = None) -> typer.Typer:
+    """The program with the command `name` alone; with all of them if there is no such command."""
+    app = typer.Typer(
+        name="edgecls",
+        help="Fine-tune, quantize and run an image classifier on a small computer; every result in SQLite.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback(invoke_without_command=True)(root)
+    for each in [name] if name in COMMANDS else COMMANDS:
+        module, function = COMMANDS[each].split(":")
+        command = getattr(import_module(f"edgecls.cli.{module}"), function)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command)
+        else:
+            app.command(name=each, cls=Command)(command)
+    return app
+
+
 def root(
     *,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
-    """See `app.help`."""
+    """See `program`."""
     if version:
         typer.echo(f"edgecls {__version__}")
         raise typer.Exit
@@ -54,13 +76,16 @@ def root(
 
 def main() -> None:
     """Run the command line; exits with the codes of `edgecls.errors`."""
+    open_closed_streams()
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine("edgecls: %(message)s"))
     if journal.goes_to_journal(sys.stderr, os.environ):
         handler.setFormatter(journal.PriorityFormatter(_OneLine("%(message)s")))  # the journal names the program
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what is wrong with an image is said once, by us
-    sys.exit(_run())
+    code = _run()
+    discard_unwritten(sys.stdout)
+    sys.exit(code)
 
 
 class _OneLine(logging.Formatter):
@@ -72,14 +97,7 @@ class _OneLine(logging.Formatter):
 
 def _run() -> int:
     try:
-        # Not app(): that has its own ways with some errors, such as a broken pipe.
-        command = typer.main.get_command(app)
-        with contextlib.redirect_stdout(Output(sys.stdout)) as output:
-            with command.make_context("edgecls", sys.argv[1:]) as context:
-                command.invoke(context)
-            output.flush()
-    except typer.Exit as end:
-        return end.exit_code
+        return _invoke()
     except BadConfig as error:
         return [_complain(problem, error.exit_code) for problem in error.problems][-1]
     except EdgeclsError as error:
@@ -89,9 +107,7 @@ def _run() -> int:
         return _complain(f"{message} (edgecls --help says what there is)", 2) if message else 2
     except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted", 130)
-    except BrokenPipeError:
-        # Whoever read our output has enough (`edgecls query | head`); Python must not fail on flushing the rest.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has enough: `edgecls query | head`
         return 0
     except OSError as error:
         translated = from_os_error(error, f"cannot use {error.filename or 'a file'}")
@@ -100,7 +116,21 @@ def _run() -> int:
         if os.environ.get("EDGECLS_DEBUG"):
             raise
         return _complain(f"a bug in edgecls ({type(error).__name__}: {error}): set EDGECLS_DEBUG=1 and report it", 70)
-    return 0
+
+
+def _invoke() -> int:
+    # Not app(): that has its own ways with some errors, such as a broken pipe.
+    command = typer.main.get_command(program(*sys.argv[1:2]))
+    with contextlib.redirect_stdout(Output(sys.stdout)) as output:
+        try:
+            with command.make_context("edgecls", sys.argv[1:]) as context:
+                command.invoke(context)
+        except typer.Exit as end:
+            code = end.exit_code
+        else:
+            code = 0
+        output.flush()
+    return code
 
 
 def _complain(message: str, code: int) -> int:

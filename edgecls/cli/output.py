@@ -2,6 +2,8 @@
 
 import contextlib
 import csv
+import errno
+import itertools
 import json
 import math
 import re
@@ -11,9 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, TextIO
 
-from tabulate import tabulate
-
-from edgecls.errors import from_os_error
+from edgecls.errors import WriteFailed, from_os_error
 
 
 class OutputFormat(str, Enum):
@@ -67,6 +67,10 @@ def _about_the_output() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
+        if error.errno == errno.EBADF:
+            raise WriteFailed(
+                "cannot write the output: stdout is closed: send it to a file, or to /dev/null"
+            ) from error
         raise from_os_error(error, "cannot write the output") from error
 
 
@@ -75,11 +79,13 @@ def write_rows(
     rows: Iterable[Mapping[str, Any]],
     output_format: OutputFormat | str,
     out: TextIO | None = None,
+    *,
+    headed: bool = True,
 ) -> None:
     r"""Print the values of `columns` of each row to `out` (stdout if None); a missing one counts as None.
 
-    All formats but the table are written row by row as `rows` yields them. Numbers that are not finite become null
-    (JSON) or empty. A character that `out` cannot encode, such as a lone surrogate, becomes a `\` escape.
+    Rows are written as `rows` yields them, those of a table in pages. Numbers that are not finite become null
+    (JSON) or empty. Without `headed`, what a table or CSV goes on with: its column names were printed before. A character that `out` cannot encode, such as a lone surrogate, becomes a `\` escape.
     """
     writers = {
         OutputFormat.table: _write_table,
@@ -88,7 +94,25 @@ def write_rows(
         OutputFormat.csv: _write_csv,
     }
     picked = ([_finite(row.get(column)) for column in columns] for row in rows)
-    writers[OutputFormat(output_format)](columns, picked, out or sys.stdout)
+    stream: Any = out or sys.stdout
+    if not headed and output_format in (OutputFormat.table, OutputFormat.csv):
+        stream = _WithoutHead(stream, lines=2 if output_format == OutputFormat.table else 1)
+    writers[OutputFormat(output_format)](columns, picked, stream)
+
+
+class _WithoutHead(Output):
+    """A stream that leaves out the first lines of what is written to it."""
+
+    def __init__(self, stream: TextIO, lines: int) -> None:
+        super().__init__(stream)
+        self._lines = lines
+
+    def write(self, text: str) -> int:
+        """As of any stream."""
+        while self._lines and text:
+            _, found, text = text.partition("\n")
+            self._lines -= bool(found)
+        return super().write(text) if text else 0
 
 
 def write_object(value: Any, out: TextIO | None = None) -> None:
@@ -97,16 +121,31 @@ def write_object(value: Any, out: TextIO | None = None) -> None:
     out.write(_json(_finite(value), out, indent=2) + "\n")
 
 
+TABLE_PAGE = 1000
+"""Rows of a table that are in memory at once."""
+
+
 def _write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: TextIO) -> None:
-    cells = [[_cell(value, out) for value in row] for row in rows]
+    """A page at a time: the first says how wide the columns are, and only the pages with wider texts are wider."""
+    cells = ([_cell(value, out) for value in row] for row in rows)
+    first = _table(columns, list(itertools.islice(cells, TABLE_PAGE)), out)
+    out.write(first)
+    ruler = first.split("\n", 2)[1].split()  # the line under the headings
+    while page := list(itertools.islice(cells, TABLE_PAGE)):
+        _WithoutHead(out, lines=3).write(_table(columns, [ruler, *page], out))
+
+
+def _table(columns: Sequence[str], cells: list[list[str]], out: TextIO) -> str:
+    from tabulate import tabulate
+
     if out.isatty():
         cells = _fitting(columns, cells, shutil.get_terminal_size().columns)
     # disable_numparse: a label `007` or `1e5` is a text, and stays as it is.
-    out.write(tabulate(cells, headers=[_cell(column, out) for column in columns], disable_numparse=True) + "\n")
+    return tabulate(cells, headers=[_cell(column, out) for column in columns], disable_numparse=True) + "\n"
 
 
 def _fitting(columns: Sequence[str], cells: list[list[str]], width: int) -> list[list[str]]:
-    """Paths and errors cut so that a row fits `width` characters, as far as that goes: a wrapped table is none."""
+    """Paths, errors and lists of labels cut so that a row fits `width` characters, as far as that goes: a wrapped table is none."""
     headings = [len(column) + 2 for column in columns]  # tabulate's, as are the 2 between columns
     widths = [max([heading, *map(len, column)]) for heading, *column in zip(headings, *cells, strict=True)]
     can_give = [i for i, column in enumerate(columns) if column in _MAY_BE_CUT]
@@ -120,9 +159,9 @@ def _fitting(columns: Sequence[str], cells: list[list[str]], width: int) -> list
     ]
 
 
-_MAY_BE_CUT = ("path", "error")
+_MAY_BE_CUT = ("path", "error", "labels")
 _LEAST_CUT = 16
-"""Characters of a path or an error that are shown in the narrowest terminal."""
+"""Characters of them that are shown in the narrowest terminal."""
 
 
 def _cut(text: str, most: int, column: str) -> str:
@@ -147,7 +186,7 @@ def _write_json_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]], out
 def _write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: TextIO) -> None:
     """As RFC 4180 has it: CRLF, quotes doubled; None is empty, a nested value is JSON."""
     writer = csv.writer(out)
-    writer.writerow([_encodable(column, out) for column in columns])
+    writer.writerow([encodable(column, out) for column in columns])
     for row in rows:
         writer.writerow([value if isinstance(value, (int, float)) else _text(value, out) for value in row])
 
@@ -171,14 +210,14 @@ def _text(value: Any, out: TextIO) -> str:
         return ""
     if isinstance(value, (Mapping, list, tuple)):
         return _json(value, out)
-    return _encodable(_bytes_as_hex(value) if isinstance(value, bytes) else str(value), out)
+    return encodable(_bytes_as_hex(value) if isinstance(value, bytes) else str(value), out)
 
 
 def _json(value: Any, out: TextIO, indent: int | None = None) -> str:
     r"""JSON with readable non-ASCII; in another encoding than UTF-8, and for lone surrogates, as `\u` escapes."""
     as_ascii = "utf" not in _encoding(out).lower()
     text = json.dumps(value, ensure_ascii=as_ascii, allow_nan=False, indent=indent, default=_bytes_as_hex)
-    return _encodable(text, out)
+    return encodable(text, out)
 
 
 def _bytes_as_hex(value: Any) -> str:
@@ -186,7 +225,8 @@ def _bytes_as_hex(value: Any) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _encodable(text: str, out: TextIO) -> str:
+def encodable(text: str, out: TextIO) -> str:
+    r"""`text` with a `\` escape for each character that `out` cannot encode."""
     encoding = _encoding(out)
     return text.encode(encoding, "backslashreplace").decode(encoding)
 

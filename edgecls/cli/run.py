@@ -89,13 +89,17 @@ def _results_wing(stop: "threading.Event") -> "ResultsWing":
     from edgecls.results.patient import patiently
     from edgecls.results.retention import Retention
     from edgecls.results.saved import SavedRows
+    from edgecls.results.seen_files import SeenFiles
     from edgecls.results.store import Store
+    from edgecls.results.words import WordIndex
 
     return ResultsWing(
         open_store=lambda path, progress: Store.open_durably(path, stop=stop, progress=progress),
         patiently=lambda action, stop, progress: patiently(action, stop, progress=progress),
         saved_rows=SavedRows,
         retention=lambda store, days, most, remember: Retention(store, days=days, most=most, remember=remember),
+        words=WordIndex,
+        seen_files=SeenFiles,
     )
 
 

@@ -24,6 +24,10 @@ def load_tensorflow() -> None:
     """Import TensorFlow and Keras (for TensorFlow). Raises MissingExtra where they are not installed."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    # TensorFlow has an SQLite of its own inside, without FTS5, which Python's module would be bound to if it came later:
+    # a program that converts and then opens a results database would find none of its words.
+    import sqlite3  # noqa: F401
+
     try:
         with captured_stderr():  # it looks for graphics cards, and says so
             import keras  # noqa: F401

@@ -20,7 +20,7 @@ from edgecls.preprocess import decode
 from edgecls.progress import Steps
 
 if TYPE_CHECKING:
-    from edgecls.convert.training.train import Task, Trained
+    from edgecls.convert.training.task import Task, Trained
 
 REMEDIES = {
     "the head refitted on int8 features": IMAGES,

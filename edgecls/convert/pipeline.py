@@ -19,6 +19,8 @@ import edgecls
 from edgecls.convert.backbones import DEFAULT_BACKBONE, Backbone, find_backbone
 from edgecls.convert.conversion import Conversion
 from edgecls.convert.data.dataset import Dataset, read_dataset
+from edgecls.convert.data.samples import reviewed_samples
+from edgecls.convert.evaluation.answered import count_answers
 from edgecls.convert.evaluation.curves import reliability
 from edgecls.convert.evaluation.evaluate import measure
 from edgecls.convert.evaluation.gate import Gate, compare_precisions
@@ -48,6 +50,7 @@ def convert(
     *,
     split_file: str | Path | None = None,
     group_by: str | None = None,
+    reviewed: Sequence[tuple[str | Path, str]] = (),
     backbone: str = DEFAULT_BACKBONE,
     input_size: int | None = None,
     crop: float | None = None,
@@ -62,7 +65,8 @@ def convert(
 ) -> Conversion:
     """Fine-tune `backbone` on `dataset`, quantize it, measure it as the device will, and write the model to `output`.
 
-    `dataset`, `split_file` and `group_by` are as in `samples.read_samples`; `crop` is the central share of an image
+    `dataset`, `split_file` and `group_by` are as in `samples.read_samples`; `reviewed` are (image, label) that are trained
+    on too, see `data.added`; `crop` is the central share of an image
     that is seen, 0 < crop <= 1, by default all of it where the backbone is fine-tuned, else what the backbone was
     pretrained on. A quantized model that loses more than
     `max_drop` of the float one's accuracy, even after what can be done about it, is not written but with `force`.
@@ -79,19 +83,24 @@ def convert(
     kept = output.with_name(f"{output.name}.checkpoint")
     if resume and not kept.exists():
         raise UsageError(f"there is no {kept} to go on from: run without --resume")
-    data = read_dataset(Path(dataset), Path(split_file) if split_file else None, seed, steps, group_by=group_by)
+    data = read_dataset(
+        Path(dataset),
+        Path(split_file) if split_file else None,
+        seed,
+        steps,
+        group_by=group_by,
+        reviewed=reviewed_samples(reviewed),
+    )
     with steps.step("loading TensorFlow"):
         load_tensorflow()
     from edgecls.convert.training.checkpoint import Checkpoint
     from edgecls.convert.training.head import scale_logits
-    from edgecls.convert.training.train import make_task, train
+    from edgecls.convert.training.task import make_task
+    from edgecls.convert.training.train import train
 
     with work_folder() as work:
         task = make_task(chosen, data, training, work, seed, steps)
-        about = {**asdict(training), "backbone": backbone, "size": chosen.input_size, "crop": chosen.crop, "seed": seed}
-        about |= {"images": data.fingerprint, "versions": _versions()}
-        identity = json.dumps(about, sort_keys=True)
-        checkpoint = Checkpoint(kept, identity)
+        checkpoint = Checkpoint(kept, _identity(training, backbone, chosen, data, seed))
         if resume:
             checkpoint.load()  # what is wrong with it is told before the head is trained
         trained = train(task, training, checkpoint, resume=resume)
@@ -111,7 +120,7 @@ def convert(
             raise BadData(_failure(gate, quantization, remedies))
         _warn_of_bound(made.scaling)
         with steps.step("choosing thresholds"):
-            thresholds = choose_thresholds(maker.validate(made.flatbuffer), min_precision)
+            thresholds = choose_thresholds(validated := maker.validate(made.flatbuffer), min_precision)
         predictions = replace(predictions, thresholds=thresholds.by_label)
         metrics = {
             "split": "test",
@@ -120,12 +129,19 @@ def convert(
             "gate": {"drop": round(gate.drop, 6), "agreement": round(gate.agreement, 6), "passed": passed},
             "temperature": round(made.scaling.temperature, 6),
             "unscaled_ece": round(reliability(unscaled).error, 6),
+            "validation": count_answers(replace(validated, thresholds=thresholds.by_label)),
         }
         finished = replace(info, quantization=quantization, thresholds=thresholds.by_label, metrics=metrics)
         model = maker.finish(output, made.flatbuffer, finished)
         checkpoint.remove()
     settings: dict[str, Any] = {"dataset": str(dataset), "split_file": split_file and str(split_file)}
-    settings |= {"group_by": group_by, "backbone": backbone, "input_size": chosen.input_size, "crop": chosen.crop}
+    settings |= {
+        "group_by": group_by,
+        "reviewed": data.added,
+        "backbone": backbone,
+        "input_size": chosen.input_size,
+        "crop": chosen.crop,
+    }
     settings |= {"quantization": quantization, "seed": seed, "resume": resume}
     settings |= {"max_drop": max_drop, "force": force, "min_precision": min_precision, **info.training}
     return Conversion(
@@ -190,8 +206,16 @@ def _failure(gate: Gate, quantization: str, remedies: Sequence[str]) -> str:
     )
 
 
+def _identity(training: Training, name: str, backbone: Backbone, data: Dataset, seed: int) -> str:
+    """All that training depends on, as a text."""
+    about = {**asdict(training), "backbone": name, "size": backbone.input_size, "crop": backbone.crop, "seed": seed}
+    about |= {"images": data.fingerprint, "versions": _versions()}
+    return json.dumps(about, sort_keys=True)
+
+
 def _describe(name: str, backbone: Backbone, data: Dataset, seed: int, group_by: str | None) -> ModelInfo:
     described = {"fingerprint": data.fingerprint, "images": data.counts(), "seed": seed}
+    described |= {"reviewed": data.added} if data.added else {}
     return ModelInfo(
         name=name,
         preprocessing=backbone.preprocessing,

@@ -12,7 +12,7 @@ FineTune = Literal["auto", "none", "top", "all"]
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 
 AUTO = "auto"
-"""Of an augmentation: found out from the validation images."""
+"""Of an augmentation: found out with the head."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def check(read: Callable[[], Config], check_database: Callable[[Path], None]) ->
 
 
 def _model(config: Config) -> str:
-    model = load(config).model
+    model = load(config)[0].model
     return f"{model.name}, {len(model.golden)} golden examples right"
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,27 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.device.file_frame import digest, file_frame
+from edgecls.damage import load_whole
+from edgecls.device.file_frame import file_frame
 from edgecls.device.runtimes import open_runtime
+from edgecls.device.side_by_side import MOST_THREADS, cores
 from edgecls.errors import BadImage, BadModel
+from edgecls.frame_key import digest
 from edgecls.image_header import MAX_PIXELS
 from edgecls.model_file import ModelFile, read_model
-from edgecls.native_output import remarks
-from edgecls.preprocess import Preprocessing, load_pixels
+from edgecls.preprocess import COVER, FULL, Preprocessing, load_pixels
 from edgecls.records import UNKNOWN, Classification, Frame, Prediction
 
 log = logging.getLogger(__name__)
 
 TOP_K = 5
-
-_DECODERS_REMARK = re.compile(
-    rb"Corrupt JPEG|Premature end of JPEG|Invalid SOS|Inconsistent progression|Unknown Adobe|Warning: unknown JFIF|libpng "
-)
-"""How the lines begin that libjpeg and libpng print past any log level."""
-_DAMAGE = re.compile(
-    r"premature end|bad Huffman code|instead of RST|extraneous bytes before marker 0x(?!d9)", re.IGNORECASE
-)
-"""Of these, what is said where pixels are made up. Not that there are bytes too many at the end: some cameras pad."""
 
 Image = str | os.PathLike[str] | bytes | NDArray[np.uint8]
 
@@ -46,7 +38,8 @@ class Classifier:
         'defective'
 
     `model` is a path or a `ModelFile`; `labels` replaces the model's own, one an output, in order. `threads` run one
-    network; by default one a core, at most 4. Larger images than `max_pixels` are not decoded. Not to be shared between threads.
+    network; by default one a core, at most 4. Larger images than `max_pixels` are not decoded; JPEGs much larger than
+    the network's input at a half to an eighth of their size, unless `full_decode`. Not to be shared between threads.
     Raises the errors of `read_model` and `open_runtime`, and BadModel where labels and outputs disagree in number.
     """
 
@@ -59,6 +52,7 @@ class Classifier:
         threads: int | None = None,
         top_k: int = TOP_K,
         max_pixels: int = MAX_PIXELS,
+        full_decode: bool = False,
         reference_kernels: bool = False,
     ) -> None:
         self.model = _model(model, labels)
@@ -70,6 +64,7 @@ class Classifier:
         )
         self.top_k = top_k
         self.max_pixels = max_pixels
+        self._cover = FULL if full_decode else COVER
         self.preprocessing = self._preprocessing()
         outputs = self.runtime.outputs
         if outputs != len(self.model.labels):
@@ -126,11 +121,8 @@ class Classifier:
             raise BadImage(frame.error or "could not be read")
         if not isinstance(frame.image, bytes):
             return load_pixels(frame.image, self.preprocessing, self.max_pixels)
-        with remarks(_DECODERS_REMARK) as made:
-            pixels = load_pixels(frame.image, self.preprocessing, self.max_pixels)
-        for remark in made:
-            if _DAMAGE.search(remark):
-                raise BadImage(f"is damaged: part of the picture is missing ({remark}): save it anew")
+        pixels, remarks = load_whole(frame.image, self.preprocessing, self.max_pixels, cover=self._cover)
+        for remark in remarks:
             log.debug("%s: %s (the picture is whole)", frame.path or frame.key, remark)
         return pixels
 
@@ -150,8 +142,8 @@ def best(scores: NDArray[np.float32], count: int) -> list[int]:
 
 
 def default_threads() -> int:
-    """One a core, at most 4: small networks gain nothing from more."""
-    return min(os.cpu_count() or 1, 4)
+    """Of one interpreter that has the machine to itself: one a core."""
+    return min(cores(), MOST_THREADS)
 
 
 def as_frame(image: Image, *, source: str = "files") -> Frame:

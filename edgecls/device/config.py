@@ -48,9 +48,21 @@ class Config(Settings):
         "first that is installed.",
     )
     threads: PositiveInt | None = Field(
-        default=None, description="Threads for the network; by default one a core, at most 4."
+        default=None,
+        description="Threads of one interpreter; by default measured at the start, or one a core, at most 4, for a "
+        "camera. Set alone, there is one interpreter.",
+    )
+    interpreters: PositiveInt | None = Field(
+        default=None,
+        description="So many images are decoded and classified at a time, each by an interpreter of its own; by default "
+        "measured at the start. A camera has one.",
     )
     max_pixels: PositiveInt = Field(default=MAX_PIXELS, description="An image of more pixels is not decoded.")
+    full_decode: bool = Field(
+        default=False,
+        description="Decode JPEGs much larger than the network's input in full, rather than at a half to an eighth of "
+        "their size.",
+    )
     top_k: PositiveInt = Field(default=5, description="How many of the best labels a row keeps.")
 
     vote: VoteSettings = Field(

@@ -1,12 +1,13 @@
 """From a file to a frame: its bytes, and the key that names its content."""
 
 import errno
-import hashlib
 import os
+import stat
 from datetime import datetime, timezone
 from typing import NamedTuple
 
 from edgecls.errors import from_os_error
+from edgecls.frame_key import file_key
 from edgecls.records import Frame
 
 MAX_BYTES = 256 * 2**20
@@ -60,15 +61,13 @@ def regular_file_frame(
         return None if error.errno in _GONE else _unreadable(source, path, name, error), None
 
 
-def digest(data: bytes) -> str:
-    """128 bits tell any two images apart; BLAKE2 is the fastest of the standard library's."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
 def _read(source: str, path: str, name: str, max_bytes: int, flags: int) -> tuple[Frame, Version | None]:
     with open(path, "rb", opener=lambda file, mode: os.open(file, mode | flags)) as file:
         status = os.fstat(file.fileno())
-        data = b"" if status.st_size > max_bytes else file.read(max_bytes + 1)
+        # No more than there is, where that is known: of what is asked for memory is laid out. One byte more shows growth.
+        most = status.st_size if stat.S_ISREG(status.st_mode) and status.st_size else max_bytes
+        # None is what a pipe gives whose writer has written nothing.
+        data = b"" if status.st_size > max_bytes else file.read(most + 1) or b""
         version, after = Version.of(status), Version.of(os.fstat(file.fileno()))
     time = _time(status.st_mtime)
     size = max(status.st_size, len(data))
@@ -76,7 +75,7 @@ def _read(source: str, path: str, name: str, max_bytes: int, flags: int) -> tupl
         reason = f"is {size} bytes large: the limit (max_bytes) is {max_bytes}"
         frame = Frame(source, f"{name}#{size} bytes", time, None, path, reason)
     else:
-        frame = Frame(source, f"{name}#{digest(data)}", time, data, path)
+        frame = Frame(source, file_key(name, data), time, data, path)
     return frame, version if version == after else None
 
 

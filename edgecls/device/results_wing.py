@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from edgecls import __version__
-from edgecls.device.daemon import Prunes, Sink, impatient
+from edgecls.device.protocols import CatchesUp, Prunes, Sink, impatient
 from edgecls.device.saved_frames import SavedRows
+from edgecls.device.sources.seen_files import SeenFiles
 from edgecls.model_file import ModelFile
 
 
@@ -57,6 +58,14 @@ def _once(action: Callable[[], object], _: threading.Event, __: Callable[[], Non
     return impatient(action)
 
 
+class SeenFilesInStore(SeenFiles, Protocol):
+    """What the service needs to keep in the database which files a folder has seen."""
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ResultsWing:
     """What it can do for the service. A store that these functions are given is one that `open_store` has opened."""
@@ -67,6 +76,10 @@ class ResultsWing:
     """(store) -> its rows with saved frames; without it no frames are saved"""
     retention: Callable[[Any, int | None, int | None, bool], Prunes] | None = None
     """(store, days, most, remember) -> what removes old rows; without it they stay"""
+    words: Callable[[Any], CatchesUp] | None = None
+    """(store) -> what makes its rows ready to be searched for words"""
+    seen_files: Callable[[Any, str], SeenFilesInStore] | None = None
+    """(store, source) -> what remembers its files over a restart; without it all are read again"""
 
 
 def begin_run(store: RunStore, model: ModelFile, *, device: str, source: str, config: Mapping[str, Any]) -> None:

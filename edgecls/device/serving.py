@@ -7,17 +7,30 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
+from edgecls.device.ahead import Ahead
 from edgecls.device.classifier import Classifier
 from edgecls.device.config import AnySource, Config
-from edgecls.device.daemon import Steps, Turn, turns
+from edgecls.device.daemon import GROUP_ROWS, Steps, Turn, turns
 from edgecls.device.heartbeat import Heartbeat, Tally
 from edgecls.device.notify import Notifier
-from edgecls.device.parts import Intake, Opened, budgets, intake, is_replayed, load, locked_database, vote
+from edgecls.device.parts import (
+    Intake,
+    Opened,
+    budgets,
+    intake,
+    is_at_once,
+    is_replayed,
+    load,
+    locked_database,
+    remembering,
+    vote,
+)
 from edgecls.device.results_wing import ResultsWing, RunStore, begin_run
 from edgecls.device.signals import AnyOf, Requests
 from edgecls.errors import EdgeclsError
 
 if TYPE_CHECKING:
+    from edgecls.model_file import ModelFile
     from edgecls.records import Frame
 
 log = logging.getLogger(__name__)
@@ -70,7 +83,8 @@ class Service:
         """
         with contextlib.ExitStack() as undo:
             self.config = self._read()
-            self._classifier = load(self.config)
+            self._take_up(load(self.config))
+            undo.callback(self._close_ahead)
             self._intake: Opened[Intake] = Opened(intake(self.config.source, self._requests))
             undo.callback(self._close_intake)
             # Last: where the others fail no file is begun.
@@ -93,6 +107,10 @@ class Service:
         """The one in use by then."""
         self._database.close()
 
+    def _close_ahead(self) -> None:
+        """The one in use by then."""
+        self._ahead.close()
+
     def _close_intake(self) -> None:
         """The one in use by then."""
         self._intake.close()
@@ -101,13 +119,13 @@ class Service:
         """Take frames until the source ends or the stop is asked for."""
         while self._take_frames():
             self._requests.reload.clear()
-            if self._steps.unfinished:
-                self._again = [self._steps.unfinished]
+            self._again = [*self._steps.give_back(), *self._again]
             self._reload()
         self._notifier.send(STOPPING=1, STATUS=f"stopping: {self.tally}")
         taken_again = is_replayed(self.config.source) and self._requests.stop.is_set()  # the votes of a video
         if self._run_is_open and not taken_again:
             self._steps.finish(self.tally)
+        self._write_seen()
         reason = "signal" if self._requests.stop.is_set() else "idle"
         self._patience(lambda: self._database.value.end_run(reason))
         log.info("stopped (%s): %d rows written", reason, self.tally.rows)
@@ -123,31 +141,46 @@ class Service:
             if self._requests.stop.is_set():
                 if turn is Turn.STOPPED:
                     return False
-            elif self._requests.reload.is_set() or turn is Turn.STOPPED:
+            elif turn is Turn.STOPPED:
+                return True
+            elif self._requests.reload.is_set():
+                self._steps.settle(self.tally)  # what is on its way, with the model that has it
                 return True
         return False
 
     def _turns(self) -> Iterator[Turn]:
         """First what the reload has interrupted."""
-        if self._steps.pending:
-            yield self._steps.settle(self.tally)
+        yield from self._steps.settling(self.tally)
         while self._again:
-            yield self._steps.take(self._again.pop(), self.tally)
+            yield self._steps.take(self._again.pop(0), self.tally)
         yield from turns(self._intake.value.frames, self._steps, self.tally)
+
+    def _take_up(self, classifiers: list[Classifier]) -> None:
+        self._model = classifiers[0].model
+        self._ahead = Ahead(classifiers, at_once=is_at_once(self.config.source))
 
     def _new_steps(self) -> Steps:
         saves = self.config.saved_frames.keep != "none"
+        source, database = self._intake.value.source, self._database.value
+        self._seen = remembering(source, self.config.source, database, self._results)
         return Steps(
             self._intake.value.source,
-            self._classifier,
+            self._ahead,
             self._database.value,
             vote=vote(self.config),
             is_live=not is_replayed(self.config.source),
             saved=self._budgets.saved,
             retention=self._budgets.retention,
+            words=self._budgets.words,
             held_frames=self.config.vote.votes if saves else 0,
+            # A frame that is saved waits for the disk anyway, and its budget holds row by row.
+            together=1 if saves or is_at_once(self.config.source) else GROUP_ROWS,
             patience=self._patience,
         )
+
+    def _write_seen(self) -> None:
+        if self._seen:
+            self._patience(self._seen.flush)
 
     def _patience(self, action: Callable[[], object]) -> bool:
         interrupt = AnyOf(self._requests.stop, self._requests.reload, self._hurry)
@@ -200,7 +233,7 @@ class Service:
         """Open the new parts first; the source last, because a camera cannot be opened twice."""
         with _refusing():
             config = self._read()
-            classifier = load(config)
+            classifiers = load(config)
         database, same_database = self._database, config.database == self.config.database
         if not same_database:
             with _refusing():
@@ -214,26 +247,29 @@ class Service:
             if not same_database:
                 database.close()
             raise
-        steps, goes_on = self._steps, self._is_same_vote(config, classifier)
+        steps, goes_on = self._steps, self._is_same_vote(config, classifiers[0].model)
         self._hurry.set()  # perhaps it is to get away from a full disk
         try:
             if not goes_on:
                 steps.finish(self.tally)
+            self._write_seen()
             self._patience(lambda: self._database.value.end_run("reloaded"))
         finally:
             self._hurry.clear()
         if not same_database:
             self._database.close()
-        self.config, self._classifier, self._database, self._budgets = config, classifier, database, new_budgets
+        self._ahead.close()
+        self.config, self._database, self._budgets = config, database, new_budgets
+        self._take_up(classifiers)
         self._steps = self._new_steps()
         if goes_on:
             self._steps.take_over_vote(steps)
         self._run_is_open = False  # begun before the next frame: that may have to wait, and the reload is done
 
-    def _is_same_vote(self, config: Config, classifier: Classifier) -> bool:
+    def _is_same_vote(self, config: Config, model: "ModelFile") -> bool:
         """Whether the frames that were counted can be counted together with those that come."""
-        before, after = self._classifier.model.sha256, classifier.model.sha256
-        return (config.source, config.vote, after) == (self.config.source, self.config.vote, before)
+        before = self.config
+        return (config.source, config.vote, model.sha256) == (before.source, before.vote, self._model.sha256)
 
     def _exchange_source(self, settings: AnySource) -> None:
         """Close the old source, open the new one; if that fails the old one again, and if that fails the daemon ends."""
@@ -253,14 +289,14 @@ class Service:
     def _begin_run(self) -> None:
         begin_run(
             self._database.value,
-            self._classifier.model,
+            self._model,
             device=self.config.device,
             source=self._intake.value.source.name,
             config=self.config.model_dump(mode="json"),
         )
 
     def _ready(self, what: str) -> None:
-        model, source = self._classifier.model, self._intake.value.source
+        model, source = self._model, self._intake.value.source
         self.tally.source = source.condition()
         log.info("%s: %s, %d golden examples right, %s", what, model.name, len(model.golden), source.name)
         self._notifier.send(READY=1, STATUS=f"{what}: {self.tally}")

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Events that signals set: to stop once the frame in hand is finished, to read configuration and model anew."""
+    """Events that signals set: to stop once what is under way is finished, to read configuration and model anew."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     reload: threading.Event = field(default_factory=threading.Event)
@@ -43,7 +43,7 @@ def requests_by_signal() -> Iterator[Requests]:
     def stop(number: int, _: FrameType | None) -> None:
         if requests.stop.is_set():
             raise KeyboardInterrupt
-        log.info("%s: finishing the frame in hand", signal.Signals(number).name)
+        log.info("%s: finishing what is under way", signal.Signals(number).name)
         requests.stop.set()
 
     def reload(_: int, __: FrameType | None) -> None:

@@ -12,9 +12,11 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from sqlite_utils import Database
+
 from edgecls.errors import BadDatabase, UsageError, WriteFailed, from_os_error
 from edgecls.files import check_writable
-from edgecls.results.queries import open_results
+from edgecls.results.queries import open_results, opened_to_read
 from edgecls.results.schema import SIDE_FILES, connect, is_damage, translated
 
 
@@ -39,7 +41,7 @@ def back_up(database: Path, out: Path, *, force: bool = False) -> int:
             os.close(descriptor)
             _copy(database, copy, out)
             rows = _verified(copy, out)
-            _publish(copy, out, force=force)
+            publish(copy, out, force=force)
         finally:
             for suffix in ("", *SIDE_FILES):
                 Path(f"{name}{suffix}").unlink(missing_ok=True)
@@ -65,13 +67,25 @@ def _taken(out: Path) -> UsageError:
 
 
 def _copy(database: Path, copy: Path, out: Path) -> None:
-    with closing(connect(database, "mode=ro")) as db:
+    with translated(database):
+        opened = opened_to_read(database, _looked_into)
+    with closing(opened) as db:
         try:
             db.conn.execute("VACUUM INTO ?", (str(copy),))
         except sqlite3.DatabaseError as error:
             # All that can go wrong with the database goes wrong on opening it, or is damage; the rest is the copy's.
             with translated(database if is_damage(error) else out):
                 raise
+
+
+def _looked_into(database: Path, options: str) -> Database:
+    db = connect(database, options)
+    try:
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def _verified(copy: Path, out: Path) -> int:
@@ -82,7 +96,7 @@ def _verified(copy: Path, out: Path) -> int:
         return int(db.execute("SELECT count(*) FROM results").fetchone()[0])
 
 
-def _publish(copy: Path, out: Path, *, force: bool) -> None:
+def publish(copy: Path, out: Path, *, force: bool) -> None:
     """Flush `copy` and give it its name."""
     descriptor = os.open(copy, os.O_RDONLY)
     try:

@@ -12,14 +12,14 @@ from edgecls.results import schema
 from edgecls.results.schema import check_file, check_schema, connect, is_locked, migrate, translated
 
 
-def open_for_writing(path: Path, *, busy_timeout: float | None = None) -> Database:
+def open_for_writing(path: Path, *, busy_timeout: float | None = None, name: Path | None = None) -> Database:
     """The database at `path`, made if it was not there, ready to write. Raises as `Store` does.
 
-    `busy_timeout` as for `schema.connect`.
+    `busy_timeout` as for `schema.connect`; `name`: what messages call it, if not `path`.
     """
     created = _create(path)
     try:
-        with translated(path):
+        with translated(name or path):
             return _set_up(path, schema.BUSY_TIMEOUT_S if busy_timeout is None else busy_timeout)
     except BaseException as error:
         # A file of ours that another process holds is in use by now: that one is not ours to remove.

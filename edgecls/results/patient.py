@@ -4,31 +4,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from edgecls.errors import TryAgain
-from edgecls.records import Classification
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 PROGRESS_EVERY_S = 1.0
-
-
-class Writes(Protocol):
-    """What can be asked to write a row."""
-
-    def write(self, classification: Classification) -> None:
-        """On return, the row is committed. Raises TryAgain."""
-        ...
-
-
-def write_patiently(
-    store: Writes, classification: Classification, stop: threading.Event, *, progress: Callable[[], None] | None = None
-) -> bool:
-    """Write one row as `patiently` does: False if it was not committed, and its frame must not be acknowledged."""
-    return patiently(lambda: store.write(classification), stop, progress=progress)
 
 
 def patiently(

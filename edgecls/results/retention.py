@@ -4,7 +4,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 from edgecls.errors import TryAgain
-from edgecls.results.schema import timestamp, translated
+from edgecls.results.schema import parsed, timestamp, translated
 from edgecls.results.store import Store
 from edgecls.steady_clock import CLOCK, UNSET, SteadyClock
 
@@ -50,7 +50,7 @@ class Retention:
     def _last_times(self) -> list[datetime]:
         with translated(self._store.path):
             rows = self._store.database.execute(_LAST_TIMES, (_LAST,)).fetchall()
-        return [datetime.fromisoformat(at.replace("Z", "+00:00")) for (at,) in rows]
+        return [parsed(at) for (at,) in rows]
 
     def prune(self) -> int:
         """Remove at most a batch of rows, in one transaction; returns how many. To be called after each commit.

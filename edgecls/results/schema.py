@@ -1,4 +1,4 @@
-"""What a results database is: its tables, how a time and a text are stored, how a file is opened and checked.
+"""What a results database is: how a time and a text are stored, how a file is opened and checked.
 
 sqlite3's errors are translated here, in `translated`, and nowhere else.
 """
@@ -12,9 +12,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
 
 from edgecls.errors import BadDatabase, EdgeclsError, TryAgain, WriteFailed, from_os_error
+from edgecls.results.migrations import MIGRATIONS, NAMES
 
 BUSY_TIMEOUT_S = 10.0
 """How long to wait for another process's transaction; ours take about a millisecond each."""
@@ -28,92 +28,14 @@ SMALLEST_PAGE = 512
 TABLES = frozenset({"models", "runs", "results"})
 
 
-def m001_models_runs_results(db: Database) -> None:
-    """The first schema: what ran, with which model, and one row a frame."""
-    for statement in _M001:
-        db.execute(statement)
-
-
-_M001 = (
-    """
-    CREATE TABLE models (
-        id INTEGER PRIMARY KEY,
-        sha256 TEXT NOT NULL UNIQUE,    -- of the model file
-        name TEXT NOT NULL,
-        labels TEXT NOT NULL,           -- JSON array, in output order
-        metrics TEXT NOT NULL,          -- JSON object
-        first_seen TEXT NOT NULL        -- every time is UTC: 2026-11-24T12:00:00.000Z
-    )
-    """,
-    """
-    CREATE TABLE runs (
-        id INTEGER PRIMARY KEY,
-        model_id INTEGER NOT NULL REFERENCES models(id),
-        device TEXT NOT NULL,
-        source TEXT NOT NULL,
-        version TEXT NOT NULL,          -- of edgecls
-        config TEXT NOT NULL,           -- JSON object
-        started_at TEXT NOT NULL,
-        stopped_at TEXT,                -- null: still running, or killed
-        stop_reason TEXT
-    )
-    """,
-    """
-    CREATE TABLE results (
-        id INTEGER PRIMARY KEY,
-        run_id INTEGER NOT NULL REFERENCES runs(id),
-        source TEXT NOT NULL,
-        key TEXT NOT NULL,
-        path TEXT,
-        captured_at TEXT NOT NULL,
-        classified_at TEXT NOT NULL,
-        label TEXT,                     -- null: see error
-        score REAL,
-        top_k TEXT NOT NULL,            -- JSON array of {"label", "score"}, best first
-        decode_ms REAL,
-        infer_ms REAL,
-        error TEXT,
-        UNIQUE (source, key)
-    )
-    """,
-    "CREATE INDEX results_classified_at ON results (classified_at)",
-    "CREATE INDEX results_label ON results (label)",
-)
-
-
-def m002_votes_saved_frames_retention(db: Database) -> None:
-    """What several frames voted, which frames are saved as files, and which rows retention has removed."""
-    for statement in _M002:
-        db.execute(statement)
-
-
-_M002 = (
-    "ALTER TABLE results ADD COLUMN votes TEXT",  # JSON object {label: count}; null: one frame alone
-    "ALTER TABLE results ADD COLUMN saved_bytes INTEGER",  # of the frame saved at path; null: path is not ours
-    # Few rows have one: of a million, these must be found without reading the others.
-    "CREATE INDEX results_saved ON results (id) WHERE saved_bytes IS NOT NULL",
-    """
-    CREATE TABLE forgotten (            -- frames whose row retention has removed while their file stays
-        source TEXT NOT NULL,
-        key TEXT NOT NULL,
-        failed INTEGER NOT NULL,        -- 1: the row had an error
-        PRIMARY KEY (source, key)
-    ) WITHOUT ROWID
-    """,
-)
-
-
-# Append only: databases are out there to which the older steps have been applied.
-_STEPS = (m001_models_runs_results, m002_votes_saved_frames_retention)
-
-MIGRATIONS = Migrations("edgecls")
-for _step in _STEPS:
-    MIGRATIONS(name=_step.__name__)(_step)
-
-
 def timestamp(time: datetime) -> str:
     """`time` as the database stores it, such as `2026-11-24T12:00:00.000Z`; without an offset it is local time."""
     return time.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parsed(text: str) -> datetime:
+    """A time as the database stores it, back: aware, in UTC. Raises ValueError for what is none."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python takes the Z from 3.11 on
 
 
 def storable(text: str) -> str:
@@ -136,15 +58,37 @@ def connect(path: Path, options: str, *, busy_timeout: float | None = None) -> D
     return Database(connection, execute_plugins=False)
 
 
+def file_of(db: Database) -> str:
+    """The path that `db` was opened by, for messages."""
+    return str(db.conn.execute("PRAGMA database_list").fetchone()[2])
+
+
 def migrate(db: Database) -> None:
-    """Apply what is missing, all or nothing; IMMEDIATE, so that two processes starting together take turns."""
+    """Apply what is missing, all or nothing, so that two processes starting together take turns."""
+    with immediate(db):
+        MIGRATIONS.apply(db)
+
+
+@contextmanager
+def immediate(db: Database) -> Iterator[None]:
+    """A transaction that is the writer's from its beginning: it waits for another one, and is not refused half-way."""
     db.conn.execute("BEGIN IMMEDIATE")
     try:
-        MIGRATIONS.apply(db)
+        yield
         db.conn.execute("COMMIT")
     except BaseException:
         db.rollback()
         raise
+
+
+@contextmanager
+def one_moment(db: Database) -> Iterator[None]:
+    """All that is read inside is of one moment, whoever writes meanwhile."""
+    db.conn.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.conn.execute("ROLLBACK")
 
 
 def check_file(path: Path) -> None:
@@ -173,7 +117,7 @@ def check_schema(db: Database, path: Path, *, empty_is_fine: bool = False) -> No
     if empty_is_fine and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         return
     applied = {migration.name for migration in MIGRATIONS.applied(db)}
-    if applied - {step.__name__ for step in _STEPS}:
+    if applied - NAMES:
         raise BadDatabase(f"{path} was written by a newer edgecls: upgrade edgecls")
     if not applied or not TABLES.issubset(db.table_names()):
         raise BadDatabase(f"{path} is not an edgecls results database: name another file")

@@ -6,6 +6,8 @@ from pictures import encode, noise, plain
 
 from edgecls.convert.backbones import BACKBONES
 
+LITE = ["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"]
+
 
 @pytest.fixture
 def environment(environment, tmp_path):
@@ -33,7 +35,7 @@ def test_all_of_them(edgecls):
         "pretrained": True,
         "offline": True,
     }
-    assert [row["name"] for row in rows if row["offline"]] == ["efficientnet-lite0", "cnn"]
+    assert [row["name"] for row in rows if row["offline"]] == [*LITE, "cnn"]
     assert [row["name"] for row in rows if not row["pretrained"]] == ["cnn"]
 
 
@@ -51,7 +53,7 @@ def test_the_table_for_people(edgecls):
     [
         ("--max-mb 0.7", {"mobilenet-v1-0.25", "mobilenet-v2-0.35", "cnn"}),
         ("--max-mmacs 42", {"mobilenet-v1-0.25", "mobilenet-v3-small-0.75", "cnn"}),
-        ("--min-top1 75", {"efficientnet-lite0", "mobilenet-v2-1.4", "mobilenet-v3-large"}),
+        ("--min-top1 75", {*LITE, "mobilenet-v2-1.4", "mobilenet-v3-large"}),
         ("--min-top1 65 --max-mb 1 --max-mmacs 100", {"mobilenet-v2-0.5", "mobilenet-v3-small-0.75"}),
         ("--input-size 28", {"cnn"}),
         ("--input-size 128 --max-mmacs 15", {"mobilenet-v1-0.25", "mobilenet-v3-small-0.75"}),
@@ -87,7 +89,7 @@ def test_a_size_that_none_takes(edgecls):
     done = edgecls("backbones", "--input-size", "100", code=2)
     assert done.stdout == ""
     assert done.stderr == (
-        "edgecls: error: no backbone takes images of 100 pixels: choose a multiple of 32 from 32 to 512 or 28\n"
+        "edgecls: error: no backbone takes images of 100 pixels: choose a multiple of 32 from 32 to 512 or 240 or 260 or 28\n"
     )
 
 
@@ -95,7 +97,7 @@ def test_cached_weights_work_offline(edgecls, tmp_path):
     (tmp_path / "keras" / "models").mkdir(parents=True)
     (tmp_path / "keras" / "models" / "mobilenet_2_5_224_tf_no_top.h5").write_bytes(b"")
     rows = json.loads(edgecls("backbones", "--format", "json").stdout)
-    assert [row["name"] for row in rows if row["offline"]] == ["efficientnet-lite0", "mobilenet-v1-0.25", "cnn"]
+    assert [row["name"] for row in rows if row["offline"]] == [*LITE, "mobilenet-v1-0.25", "cnn"]
 
 
 @pytest.mark.skipif(find_spec("tensorflow") is None, reason="needs the extra `convert`")
@@ -106,6 +108,19 @@ def test_measuring_times_each_on_this_machine(edgecls):
     assert set(times) == {"mobilenet-v1-0.25", "cnn"}
     assert all(ms > 0 for ms in times.values())
     assert edgecls("backbones", "--measure", "--max-mb", "0.001", "--format", "json").stdout == "[]\n"
+
+
+@pytest.mark.skipif(find_spec("tensorflow") is None, reason="needs the extra `convert`")
+def test_measuring_on_a_full_disk(edgecls):
+    script = """
+import sys
+from unittest import mock
+sys.argv[1:] = ["backbones", "--measure", "--max-mb", "0.5"]
+from edgecls.cli.main import main
+with mock.patch("pathlib.Path.write_bytes", side_effect=OSError(28, "No space left on device")):
+    main()
+"""
+    assert "(set TMPDIR to another folder): the disk is full" in edgecls(script=script, code=74).stderr
 
 
 @pytest.mark.skipif(find_spec("tensorflow") is None, reason="needs the extra `convert`")
@@ -121,5 +136,5 @@ def test_a_conversion_without_weights_and_without_a_network(edgecls, environment
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("edgecls: error: the weights of mobilenet-v3-small are not on this machine")
-    assert "works offline (efficientnet-lite0, cnn)" in line
+    assert "works offline (efficientnet-lite0, efficientnet-lite1, efficientnet-lite2, cnn)" in line
     assert not (tmp_path / "m.tflite").exists()

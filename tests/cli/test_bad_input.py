@@ -56,7 +56,7 @@ CASES = [
     ("run --config tiny.toml --until-idle 0", USAGE, "Invalid value for '--until-idle'"),
     ("query --db missing.db", INPUT, "missing.db: no such file or folder"),
     ("query --db good.png", DATA, "good.png is not a SQLite database"),
-    ("query --db missing.db --since yesterday", USAGE, "--since yesterday is not a time"),
+    ("query --db missing.db --since soonish", USAGE, "--since soonish is not a time"),
     ("stats --db empty", DATA, "it is a folder or a device, name a file"),
 ]
 

@@ -4,6 +4,7 @@ import json
 import os
 from contextlib import closing
 
+import numpy as np
 import pytest
 from pictures import encode, noise, picture, plain
 from tiny_model import SIZE, build, write
@@ -184,3 +185,12 @@ main()
 """
     done = edgecls("classify", *images, "-m", tiny_model.path, "--format", "jsonl", script=script)
     assert done.stderr == ""
+
+
+def test_large_jpegs_can_be_decoded_in_full(edgecls, tiny_model, tmp_path):
+    """The same answers as `Classifier` gives; of noise, whose detail a reduced decode leaves out, others."""
+    data = encode(np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8), ".jpg")
+    (tmp_path / "noise.jpg").write_bytes(data)
+    for options, full in (((), False), (("--full-decode",), True)):
+        (found,) = json_lines(edgecls("classify", "noise.jpg", "-m", tiny_model.path, "--format", "jsonl", *options))
+        assert found["score"] == Classifier(tiny_model, full_decode=full).classify(data).score

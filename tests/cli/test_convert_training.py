@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import datetime, timezone
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +13,12 @@ import numpy as np
 import pytest
 from children import import_path
 from pictures import COLOURS, noise
+
+from edgecls.frame_key import file_key
+from edgecls.model_file import read_model
+from edgecls.records import Classification, Prediction
+from edgecls.results.reviews import Reviews
+from edgecls.results.store import Store
 
 BACKBONES = Path(__file__).parents[1] / "convert"
 SCRIPT = """
@@ -145,3 +152,35 @@ def test_a_search_without_the_library_is_told_at_once(tmp_path, start, finish):
         "edgecls: error: optuna is not installed: pip install 'edgecls[convert,search]'\n",
     )
     assert not list((tmp_path / "a").iterdir())
+
+
+def test_what_was_reviewed_trains_too(colours, tmp_path, start, finish):
+    """A file that is gone is named, and the exit code says so; the test images are those of the data set."""
+    now = datetime.now(timezone.utc)
+    with Store(tmp_path / "results.db") as store:
+        store.begin_run(
+            sha256="ab" * 32, model_name="m", labels=["blue"], metrics={}, device="pi4", source="files",
+            version="0.1.0", config={},
+        )  # fmt: skip
+        for number in range(4):
+            path = tmp_path / f"{number}.png"
+            pixels = 0.6 * np.array(COLOURS["red"]) + 0.4 * noise(48, 40, 50 + number)
+            cv2.imwrite(str(path), pixels[..., ::-1].astype(np.uint8))
+            key = file_key(path.name, path.read_bytes())
+            store.write(Classification("files", key, str(path), now, now, "blue", 0.6, (Prediction("blue", 0.6),)))
+    with Reviews(tmp_path / "results.db") as reviews:
+        for row in (1, 2, 3, 4):
+            reviews.put(row, "red")
+    (tmp_path / "3.png").unlink()
+    options = ("--fine-tune", "none", "--max-drop", "1", "--add-reviews", tmp_path / "results.db")
+    out, errors = finish(start("a", colours, "-o", "m.tflite", *options, "--report", "report"), code=1)
+    assert "of these, 3 were reviewed: added to the data set's own" in out
+    assert errors.splitlines()[0] == (
+        f"edgecls: 1 reviewed images are not found, the first {tmp_path / '3.png'}: copy them here, and name their folder "
+        "with --review-images"
+    )
+    info = read_model(tmp_path / "a" / "m.tflite").info
+    assert info.dataset["reviewed"] == 3
+    assert sum(info.dataset["images"]["test"].values()) == 6
+    assert sum(map(sum, (each.values() for each in info.dataset["images"].values()))) == 30 + 3
+    assert "Of these, 3 were reviewed" in (tmp_path / "a" / "report" / "report.html").read_text()

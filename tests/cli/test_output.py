@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tabulate import tabulate
 
-from edgecls.cli.output import Output, OutputFormat, write_object, write_rows
+from edgecls.cli.output import TABLE_PAGE, Output, OutputFormat, write_object, write_rows
 from edgecls.errors import TryAgain
 
 COLUMNS = ("label", "score", "top_k")
@@ -99,6 +100,21 @@ def test_no_more_is_cut_than_is_needed_and_only_paths_and_errors(monkeypatch):
 def test_a_table_elsewhere_is_whole(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     assert LONG["path"] in written("table", ["path"], [LONG])
+
+
+def test_a_long_table_is_written_in_pages_of_the_same_width():
+    rows = [{"label": "猫" if count else "a long label", "score": str(count)} for count in range(2 * TABLE_PAGE + 1)]
+    out = io.StringIO()
+
+    def read():
+        for count, row in enumerate(rows):
+            if count == TABLE_PAGE + 1:
+                assert out.getvalue().count("\n") == 2 + TABLE_PAGE  # the first page is out
+            yield row
+
+    write_rows(("label", "score"), read(), "table", out)
+    whole = tabulate([list(row.values()) for row in rows], headers=("label", "score"), disable_numparse=True)
+    assert out.getvalue() == whole + "\n"
 
 
 def test_output_that_cannot_be_written_says_so():

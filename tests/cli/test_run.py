@@ -70,7 +70,7 @@ def test_a_signal_stops_it_with_everything_committed(daemon, inbox, tmp_path, un
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
     assert err.splitlines() == [
-        f"edgecls: {signal.Signals(number).name}: finishing the frame in hand",
+        f"edgecls: {signal.Signals(number).name}: finishing what is under way",
         "edgecls: stopped (signal): 2 rows written",
     ]
     assert [(row["path"], row["label"]) for row in rows(tmp_path)] == [
@@ -119,13 +119,13 @@ def test_a_disk_that_fills_up(daemon, inbox, small_disk, tmp_path, until):
     """It waits, says so once, and goes on when there is room."""
     config = tmp_path / "edgecls.toml"
     config.write_text(f'database = "{small_disk}/results.db"\n' + config.read_text())
-    for n in range(60):
+    for n in range(400):
         put(inbox / f"{n}.png", "red")
     with daemon() as process:
         assert "ready" in process.stderr.readline()
         waits = process.stderr.readline()
         assert waits.startswith(f"edgecls: {small_disk}/results.db: the disk is full: free some space (waiting until")
-        subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
-        until(lambda: len(rows(small_disk)) == 60)
+        subprocess.run(["mount", "-o", "remount,size=32m", small_disk], check=True)
+        until(lambda: len(rows(small_disk)) == 400)
         process.terminate()
         assert "going on" in process.stderr.readline()

@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from edgecls.cli.convert import TRAINING
-from edgecls.cli.main import app
+from edgecls.cli.main import program
 from edgecls.convert.settings import Training
 from edgecls.convert.training.augment import PRESETS
 from edgecls.convert.training.search import BATCH_SIZES, RANGES
@@ -23,7 +23,7 @@ def table(heading):
 
 def options():
     """Of the panel of the help: names -> default."""
-    command = typer.main.get_command(app).commands["convert"]
+    command = typer.main.get_command(program()).commands["convert"]
     return {
         ", ".join(f"`{name}`" for name in (*each.opts, *each.secondary_opts)): each.default
         for each in command.params

@@ -1,41 +1,28 @@
 """Whole conversions in this process, with a backbone of one convolution. The real one: tests/cli/test_convert.py."""
 
 import dataclasses
-import errno
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 import typer
 from image_folders import image, write_csv, write_folder
+from quick import convert
 from typer.testing import CliRunner
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
-import edgecls
-from edgecls.cli.convert import _print_trust
 from edgecls.cli.convert import convert as command
 from edgecls.convert import maker as maker_module
 from edgecls.convert import pipeline
-from edgecls.convert.data.samples import Sample
-from edgecls.convert.evaluation.gate import compare_precisions
-from edgecls.convert.evaluation.predictions import Predictions
 from edgecls.convert.settings import Training
 from edgecls.convert.training import fine_tune
 from edgecls.device.classifier import Classifier
 from edgecls.device.golden import replay_golden
-from edgecls.errors import BadData, BadModel, EdgeclsError, MissingExtra, NoInput, TryAgain, UsageError, WriteFailed
-from edgecls.files import write_atomically
+from edgecls.errors import WriteFailed
 from edgecls.model_file import read_model
 from edgecls.progress import Steps
 
 pytestmark = pytest.mark.usefixtures("tiny_backbone")
-QUICK = Training(epochs=5, learning_rate=0.5, fine_tune="none")
-
-
-def convert(data, output, **options):
-    return edgecls.convert(data, output, **{"backbone": "tiny", "training": QUICK, **options})
 
 
 @pytest.mark.parametrize("quantization", ["int8", "float16", "dynamic", "float32"])
@@ -163,115 +150,6 @@ def test_labels_of_other_scripts(tmp_path):
     assert convert(data, tmp_path / "m.tflite").model.labels == ("Löwe", "猫 1")
 
 
-@pytest.fixture
-def never(monkeypatch):
-    """Fails the test if training is reached."""
-    monkeypatch.setattr(pipeline, "load_tensorflow", lambda *_: pytest.fail("training was begun"))
-
-
-@pytest.mark.usefixtures("never")
-@pytest.mark.parametrize(
-    ("options", "error", "said"),
-    [
-        ({"backbone": "resnet"}, UsageError, "no backbone is called 'resnet'"),
-        ({"quantization": "int4"}, UsageError, "no quantization is called 'int4'"),
-        ({"training": Training(augmentation="music")}, UsageError, "'music': choose from auto, none, photo"),
-        ({"resume": True}, UsageError, "m.tflite.checkpoint to go on from: run without --resume"),
-        ({"backbone": "cnn", "training": Training(search=2)}, UsageError, "pretrained network, and cnn is none"),
-        ({"input_size": 25}, UsageError, "takes no images of 25 pixels"),
-        ({"output": "none/m.tflite"}, NoInput, "the folder .*none does not exist: create it first"),
-        ({"output": "colours"}, WriteFailed, "it is a folder: name a file"),
-        ({"data": "none"}, NoInput, "no data set at"),
-        ({"split_file": "none.csv"}, NoInput, r"cannot read none\.csv"),
-        ({"data": "colours/red"}, BadData, "no sub-folders in"),
-    ],
-)
-def test_what_cannot_work_is_told_before_training(colours, tmp_path, options, error, said):
-    paths = {"data": colours, "output": tmp_path / "m.tflite"}
-    for name in paths:
-        if name in options:
-            paths[name] = tmp_path / options.pop(name)
-    with pytest.raises(error, match=said):
-        convert(paths["data"], paths["output"], **options)
-    assert not (tmp_path / "m.tflite").exists()
-
-
-def test_weights_that_are_not_installed(colours, tmp_path, monkeypatch, tiny_backbone):
-    other = dataclasses.replace(tiny_backbone, package="no_such_package_of_weights")
-    monkeypatch.setitem(pipeline.find_backbone.__globals__["BACKBONES"], "tiny", other)
-    with pytest.raises(MissingExtra, match="the weights of tiny are not installed"):
-        convert(colours, tmp_path / "m.tflite")
-
-
-def test_a_failure_at_the_end_leaves_the_old_model_and_nothing_else(colours, tmp_path, monkeypatch):
-    output = tmp_path / "out" / "m.tflite"
-    output.parent.mkdir()
-    write_atomically(output, b"the old model")
-
-    def fail(_):
-        raise BadModel("the golden examples disagree")
-
-    monkeypatch.setattr(maker_module, "verify", fail)
-    with pytest.raises(BadModel, match="disagree"):
-        convert(colours, output)
-    assert [path.name for path in output.parent.iterdir()] == ["m.tflite"]
-    assert output.read_bytes() == b"the old model"
-    assert not list(Path(tempfile.gettempdir()).glob("edgecls-*"))
-
-
-def test_a_full_disk_for_temporary_files_is_named(colours, tmp_path, monkeypatch, small_disk):
-    (small_disk / "ballast").write_bytes(bytes(250 * 1024))
-    monkeypatch.setenv("TMPDIR", str(small_disk))
-    with pytest.raises(TryAgain, match=f"{small_disk}/.*: the disk is full: free some space, or set TMPDIR to"):
-        convert(colours, tmp_path / "m.tflite")
-    assert [path.name for path in small_disk.iterdir()] == ["ballast"]
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        lambda _: OSError(errno.ENOSPC, "No space left on device"),
-        lambda folder: OSError(errno.ENOSPC, "No space left on device", f"{folder}/edgecls-x/backbone.tflite"),
-    ],
-)
-def test_whatever_writes_there_when_the_disk_is_full(colours, tmp_path, monkeypatch, error):
-    monkeypatch.setattr(pipeline, "_describe", lambda *_: throw(error(tempfile.gettempdir())))
-    said = (
-        f"cannot keep temporary files in {tempfile.gettempdir()} \\(set TMPDIR to another folder\\): the disk is full"
-    )
-    with pytest.raises(TryAgain, match=said):
-        convert(colours, tmp_path / "m.tflite")
-
-
-def test_other_errors_of_the_system_keep_their_file(colours, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "_describe", lambda *_: throw(PermissionError(errno.EACCES, "no", "/weights")))
-    with pytest.raises(PermissionError, match="/weights"):
-        convert(colours, tmp_path / "m.tflite")
-
-
-def test_a_folder_for_temporary_files_that_is_not_there(colours, tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
-    with pytest.raises(NoInput, match=r"cannot keep temporary files in .*none \(set TMPDIR.*: no such file or folder"):
-        convert(colours, tmp_path / "m.tflite")
-
-
-def throw(error):
-    raise error
-
-
-def test_an_image_that_vanishes_midway(colours, tmp_path, monkeypatch):
-    load = pipeline.load_tensorflow
-
-    def vanish():
-        (colours / "red" / "00.png").unlink()
-        load()
-
-    monkeypatch.setattr(pipeline, "load_tensorflow", vanish)
-    with pytest.raises(EdgeclsError, match=r"00\.png"):
-        convert(colours, tmp_path / "m.tflite")
-    assert not (tmp_path / "m.tflite").exists()
-
-
 def test_fine_tuning_trains_the_backbone_too(colours, tmp_path):
     training = Training(fine_tune="all", epochs=3, learning_rate=0.01, batch_size=8)
     done = convert(colours, tmp_path / "m.tflite", training=training)
@@ -291,69 +169,6 @@ def test_the_same_seed_gives_the_same_file_with_fine_tuning(colours, tmp_path):
     training = Training(fine_tune="all", epochs=2, batch_size=8)
     files = [convert(colours, tmp_path / "m.tflite", training=training).model.sha256 for _ in range(2)]
     assert files[0] == files[1]
-
-
-def test_a_model_that_loses_too_much_is_not_written(colours, tmp_path, capsys):
-    """Here even one that loses nothing: it is asked to be better than the float one."""
-    with pytest.raises(BadData, match=r"int8 loses too much, with its head refitted too: accuracy 1\.0000 .* --force"):
-        convert(colours, tmp_path / "m.tflite", max_drop=-0.5)
-    assert not (tmp_path / "m.tflite").exists()
-    done = convert(colours, tmp_path / "m.tflite", max_drop=-0.5, force=True)
-    assert done.remedies == tuple(maker_module.REMEDIES)
-    assert done.remedy == done.remedies[-1]  # of equals the last
-    assert not done.passed
-    _print_trust(done, "int8")
-    said = capsys.readouterr().out
-    assert f"tried, since it cost more than allowed: {done.remedy}: this is in the model" in said
-    assert "it costs more than the -0.5 allowed: written all the same, since --force was given" in said
-    assert "none of the labels is ever answered" in said or "is never answered: its " in said
-    metrics = done.model.info.metrics
-    assert metrics["gate"] == {"drop": 0.0, "agreement": 1.0, "passed": False}
-    # The head that was refitted has a temperature of its own.
-    assert metrics["temperature"] == round(done.temperature, 6)
-    assert metrics["temperature"] != convert(colours, tmp_path / "n.tflite").model.info.metrics["temperature"]
-
-
-def of_accuracy(share):
-    """Predictions of 100 images, of which that share is right."""
-    samples = tuple(Sample(Path(f"{n}.png"), "a", "test") for n in range(100))
-    scores = np.eye(2, dtype=np.float32)[(np.arange(100) >= round(100 * share)).astype(int)]
-    return Predictions(samples, ("a", "b"), scores, np.zeros(100, np.intp))
-
-
-@pytest.mark.parametrize(
-    ("first", "others", "best", "tried"),
-    [
-        (0.80, (0.90, 0.70), 0, 1),  # as good as float: no more is tried
-        (0.80, (0.84, 0.82), 0, 2),
-        (0.80, (0.82, 0.84), 1, 2),
-        (0.80, (0.70, 0.79), None, 2),
-        (0.80, (0.80, 0.70), 0, 2),
-    ],
-)
-def test_of_several_remedies_the_best_on_the_validation_images_is_taken(first, others, best, tried):
-    names = list(maker_module.REMEDIES)
-    maker = object.__new__(maker_module.Maker)
-    accuracies = {b"float": 0.90, b"first": first, **dict(zip(map(str.encode, names), others, strict=True))}
-    maker.validate = lambda flatbuffer: of_accuracy(accuracies[flatbuffer])
-    maker._refitted = lambda remedy, _: maker_module.Made(remedy.encode(), None, remedy)
-    found, remedies = maker._best_remedy(maker_module.Made(b"first", None), b"float", 0.01)
-    assert found.remedy == ("" if best is None else names[best])
-    assert remedies == tuple(names[:tried])
-
-
-@pytest.mark.parametrize(
-    ("quantization", "before", "after", "said"),
-    [
-        ("int8", 0.90, 0.85, "allow it with --max-drop 0.05, choose --quantize float16, or write it all the same"),
-        ("float16", 0.90, 0.87, "allow it with --max-drop 0.03, choose --quantize float32, or write it all the same"),
-        ("float32", 0.90, 0.90, "allow it with --max-drop 0, or write it all the same"),
-    ],
-)
-def test_what_is_suggested_helps(quantization, before, after, said):
-    gate = compare_precisions(of_accuracy(before), of_accuracy(after))
-    assert said in pipeline._failure(gate, quantization, ())
-    assert gate.passes(float(said.split("--max-drop ")[1].split(",")[0]))
 
 
 def test_a_temperature_at_its_bound_is_told(caplog):

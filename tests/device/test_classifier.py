@@ -15,7 +15,7 @@ from edgecls.device.classifier import Classifier, as_frame, best, default_thread
 from edgecls.device.golden import verify
 from edgecls.errors import BadModel, NoInput
 from edgecls.model_file import read_model
-from edgecls.preprocess import Preprocessing
+from edgecls.preprocess import FULL, Preprocessing, load_pixels
 from edgecls.records import UNKNOWN, Classification, Frame, Prediction
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -251,3 +251,17 @@ def test_best(scores, count):
 
 def test_threads():
     assert 1 <= default_threads() <= 4
+
+
+def test_a_large_jpeg_is_decoded_in_full_where_that_is_asked_for(tiny_model, monkeypatch):
+    """Told by the pixels that the network is given, of a picture with detail that only a full decode averages to the last."""
+    data = encode(np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8), ".jpg")
+    seen = []
+    for full in (False, True):
+        classifier = Classifier(tiny_model, full_decode=full)
+        monkeypatch.setattr(classifier, "scores", lambda pixels: seen.append(pixels) or np.ones(3, np.float32))
+        assert classifier.classify(data).error is None
+    reduced, full = seen
+    assert np.array_equal(reduced, load_pixels(data, classifier.preprocessing))
+    assert np.array_equal(full, load_pixels(data, classifier.preprocessing, cover=FULL))
+    assert not np.array_equal(reduced, full)

@@ -48,7 +48,9 @@ def test_everything(config):
         device = "line 3"
         runtime = "litert"
         threads = 2
+        interpreters = 3
         max_pixels = 5000
+        full_decode = true
         top_k = 1
         [source]
         type = "folder"
@@ -88,7 +90,9 @@ def test_everything(config):
         "device": "line 3",
         "runtime": "litert",
         "threads": 2,
+        "interpreters": 3,
         "max_pixels": 5000,
+        "full_decode": True,
         "top_k": 1,
         "vote": {"votes": 1, "within_seconds": None, "cooldown_seconds": 0.0},
         "saved_frames": {

@@ -10,6 +10,7 @@ import pytest
 from pictures import picture
 
 from edgecls.device import daemon
+from edgecls.device.ahead import Ahead
 from edgecls.device.classifier import Classifier
 from edgecls.device.settings import CameraSettings, FolderSettings, VideoSettings
 from edgecls.device.sources import SOURCES, open_source
@@ -55,9 +56,9 @@ class Recording:
     def failed(self, source, key):
         return self.store.failed(source, key)
 
-    def write(self, classification):
-        self.store.write(classification)
-        self.log.append(f"committed {classification.key}")
+    def write_many(self, classifications):
+        self.store.write_many(classifications)
+        self.log.append(f"committed {' '.join(one.key for one in classifications)}")
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,11 @@ def store(path, tiny_model):
     with Store(path) as opened:
         begin(opened, tiny_model)
         yield opened
+
+
+def steps_of(source, classifier, store, **options):
+    """The steps where nothing runs ahead, as for a camera."""
+    return daemon.Steps(source, Ahead([classifier], at_once=True), store, **options)
 
 
 def begin(store, model):
@@ -188,14 +194,14 @@ def test_a_vote_holds_frames_and_the_winners_own_is_saved(classifier, store):
     source = RecordingSource(*[picture("red")] * 5, log=log)
     steps = Recording(log, classifier, store)
     vote, saving, tally = Odd(), Saving(log), daemon.Tally()
-    all_steps = daemon.Steps(source, steps, steps, vote=vote, saved=saving, retention=saving, held_frames=2)
+    all_steps = steps_of(source, steps, steps, vote=vote, saved=saving, retention=saving, held_frames=2)
     turns = list(daemon.turns(source.frames(threading.Event()), all_steps, tally))
     all_steps.finish(tally)
     assert [turn.name for turn in turns] == ["HELD", "ROW", "HELD", "ROW", "HELD"]
     assert (tally.rows, tally.held) == (3, 3)
     assert [entry for entry in log if not entry.startswith(("pull", "classify"))] == [
-        "done 0", "save 0", "committed 0", "prune", "prune", "done 1",
-        "done 2", "save 2", "committed 2", "prune", "prune", "done 3",
+        "done 0", "save 0", "committed 0", "done 1", "prune", "prune",
+        "done 2", "save 2", "committed 2", "done 3", "prune", "prune",
         "done 4", "save 4", "committed 4", "prune", "prune",
     ]  # fmt: skip
 
@@ -203,7 +209,7 @@ def test_a_vote_holds_frames_and_the_winners_own_is_saved(classifier, store):
 def test_a_vote_that_waited_long_enough_is_recorded_while_no_frame_comes(classifier, store, path):
     source, tally = RecordingSource(), daemon.Tally()
     frame = Frame("recording", "0", NOON, picture("red"))
-    steps = daemon.Steps(source, classifier, store, vote=Odd())
+    steps = steps_of(source, classifier, store, vote=Odd())
     turns = [turn.name for turn in daemon.turns(iter([None, frame, None, None]), steps, tally)]
     assert turns == ["IDLE", "HELD", "ROW", "IDLE"]
     assert [row["label"] for row in rows(path)] == ["red"]
@@ -214,11 +220,11 @@ def test_a_full_disk_is_waited_for_and_a_stop_ends_that_without_acknowledging(cl
     class Full(Recording):
         left = failures
 
-        def write(self, classification):
+        def write_many(self, classifications):
             self.left -= 1
             if self.left >= 0:
                 raise WriteFailed("the disk is full")
-            super().write(classification)
+            super().write_many(classifications)
 
     def twice(action):
         for _ in range(2):
@@ -229,8 +235,8 @@ def test_a_full_disk_is_waited_for_and_a_stop_ends_that_without_acknowledging(cl
 
     source, tally = RecordingSource(picture("red")), daemon.Tally()
     full = Full(source.log, classifier, store)
-    steps = daemon.Steps(source, full, full, patience=twice)
-    assert [each.name for each in daemon.turns(source.frames(threading.Event()), steps, tally)] == [turn]
+    steps = steps_of(source, full, full, patience=twice)
+    assert next(daemon.turns(source.frames(threading.Event()), steps, tally)).name == turn
     assert ("done 0" in source.log) == (turn == "ROW") == (len(rows(path)) == tally.rows == 1)
     assert source.log.count("classify 0") == 1
 
@@ -246,16 +252,16 @@ def test_what_a_reload_interrupts_is_taken_again_or_with_a_vote_recorded_afterwa
 
     source, tally = RecordingSource(), daemon.Tally()
     frames = [Frame("recording", str(n), NOON, picture("red")) for n in range(4)]
-    plain = daemon.Steps(source, classifier, store, patience=patience)
-    assert (plain.take(frames[0], tally), plain.unfinished, source.log) == (daemon.Turn.STOPPED, frames[0], [])
-    voting = daemon.Steps(source, classifier, store, vote=Odd(), patience=patience)
+    plain = steps_of(source, classifier, store, patience=patience)
+    assert (plain.take(frames[0], tally), plain.give_back(), source.log) == (daemon.Turn.STOPPED, [frames[0]], [])
+    voting = steps_of(source, classifier, store, vote=Odd(), patience=patience)
     turns = [voting.take(frame, tally).name for frame in frames[1:3]]
-    assert (turns, voting.unfinished, voting.pending.key) == (["HELD", "STOPPED"], None, "1")
+    assert (turns, voting.give_back(), [done.row.key for done in voting.group]) == (["HELD", "STOPPED"], [], ["1"])
     room.append("now")
-    assert (plain.take(frames[0], tally), plain.unfinished) == (daemon.Turn.ROW, None)
-    after = daemon.Steps(source, classifier, store, vote=Odd(), patience=patience)
+    assert (plain.take(frames[0], tally), plain.give_back()) == (daemon.Turn.ROW, [])
+    after = steps_of(source, classifier, store, vote=Odd(), patience=patience)
     after.take_over_vote(voting)
-    assert (after.settle(tally), after.pending) == (daemon.Turn.ROW, None)
+    assert (after.settle(tally), after.group) == (True, [])
     after.finish(tally)
     assert [row["key"] for row in rows(path)] == ["0", "1"]
 

@@ -5,12 +5,14 @@ import os
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
+from arrivals import names, put
 from delivered import delivered
 from pictures import picture
 
+from edgecls.device.file_frame import regular_file_frame
 from edgecls.device.settings import FolderSettings
 from edgecls.device.sources import folder as folder_source
 from edgecls.device.sources import open_source
@@ -44,16 +46,6 @@ def watching(inbox, **changes):
         finally:
             stop.set()
             taker.join()
-
-
-def put(path, colour="red", age=3600.0):
-    path.write_bytes(picture(colour))
-    os.utime(path, (time.time() - age,) * 2)
-    return path
-
-
-def names(frames):
-    return [os.path.basename(frame.path) for frame in frames]
 
 
 def said(caplog):
@@ -277,6 +269,41 @@ def test_a_file_that_changes_while_it_is_read_is_taken_when_it_is_whole(inbox, u
     assert [frame.image for frame in taken] == [picture("blue")]
 
 
+@pytest.mark.parametrize("after", ["keep", "move"])
+def test_content_that_came_in_the_same_tick_as_what_was_read(inbox, monkeypatch, after):
+    """A kernel whose tick is a second: neither size nor times tell the new content from the old one."""
+
+    def coarse(cls, status):
+        return cls(status.st_size, *(ns // 10**9 * 10**9 for ns in (status.st_mtime_ns, status.st_ctime_ns)))
+
+    monkeypatch.setattr(folder_source.Version, "of", classmethod(coarse))
+    monkeypatch.setattr(folder_source, "_TICK_NS", 10**9)
+    time.sleep(1 - time.time() % 1)  # a tick begins
+    (inbox / "a.png").write_bytes(b"old content")
+    contents = []
+    with open_source("folder", settings(inbox, after=after, settle_seconds=0.01, until_idle=0.5)) as source:
+        for frame in delivered(source, threading.Event()):
+            if not contents:
+                (inbox / "a.png").write_bytes(b"new content")
+            contents.append(frame.image)
+            source.done(frame)
+    assert contents == [b"old content", b"new content"]
+    assert (inbox / ("a.png" if after == "keep" else "done/a.png")).read_bytes() == b"new content"
+
+
+def test_a_file_that_was_just_closed_is_not_waited_for(inbox, monkeypatch):
+    """Whether it is written to in the same tick is found out after its row."""
+    slept = []
+    monkeypatch.setattr(folder_source.time, "sleep", slept.append)
+    monkeypatch.setattr(folder_source, "_left_of_tick", lambda _: 0.02)
+    put(inbox / "a.png")
+    with open_source("folder", settings(inbox, until_idle=0.1)) as source:
+        frame = next(delivered(source, threading.Event()))
+        assert not slept
+        source.done(frame)
+        assert slept == [0.02]
+
+
 def test_what_was_taken_is_not_opened_again(inbox, until, monkeypatch):
     """However often the folder is looked at."""
     opened = []
@@ -284,6 +311,7 @@ def test_what_was_taken_is_not_opened_again(inbox, until, monkeypatch):
     monkeypatch.setattr(folder_source, "regular_file_frame", lambda *a, **k: opened.append(a[1]) or read(*a, **k))
     for n in range(3):
         put(inbox / f"{n}.png")
+    time.sleep(0.05)  # a young file is opened once more, after its row
     looks = []
     with watching(inbox, poll_seconds=0.02) as (taken, source):
         everything = source._scan.everything
@@ -312,3 +340,72 @@ def looks_at_slow(inbox, monkeypatch, **options):
         monkeypatch.setattr(source._scan, "everything", everything)
         assert not list(delivered(source, threading.Event()))
     return len(looks)
+
+
+@pytest.mark.parametrize("busy", [True, False], ids=["before it is read", "while it is classified"])
+def test_a_file_that_is_written_again_just_after_its_close_is_not_put_away_half(inbox, busy):
+    """The close of the first writer says nothing of the second, who pauses in the middle."""
+    whole = picture("blue")
+    path, other = inbox / "x.png", inbox / "other.png"
+    stop, taken, go = threading.Event(), threading.Event(), threading.Event()
+    rows = []
+    slow = settings(inbox, after="delete", settle_seconds=1.0)
+    with ExitStack() as writers, open_source("folder", slow) as source:
+
+        def take():
+            for frame in delivered(source, stop):
+                rows.append(frame.image)
+                taken.set()
+                go.wait(10)  # the network
+                source.done(frame)
+
+        taker = threading.Thread(target=take, daemon=True)  # a test that fails does not wait for it
+        taker.start()
+        if busy:
+            put(other)
+            assert taken.wait(10)
+            path.write_bytes(picture("red"))
+            file = writers.enter_context(open(path, "wb", buffering=0))
+            file.write(whole[:100])
+        else:
+            path.write_bytes(whole[:100])
+            assert taken.wait(10)
+            file = writers.enter_context(open(path, "ab", buffering=0))
+            os.utime(path)  # as a writer does that begins again and has not come to its first byte
+        time.sleep(0.2)  # until the events are there
+        go.set()
+        time.sleep(0.4)
+        assert path.exists()
+        file.write(whole[100:])
+        file.close()
+        deadline = time.monotonic() + 20
+        while path.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        stop.set()
+        taker.join()
+    assert rows[-1] == whole
+    assert not path.exists()
+
+
+def test_a_pipe_whose_writer_is_silent_is_an_empty_frame(inbox):
+    os.mkfifo(inbox / "x.png")
+    reader = os.open(inbox / "x.png", os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(inbox / "x.png", os.O_WRONLY)
+    try:
+        frame, _ = regular_file_frame("folder", str(inbox / "x.png"), "x.png")
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert frame.image == b""
+
+
+def test_recalling_many_files_gives_signs_of_life(inbox, monkeypatch):
+    class Seen:
+        def take_known(self):
+            return ((f"{number}.png", (1, 1, 1)) for number in range(10))
+
+    monkeypatch.setattr(folder_source, "_SIGN_OF_LIFE", -1.0)
+    with open_source("folder", settings(inbox)) as source:
+        source.seen = Seen()
+        frames = source.frames(threading.Event())
+        assert [next(frames) for _ in range(10)] == [None] * 10

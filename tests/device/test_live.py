@@ -103,6 +103,16 @@ def test_a_camera_that_goes_and_comes_back_is_reported_once_each(camera, until, 
     assert len(caplog.records) == 2
 
 
+def test_the_first_frame_of_a_camera_that_comes_back_finds_it_said(camera, until):
+    with source(camera) as opened:
+        frames = opened.frames(threading.Event())
+        camera.reason = "gone"
+        until(lambda: next(frames) is None and opened.lost)
+        camera.reason = None
+        assert next(frame for frame in frames if frame)
+        assert opened.condition().lost is None
+
+
 def test_a_camera_that_is_lost_before_its_first_frame_is_taken(camera, until, caplog):
     """The frame is delivered, and nobody is told that the camera came back."""
     opened = source(camera, reconnect_max_seconds=60)

@@ -9,7 +9,7 @@ from example_rows import begin, frame
 
 from edgecls.errors import BadDatabase, TryAgain, WriteFailed
 from edgecls.results import store as store_module
-from edgecls.results.patient import patiently, write_patiently
+from edgecls.results.patient import patiently
 from edgecls.results.store import Store
 
 
@@ -20,6 +20,10 @@ def durable(path, monkeypatch):
     with Store.open_durably(path) as opened:
         begin(opened)
         yield opened
+
+
+def write_patiently(store, row, stop, progress=None):
+    return patiently(lambda: store.write(row), stop, progress=progress)
 
 
 class Progress:

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from edgecls.errors import BadDatabase, UsageError
 from edgecls.records import UNKNOWN
-from edgecls.results.queries import EVERYTHING, Filter, find, open_results, run_sql, stats
+from edgecls.results.filters import EVERYTHING, Filter
+from edgecls.results.queries import find, open_results
+from edgecls.results.stats import stats
 from edgecls.results.store import Store
+from edgecls.results.user_sql import run_sql
 
 
 @pytest.fixture
@@ -62,6 +65,19 @@ def test_of_one_moment_the_last_written_comes_first(store, path):
         ({"limit": 0}, ""),
         ({"labels": ("tabby",), "min_score": 0.7, "limit": 5}, "a"),
         ({"labels": ("tabby",), "errors": True}, ""),
+        ({"unknown": True}, "d"),
+        ({"models": ("more cats",)}, "ed"),
+        ({"models": ("cdcd",), "errors": True}, "e"),
+        ({"models": ("cd",)}, ""),
+        ({"runs": (1,), "min_score": 0.8}, "ba"),
+        ({"devices": ("pi4",)}, "edcba"),
+        ({"devices": ("pi5",)}, ""),
+        ({"threshold": 0.85, "unknown": True}, "dcb"),
+        ({"threshold": 0.85, "labels": ("tabby",)}, "a"),
+        ({"search": "inbox"}, "edcba"),
+        ({"search": "inbox", "limit": 1}, "e"),
+        ({"search": "not an image"}, "e"),
+        ({"search": "zebra"}, ""),
     ],
 )
 def test_filters(db, conditions, found):
@@ -92,14 +108,18 @@ def test_stats(db):
             {"model": "cats", "sha256": "ab" * 32, "count": 3},
             {"model": "more cats", "sha256": "cd" * 32, "count": 2},
         ],
-        "decode_ms": {"median": 2.0, "p95": 2.0}, "infer_ms": {"median": 25.0, "p95": 89.5},
+        "unknown_rate": 0.25, "error_rate": 0.2,
+        "throughput": {"rows_per_hour": 5.0, "busiest_hour": "2026-11-24T12:00:00.000Z", "rows_in_busiest_hour": 5},
+        "scores": [{"from": n / 10, "to": (n + 1) / 10, "count": int(n in (3, 6, 8, 9))} for n in range(10)],
+        "latency_rows": 5, "decode_ms": {"median": 2.0, "p95": 2.0, "p99": 2.0},
+        "infer_ms": {"median": 25.0, "p95": 89.5, "p99": 97.9},
     }  # fmt: skip
 
 
 def test_stats_of_a_part(db):
     part = stats(db, Filter(since=NOON + timedelta(minutes=4), limit=1))
     assert (part["rows"], part["errors"], part["runs"], part["labels"]) == (1, 1, 1, [])
-    assert part["infer_ms"] == {"median": None, "p95": None}
+    assert part["infer_ms"] == {"median": None, "p95": None, "p99": None}
 
 
 @pytest.mark.usefixtures("store")
@@ -218,6 +238,13 @@ def test_sql_mistakes_are_told_in_the_words_of_sqlite(db, sql, said):
     assert said in str(refused.value)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="sqlite3 has no limits before Python 3.11")
+def test_sql_that_would_make_a_value_of_gigabytes(db):
+    with pytest.raises(UsageError, match="too big"):
+        list(run_sql(db, "SELECT randomblob(900000000)")[1])
+    assert len(list(run_sql(db, "SELECT randomblob(1000000)")[1])) == 1
+
+
 def test_after_sql_the_other_queries_still_work(db):
     run_sql(db, "SELECT 1")
     assert keys(db, limit=1) == "e"
@@ -247,8 +274,8 @@ def test_damage_found_while_reading(store, path):
         store.write(frame(str(n), n))
     store.close()
     with path.open("r+b") as file:
-        file.seek(20 * 4096)
-        file.write(b"\xff" * 4096 * 8)
+        file.seek(40 * 4096)
+        file.write(b"\xff" * 4096 * 16)
     with closing(open_results(path)) as opened, pytest.raises(BadDatabase) as damaged:
         list(find(opened))
     remedy = f"rescue its rows with `sqlite3 {path} .dump`, or name another file"

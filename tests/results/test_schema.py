@@ -2,6 +2,7 @@ import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from example_rows import NOON, begin, frame
@@ -36,6 +37,7 @@ def test_the_tables_are_those_of_the_design(read):
     assert [name for name, _ in columns["models"]] == ["id", "sha256", "name", "labels", "metrics", "first_seen"]
     assert [name for name, _ in columns["runs"]] == [
         "id", "model_id", "device", "source", "version", "config", "started_at", "stopped_at", "stop_reason",
+        "boot_id", "clock_lead", "clock_shift", "merged",
     ]  # fmt: skip
     assert columns["results"] == [
         ("id", ""), ("run_id", "NOT NULL"), ("source", "NOT NULL"), ("key", "NOT NULL"), ("path", ""),
@@ -62,6 +64,11 @@ def test_opening_again_applies_nothing_twice(path, read):
     assert read("SELECT migration_set, name FROM _sqlite_migrations") == [
         ("edgecls", "m001_models_runs_results"),
         ("edgecls", "m002_votes_saved_frames_retention"),
+        ("edgecls", "m003_tallies_search_indexes"),
+        ("edgecls", "m004_reviews"),
+        ("edgecls", "m005_clock_and_origin"),
+        ("edgecls", "m006_bounds_and_days"),
+        ("edgecls", "m007_seen_files"),
     ]
 
 
@@ -176,3 +183,12 @@ def test_times_and_texts():
     assert storable("Größe 🐈 \0") == "Größe 🐈 \0"
     assert storable("a\udcff.jpg") == "a\\udcff.jpg"
     assert BUSY_TIMEOUT_S > 1
+
+
+@pytest.mark.usefixtures("store")
+def test_the_page_names_the_tables_and_their_columns(read):
+    page = (Path(__file__).parents[2] / "docs" / "results-database.md").read_text("utf-8")
+    for table in ("models", "runs", "results", "reviews", "forgotten", "tallies", "days"):
+        (line,) = (line for line in page.splitlines() if line.startswith(f"| `{table}` |"))
+        for _, column, *_ in read(f"PRAGMA table_info({table})"):
+            assert f"`{column}`" in line

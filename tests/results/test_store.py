@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from edgecls.errors import NoInput, WriteFailed
 from edgecls.records import Classification, Prediction
 from edgecls.results import schema
-from edgecls.results.queries import COLUMNS, find, open_results
+from edgecls.results.finding import COLUMNS
+from edgecls.results.queries import find, open_results
 from edgecls.results.schema import storable, timestamp
 from edgecls.results.store import Store
 
@@ -23,10 +24,10 @@ def test_a_row_reads_back(store, path):
         (row,) = find(db)
     assert tuple(row) == COLUMNS
     assert row == {
-        "id": 1, "run_id": 1, "model": "cats", "source": "folder", "key": "a.jpg", "path": "inbox/a.jpg",
+        "id": 1, "run_id": 1, "model": "cats", "device": "pi4", "source": "folder", "key": "a.jpg", "path": "inbox/a.jpg",
         "captured_at": "2026-11-24T12:00:00.000Z", "classified_at": "2026-11-24T12:00:00.000Z", "label": "Höhle",
         "score": 0.912346, "top_k": [{"label": "Höhle", "score": 0.912346}, {"label": "lynx", "score": 0.05}],
-        "decode_ms": 1.235, "infer_ms": 12.0, "error": None, "votes": None,
+        "decode_ms": 1.235, "infer_ms": 12.0, "error": None, "votes": None, "clock": None,
     }  # fmt: skip
 
 
@@ -45,6 +46,29 @@ def test_the_first_row_of_a_frame_stands(store, read):
     store.write(frame("a.jpg", label="lynx"))
     store.write(frame("a.jpg", source="camera"))  # the same key elsewhere is another frame
     assert read("SELECT source, label FROM results ORDER BY id") == [("folder", "tabby"), ("camera", "tabby")]
+
+
+def test_many_rows_are_one_transaction_in_their_order(store, read):
+    statements = []
+    store.database.conn.set_trace_callback(statements.append)
+    store.write_many([frame("a.jpg"), failed("b.jpg"), frame("a.jpg", label="lynx"), frame("c.jpg")])
+    store.database.conn.set_trace_callback(None)
+    assert read("SELECT key, label FROM results ORDER BY id") == [
+        ("a.jpg", "tabby"),
+        ("b.jpg", None),
+        ("c.jpg", "tabby"),
+    ]
+    assert [each for each in statements if each in ("BEGIN", "COMMIT")] == ["BEGIN", "COMMIT"]
+
+
+def test_of_many_rows_none_is_there_if_one_cannot_be(store, read):
+    refuse = "CREATE TEMP TRIGGER refuse BEFORE INSERT ON results WHEN new.key = 'c.jpg'"
+    store.database.execute(f"{refuse} BEGIN SELECT RAISE(ABORT, 'no c here'); END")
+    with pytest.raises(sqlite3.IntegrityError, match="no c here"):
+        store.write_many([frame("a.jpg"), frame("b.jpg"), frame("c.jpg")])
+    assert read("SELECT count(*) FROM results") == [(0,)]
+    store.write_many([frame("a.jpg"), frame("b.jpg")])
+    assert read("SELECT count(*) FROM results") == [(2,)]
 
 
 def test_has_asks_all_runs(store, path):

@@ -13,7 +13,7 @@ import pytest
 from children import import_path
 from example_rows import begin, frame
 
-from edgecls.errors import WriteFailed
+from edgecls.errors import TryAgain, WriteFailed
 from edgecls.results.queries import find, open_results
 from edgecls.results.store import Store
 
@@ -64,6 +64,26 @@ for n in range(10**9):
     with Store(path) as store:  # and the next run goes on
         begin(store)
         store.write(frame("after"))
+
+
+def test_kill_9_loses_no_acknowledged_group_and_leaves_none_half(path):
+    script = """
+store = Store(path)
+begin(store)
+for n in range(0, 10**9, 16):
+    store.write_many([frame(str(n + k)) for k in range(16)])
+    print(n, flush=True)
+"""
+    with subprocess.Popen(child(script, path), env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as writer:
+        for _ in range(50):
+            writer.stdout.readline()
+        writer.send_signal(signal.SIGKILL)
+        rest = writer.stdout.read()
+    acknowledged = 16 * (50 + rest.count("\n"))
+    with closing(open_results(path)) as db:
+        keys = [int(row["key"]) for row in find(db)]
+    assert sorted(keys) == list(range(len(keys)))
+    assert len(keys) in (acknowledged, acknowledged + 16)
 
 
 def test_kill_9_while_creating_is_made_good_by_the_next_start(path):
@@ -139,8 +159,30 @@ def test_a_full_disk_is_one_clear_error_and_what_was_written_stays(small_disk):
     assert written > 3
 
 
+def test_a_disk_that_is_full_in_the_middle_of_a_group_holds_none_of_it(small_disk):
+    path = small_disk / "results.db"
+    numbers = itertools.count()
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(32 * 1024))
+    with Store(path) as store:
+        begin(store)
+        while True:
+            group = [frame(f"{next(numbers)} {'x' * 500}") for _ in range(16)]
+            try:
+                store.write_many(group)
+            except TryAgain:
+                break
+        written = next(numbers) - 16
+        with closing(open_results(path)) as db:
+            assert len(list(find(db))) == written
+        ballast.unlink()
+        store.write_many(group)
+    with closing(open_results(path)) as db:
+        assert len(list(find(db))) == written + 16
+
+
 def test_a_disk_too_full_to_begin_keeps_no_half_made_file(small_disk):
-    (small_disk / "ballast").write_bytes(bytes(248 * 1024))
+    (small_disk / "ballast").write_bytes(bytes(504 * 1024))
     with pytest.raises(WriteFailed, match=r"the disk is full or failing.*free some space"):
         Store(small_disk / "results.db")
     assert [file.name for file in small_disk.iterdir()] == ["ballast"]
@@ -163,7 +205,7 @@ def test_a_read_only_disk(small_disk):
 def test_a_file_size_limit(path):
     script = """
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 store = Store(path)
 begin(store)
 attempt(lambda: [store.write(frame(str(n))) for n in range(10_000)])

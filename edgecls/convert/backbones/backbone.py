@@ -24,8 +24,9 @@ class Backbone:
     what is set otherwise than in general where this network is trained.
 
     The figures are those of the network without a head, for each data set brings its own. `parameters` are all that
-    Keras counts, the statistics of BatchNorm included; `macs` the multiply-adds of convolutions for one image, of them
-    `pooled_macs` behind a global pooling, so that they do not grow with the image; `int8_mb` is the size of the int8
+    Keras counts, the statistics of BatchNorm included; `counted` is input size -> multiply-adds of convolutions for one
+    image, of them `pooled_macs` behind a global pooling, so that they do not grow with the image, first of a size that
+    the strides divide, from which they grow with the square; `int8_mb` is the size of the int8
     .tflite in 10^6 bytes. `top1_by_size` is input size -> accuracy on ImageNet's validation images in percent with the
     weights trained at that size, as `top1_source` reports it.
     """
@@ -44,7 +45,7 @@ class Backbone:
     pretrained: bool = True
     input_sizes: Sequence[int] = ()
     parameters: int = 0
-    macs: int = 0
+    counted: Mapping[int, int] = field(default_factory=dict, hash=False)
     pooled_macs: int = 0
     int8_mb: float = 0.0
     top1_by_size: Mapping[int, float] = field(default_factory=dict, hash=False)
@@ -55,6 +56,15 @@ class Backbone:
     def preprocessing(self) -> Preprocessing:
         """The central part that ImageNet networks are pretrained and evaluated on; everything where `crop` is 1."""
         return Preprocessing(self.input_size, self.input_size, "crop", self.crop, self.channels)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of convolutions for one image."""
+        if self.input_size in self.counted:
+            return self.counted[self.input_size]
+        size, macs = next(iter(self.counted.items()))
+        # Exact, since other sizes are multiples of what the strides shrink an image by.
+        return (macs - self.pooled_macs) * self.input_size**2 // size**2 + self.pooled_macs
 
     @property
     def mmacs(self) -> float:
@@ -81,24 +91,25 @@ class Backbone:
         return self.weights_file.format(size if size in self.top1_by_size else 224)
 
     @property
-    def allowed_sizes(self) -> str:
-        """The input sizes that it can be built for, for a person: the rule where they follow one, else all of them."""
-        sizes = self.input_sizes
+    def size_rules(self) -> list[str]:
+        """The input sizes that it can be built for, in words: the rule where they follow one, and each that does not."""
+        sizes = self.input_sizes or (self.input_size,)
         if isinstance(sizes, range):
-            return f"a multiple of {sizes.step} from {sizes[0]} to {sizes[-1]}"
-        return " or ".join(map(str, sizes or (self.input_size,)))
+            rule = f"a multiple of {sizes.step} from {sizes[0]} to {sizes[-1]}"
+            return [rule, *(str(size) for size in self.counted if size not in sizes)]
+        return [str(size) for size in sizes]
 
     def takes(self, input_size: int) -> bool:
         """Whether it can be built for images of that many pixels each way."""
-        return input_size in (self.input_sizes or (self.input_size,))
+        return input_size in self.counted or input_size in (self.input_sizes or (self.input_size,))
 
     def at(self, input_size: int) -> "Backbone":
         """The same network for images of another size. Raises UsageError for a size that it does not take."""
         if not self.takes(input_size):
-            raise UsageError(f"{self.name} takes no images of {input_size} pixels: choose {self.allowed_sizes}")
-        # Exact, since sizes are multiples of what the strides shrink an image by.
-        grown = (self.macs - self.pooled_macs) * input_size**2 // self.input_size**2
-        return replace(self, input_size=input_size, macs=grown + self.pooled_macs)
+            raise UsageError(
+                f"{self.name} takes no images of {input_size} pixels: choose {' or '.join(self.size_rules)}"
+            )
+        return replace(self, input_size=input_size)
 
     def load(self, *, weights: bool = True) -> Any:
         """The Keras model, with its pretrained weights if it has any, or untrained if `weights` is false.

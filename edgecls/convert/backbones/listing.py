@@ -41,7 +41,7 @@ def _sized(input_size: int | None) -> Sequence[Backbone]:
         return backbones
     fitting = [backbone.at(input_size) for backbone in backbones if backbone.takes(input_size)]
     if not fitting:
-        there_are = " or ".join(dict.fromkeys(backbone.allowed_sizes for backbone in backbones))
+        there_are = " or ".join(dict.fromkeys(rule for backbone in backbones for rule in backbone.size_rules))
         raise UsageError(f"no backbone takes images of {input_size} pixels: choose {there_are}")
     return fitting
 

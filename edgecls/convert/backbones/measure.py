@@ -1,14 +1,13 @@
 """How long a network takes on this machine, by the code that runs on the device."""
 
 import statistics
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 
 from edgecls.convert.backbones.backbone import Backbone
 from edgecls.convert.quantization.quantize import quantize
+from edgecls.convert.work_folder import work_folder
 from edgecls.device.classifier import default_threads
 from edgecls.device.runtimes import open_runtime
 
@@ -35,8 +34,8 @@ def milliseconds(backbone: Backbone) -> float:
 
     The weights are random, for int8 arithmetic takes as long with any: nothing is downloaded. Raises MissingExtra.
     """
-    with tempfile.TemporaryDirectory(prefix="edgecls-") as folder:
-        model = Path(folder) / "backbone.tflite"
+    with work_folder() as folder:
+        model = folder / "backbone.tflite"
         model.write_bytes(untrained_int8(backbone))
         runtime = open_runtime(model, threads=default_threads())
         pixels = np.zeros((backbone.input_size, backbone.input_size, backbone.channels), np.uint8)

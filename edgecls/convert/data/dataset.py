@@ -9,8 +9,17 @@ from functools import cached_property
 from pathlib import Path
 
 from edgecls.convert.data import balance
+from edgecls.convert.data.added import join
 from edgecls.convert.data.duplicates import copies_within_splits, groups_with_copies, leave_out_copies
-from edgecls.convert.data.examine import Image, decodable, examine, left_out, tell_apart, undecodable
+from edgecls.convert.data.examine import (
+    Image,
+    decodable,
+    examine,
+    examine_reviewed,
+    left_out,
+    tell_apart,
+    undecodable,
+)
 from edgecls.convert.data.near_duplicates import near_duplicates
 from edgecls.convert.data.problems import Kind, Problem, warn
 from edgecls.convert.data.samples import Sample, Split, read_samples
@@ -27,13 +36,14 @@ class Dataset:
 
     `fingerprint` is a SHA-256 over labels, splits and contents: the same images in another place have the same one.
     `problems` says what is wrong with the data set: what was left out (kinds `undecodable`, `two labels`,
-    `duplicate left out`), and what was not.
+    `duplicate left out`), and what was not. The last `added` of the samples are not of the data set, but were reviewed.
     """
 
     samples: tuple[Sample, ...]
     skipped: tuple[tuple[Path, str], ...]
     fingerprint: str
     problems: tuple[Problem, ...] = ()
+    added: int = 0
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -59,19 +69,34 @@ class Dataset:
 
 
 def read_dataset(
-    path: Path, split_file: Path | None, seed: int, steps: Steps, *, group_by: str | None = None
+    path: Path,
+    split_file: Path | None,
+    seed: int,
+    steps: Steps,
+    *,
+    group_by: str | None = None,
+    reviewed: Sequence[Sample] = (),
 ) -> Dataset:
-    """Read, check and split; problems are logged. Raises NoInput, BadData, UsageError and MissingExtra."""
+    """Read, check and split; problems are logged. Raises NoInput, BadData, UsageError and MissingExtra.
+
+    `reviewed` are joined to it once it is split, see `added.join`: it is split as it would be without them.
+    """
     samples = read_samples(path, split_file, group_by)
     found, bad = examine(samples, path, steps, looks=True)
-    images, copies, contradictions = leave_out_copies(tell_apart(found))
+    extra, bad_extra = examine_reviewed(reviewed, steps)
+    everything = tell_apart([*found, *extra])
+    images, copies, contradictions = leave_out_copies(everything[: len(found)])
+    bad = [*bad, *bad_extra]
     skipped = [*bad, *_paths(copies)]
     with _naming(skipped):
         _check_given(samples, images)
         separated = _separated(images)
         images = _cut(images, seed)
-    told = [*undecodable(bad), *contradictions, *copies_within_splits(images), *separated, *near_duplicates(images)]
-    return _dataset(images, skipped, [*told, *_balance(images)])
+        joined, surplus, doubts = join(images, everything[len(found) :], seed)
+    images, skipped = [*images, *joined], [*skipped, *_paths(surplus)]
+    told = [*undecodable(bad), *contradictions, *doubts]
+    told += [*copies_within_splits(images), *separated, *near_duplicates(images), *_balance(images)]
+    return replace(_dataset(images, skipped, told), added=len(joined))
 
 
 def read_split(

@@ -64,17 +64,35 @@ def examine(
 
     Pixels are dropped as soon as they have been seen. Raises BadData if none decodes, MissingExtra without ImageHash.
     """
-    look_at = _look_at() if looks else None
-    with steps.step("reading images", len(samples)) as advance:
-        found = for_each(lambda: None, lambda _, sample: _examine(sample, look_at), samples, advance)
-    images = [image for image in found if isinstance(image, Image)]
-    bad = [(s.path, reason) for s, reason in zip(samples, found, strict=True) if isinstance(reason, str)]
+    images, bad = _sorted_out(samples, steps, "reading images", _look_at() if looks else None)
     if not images:
         raise BadData(
             f"none of the {len(samples)} files in {dataset} is an image that can be decoded: check the data set"
             f"{left_out(bad)}"
         )
     return images, bad
+
+
+def examine_reviewed(samples: Sequence[Sample], steps: Steps) -> tuple[list[Image], list[tuple[Path, str]]]:
+    """As `examine`, with looks, for what people have reviewed: there may be none. Raises BadData if none of many decodes."""
+    if not samples:
+        return [], []
+    images, bad = _sorted_out(samples, steps, "reading reviewed images", _look_at())
+    if not images:
+        raise BadData(
+            f"none of the {len(samples)} reviewed images can be read: name the folder that has them with "
+            f"--review-images{left_out(bad)}"
+        )
+    return images, bad
+
+
+def _sorted_out(
+    samples: Sequence[Sample], steps: Steps, name: str, look_at: "Examiner | None"
+) -> tuple[list[Image], list[tuple[Path, str]]]:
+    with steps.step(name, len(samples)) as advance:
+        found = for_each(lambda: None, lambda _, sample: _examine(sample, look_at), samples, advance)
+    images = [image for image in found if isinstance(image, Image)]
+    return images, [(s.path, reason) for s, reason in zip(samples, found, strict=True) if isinstance(reason, str)]
 
 
 def decodable(samples: Sequence[Sample], steps: Steps) -> list[Image]:

@@ -82,6 +82,14 @@ def read_samples(dataset: Path, split_file: Path | None = None, group_by: str | 
     return sorted(samples, key=lambda sample: (sample.label, sample.path))
 
 
+def reviewed_samples(reviewed: Iterable[tuple[str | Path, str]]) -> list[Sample]:
+    """(image, label) as samples. Raises BadData for a label that no label file could hold."""
+    samples = [Sample(Path(path), label) for path, label in reviewed]
+    if samples:
+        _check_labels(Path("the reviews"), {sample.label for sample in samples})
+    return samples
+
+
 def _rest_trains(listed: Iterable[Sample]) -> list[Sample]:
     """Where some have a split, those without one train; where none has, all are still to be divided."""
     samples = list(listed)

@@ -44,6 +44,24 @@ def split_samples(samples: Sequence[Sample], seed: int, groups: Sequence[str] | 
     raise BadData(_missing(done, names))
 
 
+def divide_new_classes(samples: Sequence[Sample], labels: set[str], seed: int, groups: Sequence[str]) -> list[Sample]:
+    """The samples in their order: those of `labels` divided as a data set's are, all others for training.
+
+    `groups` as for `split_samples`. Raises BadData where a class of `labels` is in too few groups.
+    """
+    new = [n for n, sample in enumerate(samples) if sample.label in labels]
+    divided = [replace(samples[n], split="train") for n in new]
+    names, rng = [groups[n] for n in new], np.random.default_rng(seed)
+    divided = _divide(divided, names, "test", TEST_SHARE, 2, rng, rough=False)
+    divided = _divide(divided, names, "validation", VALIDATION_SHARE, 1, rng, rough=False)
+    if missing := _missing(divided, names):
+        raise BadData(missing)
+    done = [replace(sample, split="train") for sample in samples]
+    for n, sample in zip(new, divided, strict=True):
+        done[n] = sample
+    return done
+
+
 def _divide(
     samples: Sequence[Sample],
     names: Sequence[str],

@@ -10,7 +10,7 @@ from edgecls.convert.quantization import quantize
 from edgecls.convert.settings import Training
 from edgecls.convert.training.features import extract_features
 from edgecls.convert.training.head import train_head
-from edgecls.convert.training.train import Task
+from edgecls.convert.training.task import Task
 
 
 def refit_head(

@@ -36,11 +36,12 @@ class Augmentation:
 PRESETS: Mapping[str, Augmentation] = {
     "none": Augmentation(),
     "photo": Augmentation(mirror=True, zoom=0.15, shift=0.08, light=0.08, contrast=0.15),
+    "aligned": Augmentation(mirror=True, flip=True),
     "inspection": Augmentation(mirror=True, flip=True, turn=True),
     "digits": Augmentation(zoom=0.1, shift=0.08, tilt=10.0, contrast=0.1),
 }
-"""photo: the world has an up and a down, seldom a left and a right. inspection: parts that may lie any way.
-digits: and letters, which mean something else in the mirror."""
+"""photo: the world has an up and a down, seldom a left and a right. aligned: parts that lie along one line, either way
+round. inspection: parts that may lie any way. digits: and letters, which mean something else in the mirror."""
 
 
 def find_preset(name: str) -> Augmentation:
@@ -48,11 +49,6 @@ def find_preset(name: str) -> Augmentation:
     if name not in PRESETS:
         raise UsageError(f"no augmentation is called {name!r}: choose from {', '.join((AUTO, *PRESETS))}")
     return PRESETS[name]
-
-
-def preset_for(*, mirror: bool, any_way: bool) -> str:
-    """The name of the preset for images that may be mirrored, or turned and mirrored any way."""
-    return "inspection" if any_way else "photo" if mirror else "digits"
 
 
 def augment(pixels: Pixels, how: Augmentation, rng: np.random.Generator) -> Pixels:

@@ -1,6 +1,5 @@
 """Fine-tuning: the upper part of the network is trained on what the lower part, frozen, makes of the images."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from edgecls.convert.evaluation.temperature import fit_temperature, nll
 from edgecls.convert.settings import Epoch, Training
 from edgecls.convert.training.optimizers import make_optimizer
+from edgecls.convert.training.timing import shortest
 from edgecls.convert.training.views import Views
 
 OPTIMIZER, LEARNING_RATE = "adamw", 3e-4
@@ -61,19 +61,14 @@ def compile_for(upper: keras.Model, training: Training, images: int, epochs: int
 
 
 def seconds_per_image(upper: keras.Model, examples: Examples, training: Training) -> float:
-    """Of a training step; the weights are as before."""
+    """Of a training step, when nothing else disturbs it: the shortest of a few. The weights are as before."""
     before = upper.get_weights()
     batch = np.arange(len(examples.classes))[: training.batch_size]
     compile_for(upper, training, len(batch), 100)
     _step(upper, examples, 0, batch)  # compiles
-    begun = time.perf_counter()
-    for _ in range(_TRIALS):
-        _step(upper, examples, 0, batch)
+    seconds = shortest(lambda: _step(upper, examples, 0, batch))
     upper.set_weights(before)
-    return (time.perf_counter() - begun) / (_TRIALS * len(batch))
-
-
-_TRIALS = 3
+    return seconds / len(batch)
 
 
 def train_epoch(

@@ -1,6 +1,7 @@
 """How much of the backbone is trained: as much as the time allows, measured on the spot."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -10,6 +11,8 @@ from edgecls.convert.settings import Training
 from edgecls.convert.training.graph import cut_points, multiply_adds, upper_part
 
 EPOCHS = 15
+ENOUGH = 8
+"""Epochs for which more of the network is worth it: docs/training.md has what was measured."""
 CACHE = 8e9
 """The most bytes of disk that views of the images take."""
 TOP = 0.6
@@ -31,7 +34,8 @@ EfficientNet-Lite0."""
 class Cut:
     """Between the frozen and the trained part: the output of the layer `layer`; None: the whole network is trained.
 
-    `share` is the share of the network's multiply-adds above it, `size` how many numbers are kept of each view.
+    `share` is the share of the network's multiply-adds above it, `size` how many numbers are kept of each view. The
+    time has other shares: early layers, with few channels and many positions, take longer for each multiply-add.
     """
 
     layer: str | None
@@ -80,21 +84,39 @@ def seconds_afterwards(seconds_per_image: float, tested: int) -> float:
 
 
 def make_plan(
-    cuts: Sequence[Cut], epochs: int, images: tuple[int, int], seconds_per_image: float, budget: float, room: float
+    cuts: Sequence[Cut],
+    epochs: int,
+    images: tuple[int, int],
+    seconds: Callable[[Cut], tuple[float, float]],
+    budget: float,
+    room: float,
 ) -> Plan:
-    """The deepest of `cuts` that can be trained for `epochs`; where none can, the last one, for as long as there is.
+    """The deepest of `cuts` that can be trained for enough epochs, at most `epochs`; where none can, the last one, for as many as there is time.
 
-    `images` are how many train and validate; `seconds_per_image` is a training step of the whole network, of which a
-    part takes its share; `budget` is in seconds. Each epoch has a view of its own of each image, as far as they fit into
-    `room` bytes.
+    `images` are how many train and validate; `seconds` measures, for an image, a training step above a cut, and one look
+    through what is below it; `budget` is in seconds. Each epoch has a view of its own of each image, as far as they fit
+    into `room` bytes.
     """
     train, validation = images
+    plan = Plan(None, 0, 1, 0.0, 0.0)
     for cut in cuts:
-        views = max(1, min(epochs, int(room / (BYTES * cut.size * train)))) if cut.layer else epochs
-        an_epoch = cut.share * seconds_per_image * (train + validation * _FORWARD)
-        looks = train * views + validation if cut.layer else 0
-        once = (1 - cut.share) * seconds_per_image * _FORWARD * looks
-        if once + epochs * an_epoch <= budget:
-            return Plan(cut.layer, epochs, views, cut.share, once + epochs * an_epoch)
-    possible = max(0, int((budget - once) / an_epoch))
-    return Plan(cut.layer, possible, min(views, max(1, possible)), cut.share, once + possible * an_epoch)
+        step, look = seconds(cut)
+        most = max(1, min(epochs, int(room / (BYTES * cut.size * train)))) if cut.layer else epochs
+        an_epoch = step * (train + validation * _FORWARD)
+        possible = _possible(epochs, most, an_epoch, look * train, budget - look * validation)
+        views = min(most, max(1, possible))
+        once = look * (train * views + validation)
+        plan = Plan(cut.layer, possible, views, cut.share, once + possible * an_epoch)
+        if possible >= min(ENOUGH, epochs):
+            break
+    return plan
+
+
+def _possible(epochs: int, views: int, an_epoch: float, a_view: float, budget: float) -> int:
+    """How many epochs there is time for, the first `views` of which need a view of their own."""
+    if math.isinf(budget):
+        return epochs
+    with_views = int(budget / (an_epoch + a_view))
+    if with_views > views:
+        with_views = max(views, int((budget - views * a_view) / an_epoch))
+    return max(0, min(epochs, with_views))

@@ -1,5 +1,6 @@
 """Augmented views of the training images, as what the trained part of the network takes."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.training.augment import Augmentation, augment
 from edgecls.convert.training.disk_array import DiskArray
+from edgecls.convert.training.timing import shortest
 from edgecls.convert.workers import for_each
 from edgecls.device.runtimes import open_runtime
 from edgecls.device.runtimes.interpreter import Runtime
@@ -53,6 +55,23 @@ class CachedViews:
     def batch(self, epoch: int, images: NDArray[np.intp]) -> NDArray[np.float32]:
         """See `Views.batch`."""
         return self._activations.read((epoch % self._activations.shape[0], images)).astype(np.float32)
+
+
+class BlankViews:
+    """For measuring how long training takes, which does not depend on what is seen. `shape` is that of one input."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        self._shape = tuple(shape)
+
+    def batch(self, epoch: int, images: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002  # the interface
+        """See `Views.batch`."""
+        return np.zeros((len(images), *self._shape), np.float32)
+
+
+def seconds_per_look(network: Path, shape: Sequence[int]) -> float:
+    """In which the network in a file looks at an image of `shape`, where all cores do so: the shortest of a few."""
+    runtime, image = open_runtime(network, threads=1), np.zeros(tuple(shape), np.uint8)
+    return shortest(lambda: runtime.invoke(image)) / (os.cpu_count() or 1)
 
 
 def keep_pixels(path: Path, samples: Sequence[Sample], spec: Preprocessing, advance: Callable[[], None]) -> DiskArray:

@@ -7,9 +7,12 @@ import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edgecls.device.runtimes.interpreter import Runtime, TFLiteRuntime
 from edgecls.errors import MissingExtra, UsageError
+
+if TYPE_CHECKING:
+    from edgecls.device.runtimes.interpreter import Runtime
 
 RUNTIMES = {
     "litert": ("ai_edge_litert", "edgecls.device.runtimes.litert"),
@@ -19,7 +22,7 @@ RUNTIMES = {
 runs int8 EfficientNet-Lite0 in 12 ms with one thread, tflite-runtime 2.14 in 104 ms."""
 
 
-def open_runtime(model: Path, *, name: str | None = None, threads: int, reference_kernels: bool = False) -> Runtime:
+def open_runtime(model: Path, *, name: str | None = None, threads: int, reference_kernels: bool = False) -> "Runtime":
     """The model in the runtime called `name`, else by EDGECLS_RUNTIME, else in the first that is installed.
 
     `reference_kernels` are slow and plain: integer models give the same outputs with them on every machine.
@@ -32,6 +35,10 @@ def open_runtime(model: Path, *, name: str | None = None, threads: int, referenc
     for candidate in wanted:
         package, module = RUNTIMES[candidate]
         if find_spec(package):
+            from edgecls.device.runtimes.interpreter import (
+                TFLiteRuntime,
+            )  # not before: `RUNTIMES` is read without numpy
+
             interpreter = import_module(module).open_interpreter
             return TFLiteRuntime(candidate, interpreter, model, threads, reference_kernels=reference_kernels)
     packages = [RUNTIMES[candidate][0].replace("_", "-") for candidate in wanted]

@@ -68,6 +68,7 @@ class TFLiteRuntime:
                 f"{model} takes {np.dtype(dtype).name} {shape}, and edgecls feeds uint8 pixels, RGB or grey, "
                 "(1, height, width, 3 or 1): convert it with uint8 input and its normalisation in the graph"
             )
+        self._view_input = self._interpreter.tensor(self._input["index"])
         self.input_size, self.channels = (shape[2], shape[1]), shape[3]
         self.outputs = int(np.prod(self._output["shape"]))
         self._scale, self._zero_point = self._output["quantization"]
@@ -84,11 +85,12 @@ class TFLiteRuntime:
 
     def invoke(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
         """See `Runtime.invoke`."""
-        values: NDArray[Any] = pixels
+        # Into the interpreter's own memory. Nothing may refer to that memory any more when it is invoked.
         if self._input["dtype"] == np.int8:
             # The same real values: an int8 input has its zero point 128 lower.
-            values = (pixels ^ np.uint8(0x80)).view(np.int8)
-        self._interpreter.set_tensor(self._input["index"], values[np.newaxis])
+            np.bitwise_xor(pixels, np.uint8(0x80), out=self._view_input()[0].view(np.uint8))
+        else:
+            np.copyto(self._view_input()[0], pixels)
         try:
             self._interpreter.invoke()
         except RuntimeError as error:

@@ -16,11 +16,12 @@ from edgecls.device.sources.after import After
 from edgecls.device.sources.condition import Condition
 from edgecls.device.sources.folder_scan import FolderScan
 from edgecls.device.sources.folder_watch import FolderWatch
+from edgecls.device.sources.seen_files import NOTHING_SEEN, SeenFiles, tells_changes
 from edgecls.errors import NoInput
 from edgecls.records import Frame
 
 _NAP = 0.25  # seconds between looks at the stop flag
-_REST = 100  # looking at the whole folder takes 1 % of the processor's time, however many files it keeps,
+_REST = 200  # looking at the whole folder takes 0.5 % of the processor's time, however many files it keeps,
 _LONGEST_REST = 10  # times poll_seconds: but where no events come, what arrives is found within that time
 _LOST_POLL = 5.0  # seconds between looks for a folder that has vanished
 _SIGN_OF_LIFE = 1.0  # seconds that looking at the folder may take without a word
@@ -31,7 +32,8 @@ class FolderSource:
     """Yields each file once, and again when its content changes. Never drops one, never takes one half-written.
 
     A file is whole when its writer has closed it, or when its size and times have not changed for `settle_seconds`.
-    What cannot be read is one frame with an error; it stays where it is, and is taken once it can be read.
+    What cannot be read is one frame with an error; it stays where it is, and is taken once it can be read. Files that
+    `seen` knows, in the state that it knows, are not read at all.
     """
 
     def __init__(self, settings: FolderSettings) -> None:
@@ -41,10 +43,12 @@ class FolderSource:
         self._scan = FolderScan(self._root, settings)
         self._watch = FolderWatch(self._root, recursive=settings.recursive)
         self._after = After(self._root, settings)
+        self.seen: SeenFiles = NOTHING_SEEN
+        """to be set before the first frame; what it knows is asked for then, what is done is told to it"""
         self._taken: dict[str, Version] = {}
         self._growing: dict[str, tuple[Version, float]] = {}
         self._unreadable: set[str] = set()
-        self._in_hand: dict[str, Version] = {}  # by key: the content that a frame was made of
+        self._in_hand: dict[str, tuple[Version, bool]] = {}  # by key: what a frame was made of, whether it was young
         self._next_look = 0.0
         self._opened_ns = 0
 
@@ -66,6 +70,7 @@ class FolderSource:
     def frames(self, stop: threading.Event) -> Iterator[Frame | None]:
         """See `Source.frames`. With `until_idle` set, ends once nothing has arrived for that many seconds."""
         self._next_look = active = time.monotonic()
+        yield from self._recall()
         while not stop.is_set():
             ready = yield from self._ready(stop)
             for path, version in ready:
@@ -81,11 +86,28 @@ class FolderSource:
                 return
             yield from self._sleep(stop)
 
+    def _recall(self) -> Iterator[None]:
+        """What had its row before: of a million files that takes seconds, on a memory card more."""
+        last = time.monotonic()
+        for name, state in self.seen.take_known():
+            self._taken[os.path.join(self._root, name)] = Version(*state)
+            if time.monotonic() - last > _SIGN_OF_LIFE:
+                yield None
+                last = time.monotonic()
+
     def done(self, frame: Frame, *, failed: bool = False) -> None:
         """Keep, move or delete the file, unless it has changed since it was read: then it will be another frame."""
-        version = self._in_hand.pop(frame.key, None)
-        if version is not None and frame.path is not None:
-            self._after.put_away(frame.path, version, failed=failed)
+        version, was_young = self._in_hand.pop(frame.key, (None, False))
+        if version is None or frame.path is None:
+            return
+        if was_young and not self._is_unchanged(frame, frame.path, version):
+            return
+        if self._is_written_again(frame.path, version):
+            self._is_growing(frame.path, version)
+            return
+        self._after.put_away(frame.path, version, failed=failed)
+        if tells_changes(version):
+            self.seen.remember(self._name(frame.path), frame.key, version)
 
     def condition(self) -> Condition:
         """See `Source.condition`."""
@@ -111,11 +133,8 @@ class FolderSource:
 
     def _read(self, path: str, version: Version) -> Frame | None:
         """The frame of a file; None if it is gone or has changed since it was found, or is as unreadable as it was."""
-        age = time.time_ns() - version.changed_ns
-        if 0 <= age < _TICK_NS:  # what is written after this moment bears another time
-            time.sleep((_TICK_NS - age) / 1e9)
-        name = os.path.relpath(path, self._root)
-        frame, read = regular_file_frame(self.name, path, name, max_bytes=self.settings.max_bytes)
+        is_young = _left_of_tick(version) > 0
+        frame, read = regular_file_frame(self.name, path, self._name(path), max_bytes=self.settings.max_bytes)
         if frame is None:  # forgotten: it is found again if it comes back
             return None
         if frame.error and read is None:
@@ -127,8 +146,38 @@ class FolderSource:
             self._growing[path] = (version, time.monotonic())
             return None
         self._taken[path] = version
-        self._in_hand[frame.key] = version
+        self._in_hand[frame.key] = version, is_young
         return frame
+
+    def _is_unchanged(self, frame: Frame, path: str, version: Version) -> bool:
+        """Whether a file that was read young still has that content: in the same tick it may have got other.
+
+        Its times cannot tell. That is found out here, after the row and before the file is put away, so that nobody
+        waits for the tick to end.
+        """
+        time.sleep(_left_of_tick(version))  # what is written after this moment bears another time
+        again, read = regular_file_frame(self.name, path, self._name(path), max_bytes=self.settings.max_bytes)
+        if again is None or again.key == frame.key or read != version:
+            return True  # or it is gone, or another version by now, as its times do tell
+        self._is_growing(path, version)
+        return False
+
+    def _is_written_again(self, path: str, version: Version) -> bool:
+        """Whether another writer has begun just after the close, and may be pausing.
+
+        The event alone may tell of a change of mode or owner; then the time of modification is an old one.
+        """
+        settle = self.settings.settle_seconds
+        return self._watch.was_written(path, settle) and abs(time.time() - version.modified_ns / 1e9) < settle
+
+    def _is_growing(self, path: str, version: Version) -> None:
+        """What was taken for whole is not: it is looked at again."""
+        self._taken.pop(path, None)
+        self._growing[path] = (version, time.monotonic())
+
+    def _name(self, path: str) -> str:
+        """Of a file, by which its key begins: relative to the folder."""
+        return path[len(self._root.rstrip(os.sep)) + 1 :]
 
     def _ready(self, stop: threading.Event) -> Generator[None, None, list[tuple[str, Version]]]:
         """New or changed files that are whole, oldest first."""
@@ -163,24 +212,35 @@ class FolderSource:
         return unchanged_for >= settled or self._opened_ns - version.modified_ns >= settled * 1e9
 
     def _look_at_everything(self, now: float, stop: threading.Event) -> Generator[None, None, dict[str, Version]]:
-        """All files; a folder of a million, or one on a slow network, takes longer than a watchdog waits."""
+        """All that is not taken; a folder of a million, or one on a slow network, takes longer than a watchdog waits."""
         if not self._watch.check():
             self._next_look = now + min(self.settings.poll_seconds, _LOST_POLL)
             return {}
+        yield None  # what was yielded before need not wait for this
         begun = time.thread_time()
-        found: dict[str, Version] = {}
+        found: set[str] = set()
+        news: dict[str, Version] = {}
         for path, version in self._scan.everything():
-            found[path] = version
+            found.add(path)
+            if self._taken.get(path) != version:
+                news[path] = version
             if time.monotonic() - now > _SIGN_OF_LIFE:
                 yield None
                 if stop.is_set():
                     return {}
                 now = time.monotonic()
-        # What is gone is forgotten: files may come and go for years.
-        self._taken = {path: version for path, version in self._taken.items() if path in found}
-        self._unreadable &= found.keys()
+        for path in self._taken.keys() - found:  # what is gone is forgotten: files may come and go for years
+            del self._taken[path]
+            self.seen.forget(self._name(path))
+        self._unreadable &= found
         self._after.again()
         poll = self.settings.poll_seconds
         rest = min(_REST * (time.thread_time() - begun), _LONGEST_REST * poll)
         self._next_look = time.monotonic() + max(poll, rest)
-        return found
+        return news
+
+
+def _left_of_tick(version: Version) -> float:
+    """Seconds for which another change of the file may still bear the time of its last one; 0 for all but new files."""
+    age = time.time_ns() - version.changed_ns
+    return (_TICK_NS - age) / 1e9 if 0 <= age < _TICK_NS else 0.0

@@ -2,7 +2,9 @@
 
 import logging
 import os
+import sys
 import threading
+import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,29 @@ if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
 log = logging.getLogger(__name__)
+
+_HALF_A_RENAME_S = 0.01
+"""How long watchdog keeps the first half of a rename back, and all that comes behind it. The kernel gives the second half
+with the first; but none where a file has left the folder, and by default new files then wait for half a second."""
+
+
+def _keep_half_renames_back(seconds: float) -> bool:
+    """Whether the watchdog that is installed, and what it has imported for this system, can be told."""
+    for module, name in (
+        ("inotify_move_event_grouper", "InotifyMoveEventGrouper"),
+        ("inotify_buffer", "InotifyBuffer"),
+    ):
+        grouper = getattr(sys.modules.get(f"watchdog.observers.{module}"), name, None)
+        if grouper is not None:
+            grouper.delay = seconds
+            return True
+    return False
+
+
+_keep_half_renames_back(_HALF_A_RENAME_S)
+
+_FORGOTTEN_S = 600.0  # after which a file that was written to, and not seen to be closed, is nobody's concern
+
 # An observer that is stopped while its thread starts calls that an error; it is none.
 logging.getLogger("watchdog.observers.inotify").addFilter(lambda record: "thread is inactive" not in record.msg)
 
@@ -35,6 +60,7 @@ class FolderWatch(FileSystemEventHandler):
         self._lock = threading.Lock()
         self._changed: set[str] = set()
         self._closed: set[str] = set()
+        self._written: dict[str, float] = {}  # since its last close: when, on the monotonic clock
         self.woken = threading.Event()
 
     def check(self) -> bool:
@@ -88,12 +114,29 @@ class FolderWatch(FileSystemEventHandler):
         with self._lock:
             changed, closed = self._changed, self._closed
             self._changed, self._closed = set(), set()
+            if self._written:
+                oldest = time.monotonic() - _FORGOTTEN_S
+                self._written = {path: when for path, when in self._written.items() if when > oldest}
             self.woken.clear()
         return changed, closed
+
+    def was_written(self, path: str, seconds: float) -> bool:
+        """Whether the file was written to in the last `seconds`, and not closed since: its writer may be at it."""
+        with self._lock:
+            return time.monotonic() - self._written.get(path, float("-inf")) < seconds
 
     def on_closed(self, event: FileSystemEvent) -> None:
         """A writer has closed the file: it is whole."""
         self._note(event.src_path, closed=True)
+
+    def on_modified(self, event: FileSystemEvent) -> None:
+        """Written to: if it was closed before, another writer has begun. Or its mode or its times were changed."""
+        if event.is_directory:
+            return
+        name = os.fsdecode(event.src_path)
+        with self._lock:
+            self._closed.discard(name)
+            self._written[name] = time.monotonic()
 
     def on_moved(self, event: FileSystemEvent) -> None:
         """Whoever writes under another name and then renames means the file to be whole."""
@@ -116,6 +159,7 @@ class FolderWatch(FileSystemEventHandler):
             self._changed.add(name)
             if closed:
                 self._closed.add(name)
+                self._written.pop(name, None)
             self.woken.set()
 
 

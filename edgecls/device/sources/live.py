@@ -75,6 +75,7 @@ class LiveSource:
         while not stop.is_set():
             self._tend()
             shot = self._place.take(_NAP)
+            self._greet()  # nobody is given a frame of a camera that is said to be lost
             yield self._frame(shot) if shot else None
 
     def done(self, frame: Frame, *, failed: bool = False) -> None:
@@ -112,10 +113,8 @@ class LiveSource:
 
     def _tend(self) -> None:
         """See to it that there is a reader, and that it reads."""
+        self._greet()
         now = time.monotonic()
-        if self._reader and self._reader.gave_a_frame and self._reader is not self._greeted:
-            self._greeted = self._reader
-            self._is_back(now)
         if self._given_up:
             self._wait_for_stuck(now)
         elif not self._reader:
@@ -127,6 +126,12 @@ class LiveSource:
             self._reader.leave()
             self._given_up = self._reader, now
             self._lose(silence, now)
+
+    def _greet(self) -> None:
+        """A camera is back with its first frame."""
+        if self._reader and self._reader.gave_a_frame and self._reader is not self._greeted:
+            self._greeted = self._reader
+            self._is_back(time.monotonic())
 
     def _silence(self, reader: Reader) -> str | None:
         """For how long nothing has come, if that is too long."""

@@ -84,6 +84,6 @@ class Reader(threading.Thread):
             return
         pixels = capture.retrieve()
         if pixels is not None and not self._leave.is_set():
-            self._place.put(Shot(pixels, captured_at))
-            self.gave_a_frame = True
             self.last_sign = now
+            self.gave_a_frame = True  # before the frame: who takes it finds it said
+            self._place.put(Shot(pixels, captured_at))

@@ -129,7 +129,10 @@ def test_without_a_network_one_line_names_what_works(python, real):
     assert line.startswith(
         "MissingWeights 69: the weights of mobilenet-v2-0.35 are not on this machine and cannot be downloaded ("
     )
-    assert "works offline (efficientnet-lite0, mobilenet-v1-0.25, cnn), or put mobilenet_v2_weights_tf_dim_" in line
+    assert (
+        "works offline (efficientnet-lite0, efficientnet-lite1, efficientnet-lite2, mobilenet-v1-0.25, cnn), or put mobilenet_v2_weights_tf_dim_"
+        in line
+    )
     assert line.endswith(f"_0.35_224_no_top.h5 into {real / 'models'}")
 
 

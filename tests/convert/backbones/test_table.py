@@ -132,6 +132,7 @@ def test_multiply_adds_grow_with_the_image():
         ("mobilenet-v2", 100, "mobilenet-v2 takes no images of 100 pixels: choose a multiple of 32 from 32 to 512"),
         ("mobilenet-v2", 0, "takes no images of 0 pixels"),
         ("efficientnet-lite0", 544, "takes no images of 544 pixels"),
+        ("efficientnet-lite1", 225, "choose a multiple of 32 from 32 to 512 or 240"),
         ("cnn", 32, "cnn takes no images of 32 pixels: choose 28"),
     ],
 )

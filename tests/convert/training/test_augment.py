@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pictures import noise
 
-from edgecls.convert.training.augment import PRESETS, Augmentation, augment, find_preset, preset_for
+from edgecls.convert.training.augment import PRESETS, Augmentation, augment, find_preset
 from edgecls.errors import UsageError
 
 
@@ -59,6 +59,3 @@ def test_presets_by_name():
     assert not find_preset("photo").flip
     with pytest.raises(UsageError, match="no augmentation is called 'music': choose from auto, none, photo"):
         find_preset("music")
-    assert preset_for(mirror=False, any_way=False) == "digits"
-    assert preset_for(mirror=True, any_way=False) == "photo"
-    assert preset_for(mirror=True, any_way=True) == "inspection"

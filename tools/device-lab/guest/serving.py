@@ -23,6 +23,7 @@ def main() -> None:
     ready()
     installed()
     folder()
+    examined()
     footprint()
     at_work()
     hang()
@@ -64,6 +65,22 @@ def folder() -> None:
     tell("labels are those of the host", "; ".join(different) or f"{len(names)} of {len(names)}", ok=not different)
     damaged = [row.error for row in rows() if EXPECTED.get(row.name, "") is None]
     tell("a damaged file has a row that says so", "; ".join(map(str, damaged)), ok=bool(damaged) and all(damaged))
+
+
+def examined() -> None:
+    """What `edgecls doctor` finds on a machine on which all is well: warnings (a clock without a network), no failure."""
+    found = json.loads(said("/opt/edgecls/bin/edgecls", "doctor", "--format", "json") or "[]")
+    seen = {finding["check"]: f"{finding['check']} {finding['status']}: {finding['seen']}" for finding in found}
+    failed = [seen[finding["check"]] for finding in found if finding["status"] == "failed"]
+    well = [finding["check"] for finding in found if finding["status"] == "ok"]
+    needed = {"numpy", "runtime", "OpenCV", "configuration", "model", "delegates", "database"} - set(well)
+    wrong = failed or [seen.get(name, f"{name} is not told") for name in sorted(needed)]
+    warned = ", ".join(finding["check"] for finding in found if finding["status"] == "warning")
+    tell(
+        "`edgecls doctor` finds nothing that has failed",
+        "; ".join(wrong) or f"{len(well)} of {len(found)} ok; warnings: {warned or 'none'}; {seen.get('processor')}",
+        ok=bool(found) and not wrong,
+    )
 
 
 def footprint() -> None:

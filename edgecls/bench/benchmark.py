@@ -1,0 +1,166 @@
+"""The benchmark: each stage by itself, then the daemon as a whole, for one model or two."""
+
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgecls import __version__
+from edgecls.bench import stages
+from edgecls.bench.end_to_end import EndToEnd, Plan, end_to_end, fill, how_many, plans, thread_counts
+from edgecls.bench.pictures import Load
+from edgecls.bench.stages import Stage
+from edgecls.bench.timing import NOISY
+from edgecls.device.classifier import Classifier
+from edgecls.device.golden import replay_golden
+from edgecls.device.runtimes.operators import Operator, operators
+from edgecls.model_file import ModelFile
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What `cores` could do if they did nothing but this: decode and resize, network with one thread, row; CPU time."""
+
+    of: str
+    per_second: float
+
+
+@dataclass
+class Measured:
+    """All of one model."""
+
+    model: ModelFile
+    runtime: str
+    operators: list[Operator] | None
+    stages: list[Stage] = field(default_factory=list)
+    limits: list[Limit] = field(default_factory=list)
+    runs: list[EndToEnd] = field(default_factory=list)
+
+    def stage(self, name: str, of: str | None = None) -> Stage:
+        """The first of this name."""
+        return next(each for each in self.stages if each.name == name and of in (None, each.of))
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where it was measured. `load` is the load average of the last minute before, `temporary` where the files lay."""
+
+    processor: str
+    cores: int
+    load: float
+    python: str
+    edgecls: str
+    temporary: str
+    file_system: str
+
+
+def machine() -> Machine:
+    """This one."""
+    return Machine(
+        processor=platform.machine(),
+        cores=cores(),
+        load=os.getloadavg()[0],
+        python=platform.python_version(),
+        edgecls=__version__,
+        temporary=tempfile.gettempdir(),
+        file_system=_file_system(os.path.realpath(tempfile.gettempdir())),
+    )
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _file_system(folder: str) -> str:
+    """The type of the one that holds `folder`, by /proc/mounts: of nested ones, the innermost."""
+    try:
+        mounts = [line.split() for line in Path("/proc/mounts").read_text("utf-8", "replace").splitlines()]
+    except OSError:
+        return "unknown"
+    above = [(len(each[1]), each[2]) for each in mounts if f"{folder}/".startswith(f"{each[1].rstrip('/')}/")]
+    return max(above, default=(0, "unknown"))[1]
+
+
+def count_of_steps(models: int, loads: int) -> int:
+    """How often `measure` calls `advance`."""
+    each = 3 * loads + len(thread_counts(cores())) + 1 + len(plans(cores())) + loads - 1
+    return models * each
+
+
+def measure(
+    models: Sequence[ModelFile], loads: Sequence[Load], seconds: float, advance: Callable[[], None]
+) -> Iterator[Measured]:
+    """Measure one model after the other; each figure takes about `seconds`, and then `advance` is called.
+
+    Whatever is written lies in a temporary folder, which is removed. Raises the errors of `Classifier`, of
+    `replay_golden`, and of the daemon.
+    """
+    for model in models:  # what is wrong with the second is said before the first is measured
+        replay_golden(Classifier(model))
+    for model in models:
+        with tempfile.TemporaryDirectory(prefix="edgecls-bench-") as folder:
+            yield _measure(model, loads, Path(folder), seconds, advance)
+
+
+def _measure(
+    model: ModelFile, loads: Sequence[Load], folder: Path, seconds: float, advance: Callable[[], None]
+) -> Measured:
+    classifier = Classifier(model, threads=1)
+    found = Measured(model, classifier.runtime.name, operators(model.path, classifier.runtime.name))
+    for stage in _stages(classifier, loads, folder, seconds):
+        found.stages.append(stage)
+        advance()
+    for load in loads:
+        found.limits.append(_limit(found, load))
+    for number, load in enumerate(loads):
+        wanted = plans(cores()) if number == 0 else [Plan()]
+        count = how_many(load, 1000 / found.limits[number].per_second, 2 * seconds)
+        inbox = folder / f"inbox{number}"
+        fill(inbox, load, count)
+        for plan in wanted:
+            found.runs.append(end_to_end(model, load, inbox, plan))
+            advance()
+        for file in inbox.iterdir():
+            file.unlink()
+    return found
+
+
+def _stages(classifier: Classifier, loads: Sequence[Load], folder: Path, seconds: float) -> Iterator[Stage]:
+    for load in loads:
+        yield from stages.of_pictures(load, classifier, seconds)
+    for threads in thread_counts(cores()):
+        other = Classifier(classifier.model, threads=threads)
+        yield stages.of_network(loads[0], other, threads, seconds)
+    yield stages.of_database(loads[0], classifier, folder, seconds)
+
+
+def _limit(found: Measured, load: Load) -> Limit:
+    """Infer is first of one thread."""
+    work = (found.stage(stages.BOTH, load.name), found.stage(stages.INFER), found.stage(stages.COMMIT))
+    return Limit(load.name, cores() * 1000 / sum(stage.timing.cpu_ms for stage in work))
+
+
+def notes(machine: Machine, measured: Sequence[Measured]) -> list[str]:
+    """What to know before the figures are believed."""
+    found = []
+    if machine.load > 0.5:
+        found.append(f"the machine was busy (load average {machine.load:.1f}): stop what else runs, and measure again")
+    if machine.file_system in ("tmpfs", "ramfs"):
+        found.append(
+            f"{machine.temporary} is memory ({machine.file_system}), where a commit costs nothing: set TMPDIR to a "
+            "folder on the disk that the database is on"
+        )
+    noisy = [
+        f"{stage.name} {stage.of} ({stage.timing.spread:.0%})"
+        for each in measured
+        for stage in each.stages
+        if stage.timing.spread > NOISY and stage.name not in (stages.DECODE, stages.BOTH)  # pictures differ
+    ]
+    if noisy:
+        found.append(f"noisy, since times differ by so much of their median: {', '.join(dict.fromkeys(noisy))}")
+    if any(each.operators is None for each in measured):
+        found.append("this version of the runtime does not list its operators")
+    return found

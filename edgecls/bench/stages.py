@@ -1,0 +1,59 @@
+"""What one image costs, stage by stage, each by itself and with nothing beside it."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgecls.bench.pictures import Load
+from edgecls.bench.timing import Timing, timed
+from edgecls.device.classifier import Classifier
+from edgecls.device.results_wing import begin_run
+from edgecls.preprocess import decode, load_pixels, resize
+from edgecls.results.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`of` says of which pictures, or with how many threads."""
+
+    name: str
+    of: str
+    timing: Timing
+
+
+DECODE, RESIZE, BOTH, INFER, COMMIT = "decode", "resize", "decode+resize", "infer", "commit"
+
+
+def of_pictures(load: Load, classifier: Classifier, seconds: float) -> Iterator[Stage]:
+    """Decoding in full, resizing what that gives, and both as the daemon does them.
+
+    The last may be less than the two: a large JPEG need not be decoded in full.
+    """
+    images, spec = load.images, classifier.preprocessing
+    decoded = decode(images[0])
+    actions: dict[str, Callable[[int], object]] = {
+        DECODE: lambda n: decode(images[n % len(images)]),
+        RESIZE: lambda _: resize(decoded, spec),
+        BOTH: lambda n: load_pixels(images[n % len(images)], spec),
+    }
+    for name, action in actions.items():
+        yield Stage(name, load.name, timed(action, seconds))
+
+
+def of_network(load: Load, classifier: Classifier, threads: int, seconds: float) -> Stage:
+    """The network alone, by a classifier that has so many threads."""
+    pixels = [load_pixels(image, classifier.preprocessing) for image in load.images]
+    plural = "" if threads == 1 else "s"
+    return Stage(
+        INFER, f"{threads} thread{plural}", timed(lambda n: classifier.scores(pixels[n % len(pixels)]), seconds)
+    )
+
+
+def of_database(load: Load, classifier: Classifier, folder: Path, seconds: float) -> Stage:
+    """A row that is committed by itself, so that it survives a power cut, in a database in `folder`."""
+    row = classifier.classify(load.images[0])
+    keys = map(str, itertools.count())  # a row of a frame that is known would not be written
+    with Store(folder / "commit.db") as store:
+        begin_run(store, classifier.model, device="bench", source="bench", config={})
+        return Stage(COMMIT, "one row", timed(lambda _: store.write(replace(row, key=next(keys))), seconds))

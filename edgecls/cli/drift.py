@@ -1,0 +1,115 @@
+"""The command `drift`: whether what a model answers has changed."""
+
+from contextlib import closing
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
+from edgecls.cli.result_options import Db, Since, Until
+from edgecls.cli.times import parse_time
+from edgecls.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgecls.results.answers import Period
+    from edgecls.results.drift import Drift
+
+SHOWN = 10
+"""Labels in the table: those that have changed most. JSON has all."""
+
+
+class What(str, Enum):
+    """The value of --only."""
+
+    labels = "labels"
+    scores = "scores"
+
+
+def drift(
+    *,
+    db: Db = Path("results.db"),
+    since: Since = None,
+    until: Until = None,
+    baseline_since: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline-since", metavar="T", help="Compare with the rows from T on, and not with the validation images."
+        ),
+    ] = None,
+    baseline_until: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline-until", metavar="T", help="Compare with the rows before T; by default, before --since."
+        ),
+    ] = None,
+    only: Annotated[What | None, typer.Option("--only", help="Compare only these.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="A name or the beginning of a SHA-256; else the last that answered.")
+    ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="Only the rows of this device.")] = None,
+    alpha: Annotated[
+        float, typer.Option("--alpha", min=0.0005, max=0.5, help="False alarms that are put up with.")
+    ] = 0.01,
+    psi: Annotated[
+        float, typer.Option("--psi", min=0, help="The least population stability index that matters.")
+    ] = 0.1,
+    independent: Annotated[
+        bool, typer.Option("--independent", help="No two frames show one scene: each counts in full.")
+    ] = False,
+    output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
+) -> None:
+    """Say whether labels and scores are distributed as they were; the exit code is 1 if they are not."""
+    from edgecls.results.drift import DRIFT, WHAT, Limits, as_object, find_drift
+    from edgecls.results.queries import open_results
+
+    period, baseline = _periods((since, until), (baseline_since, baseline_until))
+    limits = Limits(alpha, psi, WHAT if only is None else (only.value,), independent)
+    with closing(open_results(db)) as database:
+        found = find_drift(database, period, baseline, limits=limits, model=model, device=device)
+    if output_format is ReportFormat.json:
+        write_object(as_object(found, period, baseline, limits))
+    else:
+        _print(found, "the baseline" if baseline else "the validation images")
+    if found.verdict == DRIFT:
+        raise typer.Exit(1)
+
+
+def _periods(new: tuple[str | None, str | None], old: tuple[str | None, str | None]) -> "tuple[Period, Period | None]":
+    from edgecls.results.answers import Period
+
+    since, until = (parse_time(text, option) for text, option in zip(new, ("--since", "--until"), strict=True))
+    options = ("--baseline-since", "--baseline-until")
+    begin, end = (parse_time(text, option) for text, option in zip(old, options, strict=True))
+    if begin is None and end is None:
+        periods = [Period(since, until)]
+    else:
+        periods = [Period(since, until), Period(begin, since if end is None else end)]
+    for period, name in zip(periods, ("--", "--baseline-"), strict=False):
+        if period.since and period.until and period.since >= period.until:
+            raise UsageError(f"{name}since is not before {name}until: swap them, or widen the interval")
+    return periods[0], periods[1] if len(periods) > 1 else None
+
+
+def _print(drift: "Drift", baseline: str) -> None:
+    from edgecls.results.drift import counted
+
+    about = f"{drift.model.name}, {counted(drift.rows, 'row')} against {drift.baseline_rows} of {baseline}"
+    changed = f" of {' and '.join(drift.drifted)}" if drift.drifted else ""
+    reason = f": {drift.reason}" if drift.reason else ""
+    typer.echo(printable(f"{drift.verdict}{changed}{reason} ({about})"))
+    for what, one in drift.compared.items():
+        sizes = f"{counted(one.n, 'row')} worth {one.effective_n:.0f}, {one.baseline_n} worth {one.baseline_effective_n:.0f}"
+        typer.echo(f"\n{what}: stability index {one.psi:.3f}, p {one.p:.4f} ({sizes})")
+        largest = sorted(one.categories, key=lambda each: -each.psi)[:SHOWN] if what == "labels" else one.categories
+        rows = (
+            {
+                what: each.name,
+                "share": f"{each.share:.3f}",
+                "before": f"{each.baseline_share:.3f}",
+                "index": f"{each.psi:.3f}",
+            }
+            for each in largest
+        )
+        write_rows((what, "share", "before", "index"), rows, OutputFormat.table)

@@ -1,0 +1,118 @@
+"""`edgecls harvest`: from what was logged to what should be labelled, and back."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgecls.cli.output import printable
+from edgecls.cli.result_options import Db, Device, Label, Model, Since, Until, filtered
+from edgecls.errors import NoInput, UsageError
+from edgecls.progress import Steps
+from edgecls.results.filters import Filter
+
+SHOWN = 3
+"""Images that are gone, named; of more only the number is told."""
+
+
+def harvest(
+    *,
+    db: Db = Path("results.db"),
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", readable=False, help="The new folder to put the images into.")
+    ] = None,
+    read_back: Annotated[
+        Path | None,
+        typer.Option(
+            "--read-back", metavar="DIR", readable=False, help="Store where the images of a harvest lie now as reviews."
+        ),
+    ] = None,
+    budget: Annotated[int, typer.Option("--budget", min=1, metavar="N", help="At most so many images.")] = 100,
+    control: Annotated[
+        float | None,
+        typer.Option(
+            "--control",
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="The share drawn by chance; by default all on new ground, little on known.",
+        ),
+    ] = None,
+    per_label: Annotated[
+        int | None,
+        typer.Option(
+            "--per-label", min=1, metavar="N", help="At most so many of a label, if chance does not draw more."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of chance.")] = 0,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", metavar="DIR", readable=False, help="Where the images are, looked for by name."),
+    ] = None,
+    label: Label = None,
+    device: Device = None,
+    model: Model = None,
+    since: Since = None,
+    until: Until = None,
+) -> None:
+    """Copy the images most worth labelling into folders by predicted label: moving them to their right folder is labelling."""
+    if read_back is not None and out is None:
+        _read_back(read_back, db)
+    elif out is not None and read_back is None:
+        which = filtered(since, until, label=label, device=device, model=model)
+        _harvest(db, out, which, images, control, budget=budget, per_label=per_label, seed=seed)
+    else:
+        raise UsageError("give either --out, a folder to make, or --read-back, one whose images have been moved")
+
+
+def _harvest(db: Path, out: Path, which: Filter, images: Path | None, control: float | None, **wish: Any) -> None:
+    from edgecls.results.ground import Advice, advise
+    from edgecls.results.harvest import Wish, candidates, put_in_order
+    from edgecls.results.harvest_folder import check_out, write_folder
+    from edgecls.results.images import Images
+    from edgecls.results.names import check_names
+    from edgecls.results.picking import Picker, labels_of_models
+    from edgecls.results.queries import open_results
+
+    check_out(out)
+    steps = Steps(show=True)
+    with closing(open_results(db)) as database:
+        check_names(database, which)
+        advice = Advice(control) if control is not None else advise(database, which)
+        wanted = Wish(control=advice.control, **wish)
+        with steps.step("looking at rows"):
+            order = put_in_order(candidates(database, which), wanted)
+        if not order.control:
+            raise NoInput(
+                f"{db} has no row with an image that nobody has reviewed: widen the filters, or log some first"
+            )
+        if advice.why:
+            typer.echo(f"edgecls: {advice.control:.0%} by chance: {printable(advice.why)}", err=True)
+        picker = Picker(database, Images(images), wanted)
+        with steps.step("copying images"):
+            reasons = write_folder(out, picker.pick(order), labels_of_models(database))
+    for path in picker.missing[:SHOWN]:
+        typer.echo(f"edgecls: {printable(path)} is gone, or is another image by now: passed over", err=True)
+    if len(picker.missing) > SHOWN:
+        typer.echo(f"edgecls: {len(picker.missing)} images in all are gone (--images names their folder)", err=True)
+    parts = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+    alike = f"; {picker.alike} that look like one of them passed over" if picker.alike else ""
+    typer.echo(f"{out}: {reasons.total()} images ({parts}){alike}")
+    if picker.missing:
+        raise typer.Exit(1)
+
+
+def _read_back(folder: Path, db: Path) -> None:
+    from edgecls.results.read_back import read_back
+
+    found, changed = read_back(folder, db)
+    typer.echo(
+        f"{db}: {len(found.reviews)} reviews, {changed} of them new or changed; {found.unsorted} images are still to be "
+        f"sorted, {found.removed} were removed"
+    )
+    for name in found.ambiguous[:SHOWN]:
+        typer.echo(f"edgecls: {printable(name)} is in two folders: remove it from one, and read back again", err=True)
+    if found.ambiguous:
+        typer.echo(f"edgecls: {len(found.ambiguous)} images in two folders: not reviewed", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,63 @@
+"""The command `merge`: the databases of several devices, made into one."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecls.cli.output import OutputFormat, printable, write_rows
+from edgecls.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgecls.results.merge_input import Input, Merged
+
+COLUMNS = ("file", "rows", "added", "known", "conflicts", "runs", "models", "reviews", "review_clashes")
+
+
+def merge(
+    out: Annotated[Path, typer.Argument(metavar="OUT", readable=False, help="The merged database; made, or added to.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="IN...", readable=False, help="Databases; only read.")],
+    *,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--device", metavar="NAME=FILE", help="Call the device of FILE, one of IN, NAME. May be repeated."
+        ),
+    ] = None,
+    output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
+) -> None:
+    """Merge the databases of several devices into one: what OUT has already is not added again."""
+    from edgecls.progress import Steps
+    from edgecls.results.merge import merge as merge_databases
+
+    merged = merge_databases(out, _named(inputs, device or []), Steps(show=True))
+    write_rows(COLUMNS, ({"file": str(one.path), **asdict(one)} for one in merged), output_format)
+    in_conflict = [one for one in merged if one.conflicts]
+    for one in in_conflict:
+        _say(one)
+    if in_conflict:
+        raise typer.Exit(1)
+
+
+def _named(inputs: list[Path], devices: list[str]) -> "list[Input]":
+    from edgecls.results.merge_input import Input
+
+    names: dict[Path, str] = {}
+    for text in devices:
+        name, _, file = text.partition("=")
+        if not name.strip() or not file:
+            raise UsageError(f"--device {text} names no device and file: write --device porch=porch.db")
+        if Path(file) not in inputs:
+            raise UsageError(f"--device {text}: {file} is not among the databases to be merged: name it there too")
+        if names.setdefault(Path(file), name) != name:
+            raise UsageError(f"--device gives {file} two names: choose one")
+    return [Input(path, names.get(path)) for path in inputs]
+
+
+def _say(merged: "Merged") -> None:
+    for source, key in merged.named:
+        typer.echo(printable(f"edgecls: {merged.path}: conflict: {source} {key}: another row stays"), err=True)
+    hint = "if two devices bear one name, say --device NAME=FILE"
+    line = f"edgecls: {merged.path}: {merged.conflicts} of {merged.rows} rows are in conflict with those there: {hint}"
+    typer.echo(printable(line), err=True)

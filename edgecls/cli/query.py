@@ -1,0 +1,129 @@
+"""The command `query`: rows, in a terminal or for a program."""
+
+import select
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlite_utils import Database
+
+from edgecls.cli.output import OutputFormat, write_rows
+from edgecls.cli.result_options import (
+    Columns,
+    Db,
+    Device,
+    Errors,
+    Label,
+    Limit,
+    MinScore,
+    Model,
+    Order,
+    Run,
+    Search,
+    Since,
+    Threshold,
+    Timeout,
+    Unknown,
+    Until,
+    chosen,
+    filtered,
+)  # fmt: skip
+from edgecls.cli.times import local
+from edgecls.errors import UsageError
+from edgecls.results import queries
+from edgecls.results.filters import EVERYTHING, Filter
+from edgecls.results.finding import COLUMNS
+from edgecls.results.follow import follow as follow_rows
+from edgecls.results.names import check_names
+from edgecls.results.time_limit import TimeLimit
+from edgecls.results.user_sql import run_sql
+
+TABLE_COLUMNS = ("classified_at", "label", "score", "path", "error")
+"""What fits a terminal; the other formats have all columns."""
+POLL_S = 1.0
+"""Between two looks at the rows of --follow."""
+
+
+def query(
+    *,
+    db: Db = Path("results.db"),
+    label: Label = None,
+    since: Since = None,
+    until: Until = None,
+    min_score: MinScore = None,
+    errors: Errors = False,
+    unknown: Unknown = False,
+    device: Device = None,
+    run: Run = None,
+    model: Model = None,
+    search: Search = None,
+    threshold: Threshold = None,
+    order: Order = "newest",
+    limit: Limit = None,
+    columns: Columns = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with the rows that are written from now on.")] = False,
+    sql: Annotated[str | None, typer.Option("--sql", help="A SELECT of your own, instead of the filters.")] = None,
+    timeout: Timeout = 30.0,
+    output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
+) -> None:
+    """Print classified frames, newest first."""
+    which = filtered(
+        since, until, label=label, device=device, model=model, run=run, min_score=min_score, errors=errors,
+        unknown=unknown, search=search, threshold=threshold, limit=limit,
+    )  # fmt: skip
+    if sql is not None and (which != EVERYTHING or columns or follow or order != "newest"):
+        raise UsageError("--sql takes no filter beside it: put the conditions into its WHERE")
+    if follow and (order != "newest" or output_format is OutputFormat.json):
+        raise UsageError("--follow prints rows as they come: leave --order out, and write --format jsonl for JSON")
+    is_table = output_format is OutputFormat.table
+    names = chosen(columns, COLUMNS, TABLE_COLUMNS if is_table else COLUMNS)
+    with closing(queries.open_results(db)) as database:
+        limited = TimeLimit(database, timeout)
+        if sql is not None:
+            with limited.running():
+                names, rows = run_sql(database, sql)
+            write_rows(names, limited.over(rows), output_format)
+            return
+        with limited.running():
+            check_names(database, which)
+        if follow:
+            _follow(database, which, names, output_format)
+            return
+        found = limited.over(queries.find(database, which, order))
+        write_rows(names, map(_for_people, found) if is_table else found, output_format)
+
+
+def _for_people(row: queries.Row) -> queries.Row:
+    """Three decimals, and the time of where they are."""
+    times = {name: local(row[name]) for name in ("captured_at", "classified_at")}
+    return {**row, **times} if row["score"] is None else {**row, **times, "score": f"{row['score']:.3f}"}
+
+
+def _follow(db: Database, which: Filter, names: Sequence[str], output_format: OutputFormat) -> None:
+    """Until Ctrl-C, or until nobody reads."""
+    headed = True
+    with suppress(KeyboardInterrupt):
+        for batch in follow_rows(db, which, _waiting()):
+            rows: Iterator[Any] = map(_for_people, batch) if output_format is OutputFormat.table else iter(batch)
+            write_rows(names, rows, output_format, headed=headed)
+            sys.stdout.flush()
+            headed = False
+
+
+def _waiting() -> Callable[[], bool]:
+    """Wait until it is time for another look: False if whoever read our output has gone."""
+    try:
+        poller = select.poll()
+        poller.register(sys.stdout.fileno(), select.POLLERR)
+    except (OSError, ValueError):  # no file of the system, as in a test
+
+        def sleep() -> bool:
+            time.sleep(POLL_S)
+            return True
+
+        return sleep
+    return lambda: not poller.poll(POLL_S * 1000)

@@ -1,0 +1,54 @@
+"""What a folder remembers over a restart: which files have their row, and in which state they were then."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from edgecls.device.file_frame import Version
+from edgecls.steady_clock import UNSET
+
+_SECOND_NS = 10**9
+
+
+class SeenFiles(Protocol):
+    """A cache: what it does not know, or knows of another state, is read again, and its key tells that it has its row."""
+
+    def take_known(self) -> Iterable[tuple[str, tuple[int, int, int]]]:
+        """(name, its state) of the files that have their row; once: what is given is not held."""
+        ...
+
+    def remember(self, name: str, key: str, state: tuple[int, int, int]) -> None:
+        """The file's row, of that key, is committed; `state` is (size, time of modification, of change [ns]).
+
+        Raises what the store raises.
+        """
+        ...
+
+    def forget(self, name: str) -> None:
+        """The file is gone."""
+        ...
+
+
+class _NothingSeen:
+    """Remembers nothing."""
+
+    def take_known(self) -> Iterable[tuple[str, tuple[int, int, int]]]:
+        """None."""
+        return ()
+
+    def remember(self, name: str, key: str, state: tuple[int, int, int]) -> None:
+        """No."""
+
+    def forget(self, name: str) -> None:
+        """As everything."""
+
+
+NOTHING_SEEN = _NothingSeen()
+
+
+def tells_changes(version: Version) -> bool:
+    """Whether a change of the file will certainly show in its times, even after a restart.
+
+    Not where the file system keeps whole seconds (FAT), for then two changes may bear one time; nor where the clock was
+    not set, for at its next boot the board will see the same times again.
+    """
+    return version.changed_ns % _SECOND_NS != 0 and version.changed_ns >= UNSET.timestamp() * _SECOND_NS

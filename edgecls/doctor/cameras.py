@@ -1,0 +1,96 @@
+"""Which cameras are here, and may the service use them?"""
+
+import os
+import stat
+
+from edgecls.doctor.answer import Answer, absent, failed, ok, warning
+from edgecls.doctor.subject import Subject
+from edgecls.doctor.system import System
+
+_USER = "edgecls"
+"""Whom the service runs as, once it is installed."""
+
+
+def cameras(subject: Subject) -> Answer:
+    """V4L2's nodes; one that the configuration names must be there, and open to the user of the service."""
+    system, wanted = subject.system, _wanted(subject)
+    nodes = system.glob("/dev/video*")
+    if wanted and not system.path(wanted).exists():
+        return failed(
+            f"there is no {wanted}, which the configuration names", "plug it in, or see: v4l2-ctl --list-devices"
+        )
+    if not nodes:
+        return absent("no /dev/video*")
+    user = _USER if _ids(system, _USER) else None
+    who = f"the user {user}" if user else "whoever asks"
+    if wanted and (not _may_use(system, wanted, user) or (user and not _has_drop_in(system))):
+        return failed(f"{who} may not use {wanted}", _remedy(user))
+    named = ", ".join(f"{node} ({name})" if (name := _name(system, node)) else node for node in nodes)
+    closed = [node for node in nodes if not _may_use(system, node, user)]
+    if not closed:
+        return ok(f"{named}; open to {who}")
+    seen = f"{named}; {who} may not use {', '.join(closed)}"
+    source = subject.configured.value.get("source")
+    return ok(f"{seen}, nor need to: the source is a {source}") if source else warning(seen, _remedy(user))
+
+
+def _remedy(user: str | None) -> str:
+    return "for the service: edgecls service install --camera" if user else "sudo adduser YOU video, and log in again"
+
+
+def _wanted(subject: Subject) -> str | None:
+    """The node that the configuration names, if its source is a camera of this machine."""
+    found = subject.configured.value
+    device = found.get("device", "")
+    if found.get("source") != "camera" or "://" in device:
+        return None
+    return f"/dev/video{device}" if device.isdigit() else device
+
+
+def _name(system: System, node: str) -> str | None:
+    return system.text(f"/sys/class/video4linux/{os.path.basename(node)}/name")
+
+
+def _ids(system: System, user: str) -> tuple[int, set[int]] | None:
+    """User and groups by /etc/passwd and /etc/group; None where there is no such user."""
+    for line in (system.text("/etc/passwd") or "").splitlines():
+        fields = line.split(":")
+        if fields[0] == user and len(fields) >= 4:
+            groups = {int(fields[3])} | _groups(system, user) | _added_by_the_unit(system)
+            return int(fields[2]), groups
+    return None
+
+
+def _groups(system: System, user: str) -> set[int]:
+    lines = [line.split(":") for line in (system.text("/etc/group") or "").splitlines()]
+    return {int(fields[2]) for fields in lines if len(fields) >= 4 and user in fields[3].split(",")}
+
+
+def _added_by_the_unit(system: System) -> set[int]:
+    """What the drop-in adds."""
+    if not _has_drop_in(system):
+        return set()
+    lines = [line.split(":") for line in (system.text("/etc/group") or "").splitlines()]
+    return {int(fields[2]) for fields in lines if len(fields) >= 3 and fields[0] == "video"}
+
+
+def _has_drop_in(system: System) -> bool:
+    """That of `edgecls service install --camera`: without it the unit sees no device, whatever its user may."""
+    drop_ins = system.glob(f"/etc/systemd/system/{_USER}*.service.d/*.conf")
+    return any("SupplementaryGroups=video" in (system.text(path) or "") for path in drop_ins)
+
+
+def _may_use(system: System, node: str, user: str | None) -> bool:
+    """By owner, group and mode; for whoever asks, by what the kernel says."""
+    path = system.path(node)
+    ids = _ids(system, user) if user else None
+    if ids is None:
+        return os.access(path, os.R_OK | os.W_OK)
+    status = path.stat()
+    uid, groups = ids
+    both = (
+        stat.S_IRUSR | stat.S_IWUSR if status.st_uid == uid
+        else stat.S_IRGRP | stat.S_IWGRP if status.st_gid in groups
+        else stat.S_IROTH | stat.S_IWOTH
+    )  # fmt: skip
+    return status.st_mode & both == both

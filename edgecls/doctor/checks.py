@@ -1,0 +1,68 @@
+"""The table of all checks, and the one place that runs them."""
+
+import os
+from collections.abc import Iterator
+from importlib import import_module
+from typing import NamedTuple
+
+from edgecls.doctor.answer import Answer, Status, failed
+from edgecls.doctor.subject import Subject
+from edgecls.errors import EdgeclsError
+
+CHECKS = {
+    "edgecls": "edgecls.doctor.software:edgecls",
+    "numpy": "edgecls.doctor.software:numpy",
+    "runtime": "edgecls.doctor.software:runtime",
+    "OpenCV": "edgecls.doctor.software:opencv",
+    "configuration": "edgecls.doctor.model:configuration",
+    "model": "edgecls.doctor.model:model",
+    "delegates": "edgecls.doctor.model:delegates",
+    "processor": "edgecls.doctor.processor:features",
+    "governor": "edgecls.doctor.processor:governor",
+    "throttling": "edgecls.doctor.heat:throttling",
+    "temperature": "edgecls.doctor.heat:temperature",
+    "memory": "edgecls.doctor.memory:memory",
+    "cameras": "edgecls.doctor.cameras:cameras",
+    "disk": "edgecls.doctor.disk:disk",
+    "clock": "edgecls.doctor.clock:clock",
+    "database": "edgecls.doctor.database:database",
+    "service": "edgecls.doctor.service:service",
+}
+"""name -> "module:function"; the function takes the `Subject` and gives an `Answer`. In the order they are shown. A
+check is added with a function and a line here."""
+
+
+class Finding(NamedTuple):
+    """What one check has answered."""
+
+    check: str
+    status: Status
+    seen: str
+    remedy: str
+
+
+def examine(subject: Subject) -> Iterator[Finding]:
+    """The findings of all checks, one by one; a check that breaks down is itself a finding, and the next one is made."""
+    for name, place in CHECKS.items():
+        yield Finding(name, *_one_line(_answer(place, subject)))
+
+
+def _answer(place: str, subject: Subject) -> Answer:
+    module, function = place.split(":")
+    try:
+        answer: Answer = getattr(import_module(module), function)(subject)
+    except EdgeclsError as error:
+        what, _, remedy = str(error).partition(": ")
+        return failed(what, remedy)
+    except Exception as error:
+        if os.environ.get("EDGECLS_DEBUG"):
+            raise
+        return failed(
+            f"could not be checked ({type(error).__name__}: {error})",
+            "an installation that is damaged, or a bug of edgecls: install it again, else set EDGECLS_DEBUG=1 and report it",
+        )
+    return answer
+
+
+def _one_line(answer: Answer) -> Answer:
+    return Answer(answer.status, " ".join(answer.seen.split()), " ".join(answer.remedy.split()))

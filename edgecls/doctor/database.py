@@ -1,0 +1,48 @@
+"""Is the database sound, asked without getting in the way of the daemon that writes it."""
+
+import sqlite3
+import time
+from contextlib import closing
+
+from sqlite_utils import Database
+
+from edgecls.doctor.answer import Answer, absent, failed, ok, warning
+from edgecls.doctor.subject import Subject
+from edgecls.results.migrations import MIGRATIONS, NAMES
+from edgecls.results.queries import open_results
+from edgecls.results.schema import translated
+
+LONGEST_S = 10.0
+"""While a reader reads, the writer's log cannot be emptied and grows: so it is not read for longer."""
+_STEPS_BETWEEN_LOOKS = 100_000
+
+
+def database(subject: Subject) -> Answer:
+    """Schema, and SQLite's quick check: of every page, but not of each index against its table."""
+    path = subject.database_path
+    if not path.exists():
+        return absent(f"no {path} yet", "the daemon makes it; another one: --db FILE")
+    with closing(open_results(path)) as db, translated(path):
+        rows = db.execute("SELECT coalesce(max(id), 0) FROM results").fetchone()[0]
+        newest = db.execute("SELECT classified_at FROM results ORDER BY id DESC LIMIT 1").fetchone()
+        pending = len(NAMES - {each.name for each in MIGRATIONS.applied(db)})
+        trouble, whole = _quick_check(db)
+    seen = f"{path}: {rows} rows so far, the newest of {newest[0] if newest else 'never'}"
+    if trouble:
+        return failed(f"{path} is damaged: {trouble}", "restart the daemon: it sets it aside and begins a new one")
+    if pending:
+        return warning(f"{seen}; of an older edgecls", "the daemon brings it up to date at its next start")
+    return ok(f"{seen}; sound" if whole else f"{seen}; sound as far as it was read in {LONGEST_S:.0f} s")
+
+
+def _quick_check(db: Database) -> tuple[str | None, bool]:
+    """What is wrong, if anything; and whether the check came to its end."""
+    deadline = time.monotonic() + LONGEST_S
+    db.conn.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS)
+    try:
+        said = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if "interrupted" not in str(error):
+            raise
+        return None, False
+    return (None if said == "ok" else " ".join(said.split())), True

@@ -1,0 +1,91 @@
+"""Too warm, or too little power: what makes a small computer slow, or wrong."""
+
+from edgecls.doctor.answer import Answer, Status, absent, ok, warning
+from edgecls.doctor.subject import Subject
+from edgecls.doctor.system import System
+
+WARM_C = 80.0
+"""A Raspberry Pi lowers its clock from here on; most others do so a few degrees later."""
+
+_PI = {0: "too little voltage", 1: "clock rate capped", 2: "throttled", 3: "at its soft limit of temperature"}
+"""Bits of the firmware's answer: as they are now, and 16 higher, since the boot (Raspberry Pi's documentation, vcgencmd)."""
+_SINCE_BOOT = 16
+_FIRMWARE = "/sys/devices/platform/soc/soc:firmware/get_throttled"
+_POWER = "the power supply or its cable is too weak: use the one that the board's maker names"
+_COOL = "a heat sink, a fan, or a place that is not so warm"
+
+
+def throttling(subject: Subject) -> Answer:
+    """Whether firmware or kernel have slowed the cores down: a Raspberry Pi, a Jetson, x86, and what any kernel tells."""
+    system = subject.system
+    answers = [answer for look in (_raspberry_pi, _jetson, _x86, _cooling) if (answer := look(system))]
+    if not answers:
+        return absent("nothing here tells")
+    worst = [answer for answer in answers if answer.status is not Status.ok]
+    return next((answer for answer in worst if answer.status is Status.failed), (worst or answers)[0])
+
+
+def _raspberry_pi(system: System) -> Answer | None:
+    said = system.text(_FIRMWARE) or (system.said("vcgencmd", "get_throttled") or "").partition("=")[2]
+    try:
+        bits = int(said, 16)
+    except ValueError:
+        return None
+    now = [what for bit, what in _PI.items() if bits >> bit & 1]
+    before = [what for bit, what in _PI.items() if bits >> bit + _SINCE_BOOT & 1]
+    remedy = _POWER if _PI[0] in [*now, *before] else _COOL
+    if _PI[0] in now:  # what breaks cards and databases
+        return Answer(Status.failed, f"now: {', '.join(now)}", remedy)
+    if now:
+        return warning(f"now: {', '.join(now)}", remedy)
+    return warning(f"since the boot: {', '.join(before)}", remedy) if before else ok("none since the boot")
+
+
+def _jetson(system: System) -> Answer | None:
+    """Over-current events, counted since the boot."""
+    counters = system.glob("/sys/class/hwmon/hwmon*/oc*_event_cnt")
+    if not counters:
+        return None
+    events = sum(system.number(path) or 0 for path in counters)
+    return warning(f"{events} times too much current since the boot", _POWER) if events else ok("none since the boot")
+
+
+def _x86(system: System) -> Answer | None:
+    counters = system.glob("/sys/devices/system/cpu/cpu*/thermal_throttle/core_throttle_count")
+    if not counters:
+        return None
+    times = max(system.number(path) or 0 for path in counters)
+    return (
+        warning(f"a core was slowed down {times} times since the boot", _COOL) if times else ok("none since the boot")
+    )
+
+
+def _cooling(system: System) -> Answer | None:
+    """What the kernel does about heat now, by lowering clock rates."""
+    devices = [path for path in system.glob("/sys/class/thermal/cooling_device*") if _lowers_clock(system, path)]
+    if not devices:
+        return None
+    active = any(system.number(f"{path}/cur_state") for path in devices)
+    return warning("now: the kernel lowers the clock rate because of heat", _COOL) if active else ok("none now")
+
+
+def _lowers_clock(system: System, device: str) -> bool:
+    return "cpufreq" in (system.text(f"{device}/type") or "")
+
+
+def temperature(subject: Subject) -> Answer:
+    """The hottest place that the kernel can measure."""
+    zones = [(degrees, name) for path in subject.system.glob("/sys/class/thermal/thermal_zone*")
+             if (degrees := _degrees(subject.system, path)) is not None
+             and "PMIC" not in (name := subject.system.text(f"{path}/type") or path)]  # fmt: skip
+    if not zones:
+        return absent("nothing here measures it")
+    degrees, name = max(zones)
+    seen = f"{degrees:.0f} C ({name})"
+    return warning(f"{seen}: cores slow down from about {WARM_C:.0f} C on", _COOL) if degrees >= WARM_C else ok(seen)
+
+
+def _degrees(system: System, zone: str) -> float | None:
+    """Degrees Celsius of a zone; sensors that are switched off give errors, or values of no place on Earth."""
+    thousandths = system.number(f"{zone}/temp")
+    return thousandths / 1000 if thousandths is not None and -60_000 < thousandths < 200_000 else None

@@ -1,0 +1,97 @@
+"""What the processor can do, and whether it is allowed to."""
+
+import re
+
+from edgecls.doctor.answer import Answer, absent, ok, warning
+from edgecls.doctor.subject import Subject
+from edgecls.doctor.system import System
+
+FEATURES = {
+    "asimddp": "dot product", "i8mm": "int8 matrix multiply", "asimdhp": "float16", "sve": "SVE",
+    "avx2": "AVX2", "avx_vnni": "AVX-VNNI", "avx512_vnni": "AVX-512 VNNI", "amx_int8": "AMX int8",
+}  # fmt: skip
+"""Of /proc/cpuinfo -> what people call it: those that XNNPACK has kernels for and that matter to networks of int8."""
+_ARM, _X86 = ("asimddp", "i8mm", "asimdhp"), ("avx2", "avx_vnni", "avx512_vnni")
+"""Whose absence is told too."""
+_CORES = {
+    "0xd03": "Cortex-A53", "0xd04": "Cortex-A35", "0xd05": "Cortex-A55", "0xd07": "Cortex-A57", "0xd08": "Cortex-A72",
+    "0xd09": "Cortex-A73", "0xd0a": "Cortex-A75", "0xd0b": "Cortex-A76", "0xd0c": "Neoverse-N1", "0xd40": "Neoverse-V1",
+    "0xd41": "Cortex-A78", "0xd42": "Cortex-A78AE", "0xd49": "Neoverse-N2", "0xc07": "Cortex-A7", "0xc0f": "Cortex-A15",
+}  # fmt: skip
+"""`CPU part` of Arm's own cores, by their reference manuals (MIDR_EL1)."""
+
+
+_POLICIES = "/sys/devices/system/cpu/cpufreq/policy*"
+
+
+def features(subject: Subject) -> Answer:
+    """Which instructions for int8 it has. Nobody can change that: it explains a speed."""
+    text = subject.system.text("/proc/cpuinfo")
+    if not text:
+        return absent("/proc/cpuinfo cannot be read")
+    flags = set(re.findall(r"\S+", " ".join(re.findall(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE))))
+    cores = len(re.findall(r"^processor\s*:", text, re.MULTILINE))
+    expected = _ARM if re.search(r"^CPU implementer", text, re.MULTILINE) else _X86
+    have = [name for flag, name in FEATURES.items() if flag in flags]
+    lack = [FEATURES[flag] for flag in expected if flag not in flags]
+    told = f"{cores} x {_name(text)}: {', '.join(have) or 'none of the instructions for int8'}"
+    return ok(told + (f"; not {', '.join(lack)}" if lack else ""))
+
+
+def _name(cpuinfo: str) -> str:
+    named = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    parts = dict.fromkeys(re.findall(r"^CPU part\s*:\s*(\S+)$", cpuinfo, re.MULTILINE))
+    if parts:
+        return " and ".join(_CORES.get(part, f"part {part}") for part in parts)
+    return " ".join(named[1].split()) if named else "unknown core"
+
+
+def governor(subject: Subject) -> Answer:
+    """Whether the cores may run at their full clock."""
+    system = subject.system
+    policies = system.glob(_POLICIES)
+    seen = [f"{name} ({_clock(system, policy)})" for policy in policies if (name := _governor(system, policy))]
+    if not seen:
+        return absent("the kernel does not set clock rates here")
+    told = ", ".join(dict.fromkeys(seen))
+    slow = [
+        policy for policy in policies if _governor(system, policy) == "powersave" and not _is_dynamic(system, policy)
+    ]
+    if slow:
+        return warning(
+            f"{told}: the lowest clock rate, always",
+            f"echo {_better(system, slow[0])} | sudo tee {_POLICIES}/scaling_governor",
+        )
+    capped = [policy for policy in policies if _share(system, policy) < 0.99]
+    if capped:
+        return warning(
+            f"{told}: kept under {_share(system, capped[0]):.0%} of what the cores can do",
+            f"see who lowers {capped[0]}/scaling_max_freq (nvpmodel, a power profile, config.txt)",
+        )
+    return ok(told)
+
+
+def _governor(system: System, policy: str) -> str | None:
+    return system.text(f"{policy}/scaling_governor")
+
+
+def _is_dynamic(system: System, policy: str) -> bool:
+    """The `powersave` of drivers that choose the clock rate themselves is no lowest rate."""
+    driver = system.text(f"{policy}/scaling_driver") or ""
+    return driver in ("intel_pstate", "amd-pstate-epp")
+
+
+def _better(system: System, policy: str) -> str:
+    """The governor to recommend, of those that this kernel has."""
+    available = (system.text(f"{policy}/scaling_available_governors") or "").split()
+    return next((name for name in ("schedutil", "ondemand") if name in available), "performance")
+
+
+def _clock(system: System, policy: str) -> str:
+    top = system.number(f"{policy}/scaling_max_freq")  # kHz
+    return f"up to {top / 1000:.0f} MHz" if top else "clock rate unknown"
+
+
+def _share(system: System, policy: str) -> float:
+    allowed, possible = system.number(f"{policy}/scaling_max_freq"), system.number(f"{policy}/cpuinfo_max_freq")
+    return allowed / possible if allowed and possible else 1.0

@@ -1,0 +1,55 @@
+"""The daemon as a unit of systemd: installed, started at boot, running, watched?"""
+
+import os
+import re
+
+from edgecls.doctor.answer import Answer, absent, failed, ok, warning
+from edgecls.doctor.subject import Subject
+from edgecls.doctor.system import System
+
+_UNITS = "/etc/systemd/system"
+
+
+def service(subject: Subject) -> Answer:
+    """The worst of all units of edgecls."""
+    system = subject.system
+    units = [f"{_UNITS}/edgecls.service"] if system.text(f"{_UNITS}/edgecls.service") is not None else []
+    units += system.glob(f"{_UNITS}/multi-user.target.wants/edgecls@*.service")
+    if not units:
+        return absent("no unit is installed", "edgecls service install")
+    answers = [_unit(system, path) for path in units]
+    return min(answers, key=lambda answer: ("failed", "warning", "ok", "not here").index(answer.status.value))
+
+
+def _unit(system: System, path: str) -> Answer:
+    name = path.rpartition("/")[2]
+    short = name.removesuffix(".service")
+    if not any(os.path.lexists(system.path(f"{wants}/{name}")) for wants in system.glob(f"{_UNITS}/*.wants")):
+        return warning(f"{name} is not started at boot", f"sudo systemctl enable {short}")
+    told = _told(system, name)
+    watchdog = told.get("WatchdogUSec") or _watchdog_of_file(system, name)
+    seen = f"{name}: started at boot, {f'watchdog {watchdog}' if watchdog not in (None, '0') else 'no watchdog'}"
+    state = told.get("ActiveState")
+    if state == "failed":
+        return failed(f"{seen}; it has failed ({told.get('Result')})", f"journalctl -u {short} -n 50")
+    if state is None:
+        return ok(f"{seen}; systemd is not asked here")
+    if state != "active":
+        return warning(f"{seen}; it is {state}", f"sudo systemctl start {short}")
+    if told.get("NRestarts", "0") not in ("0", ""):
+        return warning(f"{seen}; active, started again {told['NRestarts']} times", f"journalctl -u {short} -p warning")
+    if watchdog in (None, "0"):
+        return warning(f"{seen}; active", "edgecls service install puts a unit in place that is watched")
+    return ok(f"{seen}; active")
+
+
+def _told(system: System, unit: str) -> dict[str, str]:
+    """What systemd says of a unit; nothing where there is none, or it does not run."""
+    said = system.said("systemctl", "show", unit, "--property=ActiveState,Result,NRestarts,WatchdogUSec") or ""
+    return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+
+
+def _watchdog_of_file(system: System, unit: str) -> str | None:
+    file = re.sub(r"@.*[.]", "@.", unit)  # of several daemons, one file
+    found = re.search(r"^WatchdogSec=(.+)$", system.text(f"{_UNITS}/{file}") or "", re.MULTILINE)
+    return f"{found[1]} s" if found else None

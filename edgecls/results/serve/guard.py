@@ -1,0 +1,112 @@
+"""What every request must fulfil, and what every response says of itself."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_READING = {"GET", "HEAD"}
+_PICTURES = ("/picture/", "/thumbnail/")
+_KEPT = b"private, max-age=604800"
+"""Of pictures: the address names the content too, see `frames.picture_url`."""
+
+
+class Guard:
+    """Wraps `app`: wrong requests are refused, responses get their security headers.
+
+    `names`: the hosts that may be asked for, None for any. On a machine's own address it is these alone: a page from
+    elsewhere whose name is made to point here (DNS rebinding) would ask for its own name. `writable`: paths that may be
+    sent forms, from pages of this site alone. `styles`: further CSP sources for styles.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        names: frozenset[str] | None,
+        writable: frozenset[str] = frozenset(),
+        styles: Iterable[str] = (),
+    ) -> None:
+        self._app = app
+        self._names = names
+        self._writable = writable
+        self._styles = " ".join(styles)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        nonce = secrets.token_urlsafe(16)
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                ours = self._headers(nonce)
+                theirs = [each for each in self._kept(scope, message) if each[0] not in dict(ours)]
+                message = {**message, "headers": [*theirs, *ours]}
+            await send(message)
+
+        if refusal := self._refusal(scope):
+            await _answer(send_guarded, *refusal)
+        else:
+            await self._app({**scope, "csp_nonce": nonce}, receive, send_guarded)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get(b"host", "")
+        if self._names is not None and _name(host) not in self._names:
+            return 403, f"This server answers to {', '.join(sorted(self._names))} only: open one of these.\n"
+        if scope["method"] in _READING:
+            return None
+        if scope["method"] != "POST" or scope["path"] not in self._writable:
+            return 405, "This is for reading only.\n"
+        # The token in the form is checked further in (asgi-csrf), but only where there is a cookie.
+        is_own = bool(host) and urlsplit(headers.get(b"origin", "")).netloc == host
+        if not is_own or b"cookie" not in headers:
+            return 403, "Only a page of this server may send this: reload the page, with cookies allowed.\n"
+        return None
+
+    def _headers(self, nonce: str) -> list[tuple[bytes, bytes]]:
+        policy = (
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}' {self._styles}; "
+            "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        )
+        return [
+            (b"content-security-policy", policy.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"x-frame-options", b"DENY"),
+            (b"referrer-policy", b"same-origin"),  # with no-referrer, browsers hide the origin of our own forms too
+            (b"cross-origin-opener-policy", b"same-origin"),
+            (b"cross-origin-resource-policy", b"same-origin"),
+        ]
+
+    @staticmethod
+    def _kept(scope: Scope, message: Message) -> list[tuple[bytes, bytes]]:
+        """The headers of `message`; Datasette lets nothing be kept once there is a cookie, and we our pictures."""
+        headers = [(bytes(name).lower(), bytes(value)) for name, value in message.get("headers", [])]
+        if message["status"] != 200 or not scope["path"].startswith(_PICTURES):
+            return headers
+        others = [(name, value) for name, value in headers if name not in {b"cache-control", b"vary"}]
+        return [*others, (b"cache-control", _KEPT)]
+
+
+def _name(host: str) -> str:
+    """The name in a Host header, without the port; '' for what is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+async def _answer(send: Send, status: int, text: str) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text.encode()})

@@ -1,0 +1,69 @@
+"""`edgecls merge`."""
+
+import json
+
+import pytest
+import typer
+from machines import Machine
+from typer.testing import CliRunner
+
+from edgecls.cli.merge import merge
+from edgecls.errors import UsageError
+from edgecls.results.store import Store
+
+app = typer.Typer()
+app.command()(merge)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("porch", "gate"):
+        machine = Machine(name)
+        with Store(tmp_path / f"{name}.db", clock=machine.clock) as store:
+            machine.begin(store)
+            store.write(machine.frame("a\n.jpg"))
+            store.write(machine.frame(f"{name}.jpg"))
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+    def run(*arguments, code=0):
+        done = CliRunner().invoke(app, [*arguments, "--format", "jsonl"], catch_exceptions=False)
+        assert done.exit_code == code, done.output
+        return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+    return run
+
+
+def test_conflicts_are_named_and_the_exit_code_says_that_there_were_some(run):
+    rows, said = run("all.db", "porch.db", "gate.db", code=1)
+    assert [(row["file"], row["rows"], row["added"], row["conflicts"]) for row in rows] == [
+        ("porch.db", 2, 2, 0), ("gate.db", 2, 1, 1),
+    ]  # fmt: skip
+    assert said.splitlines() == [
+        "edgecls: gate.db: conflict: pi4:camera:0 a\\n.jpg: another row stays",
+        "edgecls: gate.db: 1 of 2 rows are in conflict with those there: if two devices bear one name, say --device NAME=FILE",
+    ]
+
+
+def test_a_device_gets_another_name(run):
+    rows, said = run("all.db", "porch.db", "gate.db", "--device", "gate=gate.db")
+    assert [row["conflicts"] for row in rows] == [0, 0]
+    assert said == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--device", "gate"], "names no device and file: write --device porch=porch.db"),
+        (["--device", "=gate.db"], "names no device and file"),
+        (["--device", "shed=shed.db"], "shed.db is not among the databases to be merged"),
+        (["--device", "a=gate.db", "--device", "b=gate.db"], "two names: choose one"),
+    ],
+)
+def test_names_that_make_no_sense(run, options, message):
+    with pytest.raises(UsageError, match=message):
+        run("all.db", "porch.db", "gate.db", *options)

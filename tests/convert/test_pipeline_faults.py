@@ -1,0 +1,128 @@
+"""What cannot work, and what goes wrong in the middle of a conversion."""
+
+import dataclasses
+import errno
+import tempfile
+from pathlib import Path
+
+import pytest
+from quick import convert
+
+pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+
+from edgecls.convert import maker as maker_module
+from edgecls.convert import pipeline
+from edgecls.convert.settings import Training
+from edgecls.errors import BadData, BadModel, EdgeclsError, MissingExtra, NoInput, TryAgain, UsageError, WriteFailed
+from edgecls.files import write_atomically
+
+pytestmark = pytest.mark.usefixtures("tiny_backbone")
+
+
+@pytest.fixture
+def never(monkeypatch):
+    """Fails the test if training is reached."""
+    monkeypatch.setattr(pipeline, "load_tensorflow", lambda *_: pytest.fail("training was begun"))
+
+
+@pytest.mark.usefixtures("never")
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"backbone": "resnet"}, UsageError, "no backbone is called 'resnet'"),
+        ({"quantization": "int4"}, UsageError, "no quantization is called 'int4'"),
+        ({"training": Training(augmentation="music")}, UsageError, "'music': choose from auto, none, photo"),
+        ({"resume": True}, UsageError, "m.tflite.checkpoint to go on from: run without --resume"),
+        ({"backbone": "cnn", "training": Training(search=2)}, UsageError, "pretrained network, and cnn is none"),
+        ({"input_size": 25}, UsageError, "takes no images of 25 pixels"),
+        ({"output": "none/m.tflite"}, NoInput, "the folder .*none does not exist: create it first"),
+        ({"output": "colours"}, WriteFailed, "it is a folder: name a file"),
+        ({"data": "none"}, NoInput, "no data set at"),
+        ({"split_file": "none.csv"}, NoInput, r"cannot read none\.csv"),
+        ({"data": "colours/red"}, BadData, "no sub-folders in"),
+    ],
+)
+def test_what_cannot_work_is_told_before_training(colours, tmp_path, options, error, said):
+    paths = {"data": colours, "output": tmp_path / "m.tflite"}
+    for name in paths:
+        if name in options:
+            paths[name] = tmp_path / options.pop(name)
+    with pytest.raises(error, match=said):
+        convert(paths["data"], paths["output"], **options)
+    assert not (tmp_path / "m.tflite").exists()
+
+
+def test_weights_that_are_not_installed(colours, tmp_path, monkeypatch, tiny_backbone):
+    other = dataclasses.replace(tiny_backbone, package="no_such_package_of_weights")
+    monkeypatch.setitem(pipeline.find_backbone.__globals__["BACKBONES"], "tiny", other)
+    with pytest.raises(MissingExtra, match="the weights of tiny are not installed"):
+        convert(colours, tmp_path / "m.tflite")
+
+
+def test_a_failure_at_the_end_leaves_the_old_model_and_nothing_else(colours, tmp_path, monkeypatch):
+    output = tmp_path / "out" / "m.tflite"
+    output.parent.mkdir()
+    write_atomically(output, b"the old model")
+
+    def fail(_):
+        raise BadModel("the golden examples disagree")
+
+    monkeypatch.setattr(maker_module, "verify", fail)
+    with pytest.raises(BadModel, match="disagree"):
+        convert(colours, output)
+    assert [path.name for path in output.parent.iterdir()] == ["m.tflite"]
+    assert output.read_bytes() == b"the old model"
+    assert not list(Path(tempfile.gettempdir()).glob("edgecls-*"))
+
+
+def test_a_full_disk_for_temporary_files_is_named(colours, tmp_path, monkeypatch, small_disk):
+    (small_disk / "ballast").write_bytes(bytes(506 * 1024))
+    monkeypatch.setenv("TMPDIR", str(small_disk))
+    with pytest.raises(TryAgain, match=f"{small_disk}/.*: the disk is full: free some space, or set TMPDIR to"):
+        convert(colours, tmp_path / "m.tflite")
+    assert [path.name for path in small_disk.iterdir()] == ["ballast"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lambda _: OSError(errno.ENOSPC, "No space left on device"),
+        lambda folder: OSError(errno.ENOSPC, "No space left on device", f"{folder}/edgecls-x/backbone.tflite"),
+    ],
+)
+def test_whatever_writes_there_when_the_disk_is_full(colours, tmp_path, monkeypatch, error):
+    monkeypatch.setattr(pipeline, "_describe", lambda *_: throw(error(tempfile.gettempdir())))
+    said = (
+        f"cannot keep temporary files in {tempfile.gettempdir()} \\(set TMPDIR to another folder\\): the disk is full"
+    )
+    with pytest.raises(TryAgain, match=said):
+        convert(colours, tmp_path / "m.tflite")
+
+
+def test_other_errors_of_the_system_keep_their_file(colours, tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "_describe", lambda *_: throw(PermissionError(errno.EACCES, "no", "/weights")))
+    with pytest.raises(PermissionError, match="/weights"):
+        convert(colours, tmp_path / "m.tflite")
+
+
+def test_a_folder_for_temporary_files_that_is_not_there(colours, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    with pytest.raises(NoInput, match=r"cannot keep temporary files in .*none \(set TMPDIR.*: no such file or folder"):
+        convert(colours, tmp_path / "m.tflite")
+
+
+def throw(error):
+    raise error
+
+
+def test_an_image_that_vanishes_midway(colours, tmp_path, monkeypatch):
+    load = pipeline.load_tensorflow
+
+    def vanish():
+        (colours / "red" / "00.png").unlink()
+        load()
+
+    monkeypatch.setattr(pipeline, "load_tensorflow", vanish)
+    with pytest.raises(EdgeclsError, match=r"00\.png"):
+        convert(colours, tmp_path / "m.tflite")
+    assert not (tmp_path / "m.tflite").exists()

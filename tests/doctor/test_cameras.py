@@ -1,0 +1,68 @@
+import os
+
+import pytest
+
+from edgecls.doctor.answer import Status
+from edgecls.doctor.cameras import cameras
+
+DROP_IN = {"etc/systemd/system/edgecls.service.d/camera.conf": "[Service]\nSupplementaryGroups=video\n"}
+USER = {"etc/passwd": "edgecls:x:999:999::/var/lib/edgecls:/usr/sbin/nologin\n"}
+VIDEO = {"etc/group": f"video:x:{os.getgid()}:pi\n"}
+
+
+@pytest.fixture
+def with_camera(pi, tmp_path):
+    """A machine with one camera, of which owner and group alone may read and write."""
+
+    def with_camera(changes=None, source=None):
+        files = {"dev/video0": "", "sys/class/video4linux/video0/name": "HD Webcam\n", **VIDEO, **(changes or {})}
+        config = None
+        if source:
+            config = tmp_path / "edgecls.toml"
+            config.write_text(f"[source]\n{source}\n")
+        machine = pi(files, config=config)
+        if (node := machine.system.path("/dev/video0")).exists():
+            node.chmod(0o660)
+        return machine
+
+    return with_camera
+
+
+def test_no_camera(pi):
+    assert cameras(pi()) == (Status.absent, "no /dev/video*", "")
+
+
+def test_a_camera_for_whoever_asks(with_camera):
+    assert cameras(with_camera()) == (Status.ok, "/dev/video0 (HD Webcam); open to whoever asks", "")
+
+
+def test_the_user_of_the_service_is_not_in_the_group(with_camera):
+    answer = cameras(with_camera(USER))
+    assert answer.status is Status.warning
+    assert answer.seen == "/dev/video0 (HD Webcam); the user edgecls may not use /dev/video0"
+    assert answer.remedy == "for the service: edgecls service install --camera"
+
+
+def test_the_drop_in_lets_it(with_camera):
+    assert cameras(with_camera(USER | DROP_IN)).seen == "/dev/video0 (HD Webcam); open to the user edgecls"
+
+
+def test_a_folder_needs_no_camera(with_camera):
+    answer = cameras(with_camera(USER, source='path = "inbox"'))
+    assert (answer.status, answer.remedy) == (Status.ok, "")
+
+
+def test_the_camera_of_the_configuration(with_camera):
+    source = 'type = "camera"\ndevice = 0'
+    assert cameras(with_camera(USER | DROP_IN, source=source)).status is Status.ok
+    group = USER | {"etc/group": f"video:x:{os.getgid()}:edgecls\n"}
+    assert (
+        cameras(with_camera(group | dict.fromkeys(DROP_IN), source=source)).status is Status.failed
+    )  # hidden by the unit
+    answer = cameras(with_camera(USER | {"dev/video0": None}, source=source))
+    assert (answer.status, answer.seen) == (Status.failed, "there is no /dev/video0, which the configuration names")
+
+
+def test_a_stream_is_no_node(with_camera):
+    source = 'type = "camera"\ndevice = "rtsp://gate/1"'
+    assert cameras(with_camera({"dev/video0": None}, source=source)).status is Status.absent

@@ -1,0 +1,122 @@
+"""What it costs to get a model's input from a JPEG: decoded in full, and at a half, a quarter or an eighth of its size.
+
+    python tools/benchmark_decoding.py PHOTOGRAPH [--rounds 30] [--side 224] [--crop 0.875] [--clock]
+
+The photograph is scaled up with noise, as in tools/compare_decoding.py. Milliseconds of CPU time of one thread, medians,
+so that other work on the machine does not count, as long as it leaves the caches alone. Where simplejpeg is installed
+(pip install simplejpeg: another binding to libjpeg-turbo), it decodes the same, and its pixels are compared. With
+--clock, images a second too, of `load_whole` in one thread and in two, beside bare calls of OpenCV.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from compare_decoding import add_noise
+
+from edgecls.damage import load_whole
+from edgecls.image_header import check_header
+from edgecls.preprocess import FULL, Preprocessing, decode, load_pixels, reduction
+
+SIZES = ((500, 375), (1920, 1080), (4056, 3040))
+COLUMNS = (
+    "picture", "KB", "OpenCV at 1/1 1/2 1/4 1/8", "simplejpeg", "model's input: in full", "reduced, and damage heard", "at"
+)  # fmt: skip
+CLOCKED = ("images/s: 1 thread", "2 threads", "OpenCV alone: 1 thread", "2 threads")
+FLAGS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photograph", type=Path)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--clock", action="store_true", help="images a second too: on an idle machine")
+    parser.add_argument("--side", type=int, default=224)
+    parser.add_argument("--crop", type=float, default=0.875)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    spec = Preprocessing(options.side, options.side, "crop", options.crop)
+    photograph = decode(options.photograph.read_bytes())
+    columns = COLUMNS + CLOCKED * options.clock
+    print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
+    for size in SIZES:
+        large = np.asarray(cv2.resize(photograph, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+        noisy = add_noise(large, np.random.default_rng(0))
+        data = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+        cells = costs(data, spec, options.rounds) + (rates(data, spec, options.rounds) if options.clock else [])
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def costs(data: bytes, spec: Preprocessing, rounds: int) -> list[str]:
+    """Milliseconds of CPU time."""
+    width, height = check_header(data)
+    encoded = np.frombuffer(data, np.uint8)
+    return [
+        f"{width} x {height}",
+        f"{len(data) / 1000:.0f}",
+        " ".join(f"{cost(partial(cv2.imdecode, encoded, flag), rounds):.1f}" for flag in FLAGS.values()),
+        " ".join(simplejpeg(data, each, rounds) for each in FLAGS),
+        f"{cost(lambda: load_pixels(data, spec, cover=FULL), rounds):.1f}",
+        f"{cost(lambda: load_whole(data, spec), rounds):.1f}",
+        f"1/{reduction((width, height), spec)}",
+    ]
+
+
+def rates(data: bytes, spec: Preprocessing, rounds: int) -> list[str]:
+    """Images a second, by the clock."""
+    encoded, flag = np.frombuffer(data, np.uint8), FLAGS[reduction(check_header(data), spec)]
+    works = partial(load_whole, data, spec), partial(cv2.imdecode, encoded, flag)
+    return [f"{rate(work, threads, rounds):.0f}" for work in works for threads in (1, 2)]
+
+
+def cost(work: Callable[[], Any], rounds: int) -> float:
+    """Milliseconds of this thread's CPU time, the median."""
+    taken = []
+    for _ in range(rounds):
+        begun = time.thread_time()
+        work()
+        taken.append(time.thread_time() - begun)
+    return statistics.median(taken) * 1000
+
+
+def simplejpeg(data: bytes, scale: int, rounds: int) -> str:
+    """What it takes; with a star where its pixels are not OpenCV's."""
+    if not importlib.util.find_spec("simplejpeg"):
+        return "-"
+    library: Any = importlib.import_module("simplejpeg")
+    width, height = check_header(data)
+    least = {} if scale == 1 else {"min_height": -(-height // scale), "min_width": -(-width // scale)}
+
+    def work() -> Any:
+        return library.decode_jpeg(data, "BGR", **least)
+
+    same = np.array_equal(work(), np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), FLAGS[scale])))
+    return f"{cost(work, rounds):.1f}{'' if same else '*'}"
+
+
+def rate(work: Callable[[], Any], threads: int, rounds: int) -> float:
+    """How often a second."""
+    with ThreadPoolExecutor(threads) as pool:
+        begun = time.perf_counter()
+        for done in [pool.submit(work) for _ in range(rounds * threads)]:
+            done.result()
+        return rounds * threads / (time.perf_counter() - begun)
+
+
+if __name__ == "__main__":
+    main()

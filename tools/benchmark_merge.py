@@ -1,0 +1,91 @@
+"""How fast `edgecls merge` is: into a new database, into one that is there, and again; and `edgecls clock --run`.
+
+python tools/benchmark_merge.py --devices 4 --rows 250000
+"""
+
+import argparse
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from edgecls.records import Classification, Prediction
+from edgecls.results.clock_correction import move_boot
+from edgecls.results.merge import merge
+from edgecls.results.merge_input import Input
+from edgecls.results.rows import INSERT_RESULT, values
+from edgecls.results.store import Store
+
+LABELS = tuple(f"species {n:02}" for n in range(20))
+
+
+def main() -> None:
+    """Build the databases, merge them, print rows a minute."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--devices", type=int, default=4)
+    parser.add_argument("--rows", type=int, default=250_000, help="of each device")
+    parser.add_argument("--folder", type=Path, help="where to build them; by default among the temporary files")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        paths = [folder / f"device{n}.db" for n in range(options.devices)]
+        for n, path in enumerate(paths):
+            build(path, n, options.rows)
+        megabytes = sum(path.stat().st_size for path in paths) / 1e6
+        print(f"{options.devices} databases of {options.rows:,} rows each, {megabytes:.0f} MB in all")
+        first, *others = [Input(path) for path in paths]
+        out = folder / "all.db"
+        report("all into a new database", folder / "new.db", [first, *others])
+        report("one into a new database", out, [first])
+        report("the others into that one", out, others)
+        report("all of them again", out, [first, *others])
+        report_correction(paths[0], options.rows)
+
+
+def build(path: Path, device: int, rows: int) -> None:
+    """A database as a daemon would have written it, in one transaction."""
+    with Store(path) as store:
+        store.begin_run(
+            sha256="ab" * 32, model_name="birds", labels=LABELS, metrics={}, device=f"device{device}",
+            source="folder:inbox", version="0", config={"device": device},
+        )  # fmt: skip
+        with store.database.atomic():
+            store.database.conn.executemany(INSERT_RESULT, (values(1, row) for row in frames(device, rows)))
+        store.end_run("built")
+
+
+def frames(device: int, rows: int) -> Iterator[Classification]:
+    """A frame a minute, of a folder's files."""
+    chance = random.Random(device)
+    began = datetime(2025, 1, 1, tzinfo=timezone.utc)
+    for n in range(rows):
+        at, score = began + timedelta(minutes=n), chance.random()
+        top = tuple(Prediction(label, score / (k + 1)) for k, label in enumerate(chance.sample(LABELS, 5)))
+        key = f"{at:%Y-%m-%d}/{n:08}.jpg#{chance.getrandbits(128):032x}"
+        yield Classification(
+            "folder:inbox", key, f"/srv/inbox/{at:%Y-%m-%d}/{n:08}.jpg", at, at, top[0].label, score, top, 2.5, 12.3
+        )
+
+
+def report(what: str, out: Path, inputs: list[Input]) -> None:
+    """Merge, and print how long it took."""
+    begun = time.perf_counter()
+    merged = merge(out, inputs)
+    seconds = time.perf_counter() - begun
+    rows = sum(one.rows for one in merged)
+    print(f"{what:<26} {rows:>10,} rows {seconds:7.1f} s {rows / seconds * 60:>12,.0f} rows a minute")
+
+
+def report_correction(path: Path, rows: int) -> None:
+    """Move the times of a device's rows by an hour, and print how long it took."""
+    with Store(path) as store:
+        begun = time.perf_counter()
+        move_boot(store.database, 1, 3600.0)
+        seconds = time.perf_counter() - begun
+    print(f"{'the times of one moved':<26} {rows:>10,} rows {seconds:7.1f} s {rows / seconds:>12,.0f} rows a second")
+
+
+if __name__ == "__main__":
+    main()

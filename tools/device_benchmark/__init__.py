@@ -1,0 +1,1 @@
+"""What `tools/benchmark_device.py` is made of: the files, the sides, the loads, the table."""

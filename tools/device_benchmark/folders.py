@@ -1,0 +1,183 @@
+"""Loads for the daemon alone: from a file to its row, the start, and a folder of 100,000 files."""
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from device_benchmark.done_files import mark_done
+from device_benchmark.pictures import fresh_copies, many_small, pictures
+from device_benchmark.processes import Daemon, Rows, cpu_seconds, daemon, rows_of, until
+from device_benchmark.sides import MODEL, Side, details
+
+MANY = 100_000
+_TOP = (f'model = "{MODEL}"', 'runtime = "litert"', "[source]", 'path = "inbox"')
+
+
+def _renamed(data: bytes, path: Path) -> None:
+    part = path.with_suffix(".part")
+    part.write_bytes(data)
+    part.rename(path)
+
+
+def _written(data: bytes, path: Path) -> None:
+    path.write_bytes(data)
+
+
+WAYS: dict[str, Callable[[bytes, Path], None]] = {"renamed": _renamed, "written": _written}
+"""How a file gets into the folder."""
+
+
+def latency(python: Path, place: Path, *, quick: bool) -> dict[str, Any]:
+    """From a file's close (or rename) to its committed row, an idle daemon, a file each half second [ms].
+
+    `beyond`: what that is more than decode and infer, as the row tells them. Medians.
+    """
+    files = pictures("500x375", 12 if quick else 50, place / "pictures")
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        folder = Path(name)
+        (folder / "inbox").mkdir()
+        with daemon(python, folder, *_TOP) as running, rows_of(running) as rows:
+            for way, put in WAYS.items():
+                chosen = files[: len(files) // 2] if way == "renamed" else files[len(files) // 2 :]
+                took = [_to_row(path, put, folder / "inbox" / f"{way}-{path.name}", rows) for path in chosen]
+                work = rows.all(f"SELECT decode_ms + infer_ms FROM results ORDER BY id DESC LIMIT {len(took)}")
+                beyond = [total - own for total, (own,) in zip(took, reversed(work), strict=True)]
+                found[way] = {"row_ms": statistics.median(took), "beyond_ms": statistics.median(beyond),
+                              "beyond_longest_ms": max(beyond)}  # fmt: skip
+    return found
+
+
+def _to_row(path: Path, put: Callable[[bytes, Path], None], target: Path, rows: Rows) -> float:
+    time.sleep(0.5)
+    data, count = path.read_bytes(), rows.newest()
+    put(data, target)
+    closed = time.perf_counter()
+    return 1000 * (rows.wait(count + 1, 0.0005) - closed)
+
+
+def start(sides: list[Side], pythons: dict[str, Path], place: Path, *, quick: bool) -> dict[str, float]:
+    """From the start of a process to its first row, for each side that writes rows [s]; medians."""
+    files = pictures("500x375", 1, place / "pictures")
+    able = [side for side in sides if "invoke" not in side.name and "CPU" not in side.name]
+    took: dict[str, list[float]] = {side.name: [] for side in able}
+    for _ in range(1 if quick else 5):
+        for side in able:
+            variant = side.variants[0](pythons[side.environment])
+            with tempfile.TemporaryDirectory(dir=place) as name:
+                took[side.name].append(
+                    _first_row(pythons[side.environment], Path(name), side, files)
+                    if side.name.startswith("edgecls")
+                    else -time.time() + variant.over_files(files, Path(name))["first_row_at"]
+                )
+    return {name: statistics.median(times) for name, times in took.items()}
+
+
+def _first_row(python: Path, folder: Path, side: Side, files: list[Path]) -> float:
+    runtime = "tflite-runtime" if "tflite-runtime" in side.name else "litert"
+    fresh_copies(files, folder / "inbox")
+    lines = [line.replace('"litert"', f'"{runtime}"') for line in _TOP]
+    with daemon(python, folder, *lines) as running, rows_of(running) as rows:
+        return rows.wait(1, 0.002) - running.started
+
+
+def idle(python: Path, place: Path, *, quick: bool) -> float:
+    """Time on the processor while a daemon watches a folder of few files [% of a core]."""
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        fresh_copies(pictures("500x375", 10, place / "pictures"), Path(name) / "inbox")
+        with daemon(python, Path(name), *_TOP) as running, rows_of(running) as rows:
+            rows.wait(10, 0.02)
+            time.sleep(2)
+            return _idle(running, 5.0 if quick else 10.0)
+
+
+def _idle(running: Daemon, seconds: float) -> float:
+    before, begun = cpu_seconds(running.process.pid), time.perf_counter()
+    time.sleep(seconds)
+    return 100 * (cpu_seconds(running.process.pid) - before) / (time.perf_counter() - begun)
+
+
+def done_files(python: Path, place: Path, loads: list[str], *, quick: bool) -> dict[str, Any]:
+    """`many` and `flat`, as `loads` asks, over the same folders of 100 to 100,000 files that have their rows."""
+    largest = MANY // 10 if quick else MANY
+    sizes = [size for size in (100, 1000, 10_000, MANY) if size <= largest and (size == largest or "flat" in loads)]
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        folders = {size: _with_done(Path(name), size, place / "pictures") for size in sizes}
+        if "many" in loads:
+            found["many"] = _many(python, folders[largest], place, quick=quick)
+        if "flat" in loads:
+            found["flat"] = _flat(python, folders, place, quick=quick)
+    return found
+
+
+def _with_done(place: Path, size: int, originals: Path) -> Path:
+    folder = place / str(size)
+    inbox = folder / "inbox"
+    inbox.mkdir(parents=True)
+    for entry in os.scandir(many_small(size, originals)):
+        os.link(entry.path, inbox / entry.name)
+    mark_done(folder / "results.db", inbox)
+    return folder
+
+
+def _many(python: Path, folder: Path, place: Path, *, quick: bool) -> dict[str, Any]:
+    """The first start over done files, which no start has seen yet, later ones [s], and what watching costs [%].
+
+    That is measured for so long that the daemon looks at the whole folder meanwhile, as it does in quiet times.
+    """
+    count = len(os.listdir(folder / "inbox"))
+    new = pictures("500x375", 10, place / "pictures")
+    seconds, repeats = (10.0, 2) if quick else (140.0, 6)
+    took: list[float] = []
+    percent = 0.0
+    for n in range(repeats):
+        path = folder / "inbox" / f"new-{n}.jpg"
+        path.write_bytes(new[n].read_bytes())
+        os.utime(path, (time.time() - 30,) * 2)  # it is whole, and newer than all others
+        with daemon(python, folder, *_TOP) as running, rows_of(running) as rows:
+            # The newest file comes last: once it has its row, all others are known to have theirs.
+            took.append(rows.wait(count + n + 1, 0.005) - running.started)
+            time.sleep(1.0)
+            if rows.newest() != count + n + 1:
+                raise RuntimeError("a file got a second row")
+            percent = _idle(running, seconds) if n == repeats - 1 else 0.0
+    return {"files": count, "first_start_s": took[0], "restart_s": statistics.median(took[1:]), "idle_percent": percent}
+
+
+def _flat(python: Path, folders: dict[int, Path], place: Path, *, quick: bool) -> dict[str, Any]:
+    """Cost of an image that comes into a folder of so many done files, to a database of as many rows [ms].
+
+    A first start is not counted: it reads the files that no start has seen yet.
+    """
+    files = pictures("500x375", 30 if quick else 100, place / "pictures")
+    took: dict[int, list[dict[str, Any]]] = {size: [] for size in folders}
+    for repeat in range(2 if quick else 4):
+        for size, folder in folders.items():
+            took[size].append(_arrivals(python, folder, files, repeat))
+    return {
+        str(size): {key: statistics.median(one[key] for one in each[1:]) for key in ("ms", "cpu_ms")}
+        for size, each in took.items()
+    }
+
+
+def _arrivals(python: Path, folder: Path, files: list[Path], repeat: int) -> dict[str, Any]:
+    """All at once, moved in as one folder, while the daemon waits."""
+    waiting, marker = folder / "waiting", folder / "inbox" / f"marker-{repeat}.jpg"
+    fresh_copies(files[1:], waiting)
+    marker.write_bytes(files[0].read_bytes())
+    os.utime(marker, (time.time() - 30,) * 2)
+    with daemon(python, folder, *_TOP) as running, rows_of(running) as rows:
+        until(
+            lambda: bool(rows.all(f"SELECT 1 FROM results WHERE key LIKE 'marker-{repeat}.jpg#%'")), 0.05
+        )  # all before it are known
+        time.sleep(0.5)
+        count, cpu, begun = rows.newest(), cpu_seconds(running.process.pid), time.perf_counter()
+        waiting.rename(folder / "inbox" / f"batch-{repeat}")
+        end = rows.wait(count + len(files) - 1, 0.02)
+        cpu = cpu_seconds(running.process.pid) - cpu
+    return details({"images": len(files) - 1, "seconds": end - begun, "cpu_seconds": cpu})
