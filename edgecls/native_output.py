@@ -5,6 +5,7 @@ other threads write too. So a block is alone with it, or it is one of those that
 """
 
 import contextlib
+import fcntl
 import os
 import re
 import threading
@@ -17,6 +18,9 @@ class _HeldBack:
 
     def __init__(self) -> None:
         self._memory = os.memfd_create("stderr")
+        # Two threads may write over each other: Linux guards where a descriptor stands only in files that were opened
+        # by name. Where a file ends it guards in all.
+        fcntl.fcntl(self._memory, fcntl.F_SETFL, os.O_APPEND)
         try:
             self._printed = os.dup(2)
         except OSError:

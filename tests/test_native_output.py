@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 
 import pytest
 
@@ -126,6 +127,19 @@ def test_many_overhear_the_same_and_know_that_they_are_many(capfd):
         os.write(2, b"Corrupt: d\n")
     assert (later.lines, later.alone) == (["Corrupt: d"], True)
     assert capfd.readouterr().err == "a line of the log\n"
+
+
+def test_what_two_threads_write_at_once_is_heard_whole(capfd):
+    def say(words):
+        for _ in range(5000):
+            os.write(2, words)
+
+    sayings = [b"Corrupt: a", b"Corrupt: bcd", b"line e", b"line fgh"]
+    with overheard(re.compile(rb"Corrupt")) as heard:
+        for thread in [in_thread(lambda words=words: say(words + b"\n")) for words in sayings]:
+            thread.join()
+    assert Counter(heard.lines) == {"Corrupt: a": 5000, "Corrupt: bcd": 5000}
+    assert Counter(capfd.readouterr().err.splitlines()) == {"line e": 5000, "line fgh": 5000}
 
 
 def test_who_wants_to_be_alone_is_not_kept_waiting_by_those_that_come_later():
