@@ -240,7 +240,7 @@ def test_a_clock_that_jumps_does_not_make_a_growing_file_whole(inbox, until, mon
     """At its boot a board without a battery has the time of its last stop, and a moment later the network's."""
     now, now_ns = time.time, time.time_ns
     data = picture("green")
-    with watching(inbox, settle_seconds=0.6) as (taken, _):
+    with watching(inbox, settle_seconds=2) as (taken, _):
         with (inbox / "slow.png").open("wb") as file:
             file.write(data[:40])
             file.flush()
@@ -349,7 +349,7 @@ def test_a_file_that_is_written_again_just_after_its_close_is_not_put_away_half(
     path, other = inbox / "x.png", inbox / "other.png"
     stop, taken, go = threading.Event(), threading.Event(), threading.Event()
     rows = []
-    slow = settings(inbox, after="delete", settle_seconds=1.0)
+    slow = settings(inbox, after="delete", settle_seconds=2.5)
     with ExitStack() as writers, open_source("folder", slow) as source:
 
         def take():
