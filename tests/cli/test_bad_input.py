@@ -1,6 +1,5 @@
 """Whatever is wrong, it is one line on stderr, nothing on stdout, and the exit code of its kind."""
 
-import os
 import shutil
 import subprocess
 from importlib.util import find_spec
@@ -130,17 +129,6 @@ def test_a_runtime_that_is_not_installed(edgecls, place):
     (place / "runtime.toml").write_text('model = "tiny.tflite"\nruntime = "tflite-runtime"\n[source]\npath = "empty"')
     done = edgecls("run", "--config", "runtime.toml", code=EXTRA)
     assert done.stderr == "edgecls: error: tflite-runtime is not installed: pip install tflite-runtime\n"
-
-
-@pytest.fixture(scope="module")
-def unprivileged():
-    """What to put before a command so that the modes of files hold for it: root alone need not heed them."""
-    if os.getuid() != 0:
-        return ()
-    prefix = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
-    if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("root cannot give up its privileges here")
-    return prefix
 
 
 @pytest.fixture

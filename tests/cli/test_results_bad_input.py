@@ -132,17 +132,6 @@ main()
     assert done.stderr.count("\n") == 1
 
 
-@pytest.fixture(scope="module")
-def unprivileged():
-    """What to put before a command so that the modes of files hold for it: root alone need not heed them."""
-    if os.getuid() != 0:
-        return ()
-    prefix = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
-    if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("root cannot give up its privileges here")
-    return prefix
-
-
 @pytest.mark.parametrize(
     ("what", "name"),
     [("file", "query"), ("folder", "merge"), ("folder", "backup"), ("file", "correct"), ("folder", "correct")],

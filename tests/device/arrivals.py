@@ -1,9 +1,14 @@
 """Files that arrive in a folder, and the names of the frames that come of them."""
 
 import os
+import threading
 import time
+from contextlib import contextmanager
 
+from delivered import delivered
 from pictures import picture
+
+from edgecls.device.sources import open_source
 
 
 def put(path, colour="red", *, age=3600.0):
@@ -18,3 +23,23 @@ def put(path, colour="red", *, age=3600.0):
 
 def names(frames):
     return [os.path.basename(frame.path) for frame in frames]
+
+
+@contextmanager
+def watched(settings):
+    """Frames as they come, collected by a thread as the daemon would take them: (the list, the source, the stop event)."""
+    stop, taken = threading.Event(), []
+    with open_source("folder", settings) as source:
+
+        def take():
+            for frame in delivered(source, stop):
+                taken.append(frame)
+                source.done(frame, failed=frame.error is not None)
+
+        taker = threading.Thread(target=take)
+        taker.start()
+        try:
+            yield taken, source, stop
+        finally:
+            stop.set()
+            taker.join()

@@ -1,10 +1,35 @@
-"""What tests of the service share."""
+"""What tests of the device share."""
 
 import socket
 
 import pytest
+from recording import begin
 from serving_place import Place
 from tiny_model import write
+
+from edgecls.results.store import Store
+
+
+@pytest.fixture
+def inbox(tmp_path):
+    """A folder for images to arrive in."""
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where the results database is, or is to be."""
+    return tmp_path / "results.db"
+
+
+@pytest.fixture
+def store(path, tiny_model):
+    """The database, with a run that has begun."""
+    with Store(path) as opened:
+        begin(opened, tiny_model)
+        yield opened
 
 
 @pytest.fixture

@@ -20,13 +20,6 @@ from edgecls.device.sources.move import free_number, move, numbered
 from edgecls.errors import WriteFailed
 
 
-@pytest.fixture
-def inbox(tmp_path):
-    folder = tmp_path / "inbox"
-    folder.mkdir()
-    return folder
-
-
 def settings(inbox, **changes):
     return FolderSettings(
         **{"path": inbox, "settle_seconds": 0.01, "poll_seconds": 0.05, "until_idle": 0.05, **changes}

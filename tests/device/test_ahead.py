@@ -4,12 +4,11 @@ import random
 import threading
 import time
 from contextlib import closing, nullcontext
-from datetime import datetime, timezone
 
 import numpy as np
 import pytest
 from pictures import COLOURS, picture
-from test_daemon import RecordingSource, begin, rows
+from recording import NOON, RecordingSource, rows
 
 from edgecls.device import ahead as module
 from edgecls.device import daemon
@@ -18,9 +17,6 @@ from edgecls.device.classifier import Classifier
 from edgecls.errors import TryAgain
 from edgecls.records import Classification, Frame
 from edgecls.results.queries import find, open_results
-from edgecls.results.store import Store
-
-NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 
 
 def frames(count, image=b"image"):
@@ -128,18 +124,6 @@ class Log:
             raise TryAgain("the disk is full")
         self.store.write_many(classifications)
         self.groups.append(len(classifications))
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "results.db"
-
-
-@pytest.fixture
-def store(path, tiny_model):
-    with Store(path) as opened:
-        begin(opened, tiny_model)
-        yield opened
 
 
 @pytest.fixture

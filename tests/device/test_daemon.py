@@ -3,11 +3,10 @@
 import contextlib
 import os
 import threading
-from contextlib import closing
-from datetime import datetime, timezone
 
 import pytest
 from pictures import picture
+from recording import NOON, RecordingSource, begin, rows
 
 from edgecls.device import daemon
 from edgecls.device.ahead import Ahead
@@ -16,31 +15,7 @@ from edgecls.device.settings import CameraSettings, FolderSettings, VideoSetting
 from edgecls.device.sources import SOURCES, open_source
 from edgecls.errors import WriteFailed
 from edgecls.records import Frame
-from edgecls.results.queries import find, open_results
 from edgecls.results.store import Store
-
-NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
-
-
-class RecordingSource:
-    """Delivers the images it was given, and writes down what happens when; `stop_after` frames it sees the stop."""
-
-    name = "recording"
-
-    def __init__(self, *images, log=None, stop_after=None):
-        self.images, self.log, self.stop_after = images, [] if log is None else log, stop_after
-
-    def frames(self, stop):
-        for n, image in enumerate(self.images):
-            if n == self.stop_after:
-                stop.set()
-            if stop.is_set():
-                return
-            self.log.append(f"pull {n}")
-            yield Frame(self.name, str(n), NOON, image)
-
-    def done(self, frame, *, failed=False):
-        self.log.append(f"{'failed' if failed else 'done'} {frame.key}")
 
 
 class Recording:
@@ -66,34 +41,9 @@ def classifier(tiny_model):
     return Classifier(tiny_model)
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "results.db"
-
-
-@pytest.fixture
-def store(path, tiny_model):
-    with Store(path) as opened:
-        begin(opened, tiny_model)
-        yield opened
-
-
 def steps_of(source, classifier, store, **options):
     """The steps where nothing runs ahead, as for a camera."""
     return daemon.Steps(source, Ahead([classifier], at_once=True), store, **options)
-
-
-def begin(store, model):
-    store.begin_run(
-        sha256=model.sha256, model_name=model.name, labels=model.labels, metrics={}, device="here", source="test",
-        version="0", config={},
-    )  # fmt: skip
-
-
-def rows(path):
-    """Oldest first."""
-    with closing(open_results(path)) as db:
-        return sorted(find(db), key=lambda row: row["id"])
 
 
 def test_decode_classify_commit_acknowledge(classifier, store):

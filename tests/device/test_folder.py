@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 
 import pytest
-from arrivals import names, put
+from arrivals import names, put, watched
 from delivered import delivered
 from pictures import picture
 from watchdog.observers import Observer
@@ -21,35 +21,14 @@ LONG = 60.0
 """Seconds that no test waits for: what still comes in time was announced by an event."""
 
 
-@pytest.fixture
-def inbox(tmp_path):
-    path = tmp_path / "inbox"
-    path.mkdir()
-    return path
-
-
 def settings(inbox, **changes):
     return FolderSettings(path=inbox, **{"settle_seconds": 0.3, "poll_seconds": LONG, **changes})
 
 
 @contextmanager
 def watching(inbox, **changes):
-    """Frames as they come, collected by a thread as the daemon would take them: (the list, the stop event)."""
-    stop, taken = threading.Event(), []
-    with open_source("folder", settings(inbox, **changes)) as source:
-
-        def take():
-            for frame in delivered(source, stop):
-                taken.append(frame)
-                source.done(frame)
-
-        taker = threading.Thread(target=take)
-        taker.start()
-        try:
-            yield taken, stop
-        finally:
-            stop.set()
-            taker.join()
+    with watched(settings(inbox, **changes)) as (taken, _, stop):
+        yield taken, stop
 
 
 def all_frames(inbox, **changes):

@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from arrivals import names, put
+from arrivals import names, put, watched
 from delivered import delivered
 from pictures import picture
 
@@ -18,34 +18,14 @@ from edgecls.device.sources import folder as folder_source
 from edgecls.device.sources import open_source
 
 
-@pytest.fixture
-def inbox(tmp_path):
-    folder = tmp_path / "inbox"
-    folder.mkdir()
-    return folder
-
-
 def settings(inbox, **changes):
     return FolderSettings(**{"path": inbox, "settle_seconds": 0.1, "poll_seconds": 0.1, **changes})
 
 
 @contextmanager
 def watching(inbox, **changes):
-    stop, taken = threading.Event(), []
-    with open_source("folder", settings(inbox, **changes)) as source:
-
-        def take():
-            for frame in delivered(source, stop):
-                taken.append(frame)
-                source.done(frame, failed=frame.error is not None)
-
-        taker = threading.Thread(target=take)
-        taker.start()
-        try:
-            yield taken, source
-        finally:
-            stop.set()
-            taker.join()
+    with watched(settings(inbox, **changes)) as (taken, source, _):
+        yield taken, source
 
 
 def said(caplog):

@@ -13,13 +13,6 @@ from edgecls.device.sources import folder, open_source
 from edgecls.device.sources.seen_files import tells_changes
 
 
-@pytest.fixture
-def inbox(tmp_path):
-    path = tmp_path / "inbox"
-    path.mkdir()
-    return path
-
-
 def settings(inbox):
     return FolderSettings(path=inbox, settle_seconds=0.3, poll_seconds=60.0, until_idle=0.1)
 
