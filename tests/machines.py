@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta, timezone
 
 from edgecls.records import Classification, Prediction
-from edgecls.results.boot_clock import BootClock
+from edgecls.results.clock.boot_clock import BootClock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from edgecls.records import Classification, Prediction
-from edgecls.results.clock_correction import move_boot
-from edgecls.results.merge import merge
-from edgecls.results.merge_input import Input
+from edgecls.results.clock.correction import move_boot
+from edgecls.results.many_devices.merge import merge
+from edgecls.results.many_devices.merge_input import Input
 from edgecls.results.rows import INSERT_RESULT, values
 from edgecls.results.store import Store
 

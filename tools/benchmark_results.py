@@ -33,13 +33,13 @@ from sqlite_utils import Database
 
 from edgecls.cli.output import write_rows
 from edgecls.records import Classification, Prediction
-from edgecls.results.filters import Filter
-from edgecls.results.finding import COLUMNS
+from edgecls.results.asking.filters import Filter
+from edgecls.results.asking.finding import COLUMNS
+from edgecls.results.asking.periods import Unit
+from edgecls.results.asking.stats import stats
 from edgecls.results.migrations import MIGRATIONS
-from edgecls.results.periods import Unit
 from edgecls.results.queries import find, open_results
 from edgecls.results.schema import connect, timestamp
-from edgecls.results.stats import stats
 from edgecls.results.store import Store
 from edgecls.results.words import WordIndex, catch_up
 

@@ -21,10 +21,10 @@ from edgecls.bundled import default_model
 from edgecls.device.classifier import Classifier
 from edgecls.device.results_wing import begin_run
 from edgecls.records import Frame
-from edgecls.results import comparison
-from edgecls.results.answers import Period
-from edgecls.results.comparison import Sample, p_value
-from edgecls.results.drift import Limits, find_drift
+from edgecls.results.drift import comparison
+from edgecls.results.drift.answers import Period
+from edgecls.results.drift.comparison import Sample, p_value
+from edgecls.results.drift.verdict import Limits, find_drift
 from edgecls.results.store import Store
 
 SHARES = np.array([0.4, 0.25, 0.15, 0.1, 0.07, 0.03])

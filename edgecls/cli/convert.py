@@ -182,9 +182,9 @@ def reviewed_images(databases: Iterable[Path], folder: Path | None) -> tuple[lis
     and NoInput where there is no `folder`, or none of the images is found.
     """
     from edgecls.records import UNKNOWN
-    from edgecls.results.images import Images
+    from edgecls.results.next_model.images import Images
+    from edgecls.results.next_model.reviews import reviewed
     from edgecls.results.queries import open_results
-    from edgecls.results.reviews import reviewed
 
     images = Images(folder)
     found: list[tuple[Path, str]] = []

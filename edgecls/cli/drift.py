@@ -13,8 +13,8 @@ from edgecls.cli.times import parse_time
 from edgecls.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgecls.results.answers import Period
-    from edgecls.results.drift import Drift
+    from edgecls.results.drift.answers import Period
+    from edgecls.results.drift.verdict import Drift
 
 SHOWN = 10
 """Labels in the table: those that have changed most. JSON has all."""
@@ -61,7 +61,7 @@ def drift(
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
 ) -> None:
     """Say whether labels and scores are distributed as they were; the exit code is 1 if they are not."""
-    from edgecls.results.drift import DRIFT, WHAT, Limits, as_object, find_drift
+    from edgecls.results.drift.verdict import DRIFT, WHAT, Limits, as_object, find_drift
     from edgecls.results.queries import open_results
 
     period, baseline = _periods((since, until), (baseline_since, baseline_until))
@@ -77,7 +77,7 @@ def drift(
 
 
 def _periods(new: tuple[str | None, str | None], old: tuple[str | None, str | None]) -> "tuple[Period, Period | None]":
-    from edgecls.results.answers import Period
+    from edgecls.results.drift.answers import Period
 
     since, until = (parse_time(text, option) for text, option in zip(new, ("--since", "--until"), strict=True))
     options = ("--baseline-since", "--baseline-until")
@@ -93,7 +93,7 @@ def _periods(new: tuple[str | None, str | None], old: tuple[str | None, str | No
 
 
 def _print(drift: "Drift", baseline: str) -> None:
-    from edgecls.results.drift import counted
+    from edgecls.results.drift.verdict import counted
 
     about = f"{drift.model.name}, {counted(drift.rows, 'row')} against {drift.baseline_rows} of {baseline}"
     changed = f" of {' and '.join(drift.drifted)}" if drift.drifted else ""

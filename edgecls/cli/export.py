@@ -31,8 +31,8 @@ from edgecls.cli.result_options import (
 from edgecls.errors import UsageError
 from edgecls.files import written_atomically
 from edgecls.results import queries
-from edgecls.results.finding import COLUMNS
-from edgecls.results.names import check_names
+from edgecls.results.asking.finding import COLUMNS
+from edgecls.results.asking.names import check_names
 
 
 class ExportFormat(str, Enum):
@@ -81,7 +81,7 @@ def export(
             return
         with written_atomically(out) as file:
             if output_format is ExportFormat.parquet:
-                from edgecls.results.parquet import write_parquet
+                from edgecls.results.asking.parquet import write_parquet
 
                 write_parquet(file, names, rows)
             else:

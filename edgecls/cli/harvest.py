@@ -10,7 +10,7 @@ from edgecls.cli.output import printable
 from edgecls.cli.result_options import Db, Device, Label, Model, Since, Until, filtered
 from edgecls.errors import NoInput, UsageError
 from edgecls.progress import Steps
-from edgecls.results.filters import Filter
+from edgecls.results.asking.filters import Filter
 
 SHOWN = 3
 """Images that are gone, named; of more only the number is told."""
@@ -67,12 +67,12 @@ def harvest(
 
 
 def _harvest(db: Path, out: Path, which: Filter, images: Path | None, control: float | None, **wish: Any) -> None:
-    from edgecls.results.ground import Advice, advise
-    from edgecls.results.harvest import Wish, candidates, put_in_order
-    from edgecls.results.harvest_folder import check_out, write_folder
-    from edgecls.results.images import Images
-    from edgecls.results.names import check_names
-    from edgecls.results.picking import Picker, labels_of_models
+    from edgecls.results.asking.names import check_names
+    from edgecls.results.next_model.ground import Advice, advise
+    from edgecls.results.next_model.harvest import Wish, candidates, put_in_order
+    from edgecls.results.next_model.harvest_folder import check_out, write_folder
+    from edgecls.results.next_model.images import Images
+    from edgecls.results.next_model.picking import Picker, labels_of_models
     from edgecls.results.queries import open_results
 
     check_out(out)
@@ -104,7 +104,7 @@ def _harvest(db: Path, out: Path, which: Filter, images: Path | None, control: f
 
 
 def _read_back(folder: Path, db: Path) -> None:
-    from edgecls.results.read_back import read_back
+    from edgecls.results.next_model.read_back import read_back
 
     found, changed = read_back(folder, db)
     typer.echo(

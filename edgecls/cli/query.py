@@ -35,12 +35,12 @@ from edgecls.cli.result_options import (
 from edgecls.cli.times import local
 from edgecls.errors import UsageError
 from edgecls.results import queries
-from edgecls.results.filters import EVERYTHING, Filter
-from edgecls.results.finding import COLUMNS
-from edgecls.results.follow import follow as follow_rows
-from edgecls.results.names import check_names
-from edgecls.results.time_limit import TimeLimit
-from edgecls.results.user_sql import run_sql
+from edgecls.results.asking.filters import EVERYTHING, Filter
+from edgecls.results.asking.finding import COLUMNS
+from edgecls.results.asking.follow import follow as follow_rows
+from edgecls.results.asking.names import check_names
+from edgecls.results.asking.time_limit import TimeLimit
+from edgecls.results.asking.user_sql import run_sql
 
 TABLE_COLUMNS = ("classified_at", "label", "score", "path", "error")
 """What fits a terminal; the other formats have all columns."""

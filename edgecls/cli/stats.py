@@ -14,11 +14,11 @@ from edgecls.cli.result_options import Db, Device, Label, Model, Run, Since, Tim
 from edgecls.cli.review_table import print_reviewed
 from edgecls.cli.times import local
 from edgecls.results import queries
-from edgecls.results import stats as figures
-from edgecls.results.names import check_names
-from edgecls.results.periods import Unit
-from edgecls.results.review_figures import review_figures
-from edgecls.results.time_limit import TimeLimit
+from edgecls.results.asking import stats as figures
+from edgecls.results.asking.names import check_names
+from edgecls.results.asking.periods import Unit
+from edgecls.results.asking.time_limit import TimeLimit
+from edgecls.results.next_model.review_figures import review_figures
 
 SHA_DIGITS = 12
 """Of a model's SHA-256, as `--model` takes them: all 64 would not fit a terminal. JSON has them."""

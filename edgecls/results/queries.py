@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from edgecls.results.filters import EVERYTHING, Filter
-from edgecls.results.finding import COLUMNS, Finding, Raw
+from edgecls.results.asking.filters import EVERYTHING, Filter
+from edgecls.results.asking.finding import COLUMNS, Finding, Raw
 from edgecls.results.schema import check_file, check_schema, connect, file_of, is_locked, translated
 
 Row = dict[str, Any]

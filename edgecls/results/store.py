@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, final
 from edgecls.errors import BadDatabase, EdgeclsError
 from edgecls.records import Classification
 from edgecls.results import health
-from edgecls.results.boot_clock import CLOCK, BootClock, is_a_jump
+from edgecls.results.clock.boot_clock import CLOCK, BootClock, is_a_jump
 from edgecls.results.opening import open_for_writing
 from edgecls.results.rows import INSERT_RESULT, as_json, values
 from edgecls.results.schema import storable, timestamp, translated

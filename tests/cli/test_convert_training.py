@@ -17,7 +17,7 @@ from pictures import COLOURS, noise
 from edgecls.frame_key import file_key
 from edgecls.model_file import read_model
 from edgecls.records import Classification, Prediction
-from edgecls.results.reviews import Reviews
+from edgecls.results.next_model.reviews import Reviews
 from edgecls.results.store import Store
 
 BACKBONES = Path(__file__).parents[1] / "convert"

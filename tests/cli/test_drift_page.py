@@ -13,7 +13,8 @@ from machines import Machine
 from pages import DOCS, consoles, outcome
 
 from edgecls.cli.main import program
-from edgecls.results import comparison, drift
+from edgecls.results.drift import comparison
+from edgecls.results.drift import verdict as drift
 from edgecls.results.store import Store
 
 PAGE = (DOCS / "drift.md").read_text("utf-8")

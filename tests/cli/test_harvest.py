@@ -16,7 +16,7 @@ from edgecls.cli.stats import stats
 from edgecls.device.classifier import Classifier
 from edgecls.device.results_wing import begin_run
 from edgecls.errors import NoInput, UsageError
-from edgecls.results.reviews import Reviews
+from edgecls.results.next_model.reviews import Reviews
 from edgecls.results.store import Store
 
 app = typer.Typer()

@@ -9,8 +9,8 @@ import typer
 from edgecls.cli.main import program
 from edgecls.convert.data.balance import FEW_IMAGES
 from edgecls.look_alikes import MOST_BITS
-from edgecls.results.harvest import RARE, RARE_SHARE, Reason
-from edgecls.results.harvest_folder import FOLDERS, REASONS
+from edgecls.results.next_model.harvest import RARE, RARE_SHARE, Reason
+from edgecls.results.next_model.harvest_folder import FOLDERS, REASONS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "next-model.md").read_text("utf-8")
 TEXT = " ".join(PAGE.split())

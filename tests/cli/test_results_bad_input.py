@@ -242,12 +242,12 @@ main()
 INTERRUPTED = {
     "query": "edgecls.results.queries.parsed",
     "export -o out": "edgecls.results.queries.parsed",
-    "harvest --out out": "edgecls.results.picking.Picker.pick",
-    "merge out results.db": "edgecls.results.merge_input.MergeInput._add_reviews",
+    "harvest --out out": "edgecls.results.next_model.picking.Picker.pick",
+    "merge out results.db": "edgecls.results.many_devices.merge_input.MergeInput._add_reviews",
     "backup out": "edgecls.results.backup._verified",
-    "stats": "edgecls.results.stats._latencies",
-    "drift --since 2026-11-22 --baseline-since 2026-11-20": "edgecls.results.drift._compared",
-    "clock --run 1 --offset 1h": "edgecls.results.clock_correction._hours",
+    "stats": "edgecls.results.asking.stats._latencies",
+    "drift --since 2026-11-22 --baseline-since 2026-11-20": "edgecls.results.drift.verdict._compared",
+    "clock --run 1 --offset 1h": "edgecls.results.clock.correction._hours",
 }
 
 

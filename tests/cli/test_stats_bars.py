@@ -8,7 +8,7 @@ import pytest
 
 from edgecls.cli.stats import stats
 from edgecls.records import Classification, Prediction
-from edgecls.results.periods import Unit
+from edgecls.results.asking.periods import Unit
 from edgecls.results.store import Store
 
 LABELS = ["monocrystalline cell", "polycrystalline cell", "no cell at all"]

@@ -6,7 +6,7 @@ from contextlib import closing
 from example_rows import NOON
 from machines import EPOCH, Machine
 
-from edgecls.results.merge_input import Input
+from edgecls.results.many_devices.merge_input import Input
 from edgecls.results.queries import open_results
 from edgecls.results.store import Store
 

@@ -15,9 +15,9 @@ from machines import EPOCH, Machine, seconds
 from test_tallies import assert_they_agree
 
 from edgecls.errors import UsageError
-from edgecls.results.boot_clock import BootClock
-from edgecls.results.clock_correction import correct, move_boot
-from edgecls.results.clocks import stretches
+from edgecls.results.clock.boot_clock import BootClock
+from edgecls.results.clock.clocks import stretches
+from edgecls.results.clock.correction import correct, move_boot
 from edgecls.results.queries import find, open_results
 from edgecls.results.schema import timestamp
 from edgecls.results.store import CLOCK_WAS_SET, Store
@@ -218,7 +218,7 @@ def test_a_correction_that_is_killed_goes_on_where_it_was(path):
     script = f"""
 import os, signal, sys
 sys.path[:0] = {sys.path!r}
-from edgecls.results import clock_correction
+from edgecls.results.clock import correction as clock_correction
 from edgecls.results.store import Store
 move, moved = clock_correction.move, []
 def killed(db, run, seconds):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecls.results import comparison
-from edgecls.results.comparison import Sample, compare, design_effect, p_value, stability_index
+from edgecls.results.drift import comparison
+from edgecls.results.drift.comparison import Sample, compare, design_effect, p_value, stability_index
 
 SHARES = np.array([0.4, 0.25, 0.15, 0.1, 0.07, 0.03])
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecls.errors import UsageError
-from edgecls.results.answers import Answers, Period, answers, find_model
-from edgecls.results.drift import DRIFT, NO_DRIFT, TOO_FEW, Limits, as_object, find_drift
+from edgecls.results.drift.answers import Answers, Period, answers, find_model
+from edgecls.results.drift.verdict import DRIFT, NO_DRIFT, TOO_FEW, Limits, as_object, find_drift
 from edgecls.results.queries import open_results
 from edgecls.results.store import Store
 

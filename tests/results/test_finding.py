@@ -13,14 +13,14 @@ from older import BEFORE_BOUNDS, BEFORE_TALLIES, FIRST, as_of
 
 from edgecls.errors import UsageError
 from edgecls.records import UNKNOWN
-from edgecls.results import finding, hours, ranking
-from edgecls.results.filters import Filter
-from edgecls.results.finding import Finding
-from edgecls.results.follow import follow
-from edgecls.results.periods import Unit
+from edgecls.results.asking import finding, hours, ranking
+from edgecls.results.asking.filters import Filter
+from edgecls.results.asking.finding import Finding
+from edgecls.results.asking.follow import follow
+from edgecls.results.asking.periods import Unit
+from edgecls.results.asking.search import expression
+from edgecls.results.asking.stats import stats
 from edgecls.results.queries import find, open_results
-from edgecls.results.search import expression
-from edgecls.results.stats import stats
 from edgecls.results.store import Store
 from edgecls.results.words import catch_up
 

@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 from example_rows import begin, frame
 
-from edgecls.results.ground import advise
+from edgecls.results.next_model.ground import advise
 from edgecls.results.queries import open_results
 from edgecls.results.store import Store
 

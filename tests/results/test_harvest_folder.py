@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from edgecls.errors import NoInput, UsageError, WriteFailed
 from edgecls.frame_key import digest
-from edgecls.results.harvest_folder import FolderNames, check_out, safe_name, write_folder
-from edgecls.results.picking import Pick, Row
+from edgecls.results.next_model.harvest_folder import FolderNames, check_out, safe_name, write_folder
+from edgecls.results.next_model.picking import Pick, Row
 
 
 def pick(row_id=1, path="/inbox/a.jpg", predicted="tabby", reason="control", image=b"picture"):

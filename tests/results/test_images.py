@@ -7,7 +7,7 @@ import pytest
 
 from edgecls.errors import NoInput
 from edgecls.frame_key import file_key
-from edgecls.results.images import Images
+from edgecls.results.next_model.images import Images
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from merging import ROWS, Device, everything, inputs, read
 from test_tallies import assert_they_agree
 
 from edgecls.errors import UsageError
-from edgecls.results.clock_correction import correct
-from edgecls.results.merge import merge
-from edgecls.results.merge_input import Input
+from edgecls.results.clock.correction import correct
+from edgecls.results.many_devices.merge import merge
+from edgecls.results.many_devices.merge_input import Input
 from edgecls.results.queries import find, open_results
 from edgecls.results.store import Store
 

@@ -12,8 +12,8 @@ from children import import_path
 from merging import ROWS, everything, inputs, read
 
 from edgecls.errors import BadDatabase, NoInput, TryAgain, UsageError
-from edgecls.results import merge_input
-from edgecls.results.merge import merge
+from edgecls.results.many_devices import merge_input
+from edgecls.results.many_devices.merge import merge
 from edgecls.results.store import Store
 
 
@@ -96,8 +96,8 @@ def test_killed_half_way_changes_nothing(devices, out, there):
     script = f"""
 import os
 from pathlib import Path
-from edgecls.results import merge_input
-from edgecls.results.merge import merge
+from edgecls.results.many_devices import merge_input
+from edgecls.results.many_devices.merge import merge
 merge_input.BATCH = 1000
 read = merge_input.MergeInput._read
 def killed(self, sql):

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgecls.records import UNKNOWN
-from edgecls.results.filters import EVERYTHING, Filter
-from edgecls.results.harvest import Candidate, Wish, candidates, put_in_order
-from edgecls.results.images import Images
-from edgecls.results.picking import Picker, labels_of_models
+from edgecls.results.asking.filters import EVERYTHING, Filter
+from edgecls.results.next_model.harvest import Candidate, Wish, candidates, put_in_order
+from edgecls.results.next_model.images import Images
+from edgecls.results.next_model.picking import Picker, labels_of_models
+from edgecls.results.next_model.reviews import Reviews
 from edgecls.results.queries import open_results
-from edgecls.results.reviews import Reviews
 from edgecls.results.store import Store
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from edgecls.errors import BadDatabase, UsageError
 from edgecls.records import UNKNOWN
-from edgecls.results.filters import EVERYTHING, Filter
+from edgecls.results.asking.filters import EVERYTHING, Filter
+from edgecls.results.asking.stats import stats
+from edgecls.results.asking.user_sql import run_sql
 from edgecls.results.queries import find, open_results
-from edgecls.results.stats import stats
 from edgecls.results.store import Store
-from edgecls.results.user_sql import run_sql
 
 
 @pytest.fixture

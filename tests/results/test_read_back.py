@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from edgecls.errors import BadData, NoInput
 from edgecls.records import UNKNOWN
-from edgecls.results.harvest import Wish, candidates, put_in_order
-from edgecls.results.harvest_folder import write_folder
-from edgecls.results.images import Images
-from edgecls.results.merge import Input, merge
-from edgecls.results.picking import Pick, Picker, Row, labels_of_models
+from edgecls.results.many_devices.merge import Input, merge
+from edgecls.results.next_model.harvest import Wish, candidates, put_in_order
+from edgecls.results.next_model.harvest_folder import write_folder
+from edgecls.results.next_model.images import Images
+from edgecls.results.next_model.picking import Pick, Picker, Row, labels_of_models
+from edgecls.results.next_model.read_back import look, read_back
+from edgecls.results.next_model.reviews import Reviews
 from edgecls.results.queries import open_results
-from edgecls.results.read_back import look, read_back
-from edgecls.results.reviews import Reviews
 from edgecls.results.store import Store
 
 

@@ -6,9 +6,9 @@ import pytest
 from example_rows import begin, frame
 
 from edgecls.records import UNKNOWN
+from edgecls.results.next_model.review_figures import review_figures, share
+from edgecls.results.next_model.reviews import PredictedFrame, Reviews
 from edgecls.results.queries import open_results
-from edgecls.results.review_figures import review_figures, share
-from edgecls.results.reviews import PredictedFrame, Reviews
 from edgecls.results.store import Store
 
 statistics = pytest.importorskip("scipy.stats", reason="intervals are compared with SciPy's")

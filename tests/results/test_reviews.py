@@ -5,8 +5,8 @@ import pytest
 from example_rows import begin, failed, frame
 
 from edgecls.errors import BadDatabase, NoInput, TryAgain, UsageError
+from edgecls.results.next_model.reviews import Reviews, review_of
 from edgecls.results.queries import open_results
-from edgecls.results.reviews import Reviews, review_of
 from edgecls.results.schema import connect
 from edgecls.results.store import Store
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edgecls.errors import NoInput, WriteFailed
 from edgecls.records import Classification, Prediction
 from edgecls.results import schema
-from edgecls.results.finding import COLUMNS
+from edgecls.results.asking.finding import COLUMNS
 from edgecls.results.queries import find, open_results
 from edgecls.results.schema import storable, timestamp
 from edgecls.results.store import Store

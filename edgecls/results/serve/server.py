@@ -43,7 +43,7 @@ def serve(
         import datasette  # noqa: F401
     except ImportError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[serve]'") from None
-    from edgecls.results.reviews import Reviews
+    from edgecls.results.next_model.reviews import Reviews
     from edgecls.results.serve.guard import LOOPBACK_NAMES
     from edgecls.results.serve.site import Site
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from datasette.database import QueryInterrupted
 from datasette.utils import sqlite_timelimit
 
-from edgecls.results.filters import AFTER_ALL
-from edgecls.results.hours import Span, hour_after, joined, score_bin
+from edgecls.results.asking.filters import AFTER_ALL
+from edgecls.results.asking.hours import Span, hour_after, joined, score_bin
 from edgecls.results.serve.selection import Selection
 
 if TYPE_CHECKING:

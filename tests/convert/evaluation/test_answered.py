@@ -16,9 +16,9 @@ from edgecls.device.classifier import Classifier
 from edgecls.device.results_wing import begin_run
 from edgecls.progress import Steps
 from edgecls.records import Frame
-from edgecls.results import drift as module
-from edgecls.results.answers import Period
-from edgecls.results.drift import DRIFT, NO_DRIFT, Limits, find_drift
+from edgecls.results.drift import verdict as module
+from edgecls.results.drift.answers import Period
+from edgecls.results.drift.verdict import DRIFT, NO_DRIFT, Limits, find_drift
 from edgecls.results.store import Store
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)

@@ -12,7 +12,7 @@ from sqlite_utils.migrations import Migrations
 
 from edgecls.records import Prediction
 from edgecls.results.migrations import m001_models_runs_results
-from edgecls.results.reviews import Reviews
+from edgecls.results.next_model.reviews import Reviews
 
 pytest.importorskip("datasette", reason="the extra serve is not installed")
 

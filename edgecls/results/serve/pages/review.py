@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from datasette.utils.asgi import NotFound, Request, Response
 
 from edgecls.errors import UsageError
-from edgecls.results.reviews import Reviews
+from edgecls.results.next_model.reviews import Reviews
 from edgecls.results.serve import figures, queue
 from edgecls.results.serve.frames import picture_url, whole
 from edgecls.results.serve.pages.frame import missing

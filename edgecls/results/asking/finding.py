@@ -11,11 +11,11 @@ from sqlite_utils import Database
 
 from edgecls.errors import UsageError
 from edgecls.records import UNKNOWN
-from edgecls.results.clocks import doubt
-from edgecls.results.filters import DECIDED, Filter, conditions
-from edgecls.results.hours import Span, are_tallied, hours, spans
-from edgecls.results.ranking import Ranking, ranks
-from edgecls.results.search import Search
+from edgecls.results.asking.filters import DECIDED, Filter, conditions
+from edgecls.results.asking.hours import Span, are_tallied, hours, spans
+from edgecls.results.asking.ranking import Ranking, ranks
+from edgecls.results.asking.search import Search
+from edgecls.results.clock.clocks import doubt
 
 Raw = tuple[Any, ...]
 """The values of COLUMNS, as the database has them."""

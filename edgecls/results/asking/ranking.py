@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from sqlite_utils import Database
 
-from edgecls.results.counts import BIN
-from edgecls.results.filters import Filter, conditions
-from edgecls.results.hours import are_bounded, are_tallied, tally_demands
+from edgecls.results.asking.counts import BIN
+from edgecls.results.asking.filters import Filter, conditions
+from edgecls.results.asking.hours import are_bounded, are_tallied, tally_demands
 from edgecls.results.schema import one_moment
 
 MOST = 5000

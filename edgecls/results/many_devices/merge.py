@@ -17,7 +17,7 @@ from edgecls.errors import UsageError, from_os_error
 from edgecls.files import check_writable
 from edgecls.progress import Steps
 from edgecls.results.backup import publish
-from edgecls.results.merge_input import BATCH, Input, Merged, MergeInput
+from edgecls.results.many_devices.merge_input import BATCH, Input, Merged, MergeInput
 from edgecls.results.opening import open_for_writing
 from edgecls.results.queries import open_results
 from edgecls.results.schema import SIDE_FILES, immediate, translated

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from sqlite_utils import Database
 
 from edgecls.records import UNKNOWN
-from edgecls.results.counts import counted
-from edgecls.results.filters import EVERYTHING, Filter
-from edgecls.results.finding import COLUMNS, Finding
-from edgecls.results.periods import Unit, per_period
+from edgecls.results.asking.counts import counted
+from edgecls.results.asking.filters import EVERYTHING, Filter
+from edgecls.results.asking.finding import COLUMNS, Finding
+from edgecls.results.asking.periods import Unit, per_period
 from edgecls.results.queries import Row, find
 from edgecls.results.schema import file_of, one_moment, translated
 

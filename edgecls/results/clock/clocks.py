@@ -10,8 +10,8 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from edgecls.results.boot_clock import CLOCK, JUMP_S, is_a_jump
-from edgecls.results.hours import are_tallied
+from edgecls.results.asking.hours import are_tallied
+from edgecls.results.clock.boot_clock import CLOCK, JUMP_S, is_a_jump
 from edgecls.results.schema import file_of, parsed, timestamp, translated
 from edgecls.steady_clock import UNSET
 

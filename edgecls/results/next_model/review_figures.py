@@ -8,8 +8,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from edgecls.records import UNKNOWN
-from edgecls.results.harvest import CONTROL
-from edgecls.results.reviews import has_reviews
+from edgecls.results.next_model.harvest import CONTROL
+from edgecls.results.next_model.reviews import has_reviews
 from edgecls.results.schema import file_of, translated
 
 Z = 1.959964

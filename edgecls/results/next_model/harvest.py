@@ -17,8 +17,8 @@ from typing import Literal, NamedTuple
 from sqlite_utils import Database
 
 from edgecls.records import UNKNOWN
-from edgecls.results.filters import EVERYTHING, Filter, conditions
-from edgecls.results.reviews import has_reviews
+from edgecls.results.asking.filters import EVERYTHING, Filter, conditions
+from edgecls.results.next_model.reviews import has_reviews
 from edgecls.results.schema import file_of, translated
 
 Reason = Literal["control", "rare label", "unknown", "low margin"]

@@ -8,8 +8,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from edgecls.errors import UsageError
-from edgecls.results.answers import Answers, Model, Period, answers, find_model
-from edgecls.results.comparison import Comparison, Sample, compare
+from edgecls.results.drift.answers import Answers, Model, Period, answers, find_model
+from edgecls.results.drift.comparison import Comparison, Sample, compare
 from edgecls.results.schema import file_of, translated
 
 LEAST_ROWS = 100

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 from sqlite_utils import Database
 
 from edgecls.errors import UsageError
-from edgecls.results.clocks import Run, runs_of, same_clock
+from edgecls.results.clock.clocks import Run, runs_of, same_clock
 from edgecls.results.schema import file_of, immediate, timestamp, translated
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=timezone.utc)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from edgecls.errors import BadData, NoInput, from_os_error
 from edgecls.records import UNKNOWN
-from edgecls.results.harvest_folder import COLUMNS, FOLDERS, REASONS
-from edgecls.results.reviews import PredictedFrame, Reviews
+from edgecls.results.next_model.harvest_folder import COLUMNS, FOLDERS, REASONS
+from edgecls.results.next_model.reviews import PredictedFrame, Reviews
 
 
 @dataclass(frozen=True, slots=True)

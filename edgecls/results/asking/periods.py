@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from edgecls.results.filters import Values
+from edgecls.results.asking.filters import Values
 from edgecls.results.schema import timestamp
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from edgecls.errors import UsageError
-from edgecls.results.answers import Period
-from edgecls.results.drift import DRIFT, TOO_FEW, Limits, find_drift
-from edgecls.results.filters import EVERYTHING, Filter
-from edgecls.results.harvest import Wish
-from edgecls.results.hours import are_tallied
+from edgecls.results.asking.filters import EVERYTHING, Filter
+from edgecls.results.asking.hours import are_tallied
+from edgecls.results.drift.answers import Period
+from edgecls.results.drift.verdict import DRIFT, TOO_FEW, Limits, find_drift
+from edgecls.results.next_model.harvest import Wish
 
 LIMITS = Limits(psi=0.25, only=("labels",), independent=True)
 """From an index of 0.25 on a shift is called major (Siddiqi, "Credit Risk Scorecards", 2006). A false alarm costs little."""

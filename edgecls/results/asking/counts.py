@@ -9,9 +9,9 @@ import json
 
 from sqlite_utils import Database
 
-from edgecls.results.filters import DECIDED, Filter, Values, conditions, runs_demanded
-from edgecls.results.hours import are_tallied, hour_after
-from edgecls.results.search import Search
+from edgecls.results.asking.filters import DECIDED, Filter, Values, conditions, runs_demanded
+from edgecls.results.asking.hours import are_tallied, hour_after
+from edgecls.results.asking.search import Search
 
 
 def counted(db: Database, which: Filter, *, by_day: bool = False) -> tuple[str, Values]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sqlite_utils import Database
 
 from edgecls.records import UNKNOWN
-from edgecls.results.filters import Filter, Values, runs_demanded
+from edgecls.results.asking.filters import Filter, Values, runs_demanded
 
 Span = tuple[str, str]
 """`classified_at` from the first text up to, not with, the second."""

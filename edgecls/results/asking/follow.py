@@ -8,8 +8,8 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from edgecls.errors import BadDatabase, NoInput, TryAgain
-from edgecls.results.filters import Filter
-from edgecls.results.finding import PAGE, Finding
+from edgecls.results.asking.filters import Filter
+from edgecls.results.asking.finding import PAGE, Finding
 from edgecls.results.queries import Row, find, open_results, parsed
 from edgecls.results.schema import file_of, translated
 

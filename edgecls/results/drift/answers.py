@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from edgecls.errors import UsageError
-from edgecls.results.counts import pieces
-from edgecls.results.filters import Filter, is_model
+from edgecls.results.asking.counts import pieces
+from edgecls.results.asking.filters import Filter, is_model
 from edgecls.results.schema import timestamp
 
 Cluster = tuple[str, int]

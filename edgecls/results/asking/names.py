@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from edgecls.errors import UsageError
 from edgecls.records import UNKNOWN
-from edgecls.results.filters import Filter, is_model
+from edgecls.results.asking.filters import Filter, is_model
 from edgecls.results.schema import file_of, storable, translated
 
 MOST = 8

@@ -10,8 +10,8 @@ from sqlite_utils import Database
 from edgecls.errors import BadImage
 from edgecls.look_alikes import LookAlikes, difference_hash
 from edgecls.records import UNKNOWN
-from edgecls.results.harvest import CONTROL, GUESS, MARGIN, Order, Reason, Wish
-from edgecls.results.images import Images
+from edgecls.results.next_model.harvest import CONTROL, GUESS, MARGIN, Order, Reason, Wish
+from edgecls.results.next_model.images import Images
 
 
 @dataclass(frozen=True, slots=True)

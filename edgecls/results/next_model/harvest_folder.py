@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgecls.errors import UsageError, from_os_error
-from edgecls.results.harvest import Reason
-from edgecls.results.picking import Pick
+from edgecls.results.next_model.harvest import Reason
+from edgecls.results.next_model.picking import Pick
 
 REASONS = "harvest.csv"
 COLUMNS = (

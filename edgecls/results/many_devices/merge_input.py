@@ -12,9 +12,9 @@ from sqlite_utils import Database
 
 from edgecls.errors import BadDatabase, UsageError
 from edgecls.progress import Steps
-from edgecls.results.clock_correction import move
-from edgecls.results.clocks import runs_of
-from edgecls.results.merge_runs import Destination, MergeRun, runs_to_merge, shift
+from edgecls.results.clock.clocks import runs_of
+from edgecls.results.clock.correction import move
+from edgecls.results.many_devices.merge_runs import Destination, MergeRun, runs_to_merge, shift
 from edgecls.results.schema import storable, translated
 
 BATCH = 10_000

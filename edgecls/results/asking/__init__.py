@@ -1,0 +1,1 @@
+"""Questions to a results database: filters, and how rows, counts and figures are found among millions."""

@@ -1,0 +1,1 @@
+"""Times of rows that were written while the clock was wrong."""

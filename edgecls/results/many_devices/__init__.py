@@ -1,0 +1,1 @@
+"""The databases of several devices, made into one."""
