@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edgecls.bundled import default_model
 from edgecls.device.classifier import Classifier
-from edgecls.device.config import Config
+from edgecls.device.configuration.config import Config
 from edgecls.model_file import read_model
 from edgecls.preprocess import COVER, reduction
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.device.config import read_config
+from edgecls.device.configuration.config import read_config
 
 LAB = Path(__file__).parents[1] / "tools/device-lab"
 

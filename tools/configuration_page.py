@@ -6,7 +6,7 @@ Writes systemd/edgecls.toml, the example configuration, too. A test compares bot
 import sys
 from pathlib import Path
 
-from edgecls.device.reference import markdown
+from edgecls.device.configuration.reference import markdown
 from edgecls.service.files import example_config
 
 ROOT = Path(__file__).parents[1]

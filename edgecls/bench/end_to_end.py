@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from edgecls.bench.pictures import Load
 from edgecls.bench.timing import quantile
-from edgecls.device.config import Config
+from edgecls.device.configuration.config import Config
 from edgecls.errors import WriteFailed
 from edgecls.model_file import ModelFile
 from edgecls.results.queries import open_results

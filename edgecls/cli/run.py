@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from edgecls.device.config import Config
-    from edgecls.device.results_wing import ResultsWing
+    from edgecls.device.configuration.config import Config
+    from edgecls.device.service.results_wing import ResultsWing
 
 DEFAULT_CONFIG = Path("/etc/edgecls/edgecls.toml")
 """Where `edgecls service install` puts it."""
@@ -49,7 +49,7 @@ def run(
 
 def _reader(path: Path, until_idle: float | None) -> "Callable[[], Config]":
     """What reads the configuration, with the command line's changes."""
-    from edgecls.device.config import read_config
+    from edgecls.device.configuration.config import read_config
 
     def read() -> "Config":
         config = read_config(path)
@@ -63,10 +63,10 @@ def _reader(path: Path, until_idle: float | None) -> "Callable[[], Config]":
 
 
 def _serve(read: "Callable[[], Config]") -> None:
-    from edgecls.device import journal
-    from edgecls.device.notify import Notifier, watchdog_seconds
-    from edgecls.device.serving import Service, StoppedEarly
-    from edgecls.device.signals import requests_by_signal
+    from edgecls.device.service import journal
+    from edgecls.device.service.notify import Notifier, watchdog_seconds
+    from edgecls.device.service.serving import Service, StoppedEarly
+    from edgecls.device.service.signals import requests_by_signal
 
     with journal.limited_repeats(logging.getLogger()) as sum_up, requests_by_signal() as requests:
         service = Service(
@@ -85,7 +85,7 @@ def _serve(read: "Callable[[], Config]") -> None:
 
 
 def _results_wing(stop: "threading.Event") -> "ResultsWing":
-    from edgecls.device.results_wing import ResultsWing
+    from edgecls.device.service.results_wing import ResultsWing
     from edgecls.results.patient import patiently
     from edgecls.results.retention import Retention
     from edgecls.results.saved import SavedRows
@@ -104,7 +104,7 @@ def _results_wing(stop: "threading.Event") -> "ResultsWing":
 
 
 def _check(read: "Callable[[], Config]") -> None:
-    from edgecls.device.check import check
+    from edgecls.device.service.check import check
     from edgecls.errors import BadConfig
 
     problems: list[str] = []

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from edgecls.device.settings import VoteSettings
+from edgecls.device.configuration.settings import VoteSettings
 from edgecls.records import Classification
 
 

@@ -45,8 +45,8 @@ def _version(package: str) -> str:
 
 def configuration(path: str) -> dict[str, Any]:
     """What of a configuration matters to the other checks."""
-    from edgecls.device.config import read_config
-    from edgecls.device.saved_frames import frames_folder
+    from edgecls.device.configuration.config import read_config
+    from edgecls.device.saving.saved_frames import frames_folder
 
     config = read_config(Path(path))
     keeps = config.saved_frames.keep != "none"

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecls.device.reference import example
+from edgecls.device.configuration.reference import example
 from edgecls.errors import NoInput, UsageError
 
 STATE = Path("/var/lib/edgecls")

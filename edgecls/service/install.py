@@ -117,7 +117,7 @@ def _compare(path: Path, text: str) -> str:
 
 
 def _config_state(path: Path, instance: Instance) -> str:
-    from edgecls.device.config import parse_config
+    from edgecls.device.configuration.config import parse_config
 
     compared = _compare(path, example_config(instance.name))
     if compared != "other":

@@ -12,7 +12,7 @@ from edgecls.bench.end_to_end import EndToEnd, Plan, fill, how_many, plans, thre
 from edgecls.bench.pictures import Load
 from edgecls.bench.stages import Stage
 from edgecls.bench.timing import Timing
-from edgecls.device.config import Config
+from edgecls.device.configuration.config import Config
 from edgecls.errors import WriteFailed
 
 LOAD = Load("two", (picture("red"), picture("blue", ".jpg")), (".png", ".jpg"))

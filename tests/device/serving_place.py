@@ -5,11 +5,11 @@ from contextlib import closing
 
 from pictures import picture
 
-from edgecls.device.config import read_config
-from edgecls.device.notify import Notifier
-from edgecls.device.results_wing import ResultsWing
-from edgecls.device.serving import Service
-from edgecls.device.signals import Requests
+from edgecls.device.configuration.config import read_config
+from edgecls.device.service.notify import Notifier
+from edgecls.device.service.results_wing import ResultsWing
+from edgecls.device.service.serving import Service
+from edgecls.device.service.signals import Requests
 from edgecls.results.patient import patiently
 from edgecls.results.queries import find, open_results
 from edgecls.results.retention import Retention

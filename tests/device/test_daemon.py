@@ -11,7 +11,7 @@ from recording import NOON, RecordingSource, begin, rows
 from edgecls.device import daemon
 from edgecls.device.ahead import Ahead
 from edgecls.device.classifier import Classifier
-from edgecls.device.settings import CameraSettings, FolderSettings, VideoSettings
+from edgecls.device.configuration.settings import CameraSettings, FolderSettings, VideoSettings
 from edgecls.device.sources import SOURCES, open_source
 from edgecls.errors import WriteFailed
 from edgecls.records import Frame

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgecls.device import ahead, daemon, side_by_side
-from edgecls.device.config import parse_config
+from edgecls.device.configuration.config import parse_config
 
 PAGE = (Path(__file__).parents[2] / "docs" / "speed.md").read_text("utf-8")
 TEXT = " ".join(PAGE.split())

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecls.device.settings import VoteSettings
+from edgecls.device.configuration.settings import VoteSettings
 from edgecls.device.vote import Vote
 from edgecls.records import UNKNOWN, Classification, Prediction
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.device.config import read_config
+from edgecls.device.configuration.config import read_config
 from edgecls.errors import UsageError
 from edgecls.service.files import Instance, _quoted, hidden_from_unit, program
 from edgecls.service.install import install, status, uninstall

@@ -1,6 +1,7 @@
 """Where frames come from: one small file a source, chosen by the configuration and imported only then.
 
-A source is added with a class that is a `Source`, its settings in `edgecls.device.settings`, and a line in `SOURCES`.
+A source is added with a class that is a `Source`, its settings in `edgecls.device.configuration.settings`, and a line
+in `SOURCES`.
 """
 
 import threading

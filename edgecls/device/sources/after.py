@@ -3,8 +3,8 @@
 import logging
 import os
 
+from edgecls.device.configuration.settings import FolderSettings
 from edgecls.device.file_frame import Version
-from edgecls.device.settings import FolderSettings
 from edgecls.device.sources.move import move
 from edgecls.errors import from_os_error
 

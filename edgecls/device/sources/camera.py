@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.device.settings import CameraSettings
+from edgecls.device.configuration.settings import CameraSettings
 from edgecls.device.sources.live import LiveSource, open_seconds
 from edgecls.device.sources.quiet import quiet
 from edgecls.device.sources.reader import CameraLost

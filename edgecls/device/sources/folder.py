@@ -10,8 +10,8 @@ import time
 from collections.abc import Generator, Iterator
 from types import TracebackType
 
+from edgecls.device.configuration.settings import FolderSettings
 from edgecls.device.file_frame import Version, regular_file_frame
-from edgecls.device.settings import FolderSettings
 from edgecls.device.sources.after import After
 from edgecls.device.sources.condition import Condition
 from edgecls.device.sources.folder_scan import FolderScan

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from fnmatch import translate
 from re import compile as regular_expression
 
+from edgecls.device.configuration.settings import FolderSettings
 from edgecls.device.file_frame import Version
-from edgecls.device.settings import FolderSettings
 
 log = logging.getLogger(__name__)
 

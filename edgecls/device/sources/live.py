@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from types import TracebackType
 
-from edgecls.device.settings import LiveSettings
+from edgecls.device.configuration.settings import LiveSettings
 from edgecls.device.sources.condition import Condition
 from edgecls.device.sources.latest_frame import LatestFrame, Shot
 from edgecls.device.sources.motion import MotionGate

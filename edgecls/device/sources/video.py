@@ -11,7 +11,7 @@ from types import TracebackType
 
 import cv2
 
-from edgecls.device.settings import VideoSettings
+from edgecls.device.configuration.settings import VideoSettings
 from edgecls.device.sources.condition import Condition
 from edgecls.device.sources.motion import MotionGate
 from edgecls.device.sources.quiet import quiet

@@ -1,0 +1,143 @@
+"""The daemon's configuration: one TOML file, checked before anything starts."""
+
+import re
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, PositiveInt, ValidationError, model_validator
+
+from edgecls.device.configuration.problems import explain, of_setting
+from edgecls.device.configuration.settings import (
+    CameraSettings,
+    FolderSettings,
+    PicameraSettings,
+    RetentionSettings,
+    SavedFramesSettings,
+    Settings,
+    VideoSettings,
+    VoteSettings,
+)
+from edgecls.errors import BadConfig, NoInput, from_os_error
+from edgecls.image_header import MAX_PIXELS
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+AnySource = Annotated[FolderSettings | CameraSettings | PicameraSettings | VideoSettings, Field(discriminator="type")]
+
+
+class Config(Settings):
+    """All settings of `edgecls run`. Relative paths are relative to the configuration file."""
+
+    source: AnySource = Field(description="Where frames come from.")
+    model: Path | None = Field(
+        default=None, description="The model file; by default the ImageNet model that edgecls ships."
+    )
+    database: Path = Field(default=Path("results.db"), description="The SQLite database for the results.")
+    device: str = Field(
+        default_factory=socket.gethostname,
+        description="The name of this device in the results; by default the host's name.",
+    )
+    runtime: Literal["litert", "tflite-runtime"] | None = Field(
+        default=None,
+        description="What runs the network; by default what the environment variable EDGECLS_RUNTIME names, else the "
+        "first that is installed.",
+    )
+    threads: PositiveInt | None = Field(
+        default=None,
+        description="Threads of one interpreter; by default measured at the start, or one a core, at most 4, for a "
+        "camera. Set alone, there is one interpreter.",
+    )
+    interpreters: PositiveInt | None = Field(
+        default=None,
+        description="So many images are decoded and classified at a time, each by an interpreter of its own; by default "
+        "measured at the start. A camera has one.",
+    )
+    max_pixels: PositiveInt = Field(default=MAX_PIXELS, description="An image of more pixels is not decoded.")
+    full_decode: bool = Field(
+        default=False,
+        description="Decode JPEGs much larger than the network's input in full, rather than at a half to an eighth of "
+        "their size.",
+    )
+    top_k: PositiveInt = Field(default=5, description="How many of the best labels a row keeps.")
+
+    vote: VoteSettings = Field(
+        default=VoteSettings(), description="Rows from several frames, and fewer rows: for cameras."
+    )
+    saved_frames: SavedFramesSettings = Field(
+        default=SavedFramesSettings(),
+        description="Frames that are kept as JPEG files, in a folder beside the database.",
+    )
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="How long rows stay in the database.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _folder_unless_said(cls, document: Any) -> Any:
+        """A source without a type is a folder."""
+        source = document.get("source") if isinstance(document, dict) else None
+        return {**document, "source": {"type": "folder", **source}} if isinstance(source, dict) else document
+
+    @model_validator(mode="after")
+    def _every_file_has_a_row(self) -> "Config":
+        if isinstance(self.source, FolderSettings) and (self.vote.votes > 1 or self.vote.cooldown_seconds):
+            raise of_setting("vote", "is for cameras and videos, and of a folder every file has its row: remove [vote]")
+        return self
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises NoInput, WriteFailed (unreadable), and BadConfig with all that is wrong, each with its line.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise NoInput(f"no configuration at {path}: write one, or name it with --config FILE") from error
+    except OSError as error:
+        raise from_os_error(error, f"cannot read {path}") from error
+    return parse_config(data, path)
+
+
+def parse_config(data: bytes, path: Path) -> Config:
+    """The configuration in `data`, which is, or would be, the content of `path`. Raises BadConfig."""
+    try:
+        text = data.decode("utf-8-sig")
+        document = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadConfig(f"{path}:{line}: is not UTF-8 text: save the file as UTF-8") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadConfig(_syntax(str(error), text, path)) from error
+    try:
+        config = Config.model_validate(document)
+    except ValidationError as error:
+        raise BadConfig(*explain(error, Config, document, text, path)) from error
+    return _anchored(config, path.resolve().parent)
+
+
+def _syntax(said: str, text: str, path: Path) -> str:
+    """The parser's complaint, with its line in front as all others have it."""
+    found = re.search(r" \(at line (\d+), column (\d+)\)$", said)
+    line = found[1] if found else text.count("\n") + 1
+    what = f"{said[: found.start()]} in column {found[2]}" if found else said.removesuffix(" (at end of document)")
+    return f"{path}:{line}: is not TOML: {what[:1].lower()}{what[1:]}: mend this line (texts stand in quotes)"
+
+
+_S = TypeVar("_S", bound=Settings)
+_RELATIVE_TO_ANOTHER = {"done_folder", "failed_folder"}  # to the folder that is watched
+
+
+def _anchored(settings: _S, folder: Path) -> _S:
+    """The same with absolute paths, in all sections."""
+    changed: dict[str, Any] = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, Settings):
+            changed[name] = _anchored(value, folder)
+        elif isinstance(value, Path) and name not in _RELATIVE_TO_ANOTHER:
+            changed[name] = folder / value
+    return settings.model_copy(update=changed)

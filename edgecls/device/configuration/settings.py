@@ -1,0 +1,259 @@
+"""What can be set about each part of the daemon: its sections of the configuration, with their defaults."""
+
+import os
+import re
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_serializer,
+    model_validator,
+)
+
+from edgecls.device.configuration.problems import of_setting
+from edgecls.device.file_frame import MAX_BYTES
+from edgecls.preprocess import IMAGE_SUFFIXES
+
+
+class Settings(BaseModel):
+    """Of one part of the daemon: unknown names are refused, and nothing changes once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FolderSettings(Settings):
+    """Images that appear in a folder."""
+
+    type: Literal["folder"] = "folder"
+    path: Path = Field(description="The folder to watch.")
+    recursive: bool = Field(default=True, description="Look into sub-folders too.")
+    patterns: tuple[str, ...] = Field(
+        default=tuple(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES)),
+        description="File names to take; case does not matter.",
+    )
+    settle_seconds: PositiveFloat = Field(
+        default=2.0, description="A file that nobody was seen to close is whole when unchanged for this long."
+    )
+    poll_seconds: PositiveFloat = Field(
+        default=30.0, description="Look this often even if the file system announces nothing."
+    )
+    after: Literal["keep", "move", "delete"] = Field(
+        default="keep", description="What becomes of a file once its row is committed."
+    )
+    done_folder: Path = Field(
+        default=Path("done"),
+        description="Where `move` puts what was classified; relative to `path`. Never looked into for images.",
+    )
+    failed_folder: Path = Field(
+        default=Path("failed"),
+        description="Where `move` puts what could not be classified; relative to `path`. Never looked into for images.",
+    )
+    max_bytes: PositiveInt = Field(
+        default=MAX_BYTES, description="A larger file is not read: its row says so. A file is held in memory whole."
+    )
+    until_idle: PositiveFloat | None = Field(
+        default=None, description="Stop once nothing has arrived for this many seconds; by default never."
+    )
+
+    @model_validator(mode="after")
+    def _folders_apart(self) -> "FolderSettings":
+        """What was moved away must not be where new files are looked for."""
+        path = os.path.abspath(self.path)
+        for name in ("done_folder", "failed_folder"):
+            folder = os.path.abspath(self.path / getattr(self, name))
+            if os.path.commonpath([path, folder]) == folder:
+                raise of_setting(name, "may not be the watched folder or hold it: name another one")
+        return self
+
+
+class Region(Settings):
+    """A part of the picture, in shares of its upright width and height, so that it means the same at any resolution."""
+
+    x: float = Field(default=0.0, ge=0, lt=1, description="Left edge, as a share of the width.")
+    y: float = Field(default=0.0, ge=0, lt=1, description="Upper edge, as a share of the height.")
+    width: float = Field(default=1.0, gt=0, le=1, description="Width, as a share of the width.")
+    height: float = Field(default=1.0, gt=0, le=1, description="Height, as a share of the height.")
+
+    @model_validator(mode="after")
+    def _is_inside(self) -> "Region":
+        if self.x + self.width > 1 + 1e-9 or self.y + self.height > 1 + 1e-9:
+            raise ValueError("the region leaves the picture: x + width and y + height are at most 1")
+        return self
+
+
+class MotionSettings(Settings):
+    """Frames in which nothing moves are not classified. The table being there switches it on."""
+
+    method: Literal["mog2", "knn"] = Field(
+        default="mog2", description="OpenCV's background subtraction: mixture of Gaussians, or k nearest neighbours."
+    )
+    threshold: float = Field(
+        default=0.01, gt=0, lt=1, description="Share of the picture that must differ from the background."
+    )
+    history_frames: PositiveInt = Field(
+        default=500, description="What stands still for about so many frames becomes background."
+    )
+    warm_up_frames: NonNegativeInt = Field(
+        default=25, description="So many frames teach the background first; none of them is classified."
+    )
+
+
+class ViewSettings(Settings):
+    """What of a moving picture is classified, and when."""
+
+    rotation: Literal[0, 90, 180, 270] = Field(
+        default=0, description="Degrees by which to turn the picture clockwise, so that it is upright."
+    )
+    region: Region = Field(default=Region(), description="The part of the upright picture that is classified.")
+    motion: MotionSettings | None = Field(default=None, description="Motion gate; by default every frame passes.")
+
+
+class LiveSettings(ViewSettings):
+    """A camera of any kind: the newest frame is classified, older ones are dropped."""
+
+    width: PositiveInt | None = Field(
+        default=None, description="Picture width to ask for, in pixels; by default the camera's own choice."
+    )
+    height: PositiveInt | None = Field(
+        default=None, description="Picture height to ask for, in pixels; by default the camera's own choice."
+    )
+    fps: PositiveFloat | None = Field(
+        default=None, description="Frames a second to ask for; by default the camera's own choice."
+    )
+    interval_seconds: NonNegativeFloat = Field(
+        default=0.0, description="Time between two frames that are classified; 0 is as fast as they are classified."
+    )
+    stall_seconds: PositiveFloat = Field(
+        default=10.0, description="A camera that gives no frame for this long is lost, and is opened again."
+    )
+    reconnect_max_seconds: PositiveFloat = Field(
+        default=60.0, description="A lost camera is tried after 1 s, 2 s, 4 s and so on, and at last this often."
+    )
+
+    @model_validator(mode="after")
+    def _has_both_sides(self) -> "LiveSettings":
+        if (self.width is None) != (self.height is None):
+            raise ValueError("width and height go together: set both, or neither")
+        return self
+
+
+class CameraSettings(LiveSettings):
+    """A V4L2 camera (USB, most capture cards), or a stream from the network."""
+
+    type: Literal["camera"] = "camera"
+    device: NonNegativeInt | str = Field(
+        default=0,
+        description="Index or path of a V4L2 device (0, /dev/video0, /dev/v4l/by-id/...), or an rtsp:// or http:// "
+        "address, with user and password in it where it wants them.",
+    )
+    pixel_format: str = Field(
+        default="YUYV",
+        pattern=r"^[ -~]{4}$",
+        description="V4L2 pixel format: YUYV, or MJPG for high resolutions over USB 2; `v4l2-ctl --list-formats` "
+        "says what a device has.",
+    )
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether `device` is an address."""
+        return isinstance(self.device, str) and "://" in self.device
+
+    @property
+    def public_device(self) -> str:
+        """`device` as a log or a database may name it: without user, password and tokens."""
+        if not isinstance(self.device, str) or "://" not in self.device:
+            return str(self.device)
+        parts = urlsplit(self.device)
+        query = re.sub(r"((?:pass\w*|pwd|auth|token)=)[^&]*", r"\1***", parts.query, flags=re.IGNORECASE)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query))
+
+    @field_serializer("device", when_used="json")
+    def _hide_password(self, device: int | str) -> int | str:
+        """The configuration is kept with every run."""
+        return self.public_device if self.is_stream else device
+
+    @model_validator(mode="after")
+    def _is_an_address(self) -> "CameraSettings":
+        try:
+            _ = self.public_device
+        except ValueError as error:
+            raise ValueError(f"not an address: {error}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _asks_only_devices(self) -> "CameraSettings":
+        asked = {"width", "height", "fps", "pixel_format"} & self.model_fields_set
+        if self.is_stream and asked:
+            raise ValueError(f"a stream comes as it is: remove {', '.join(sorted(asked))}")
+        return self
+
+
+class PicameraSettings(LiveSettings):
+    """A Raspberry Pi's CSI camera, through picamera2 (Debian package python3-picamera2)."""
+
+    type: Literal["picamera"] = "picamera"
+    camera: NonNegativeInt = Field(
+        default=0, description="Number of the camera, as `rpicam-hello --list-cameras` says."
+    )
+
+
+class VideoSettings(ViewSettings):
+    """A video file: each frame once, also over restarts; ends with the file."""
+
+    type: Literal["video"] = "video"
+    path: Path = Field(description="The video file.")
+    pace: Literal["fast", "real"] = Field(
+        default="fast", description="As fast as frames are classified, or no faster than the video plays."
+    )
+    every_nth: PositiveInt = Field(default=1, description="Take the first of every so many frames.")
+
+
+class VoteSettings(Settings):
+    """Rows from several frames, and fewer rows: for cameras."""
+
+    votes: PositiveInt = Field(
+        default=1, description="So many frames are classified for one row, which gets the label most of them have."
+    )
+    within_seconds: PositiveFloat | None = Field(
+        default=None,
+        description="A vote takes no longer than this, and then counts the frames that came; by default it waits. "
+        "To be set with a motion gate.",
+    )
+    cooldown_seconds: NonNegativeFloat = Field(
+        default=0.0, description="A label that has just made a row makes no other for this long."
+    )
+
+
+class SavedFramesSettings(Settings):
+    """Frames that are kept as JPEG files, beside the database, with their path in the row."""
+
+    keep: Literal["none", "unknown", "changed", "all"] = Field(
+        default="none",
+        description="Which frames: none; those labelled unknown; those whose label differs from the one before; all.",
+    )
+    quality: int = Field(default=90, ge=1, le=100, description="Of the JPEG files.")
+    max_bytes: PositiveInt = Field(
+        default=1_000_000_000, description="The files take no more than this; when they would, the oldest go first."
+    )
+    max_days: PositiveInt | None = Field(default=None, description="Older files go; by default none for their age.")
+    best_per_label: NonNegativeInt = Field(
+        default=10,
+        description="So many of each label, those with the highest score, outlive both limits while max_bytes allows.",
+    )
+
+
+class RetentionSettings(Settings):
+    """How long rows stay in the database."""
+
+    rows_days: PositiveInt | None = Field(default=None, description="Older rows are removed; by default never.")
+    rows_most: PositiveInt | None = Field(
+        default=None, description="Only so many rows are kept, the newest; by default all."
+    )

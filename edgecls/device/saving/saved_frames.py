@@ -1,0 +1,266 @@
+"""Frames kept as JPEG files beside the database, within budgets."""
+
+import hashlib
+import heapq
+import logging
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecls.device.configuration.settings import SavedFramesSettings
+from edgecls.device.saving.best_frames import BestOfEachLabel
+from edgecls.device.saving.frame_files import FrameFiles
+from edgecls.errors import BadImage, TryAgain, WriteFailed
+from edgecls.preprocess import decode
+from edgecls.records import UNKNOWN, Classification, Frame, SavedFrame
+from edgecls.steady_clock import CLOCK, UNSET, SteadyClock
+
+log = logging.getLogger(__name__)
+
+_PAGE = 256  # rows read at once at the start
+_JPEG = b"\xff\xd8\xff"
+
+
+class SavedRows(Protocol):
+    """What is asked of the database: see `results.saved`."""
+
+    def after(self, row_id: int, count: int) -> list[SavedFrame]:
+        """The first `count` saved frames with a higher id, oldest first."""
+        ...
+
+    def at(self, row_id: int) -> SavedFrame | None:
+        """The saved frame of a row, if it has one."""
+        ...
+
+    def last_label(self, source: str) -> str | None:
+        """Of the last frame of `source` that could be classified."""
+        ...
+
+    def forget(self, row_ids: Sequence[int]) -> None:
+        """The files of these rows are gone. Raises TryAgain."""
+        ...
+
+
+def frames_folder(database: Path) -> Path:
+    """Where the frames of `database` go: `frames` beside `results.db`, `gate-frames` beside `gate.db`.
+
+    A folder belongs to one database: what no row of it knows is a file left by a crash.
+    """
+    return database.with_name("frames" if database.stem == "results" else f"{database.stem}-frames")
+
+
+class SavedFrames:
+    """Saves frames into `folder`, and removes them when they are too many or, by a `clock` to be believed, too old.
+
+    `save` comes before the row's commit, so that no row names a file that is not there; `prune` after it, so that no
+    file goes whose row is not committed. Both limits take the oldest first, by order of writing, and spare the best
+    of each label. `max_bytes` holds in any case: where the best alone take more, the least of them go too, from the
+    label that has most. Files of ours without a row (after a crash, or when a damaged database was set aside) count,
+    and are the first to go. Files that did not come from a camera are saved only with `from_files`: for a folder
+    whose files are deleted once classified.
+
+    One object for one thread. Raises WriteFailed and TryAgain where the folder cannot be written to.
+    """
+
+    def __init__(
+        self,
+        settings: SavedFramesSettings,
+        folder: Path,
+        rows: SavedRows,
+        *,
+        from_files: bool = False,
+        clock: SteadyClock = CLOCK,
+    ) -> None:
+        self._settings = settings
+        self._rows = rows
+        self._from_files = from_files
+        self._clock = clock
+        self._files = FrameFiles(folder, writable=settings.keep != "none")
+        self._best = BestOfEachLabel(settings.best_per_label)
+        self._spare: list[int] = []  # heap of row ids up to _passed that are not among the best
+        self._passed = 0  # of the rows up to this id, those not in _spare or _best have no file
+        self._seen = 0  # rows up to this id are in the account
+        self._gone: list[int] = []  # rows whose file is removed, and that do not yet say so
+        self._stuck = False
+        self._labels: dict[str, str | None] = {}
+        self._latest: tuple[Frame, Classification] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """Match rows with files: a file without a row is stray, a row without its file is among no best."""
+        while frames := self._rows.after(self._seen, _PAGE):
+            for frame in frames:
+                self._seen = frame.row_id
+                if self._files.claim(frame.path):
+                    self._best.add(frame.row_id, frame.label, frame.score)
+
+    @property
+    def total_bytes(self) -> int:
+        """What the files take."""
+        return self._files.total
+
+    def save(self, frame: Frame, classification: Classification) -> Classification:
+        """Save `frame` if it is to be kept: the same classification, with `path` and `saved_bytes` of the file.
+
+        On return the file is on the disk. Asked again for the same frame, as a retry does, it does nothing more.
+        """
+        if self._latest is None or self._latest[0] is not frame:
+            wanted = self._is_wanted(frame, classification)
+            self._latest = (frame, self._saved(frame, classification) if wanted else classification)
+            if classification.label is not None:
+                self._labels[frame.source] = classification.label
+        saved = self._latest[1]
+        return replace(classification, path=saved.path, saved_bytes=saved.saved_bytes)
+
+    def _is_wanted(self, frame: Frame, classification: Classification) -> bool:
+        keep = self._settings.keep
+        if keep == "none" or frame.image is None or classification.label is None:
+            return False
+        if frame.path is not None and not self._from_files:
+            return False
+        if keep == "changed":
+            if frame.source not in self._labels:
+                self._labels[frame.source] = self._rows.last_label(frame.source)
+            return classification.label != self._labels[frame.source]
+        return keep == "all" or classification.label == UNKNOWN
+
+    def _saved(self, frame: Frame, classification: Classification) -> Classification:
+        assert frame.image is not None
+        try:
+            data = as_jpeg(frame.image, self._settings.quality)
+        except BadImage as error:
+            log.warning("%s is not saved: %s", frame.path or frame.key, error)
+            return classification
+        path = self._files.write(file_name(classification), data)
+        return replace(classification, path=str(path), saved_bytes=len(data))
+
+    def prune(self) -> int:
+        """Take what was committed into account, and remove files until both limits hold; returns how many.
+
+        Cheap where there is nothing to remove: one look into an index, two with `max_days`. A file that cannot be
+        removed is logged, once; the limits do not hold then.
+        """
+        self._note_committed()
+        removed = 0
+        try:
+            while self._remove_one():
+                removed += 1
+        except WriteFailed as error:
+            if not self._stuck:
+                log.warning("%s; saved frames may pass their limits", error)
+            self._stuck = True
+        else:
+            self._stuck = False
+        self._note_removed()
+        return removed
+
+    def _note_removed(self) -> None:
+        if self._gone:
+            try:
+                self._rows.forget(self._gone)
+                self._gone = []
+            except TryAgain:
+                pass  # a full disk: space was made, and the rows will say so after the next commit
+
+    def _note_committed(self) -> None:
+        while frames := self._rows.after(self._seen, _PAGE):
+            for frame in frames:
+                self._seen = frame.row_id
+                demoted = self._best.add(frame.row_id, frame.label, frame.score)
+                if demoted is not None and demoted <= self._passed:
+                    heapq.heappush(self._spare, demoted)
+
+    def _remove_one(self) -> bool:
+        """Remove one file, the one to go first, if a limit is passed: stray, then the oldest, then the best."""
+        full = self._files.total > self._settings.max_bytes
+        days = self._settings.max_days
+        if days is not None and not self._clock.is_trusted():
+            days = None
+        if not full and days is None:
+            return False
+        oldest = None if days is None else datetime.now(timezone.utc) - timedelta(days=days)
+        if self._files.remove_stray(None if full else oldest):
+            return True
+        frame = self._oldest_spare()
+        if frame is not None and (full or self._is_older(frame, oldest)):
+            self._remove(frame)
+            return True
+        if frame is None and full and (row_id := self._best.most_dispensable()) is not None:
+            frame = self._rows.at(row_id)
+            if frame is not None:
+                self._remove(frame)
+            self._best.remove(row_id)
+            return True
+        return False
+
+    def _is_older(self, frame: SavedFrame, than: datetime | None) -> bool:
+        """By its row's time; one of a clock that nobody had set is as old as the next frame that has a time."""
+        if than is None:
+            return False
+        dated: SavedFrame | None = frame
+        while dated is not None and dated.classified_at < _text(UNSET):
+            dated = next(iter(self._rows.after(dated.row_id, 1)), None)
+        return dated is not None and dated.classified_at < _text(than)
+
+    def _oldest_spare(self) -> SavedFrame | None:
+        """The oldest frame that is not among the best of its label."""
+        while self._spare:
+            frame = self._rows.at(self._spare[0])
+            if frame is not None:
+                return frame
+            heapq.heappop(self._spare)
+        while frames := self._rows.after(self._passed, 1):
+            if frames[0].row_id not in self._best:
+                return frames[0]
+            self._passed = frames[0].row_id
+        return None
+
+    def _remove(self, frame: SavedFrame) -> None:
+        # The file first: on a full disk the row cannot be changed, but space can be made.
+        self._files.remove(frame.path)
+        if self._spare and self._spare[0] == frame.row_id:
+            heapq.heappop(self._spare)
+        self._passed = max(self._passed, frame.row_id)
+        self._gone.append(frame.row_id)
+
+
+def _text(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def as_jpeg(image: bytes | NDArray[np.uint8], quality: int) -> bytes:
+    """Encoded bytes or RGB pixels uint8 (height, width, 3) -> a JPEG of this `quality`, 1 to 100.
+
+    What is a JPEG already stays as it is. Raises BadImage where it does not decode, or a side is over 65,500 pixels.
+    """
+    if isinstance(image, bytes):
+        if image.startswith(_JPEG):
+            return image
+        pixels = decode(image)
+    else:
+        pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)  # type: ignore[assignment]  # OpenCV's stubs say "some array"
+    try:
+        encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    except cv2.error as error:
+        raise BadImage(f"cannot become a JPEG: {error.err or 'OpenCV refuses it'}") from error
+    return encoded.tobytes()
+
+
+def file_name(classification: Classification) -> str:
+    """`2026-11-24/120000.000-tabby-1f3a5c7e9b2d4f60.jpg`: day and time of capture (UTC), label, digest of the frame's key.
+
+    The same again for the same frame and label, so that a frame saved once more after a crash replaces itself.
+    """
+    time = classification.captured_at.astimezone(timezone.utc)
+    label = re.sub(r"[^\w.-]+", "_", classification.label or "", flags=re.ASCII)[:40]
+    identity = f"{classification.source}\0{classification.key}".encode("utf-8", "surrogateescape")
+    digest = hashlib.blake2b(identity, digest_size=8).hexdigest()
+    return os.path.join(f"{time:%Y-%m-%d}", f"{time:%H%M%S}.{time.microsecond // 1000:03}-{label}-{digest}.jpg")

@@ -1,0 +1,158 @@
+"""The parts of the service, each opened from the configuration."""
+
+import contextlib
+import os
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from edgecls.bundled import default_model
+from edgecls.device.classifier import Classifier, default_threads
+from edgecls.device.configuration.config import AnySource, Config
+from edgecls.device.configuration.settings import FolderSettings, LiveSettings, VideoSettings
+from edgecls.device.file_frame import Version
+from edgecls.device.golden import replay_golden
+from edgecls.device.protocols import CatchesUp, Prunes, Saves
+from edgecls.device.saving.saved_frames import SavedFrames, frames_folder
+from edgecls.device.service.lock import lock_database, lock_folder
+from edgecls.device.service.results_wing import ResultsWing, RunStore, SeenFilesInStore
+from edgecls.device.service.signals import Requests
+from edgecls.device.side_by_side import asked_for, cores, fastest, plans, sample_of
+from edgecls.device.sources import Source, open_source
+from edgecls.device.vote import Vote
+from edgecls.model_file import ModelFile, read_model
+from edgecls.records import Frame
+
+_T = TypeVar("_T")
+
+
+class Opened(Generic[_T]):
+    """A context manager's value, from its entry until `close`."""
+
+    def __init__(self, context: contextlib.AbstractContextManager[_T]) -> None:
+        self._stack = contextlib.ExitStack()
+        self.value = self._stack.enter_context(context)
+
+    def close(self) -> None:
+        """Leave the context; again does nothing."""
+        self._stack.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """An open source, and the one iterator over its frames: a reload that leaves the source alone goes on with it."""
+
+    source: Source
+    frames: Iterator[Frame | None]
+
+
+def load(config: Config) -> list[Classifier]:
+    """The classifiers that work side by side, once the model has replayed its golden examples.
+
+    All of one file: should it be replaced meanwhile, it is read again. Raises BadModel and those of `Classifier`.
+    """
+    path = config.model or default_model()
+    while True:
+        before = _version(path)
+        classifiers = _open(read_model(path), config)
+        if _version(path) == before:
+            break
+    replay_golden(classifiers[0])
+    return classifiers
+
+
+def _version(path: Path) -> Version | None:
+    """None where there is nothing: whoever reads it says so."""
+    try:
+        return Version.of(os.stat(path))
+    except OSError:
+        return None
+
+
+def _open(model: ModelFile, config: Config) -> list[Classifier]:
+    def open_one(threads: int) -> Classifier:
+        return Classifier(
+            model,
+            runtime=config.runtime,
+            threads=threads,
+            top_k=config.top_k,
+            max_pixels=config.max_pixels,
+            full_decode=config.full_decode,
+        )
+
+    asked = asked_for(config.interpreters, config.threads)
+    if is_at_once(config.source):
+        return [open_one(asked.threads if asked else default_threads())]
+    return fastest([asked] if asked else plans(cores()), open_one, sample_of(model))
+
+
+@contextlib.contextmanager
+def locked_database(path: Path, open_store: Callable[[Path], RunStore]) -> Iterator[RunStore]:
+    """The database at `path`, which no second daemon can open while inside."""
+    with lock_database(path), open_store(path) as store:
+        yield store
+
+
+@contextlib.contextmanager
+def intake(settings: AnySource, requests: Requests) -> Iterator[Intake]:
+    """The source, opened; a folder is locked against a second daemon."""
+    with contextlib.ExitStack() as stack:
+        if isinstance(settings, FolderSettings) and (lock := lock_folder(settings.path)):
+            stack.enter_context(lock)
+        source = stack.enter_context(open_source(settings.type, settings))
+        frames = source.frames(requests.stop)
+        if isinstance(frames, Generator):
+            stack.enter_context(contextlib.closing(frames))
+        yield Intake(source, frames)
+
+
+def vote(config: Config) -> Vote | None:
+    """None where every frame makes a row."""
+    return Vote(config.vote) if config.vote.votes > 1 or config.vote.cooldown_seconds else None
+
+
+def is_replayed(source: AnySource) -> bool:
+    """Whether a restart sees the same frames again, and their times are not those of the clock: a video."""
+    return isinstance(source, VideoSettings)
+
+
+def remembering(source: Source, settings: AnySource, store: RunStore, wing: ResultsWing) -> SeenFilesInStore | None:
+    """Let a folder whose files stay remember them in the database. None where there is nothing to remember."""
+    if wing.seen_files is None or not isinstance(settings, FolderSettings) or settings.after != "keep":
+        return None
+    seen = wing.seen_files(store, source.name)
+    source.seen = seen  # type: ignore[attr-defined]  # of all sources the folder has it
+    return seen
+
+
+def is_at_once(source: AnySource) -> bool:
+    """Whether each frame is classified, and has its row, before the next is asked for: where frames come by the clock.
+
+    A camera's next frame is newer the later it is asked for.
+    """
+    return isinstance(source, LiveSettings) or (isinstance(source, VideoSettings) and source.pace == "real")
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """What keeps the disk from filling up, and the database in order."""
+
+    saved: Saves | None
+    retention: Prunes | None
+    words: CatchesUp | None = None
+
+
+def budgets(config: Config, store: RunStore, wing: ResultsWing) -> Budgets:
+    """Saved frames and the retention of rows. Raises WriteFailed where frames are to be saved and cannot be."""
+    source, saved, retention = config.source, None, None
+    files_stay = isinstance(source, FolderSettings) and source.after != "delete"
+    if wing.saved_rows:
+        rows, folder = wing.saved_rows(store), frames_folder(config.database)
+        saved = SavedFrames(config.saved_frames, folder, rows, from_files=not files_stay)
+    if wing.retention:
+        # What comes again after a restart must not make a second row: files that are kept, frames of a video.
+        comes_again = is_replayed(source) or (isinstance(source, FolderSettings) and source.after == "keep")
+        days, most = config.retention.rows_days, config.retention.rows_most
+        retention = wing.retention(store, days, most, comes_again)
+    return Budgets(saved, retention, wing.words(store) if wing.words else None)

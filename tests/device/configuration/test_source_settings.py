@@ -1,0 +1,103 @@
+"""The settings of cameras and videos, as the configuration file has them."""
+
+import pytest
+from pydantic import ValidationError
+
+from edgecls.device.configuration.config import read_config
+from edgecls.device.configuration.settings import CameraSettings, LiveSettings, PicameraSettings, Region, VideoSettings
+from edgecls.device.sources import SOURCES
+from edgecls.errors import BadConfig
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(text):
+        path = tmp_path / "edgecls.toml"
+        path.write_text(text)
+        return read_config(path)
+
+    return read
+
+
+def test_the_type_chooses_the_settings(read, tmp_path):
+    chosen = {
+        kind: type(read(f'[source]\ntype = "{kind}"\n' + ('path = "x"' if kind in ("folder", "video") else "")).source)
+        for kind in SOURCES
+    }
+    assert {kind: settings.model_fields["type"].default for kind, settings in chosen.items()} == {
+        kind: kind for kind in SOURCES
+    }
+    assert read('[source]\ntype = "video"\npath = "x.mp4"').source.path == tmp_path / "x.mp4"
+
+
+def test_a_camera_in_full(read):
+    source = read("""
+        [source]
+        type = "camera"
+        device = "/dev/video2"
+        width = 1280
+        height = 720
+        fps = 10
+        pixel_format = "MJPG"
+        rotation = 90
+        interval_seconds = 2.5
+        stall_seconds = 5
+        reconnect_max_seconds = 30
+        [source.region]
+        x = 0.25
+        width = 0.5
+        [source.motion]
+        """).source
+    assert isinstance(source, CameraSettings)
+    assert source.region == Region(x=0.25, y=0, width=0.5, height=1)
+    assert (source.motion.method, source.motion.threshold) == ("mog2", 0.01)
+
+
+def test_by_default_nothing_is_gated_or_cut():
+    for settings in (CameraSettings(), PicameraSettings(), VideoSettings(path="v")):
+        assert (settings.motion, settings.region, settings.rotation) == (None, Region(), 0)
+    assert CameraSettings().device == 0
+    assert CameraSettings(device=3).device == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('type = "camera"\nrotation = 45', "source.rotation: 45 is none of 0, 90, 180 or 270"),
+        ('type = "camera"\nwidth = 640', "width and height go together"),
+        ('type = "camera"\n[source.region]\nx = 0.6\nwidth = 0.5', "the region leaves the picture"),
+        ('type = "camera"\ndevice = "rtsp://x/y"\nfps = 5\nwidth = 9\nheight = 9', "remove fps, height, width"),
+        ('type = "camera"\ndevice = "rtsp://[x/y"', "not an address: "),
+        ('type = "camera"\npath = "/dev/video0"', "source.path: there is no such setting"),
+        ('type = "video"', "source.path: is missing"),
+    ],
+)
+def test_what_cannot_be(read, text, said):
+    with pytest.raises(BadConfig) as caught:
+        read(f"[source]\n{text}")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("device", "public"),
+    [
+        ("rtsp://me:secret@cam:554/a?b=1", "rtsp://cam:554/a?b=1"),
+        ("rtsp://me:sec@ret@[::1]/a", "rtsp://[::1]/a"),
+        ("http://cam/snap?user=me&PASSWORD=secret&n=1", "http://cam/snap?user=me&PASSWORD=***&n=1"),
+        ("/dev/v4l/by-id/usb-Cam@1", "/dev/v4l/by-id/usb-Cam@1"),
+        (4, "4"),
+    ],
+)
+def test_passwords_stay_out_of_what_is_kept(device, public):
+    settings = CameraSettings(device=device)
+    assert settings.public_device == public
+    assert str(settings.model_dump(mode="json")["device"]) == public
+    assert settings.device == device
+
+
+def test_a_region_at_the_limit_is_inside():
+    for start, share in [(0.9, 0.1), (0.7, 0.3), (0.1 + 0.2, 0.7)]:
+        LiveSettings(region=Region(x=start, y=start, width=share, height=share))
+    with pytest.raises(ValidationError):
+        Region(y=0.5, height=0.6)

@@ -1,0 +1,198 @@
+"""The camera source with real streams: RTSP from GStreamer, HTTP from Python, both on loopback.
+
+V4L2 needs a kernel with a camera: the device lab has one. Here only what is said where there is none.
+"""
+
+import signal
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import cv2
+import numpy as np
+import pytest
+from moving_pictures import collecting, number, numbered
+from pictures import encode, plain
+from rtsp import NEEDS, RtspServer, has_gstreamer
+
+from edgecls.device.configuration.settings import CameraSettings
+from edgecls.device.sources import camera as camera_module
+from edgecls.device.sources import open_source
+from edgecls.device.sources.reader import CameraLost
+
+WAIT = 60
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """Pictures that say their number, as files for the server."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for n in range(10):
+        (folder / f"{n}.jpg").write_bytes(encode(numbered(n, 160, 120), ".jpg"))
+    return folder
+
+
+@pytest.fixture
+def server(photographs):
+    if not has_gstreamer():
+        pytest.skip(NEEDS)
+    server = RtspServer(photographs)
+    yield server
+    server.end()
+
+
+def camera(address, **settings):
+    settings = {"stall_seconds": 2, "reconnect_max_seconds": 0.5, **settings}
+    return open_source("camera", CameraSettings(device=address, **settings))
+
+
+def test_a_server_that_is_killed_and_comes_back(server, until, caplog):
+    caplog.set_level("INFO")
+    with collecting(camera(server.address)) as (frames, signs, _):
+        until(lambda: len(frames) > 20, WAIT)
+        assert {number(frame) for frame in frames} <= set(range(10))
+        assert len({number(frame) for frame in frames}) > 3
+        assert frames[0].image.shape == (120, 160, 3)
+        assert frames[0].source == f"camera:{server.address}"
+        server.end()
+        until(lambda: caplog.records, WAIT)
+        n, sighs = len(frames), len(signs)
+        until(lambda: len(signs) > sighs + 3)
+        server.start()
+        until(lambda: len(frames) > n + 5, WAIT)
+    lost, back = [record.getMessage() for record in caplog.records]
+    assert lost == f"camera:{server.address} is lost: it stopped giving frames; trying again until it comes"
+    assert back.startswith(f"camera:{server.address} is back after")
+    assert len({frame.key for frame in frames}) == len(frames)
+
+
+def test_a_server_that_falls_silent(server, until):
+    source = camera(server.address)
+    with collecting(source) as (frames, signs, _):
+        until(lambda: frames, WAIT)
+        server.process.send_signal(signal.SIGSTOP)
+        until(lambda: source.lost, WAIT)
+        assert source.lost.startswith("no frame for")
+        sighs = len(signs)
+        until(lambda: len(signs) > sighs + 3)
+        n = len(frames)
+        server.process.send_signal(signal.SIGCONT)
+        until(lambda: len(frames) > n, WAIT)
+        assert source.lost is None
+
+
+class Stream:
+    """Ten frames that are there already, by the stream's clock a second apart (but for two at 0), then live ones."""
+
+    def __init__(self):
+        self.grabbed = 0
+
+    def grab(self):
+        self.grabbed += 1
+        if self.grabbed > 10:
+            time.sleep(0.6)
+        return True
+
+    def get(self, _):
+        return max(self.grabbed - 2, 0) * 1000
+
+
+def test_frames_that_waited_while_the_stream_was_opened_are_passed_over():
+    stream = Stream()
+    camera_module._skip_backlog(stream)
+    assert stream.grabbed == 11
+
+
+def test_a_server_that_accepts_and_says_nothing(until, monkeypatch):
+    monkeypatch.setattr("edgecls.device.sources.live._OPEN", 1.0)
+    monkeypatch.setattr("edgecls.device.sources.live._FIRST_OPEN", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        source = camera(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/camera", stall_seconds=0.5)
+        with collecting(source) as (_, signs, _):
+            until(lambda: source.lost, WAIT)
+            until(lambda: signs)
+
+
+@contextmanager
+def http_camera(pictures):
+    """Streams the pictures as MJPEG to whoever asks, up to 40 a second, and then closes."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=edge")
+            self.end_headers()
+            for picture in pictures:
+                data = encode(picture, ".jpg")
+                head = f"--edge\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+                try:
+                    self.wfile.write(head.encode() + data + b"\r\n")
+                except OSError:
+                    return
+                time.sleep(0.025)
+
+        def log_message(self, *_):
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = False
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://me:secret@127.0.0.1:{server.server_address[1]}/video?password=hidden&channel=1"
+        server.shutdown()
+        thread.join()
+
+
+def test_an_http_stream_that_ends_again_and_again(until, caplog):
+    picture = np.hstack([plain("red", 80, 96), plain("blue", 80, 96)])
+    with http_camera([picture] * 100) as address, collecting(camera(address, rotation=180)) as (frames, _, _):
+        until(lambda: sum("lost" in record.getMessage() for record in caplog.records) == 2, WAIT)
+        assert np.abs(frames[0].image[:, 10:70].mean((0, 1)) - plain("blue")[0, 0]).max() < 12
+    shown = [frames[0].source, *(record.getMessage() for record in caplog.records)]
+    assert all("secret" not in text and "hidden" not in text for text in shown)
+    assert frames[0].source.endswith("/video?password=***&channel=1")
+
+
+@pytest.mark.parametrize(
+    ("device", "reason"),
+    [
+        ("/dev/video-not-there", "there is no /dev/video-not-there: plug it in"),
+        ("/dev/null", "/dev/null is no camera, or another program uses it"),
+        ("rtsp://127.0.0.1:1/camera", "nothing answers there with a video stream: check address"),
+        ("http://127.0.0.1:1/camera", "nothing answers there with a video stream: check address"),
+    ],
+)
+def test_what_is_no_camera_is_waited_for(device, reason, caplog, capfd):
+    with camera(device) as source:
+        assert source.lost.startswith(reason)
+        assert next(source.frames(threading.Event())) is None
+    (record,) = caplog.records
+    assert reason in record.getMessage()
+    assert "\n" not in record.getMessage()
+    assert capfd.readouterr() == ("", "")
+
+
+class NoCapture:
+    """What cv2.VideoCapture was seen to do with `vivid`: a format that the driver lacks becomes BGR3, silently."""
+
+    def __init__(self, has):
+        self.has, self.now = has, "BGR3"
+
+    def set(self, name, value):
+        if name == cv2.CAP_PROP_FOURCC and int(value).to_bytes(4, "little").decode() in self.has:
+            self.now = int(value).to_bytes(4, "little").decode()
+        return True
+
+    def get(self, name):
+        assert name == cv2.CAP_PROP_FOURCC
+        return float(int.from_bytes(self.now.encode(), "little"))
+
+
+def test_a_pixel_format_that_the_device_lacks():
+    camera_module._ask(NoCapture({"YUYV"}), CameraSettings())
+    with pytest.raises(CameraLost, match=r"it gives 'BGR3' and not 'MJPG': set source\.pixel_format to one that"):
+        camera_module._ask(NoCapture({"YUYV"}), CameraSettings(pixel_format="MJPG"))

@@ -1,0 +1,151 @@
+"""The video source, with small videos made here and real ones where they are."""
+
+import os
+import threading
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+from moving_pictures import number, numbered, write_video
+from pictures import noise, plain
+
+from edgecls.device.configuration.settings import Region, VideoSettings
+from edgecls.device.sources import open_source
+from edgecls.errors import BadData, NoInput
+
+CLIPS = Path(__file__).parents[4] / "shared/data/video"
+
+
+@pytest.fixture
+def video(tmp_path):
+    return write_video(tmp_path / "video.avi", [numbered(n) for n in range(20)])
+
+
+def play(path, **settings):
+    with open_source("video", VideoSettings(path=path, **settings)) as source:
+        return [frame for frame in source.frames(threading.Event()) if frame]
+
+
+def test_every_frame_once_in_order(video):
+    os.utime(video, (1e9, 1e9))
+    frames = play(video)
+    assert [number(frame) for frame in frames] == list(range(20))
+    identity = frames[0].key.partition("#")[0]
+    assert [frame.key for frame in frames] == [f"{identity}#{n}" for n in range(20)]
+    begun = datetime.fromtimestamp(1e9, timezone.utc)
+    assert [frame.captured_at for frame in frames] == [begun + timedelta(seconds=n / 10) for n in range(20)]
+    assert {(frame.source, frame.path) for frame in frames} == {(f"video:{video}", str(video))}
+
+
+def test_a_restart_gives_the_same_keys_and_the_same_pixels(video):
+    one, other = play(video), play(video)
+    assert [frame.key for frame in one] == [frame.key for frame in other]
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(one, other, strict=True))
+
+
+def test_an_interrupted_run_and_the_next_give_every_frame_once(video):
+    stop, rows = threading.Event(), {}
+    with open_source("video", VideoSettings(path=video)) as source:
+        for frame in source.frames(stop):
+            rows[frame.key] = number(frame)
+            if len(rows) == 7:
+                stop.set()
+    again = [frame for frame in play(video) if frame.key not in rows]
+    assert list(rows.values()) + [number(frame) for frame in again] == list(range(20))
+
+
+def test_a_replaced_video_is_another_one(video):
+    before = play(video)
+    write_video(video, [numbered(n + 3) for n in range(20)])
+    assert not {frame.key for frame in before} & {frame.key for frame in play(video)}
+
+
+def test_colours_are_rgb_and_the_view_applies(tmp_path):
+    picture = plain("red", 64, 48)
+    picture[:, 32:] = plain("blue", 32, 48)
+    video = write_video(tmp_path / "v.avi", [picture])
+    (frame,) = play(video, rotation=90, region=Region(y=0.5, height=0.5))
+    assert frame.image.shape == (32, 48, 3)
+    assert np.abs(frame.image[5:].mean((0, 1)) - plain("blue")[0, 0]).max() < 12
+
+
+def test_every_nth(video):
+    frames = play(video, every_nth=6)
+    assert [(number(frame), frame.key.partition("#")[2]) for frame in frames] == [
+        (0, "0"), (6, "6"), (12, "12"), (18, "18")
+    ]  # fmt: skip
+
+
+def test_real_pace_gives_signs_of_life_and_ends_at_the_stop(tmp_path):
+    slow = write_video(tmp_path / "slow.avi", [numbered(n) for n in range(3)], fps=1.0)
+    stop = threading.Event()
+    with open_source("video", VideoSettings(path=slow, pace="real")) as source:
+        frames = source.frames(stop)
+        assert number(next(frames)) == 0
+        assert [next(frames), next(frames)] == [None, None]
+        assert number(next(frame for frame in frames if frame)) == 1
+        stop.set()
+        assert list(frames) == []
+
+
+def test_stop(video):
+    stop = threading.Event()
+    with open_source("video", VideoSettings(path=video)) as source:
+        frames = source.frames(stop)
+        assert next(frames)
+        stop.set()
+        assert list(frames) == []
+
+
+def test_a_truncated_video_ends_with_what_it_has_and_one_warning(video, caplog):
+    write_video(video, [noise(320, 240, seed=n) for n in range(20)])
+    whole = play(video)
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    frames = play(video)
+    assert 5 < len(frames) < 15
+    # The last one may be cut off in the middle; FFmpeg delivers what it has of it.
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(frames[:-1], whole, strict=False))
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"{video} ends after {len(frames)} of 20 frames: the file is incomplete or damaged"
+    )  # fmt: skip
+
+
+def test_a_whole_video_is_no_reason_to_warn(video, caplog):
+    play(video)
+    assert not caplog.records
+
+
+def test_what_is_no_video(tmp_path):
+    text = tmp_path / "text.mp4"
+    text.write_text("no video")
+    with pytest.raises(BadData, match=r"text\.mp4 is not a video that can be read"):
+        play(text)
+    with pytest.raises(NoInput, match="no such file"):
+        play(tmp_path / "missing.mp4")
+    with pytest.raises(BadData, match="is not a file"):
+        play(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BadData, match="is not a file"):
+        play(tmp_path / "pipe")
+
+
+def test_only_what_moves(tmp_path):
+    still = plain("green", 160, 120)
+    moved = [still.copy() for _ in range(5)]
+    for n, picture in enumerate(moved):
+        picture[30:90, 20 * n : 20 * n + 60] = 0
+    video = write_video(tmp_path / "v.avi", [still] * 20 + moved + [still] * 5)
+    with open_source("video", VideoSettings(path=video, motion={"warm_up_frames": 10})) as source:
+        numbers = [int(frame.key.partition("#")[2]) for frame in source.frames(threading.Event()) if frame]
+        assert set(range(20, 25)) <= set(numbers) <= set(range(20, 30))
+        assert source.condition().still == 30 - len(numbers)
+
+
+@pytest.mark.skipif(not CLIPS.exists(), reason="the clips are not here")
+def test_a_real_clip_to_its_end(caplog):
+    frames = play(CLIPS / "car-detection.mp4", every_nth=10)
+    assert len(frames) == 38
+    assert frames[0].image.shape == (432, 768, 3)
+    assert not caplog.records
