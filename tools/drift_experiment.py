@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edgecls.bundled import default_model
 from edgecls.device.classifier import Classifier
-from edgecls.device.service.results_wing import begin_run
+from edgecls.device.running.results_wing import begin_run
 from edgecls.records import Frame
 from edgecls.results.drift import comparison
 from edgecls.results.drift.answers import Period

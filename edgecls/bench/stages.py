@@ -8,7 +8,7 @@ from pathlib import Path
 from edgecls.bench.pictures import Load
 from edgecls.bench.timing import Timing, timed
 from edgecls.device.classifier import Classifier
-from edgecls.device.service.results_wing import begin_run
+from edgecls.device.running.results_wing import begin_run
 from edgecls.preprocess import decode, load_pixels, resize
 from edgecls.results.store import Store
 

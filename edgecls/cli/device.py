@@ -118,7 +118,7 @@ def _logged(db: Path | None, model: "ModelFile") -> Iterator[Callable[["Classifi
     if db is None:
         yield lambda _: True
         return
-    from edgecls.device.service.results_wing import begin_run
+    from edgecls.device.running.results_wing import begin_run
     from edgecls.results.store import Store
 
     with Store(db) as store:

@@ -13,7 +13,7 @@ from edgecls import __version__
 from edgecls.cli.command import Command
 from edgecls.cli.output import Output, printable
 from edgecls.cli.streams import discard_unwritten, open_closed_streams
-from edgecls.device.service import journal
+from edgecls.device.running import journal
 from edgecls.errors import BadConfig, EdgeclsError, from_os_error
 from edgecls.native_output import heard_stderr
 

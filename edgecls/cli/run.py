@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edgecls.device.configuration.config import Config
-    from edgecls.device.service.results_wing import ResultsWing
+    from edgecls.device.running.results_wing import ResultsWing
 
 DEFAULT_CONFIG = Path("/etc/edgecls/edgecls.toml")
 """Where `edgecls service install` puts it."""
@@ -63,10 +63,10 @@ def _reader(path: Path, until_idle: float | None) -> "Callable[[], Config]":
 
 
 def _serve(read: "Callable[[], Config]") -> None:
-    from edgecls.device.service import journal
-    from edgecls.device.service.notify import Notifier, watchdog_seconds
-    from edgecls.device.service.serving import Service, StoppedEarly
-    from edgecls.device.service.signals import requests_by_signal
+    from edgecls.device.running import journal
+    from edgecls.device.running.notify import Notifier, watchdog_seconds
+    from edgecls.device.running.serving import Service, StoppedEarly
+    from edgecls.device.running.signals import requests_by_signal
 
     with journal.limited_repeats(logging.getLogger()) as sum_up, requests_by_signal() as requests:
         service = Service(
@@ -85,7 +85,7 @@ def _serve(read: "Callable[[], Config]") -> None:
 
 
 def _results_wing(stop: "threading.Event") -> "ResultsWing":
-    from edgecls.device.service.results_wing import ResultsWing
+    from edgecls.device.running.results_wing import ResultsWing
     from edgecls.results.patient import patiently
     from edgecls.results.retention import Retention
     from edgecls.results.saved import SavedRows
@@ -104,7 +104,7 @@ def _results_wing(stop: "threading.Event") -> "ResultsWing":
 
 
 def _check(read: "Callable[[], Config]") -> None:
-    from edgecls.device.service.check import check
+    from edgecls.device.running.check import check
     from edgecls.errors import BadConfig
 
     problems: list[str] = []

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from edgecls.device.ahead import Ahead, image_bytes
 from edgecls.device.protocols import CatchesUp, Classifies, Decides, Patience, Prunes, Saves, Sink, impatient
-from edgecls.device.service.heartbeat import Tally
+from edgecls.device.running.heartbeat import Tally
 from edgecls.device.sources import Source
 from edgecls.records import Classification, Frame
 

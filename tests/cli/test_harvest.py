@@ -14,7 +14,7 @@ from edgecls.cli.convert import reviewed_images
 from edgecls.cli.harvest import harvest
 from edgecls.cli.stats import stats
 from edgecls.device.classifier import Classifier
-from edgecls.device.service.results_wing import begin_run
+from edgecls.device.running.results_wing import begin_run
 from edgecls.errors import NoInput, UsageError
 from edgecls.results.next_model.reviews import Reviews
 from edgecls.results.store import Store

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from edgecls.cli.main import program
 from edgecls.device.classifier import Classifier
-from edgecls.device.service.results_wing import begin_run
+from edgecls.device.running.results_wing import begin_run
 from edgecls.results.migrations import MIGRATIONS
 from edgecls.results.schema import connect
 from edgecls.results.store import Store

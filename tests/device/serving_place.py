@@ -6,10 +6,10 @@ from contextlib import closing
 from pictures import picture
 
 from edgecls.device.configuration.config import read_config
-from edgecls.device.service.notify import Notifier
-from edgecls.device.service.results_wing import ResultsWing
-from edgecls.device.service.serving import Service
-from edgecls.device.service.signals import Requests
+from edgecls.device.running.notify import Notifier
+from edgecls.device.running.results_wing import ResultsWing
+from edgecls.device.running.serving import Service
+from edgecls.device.running.signals import Requests
 from edgecls.results.patient import patiently
 from edgecls.results.queries import find, open_results
 from edgecls.results.retention import Retention

@@ -13,7 +13,7 @@ import edgecls
 from edgecls.convert.data.dataset import read_dataset
 from edgecls.convert.settings import Training
 from edgecls.device.classifier import Classifier
-from edgecls.device.service.results_wing import begin_run
+from edgecls.device.running.results_wing import begin_run
 from edgecls.progress import Steps
 from edgecls.records import Frame
 from edgecls.results.drift import verdict as module

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from edgecls.device.service.notify import Notifier
+from edgecls.device.running.notify import Notifier
 from edgecls.device.sources.condition import Condition
 
 LONGEST_PAUSE_S = 1.0

@@ -11,9 +11,9 @@ from edgecls.device.ahead import Ahead
 from edgecls.device.classifier import Classifier
 from edgecls.device.configuration.config import AnySource, Config
 from edgecls.device.daemon import GROUP_ROWS, Steps, Turn, turns
-from edgecls.device.service.heartbeat import Heartbeat, Tally
-from edgecls.device.service.notify import Notifier
-from edgecls.device.service.parts import (
+from edgecls.device.running.heartbeat import Heartbeat, Tally
+from edgecls.device.running.notify import Notifier
+from edgecls.device.running.parts import (
     Intake,
     Opened,
     budgets,
@@ -25,8 +25,8 @@ from edgecls.device.service.parts import (
     remembering,
     vote,
 )
-from edgecls.device.service.results_wing import ResultsWing, RunStore, begin_run
-from edgecls.device.service.signals import AnyOf, Requests
+from edgecls.device.running.results_wing import ResultsWing, RunStore, begin_run
+from edgecls.device.running.signals import AnyOf, Requests
 from edgecls.errors import EdgeclsError
 
 if TYPE_CHECKING:

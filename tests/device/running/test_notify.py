@@ -5,8 +5,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from edgecls.device.service.heartbeat import Heartbeat, Tally
-from edgecls.device.service.notify import Notifier, watchdog_seconds
+from edgecls.device.running.heartbeat import Heartbeat, Tally
+from edgecls.device.running.notify import Notifier, watchdog_seconds
 from edgecls.device.sources.condition import Condition
 
 

@@ -14,10 +14,10 @@ from edgecls.device.configuration.settings import FolderSettings, LiveSettings, 
 from edgecls.device.file_frame import Version
 from edgecls.device.golden import replay_golden
 from edgecls.device.protocols import CatchesUp, Prunes, Saves
+from edgecls.device.running.lock import lock_database, lock_folder
+from edgecls.device.running.results_wing import ResultsWing, RunStore, SeenFilesInStore
+from edgecls.device.running.signals import Requests
 from edgecls.device.saving.saved_frames import SavedFrames, frames_folder
-from edgecls.device.service.lock import lock_database, lock_folder
-from edgecls.device.service.results_wing import ResultsWing, RunStore, SeenFilesInStore
-from edgecls.device.service.signals import Requests
 from edgecls.device.side_by_side import asked_for, cores, fastest, plans, sample_of
 from edgecls.device.sources import Source, open_source
 from edgecls.device.vote import Vote

@@ -13,9 +13,9 @@ from moving_pictures import write_video
 from pictures import COLOURS, picture, plain
 
 from edgecls.device.configuration.config import read_config
-from edgecls.device.service.results_wing import ResultsWing
-from edgecls.device.service.serving import Service
-from edgecls.device.service.signals import Requests
+from edgecls.device.running.results_wing import ResultsWing
+from edgecls.device.running.serving import Service
+from edgecls.device.running.signals import Requests
 from edgecls.device.sources import folder
 from edgecls.results.patient import patiently
 from edgecls.results.queries import open_results
