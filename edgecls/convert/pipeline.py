@@ -24,10 +24,10 @@ from edgecls.convert.evaluation.answered import count_answers
 from edgecls.convert.evaluation.curves import reliability
 from edgecls.convert.evaluation.evaluate import measure
 from edgecls.convert.evaluation.gate import Gate, compare_precisions
-from edgecls.convert.evaluation.temperature import at_bound, unscale
+from edgecls.convert.evaluation.temperature import Scaling, at_bound, find_scaling, unscale
 from edgecls.convert.evaluation.thresholds import apply, choose_thresholds
 from edgecls.convert.heavy import load_tensorflow
-from edgecls.convert.maker import Maker, Scaling, find_scaling
+from edgecls.convert.maker import Maker
 from edgecls.convert.settings import AUTO, Training, find_quantization
 from edgecls.convert.training.augment import find_preset
 from edgecls.convert.training.search import check_search
@@ -109,7 +109,7 @@ def convert(
 
         described = _describe(output.stem, chosen, data, seed, group_by)
         info = replace(described, training={**asdict(trained.training), "augmentation": trained.augmentation})
-        maker = Maker(task, data, info, trained, scaling)
+        maker = Maker(task, data, info, trained)
         float_model = maker.make_float()
         float_predictions = maker.measure(float_model, "float")
         unscaled = replace(float_predictions, scores=unscale(float_predictions.scores, scaling.temperature))
@@ -118,7 +118,7 @@ def convert(
         passed = gate.passes(max_drop)
         if not passed and not force:
             raise BadData(_failure(gate, quantization, remedies))
-        _warn_of_bound(made.scaling)
+        _warn_of_bound(scaling)
         with steps.step("choosing thresholds"):
             thresholds = choose_thresholds(validated := maker.validate(made.flatbuffer), min_precision)
         predictions = replace(predictions, thresholds=thresholds.by_label)
@@ -127,7 +127,7 @@ def convert(
             "float32": measure(float_predictions).summary(),
             quantization: measure(predictions).summary(),
             "gate": {"drop": round(gate.drop, 6), "agreement": round(gate.agreement, 6), "passed": passed},
-            "temperature": round(made.scaling.temperature, 6),
+            "temperature": round(scaling.temperature, 6),
             "unscaled_ece": round(reliability(unscaled).error, 6),
             "validation": count_answers(replace(validated, thresholds=thresholds.by_label)),
         }
@@ -160,8 +160,8 @@ def convert(
         remedy=made.remedy,
         thresholds=thresholds,
         coverage=apply(predictions, thresholds.by_label),
-        temperature=made.scaling.temperature,
-        validation_ece=made.scaling.validation_ece,
+        temperature=scaling.temperature,
+        validation_ece=scaling.validation_ece,
         history=trained.history,
         plan=trained.plan,
         settings=settings,

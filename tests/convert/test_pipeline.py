@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 from edgecls.cli.convert import convert as command
-from edgecls.convert import maker as maker_module
 from edgecls.convert import pipeline
+from edgecls.convert.evaluation.temperature import Scaling
 from edgecls.convert.settings import Training
 from edgecls.convert.training import fine_tune
 from edgecls.device.classifier import Classifier
@@ -174,7 +174,7 @@ def test_the_same_seed_gives_the_same_file_with_fine_tuning(colours, tmp_path):
 def test_a_temperature_at_its_bound_is_told(caplog):
     for temperature, told in ((20.0, 1), (1.3, 0)):
         caplog.clear()
-        pipeline._warn_of_bound(maker_module.Scaling(temperature, (0.1, 0.1)))
+        pipeline._warn_of_bound(Scaling(temperature, (0.1, 0.1)))
         assert len(caplog.records) == told
 
 

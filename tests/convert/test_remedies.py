@@ -1,6 +1,7 @@
 """What is done where a quantized model loses too much."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from edgecls.convert.data.samples import Sample
 from edgecls.convert.evaluation.gate import compare_precisions
 from edgecls.convert.evaluation.predictions import Predictions
 from edgecls.errors import BadData
+from edgecls.progress import Steps
 
 pytestmark = pytest.mark.usefixtures("tiny_backbone")
 
@@ -35,9 +37,7 @@ def test_a_model_that_loses_too_much_is_not_written(colours, tmp_path, capsys):
     assert "none of the labels is ever answered" in said or "is never answered: its " in said
     metrics = done.model.info.metrics
     assert metrics["gate"] == {"drop": 0.0, "agreement": 1.0, "passed": False}
-    # The head that was refitted has a temperature of its own.
-    assert metrics["temperature"] == round(done.temperature, 6)
-    assert metrics["temperature"] != convert(colours, tmp_path / "n.tflite").model.info.metrics["temperature"]
+    assert metrics["temperature"] == convert(colours, tmp_path / "n.tflite").model.info.metrics["temperature"]
 
 
 def of_accuracy(share):
@@ -47,25 +47,59 @@ def of_accuracy(share):
     return Predictions(samples, ("a", "b"), scores, np.zeros(100, np.intp))
 
 
+def off_by(difference, right=True):
+    """Predictions of 100 images whose scores are so far from 0.9 and 0.1; `right`, or wrong."""
+    samples = tuple(Sample(Path(f"{n}.png"), "a", "test") for n in range(100))
+    scores = np.full((100, 2), (0.9 - difference, 0.1 + difference), np.float32)
+    return Predictions(samples, ("a", "b"), scores if right else scores[:, ::-1], np.zeros(100, np.intp))
+
+
+WRONG = off_by(0.1, right=False)
+"""0.7 from float; the more its scores are off, the nearer they come."""
+
+
 @pytest.mark.parametrize(
     ("first", "others", "best", "tried"),
     [
-        (0.80, (0.90, 0.70), 0, 1),  # as good as float: no more is tried
-        (0.80, (0.84, 0.82), 0, 2),
-        (0.80, (0.82, 0.84), 1, 2),
-        (0.80, (0.70, 0.79), None, 2),
-        (0.80, (0.80, 0.70), 0, 2),
+        (off_by(0.3), (off_by(0.1), off_by(0.0)), 0, 1),  # as right as float: no more is tried
+        (WRONG, (off_by(0.2, right=False), off_by(0.3, right=False)), 1, 2),
+        (WRONG, (off_by(0.3, right=False), off_by(0.2, right=False)), 0, 2),
+        (off_by(0.2), (WRONG, WRONG), None, 2),
+        (off_by(0.2), (off_by(0.2), off_by(0.0)), 0, 1),  # of equals the last
     ],
 )
-def test_of_several_remedies_the_best_on_the_validation_images_is_taken(first, others, best, tried):
+def test_of_several_remedies_the_nearest_to_float_on_the_validation_images_is_taken(first, others, best, tried):
     names = list(maker_module.REMEDIES)
     maker = object.__new__(maker_module.Maker)
-    accuracies = {b"float": 0.90, b"first": first, **dict(zip(map(str.encode, names), others, strict=True))}
-    maker.validate = lambda flatbuffer: of_accuracy(accuracies[flatbuffer])
-    maker._refitted = lambda remedy, _: maker_module.Made(remedy.encode(), None, remedy)
-    found, remedies = maker._best_remedy(maker_module.Made(b"first", None), b"float", 0.01)
-    assert found.remedy == ("" if best is None else names[best])
+    found = {b"float": off_by(0.0), b"first": first, **dict(zip(map(str.encode, names), others, strict=True))}
+    maker.validate = found.__getitem__
+    maker._refitted = lambda remedy, _: maker_module.Made(remedy.encode(), remedy)
+    made, remedies = maker._best_remedy(maker_module.Made(b"first"), b"float", 0.01)
+    assert made.remedy == ("" if best is None else names[best])
     assert remedies == tuple(names[:tried])
+
+
+def test_a_refitted_head_makes_of_int8_features_what_it_made_of_float_ones(monkeypatch):
+    """Features that int8 shifts and shrinks, and some noise: of that a linear layer can undo all but the noise."""
+    import keras
+
+    from edgecls.convert.quantization import remedy
+
+    chance = np.random.default_rng(1)
+    exact = chance.normal(1, 1, (400, 8)).astype(np.float32)
+    int8 = (exact * 0.8 + 0.3 + chance.normal(0, 0.01, exact.shape)).astype(np.float32)
+    inputs = keras.Input((8,))
+    features = keras.layers.Identity(name="features")(inputs)
+    network = keras.Model(inputs, keras.layers.Dense(3, activation="softmax", name="probabilities")(features))
+    monkeypatch.setattr(remedy.quantize, "to_float", lambda *_: b"")
+    monkeypatch.setattr(remedy.quantize, "quantize", lambda *_: b"")
+    monkeypatch.setattr(remedy, "_features", lambda _, __, name: {"float features": exact, "int8 features": int8}[name])
+    seen, unseen = slice(0, 300), slice(300, None)
+    wanted, before = network(exact[unseen]).numpy(), network(int8[unseen]).numpy()
+    exact, int8, rest = exact[seen], int8[seen], int8[unseen]
+    task = SimpleNamespace(steps=Steps(), backbone=SimpleNamespace(mean=0.0, std=1.0))
+    remedy.refit_head(network, task, ())
+    assert np.abs(network(rest).numpy() - wanted).mean() < np.abs(before - wanted).mean() / 4
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Scores that mean what they say: one number, fitted on validation images, by which the logits are divided."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -82,3 +83,22 @@ def _smoothed(truth: NDArray[np.integer[Any]], classes: int) -> NDArray[np.float
     targets = np.full((len(truth), classes), doubt / (classes - 1))
     targets[np.arange(len(truth)), truth] = 1 - doubt
     return targets
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """A temperature, and the calibration error on the validation images before and after it."""
+
+    temperature: float
+    validation_ece: tuple[float, float]
+
+
+def find_scaling(probabilities: NDArray[np.float32], truth: NDArray[np.intp]) -> Scaling:
+    """Of the validation images: their probabilities (n, classes), and the class of each, (n,)."""
+    from edgecls.convert.training.fine_tune import SMALLEST
+
+    logits = np.log(np.maximum(probabilities, SMALLEST))
+    temperature = fit_temperature(logits, truth)
+    scaled = np.exp(logits / temperature)
+    scaled /= scaled.sum(axis=1, keepdims=True)
+    return Scaling(temperature, (ece(probabilities, truth), ece(scaled, truth)))
