@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from delivered import delivered
 from pictures import picture
 
+from edgecls.device.configuration.settings import FolderSettings
 from edgecls.device.sources import open_source
 
 
@@ -43,3 +44,15 @@ def watched(settings):
         finally:
             stop.set()
             taker.join()
+
+
+def impatient(inbox, **changes):
+    """Settings with which tests need not wait: a tenth of a second until a file counts as whole, and between two looks."""
+    return FolderSettings(**{"path": inbox, "settle_seconds": 0.1, "poll_seconds": 0.1, **changes})
+
+
+@contextmanager
+def watching(inbox, **changes):
+    """The same with these settings: (the list, the source)."""
+    with watched(impatient(inbox, **changes)) as (taken, source, _):
+        yield taken, source

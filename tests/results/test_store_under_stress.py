@@ -43,6 +43,15 @@ def answers(script, path):
     return done.stdout.splitlines()
 
 
+def lines_until_killed(script, path, least):
+    """Kill the script once it has printed so many lines; how many there were in all."""
+    with subprocess.Popen(child(script, path), env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as writer:
+        for _ in range(least):
+            writer.stdout.readline()
+        writer.send_signal(signal.SIGKILL)
+        return least + writer.stdout.read().count("\n")
+
+
 def test_kill_9_loses_no_acknowledged_row(path):
     script = """
 store = Store(path)
@@ -51,12 +60,7 @@ for n in range(10**9):
     store.write(frame(str(n)))
     print(n, flush=True)
 """
-    with subprocess.Popen(child(script, path), env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as writer:
-        for _ in range(200):
-            writer.stdout.readline()
-        writer.send_signal(signal.SIGKILL)
-        rest = writer.stdout.read()
-    acknowledged = 200 + rest.count("\n")
+    acknowledged = lines_until_killed(script, path, 200)
     with closing(open_results(path)) as db:
         keys = {row["key"] for row in find(db)}
     assert keys >= {str(n) for n in range(acknowledged)}
@@ -74,12 +78,7 @@ for n in range(0, 10**9, 16):
     store.write_many([frame(str(n + k)) for k in range(16)])
     print(n, flush=True)
 """
-    with subprocess.Popen(child(script, path), env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as writer:
-        for _ in range(50):
-            writer.stdout.readline()
-        writer.send_signal(signal.SIGKILL)
-        rest = writer.stdout.read()
-    acknowledged = 16 * (50 + rest.count("\n"))
+    acknowledged = 16 * lines_until_killed(script, path, 50)
     with closing(open_results(path)) as db:
         keys = [int(row["key"]) for row in find(db)]
     assert sorted(keys) == list(range(len(keys)))

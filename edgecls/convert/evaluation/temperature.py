@@ -99,6 +99,4 @@ def find_scaling(probabilities: NDArray[np.float32], truth: NDArray[np.intp]) ->
 
     logits = np.log(np.maximum(probabilities, SMALLEST))
     temperature = fit_temperature(logits, truth)
-    scaled = np.exp(logits / temperature)
-    scaled /= scaled.sum(axis=1, keepdims=True)
-    return Scaling(temperature, (ece(probabilities, truth), ece(scaled, truth)))
+    return Scaling(temperature, (ece(probabilities, truth), ece(softmax(logits / temperature, axis=1), truth)))

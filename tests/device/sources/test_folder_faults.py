@@ -1,31 +1,18 @@
-"""The folder source, where the folder, its files, the clock or the system misbehave."""
+"""The folder source, where the folder, its files or the system misbehave."""
 
 import errno
 import os
 import socket
 import threading
 import time
-from contextlib import ExitStack, contextmanager
 
-import pytest
-from arrivals import names, put, watched
+from arrivals import impatient, names, put, watching
 from delivered import delivered
 from pictures import picture
 
-from edgecls.device.configuration.settings import FolderSettings
 from edgecls.device.file_frame import regular_file_frame
 from edgecls.device.sources import folder as folder_source
 from edgecls.device.sources import open_source
-
-
-def settings(inbox, **changes):
-    return FolderSettings(**{"path": inbox, "settle_seconds": 0.1, "poll_seconds": 0.1, **changes})
-
-
-@contextmanager
-def watching(inbox, **changes):
-    with watched(settings(inbox, **changes)) as (taken, source, _):
-        yield taken, source
 
 
 def said(caplog):
@@ -74,7 +61,7 @@ def test_another_folder_in_its_place_is_watched(inbox, until, tmp_path):
 def test_files_of_a_folder_that_was_away_are_moved_when_it_is_back(inbox, tmp_path):
     put(inbox / "a.png")
     away = tmp_path / "away"
-    with open_source("folder", settings(inbox, after="move", until_idle=0.3)) as source:
+    with open_source("folder", impatient(inbox, after="move", until_idle=0.3)) as source:
         for frame in delivered(source, threading.Event()):
             inbox.rename(away)
             source.done(frame)
@@ -94,7 +81,7 @@ def test_links_out_of_the_folder_and_what_is_no_file_are_passed_over_and_said_on
     (tmp_path / "tree").mkdir()
     put(tmp_path / "tree" / "x.png")
     (inbox / "folder").symlink_to(tmp_path / "tree")
-    with open_source("folder", settings(inbox, until_idle=0.5)) as source:
+    with open_source("folder", impatient(inbox, until_idle=0.5)) as source:
         taken = names(delivered(source, threading.Event()))
     assert sorted(taken) == ["in.png", "real.png"]
     assert sorted(said(caplog)) == sorted(
@@ -134,7 +121,7 @@ def test_files_renamed_away_before_their_turn_are_no_errors(inbox):
     """Found together, read one by one: what is gone by then makes no row, under its new name it makes one."""
     for n in range(20):
         put(inbox / f"{n:02}.png", age=3600 - n)
-    with open_source("folder", settings(inbox, after="move", until_idle=0.5)) as source:
+    with open_source("folder", impatient(inbox, after="move", until_idle=0.5)) as source:
         frames = delivered(source, threading.Event())
         taken = [next(frames)]
         source.done(taken[0])
@@ -155,7 +142,7 @@ def test_a_whole_folder_that_is_taken_away_during_a_backlog_is_no_heap_of_errors
     (inbox / "day").mkdir()
     for n in range(5):
         put(inbox / "day" / f"{n}.png")
-    with open_source("folder", settings(inbox, until_idle=0.5)) as source:
+    with open_source("folder", impatient(inbox, until_idle=0.5)) as source:
         frames = delivered(source, threading.Event())
         next(frames)
         (inbox / "day").rename(tmp_path / "away")
@@ -167,7 +154,7 @@ def test_a_file_that_comes_back_under_its_name_is_taken(inbox):
     put(inbox / "a.png", age=20)
     put(inbox / "b.png", age=10)
     taken = []
-    with open_source("folder", settings(inbox, until_idle=0.5)) as source:
+    with open_source("folder", impatient(inbox, until_idle=0.5)) as source:
         for frame in delivered(source, threading.Event()):
             taken.append(frame)
             if len(taken) == 1:
@@ -195,7 +182,7 @@ def test_a_link_whose_file_was_moved_away_is_no_news(inbox, caplog):
     put(inbox / "target.png")
     (inbox / "b.png").symlink_to("target.png")
     (inbox / "c.png").symlink_to(inbox / "b.png")
-    with open_source("folder", settings(inbox, after="move", until_idle=0.6)) as source:
+    with open_source("folder", impatient(inbox, after="move", until_idle=0.6)) as source:
         frames = delivered(source, threading.Event())
         source.done(next(frames))
         (inbox / "target.png").rename(inbox / "done/target.png")
@@ -213,75 +200,6 @@ def test_a_file_larger_than_the_limit_is_not_read(inbox, until):
     big = next(frame for frame in taken if "big" in frame.path)
     assert (big.image, big.error) == (None, "is 1001 bytes large: the limit (max_bytes) is 1000")
     assert big.key == "big.png#1001 bytes"
-
-
-@pytest.mark.parametrize("jump", [-1e6, 1e6])
-def test_a_clock_that_jumps_does_not_make_a_growing_file_whole(inbox, until, monkeypatch, jump):
-    """At its boot a board without a battery has the time of its last stop, and a moment later the network's."""
-    now, now_ns = time.time, time.time_ns
-    data = picture("green")
-    with watching(inbox, settle_seconds=2) as (taken, _):
-        with (inbox / "slow.png").open("wb") as file:
-            file.write(data[:40])
-            file.flush()
-            monkeypatch.setattr(time, "time", lambda: now() + jump)
-            monkeypatch.setattr(time, "time_ns", lambda: now_ns() + int(jump * 1e9))
-            time.sleep(0.3)
-            assert not taken
-            file.write(data[40:])
-        until(lambda: taken)
-    assert [frame.image for frame in taken] == [data]
-
-
-def test_a_file_that_changes_while_it_is_read_is_taken_when_it_is_whole(inbox, until, monkeypatch):
-    read = folder_source.regular_file_frame
-    writes = iter([picture("blue")])
-
-    def written_meanwhile(source, path, name, **limits):
-        for content in writes:
-            (inbox / "a.png").write_bytes(content)
-        return read(source, path, name, **limits)
-
-    monkeypatch.setattr(folder_source, "regular_file_frame", written_meanwhile)
-    put(inbox / "a.png")
-    with watching(inbox) as (taken, _):
-        until(lambda: taken)
-    assert [frame.image for frame in taken] == [picture("blue")]
-
-
-@pytest.mark.parametrize("after", ["keep", "move"])
-def test_content_that_came_in_the_same_tick_as_what_was_read(inbox, monkeypatch, after):
-    """A kernel whose tick is a second: neither size nor times tell the new content from the old one."""
-
-    def coarse(cls, status):
-        return cls(status.st_size, *(ns // 10**9 * 10**9 for ns in (status.st_mtime_ns, status.st_ctime_ns)))
-
-    monkeypatch.setattr(folder_source.Version, "of", classmethod(coarse))
-    monkeypatch.setattr(folder_source, "_TICK_NS", 10**9)
-    time.sleep(1 - time.time() % 1)  # a tick begins
-    (inbox / "a.png").write_bytes(b"old content")
-    contents = []
-    with open_source("folder", settings(inbox, after=after, settle_seconds=0.01, until_idle=0.5)) as source:
-        for frame in delivered(source, threading.Event()):
-            if not contents:
-                (inbox / "a.png").write_bytes(b"new content")
-            contents.append(frame.image)
-            source.done(frame)
-    assert contents == [b"old content", b"new content"]
-    assert (inbox / ("a.png" if after == "keep" else "done/a.png")).read_bytes() == b"new content"
-
-
-def test_a_file_that_was_just_closed_is_not_waited_for(inbox, monkeypatch):
-    """Whether it is written to in the same tick is found out after its row."""
-    slept = []
-    monkeypatch.setattr(folder_source.time, "sleep", slept.append)
-    monkeypatch.setattr(folder_source, "_left_of_tick", lambda _: 0.02)
-    put(inbox / "a.png")
-    with open_source("folder", settings(inbox, until_idle=0.1)) as source:
-        frame = next(delivered(source, threading.Event()))
-        assert not slept
-        source.done(frame)
-        assert slept == [0.02]
 
 
 def test_what_was_taken_is_not_opened_again(inbox, until, monkeypatch):
@@ -308,7 +226,7 @@ def test_a_folder_that_takes_long_to_look_at_is_looked_at_rarely(inbox, monkeypa
 
 def looks_at_slow(inbox, monkeypatch, **options):
     looks = []
-    with open_source("folder", settings(inbox, **options)) as source:
+    with open_source("folder", impatient(inbox, **options)) as source:
 
         def everything():
             looks.append(1)
@@ -320,51 +238,6 @@ def looks_at_slow(inbox, monkeypatch, **options):
         monkeypatch.setattr(source._scan, "everything", everything)
         assert not list(delivered(source, threading.Event()))
     return len(looks)
-
-
-@pytest.mark.parametrize("busy", [True, False], ids=["before it is read", "while it is classified"])
-def test_a_file_that_is_written_again_just_after_its_close_is_not_put_away_half(inbox, busy):
-    """The close of the first writer says nothing of the second, who pauses in the middle."""
-    whole = picture("blue")
-    path, other = inbox / "x.png", inbox / "other.png"
-    stop, taken, go = threading.Event(), threading.Event(), threading.Event()
-    rows = []
-    slow = settings(inbox, after="delete", settle_seconds=2.5)
-    with ExitStack() as writers, open_source("folder", slow) as source:
-
-        def take():
-            for frame in delivered(source, stop):
-                rows.append(frame.image)
-                taken.set()
-                go.wait(10)  # the network
-                source.done(frame)
-
-        taker = threading.Thread(target=take, daemon=True)  # a test that fails does not wait for it
-        taker.start()
-        if busy:
-            put(other)
-            assert taken.wait(10)
-            path.write_bytes(picture("red"))
-            file = writers.enter_context(open(path, "wb", buffering=0))
-            file.write(whole[:100])
-        else:
-            path.write_bytes(whole[:100])
-            assert taken.wait(10)
-            file = writers.enter_context(open(path, "ab", buffering=0))
-            os.utime(path)  # as a writer does that begins again and has not come to its first byte
-        time.sleep(0.2)  # until the events are there
-        go.set()
-        time.sleep(0.4)
-        assert path.exists()
-        file.write(whole[100:])
-        file.close()
-        deadline = time.monotonic() + 20
-        while path.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        stop.set()
-        taker.join()
-    assert rows[-1] == whole
-    assert not path.exists()
 
 
 def test_a_pipe_whose_writer_is_silent_is_an_empty_frame(inbox):
@@ -385,7 +258,7 @@ def test_recalling_many_files_gives_signs_of_life(inbox, monkeypatch):
             return ((f"{number}.png", (1, 1, 1)) for number in range(10))
 
     monkeypatch.setattr(folder_source, "_SIGN_OF_LIFE", -1.0)
-    with open_source("folder", settings(inbox)) as source:
+    with open_source("folder", impatient(inbox)) as source:
         source.seen = Seen()
         frames = source.frames(threading.Event())
         assert [next(frames) for _ in range(10)] == [None] * 10
