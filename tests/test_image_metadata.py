@@ -57,5 +57,3 @@ def test_damaged_metadata_are_read_or_refused(seed):
         assert str(error).startswith("its TFLite Metadata cannot be read")
     else:
         assert metadata is None or isinstance(metadata, ImageMetadata)
-
-

@@ -18,6 +18,7 @@ LABELS = ("red", "green", "blue")
 SIZE = 16
 SPEC = Preprocessing(SIZE, SIZE, "crop", 0.875)
 _TYPES = {"uint8": schema.TensorType.UINT8, "int8": schema.TensorType.INT8, "float32": schema.TensorType.FLOAT32}
+_TYPES["int32"] = schema.TensorType.INT32
 _OP = schema.BuiltinOperator
 _OPTIONS = schema.BuiltinOptions
 _LOGITS_PER_LEVEL = 1 / 16  # a channel that is 16 levels brighter has one logit more
@@ -103,6 +104,8 @@ def build(
     if first_operator:
         return graph.pack([pixels], [_custom(graph, first_operator, pixels)])
     image = _rescale(graph, pixels, size, channels, scale, low) if rescaled else pixels
+    if shape and len(shape) != 4:
+        image = _reshape(graph, pixels, (1, size, size, channels), input_type, default[input_type])
     means = _pool(graph, image, size, channels, scale, round(-128 - low / scale))
     answer = _classify(graph, means, channels, scale, classes, activation)
     if activation is None or output_type == "float32":
@@ -116,6 +119,13 @@ def _custom(graph, name, pixels):
     graph.operator(_OP.CUSTOM, 1, [pixels], output := graph.tensor("score", (1, 3), "uint8", 1 / 256, 0))
     graph.codes[-1].customCode = name.encode()
     return output
+
+
+def _reshape(graph, pixels, shape, dtype, quantization):
+    target = graph.tensor("shape", (len(shape),), "int32", data=np.array(shape, np.int32))
+    options = schema.ReshapeOptionsT(newShape=list(shape))
+    image = graph.tensor("image", shape, dtype, *quantization)
+    return graph.operator(_OP.RESHAPE, 1, [pixels, target], image, options, _OPTIONS.ReshapeOptions)
 
 
 def _rescale(graph, pixels, size, channels, scale, low):
