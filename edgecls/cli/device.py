@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgecls.bundled import default_model
+from edgecls.cli.data_options import Exclude
 from edgecls.cli.model_options import Labels, Model, Range, read_models
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import NoInput
@@ -17,6 +18,7 @@ from edgecls.progress import Steps
 
 if TYPE_CHECKING:
     from edgecls.device.classifier import Classifier
+    from edgecls.image_files import Exclusions, PassedOver
     from edgecls.model_file import ModelFile
     from edgecls.records import Classification
 
@@ -40,12 +42,19 @@ def classify(
         bool,
         typer.Option("--full-decode", help="Decode large JPEGs in full, not at a half to an eighth of their size."),
     ] = False,
+    exclude: Exclude = None,
     output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
 ) -> None:
     """Classify images, print a line for each, in the order given."""
-    files = list(_files(paths))
+    from edgecls.image_files import Exclusions
+
+    files, passed_over = _files(paths, Exclusions(exclude or ()))
+    not_taken = passed_over.not_taken()
     if not files:
-        raise NoInput(f"no images in {', '.join(map(str, paths))}: name image files, or folders that hold some")
+        named = ", ".join(map(str, paths))
+        raise NoInput(f"no images in {named}{not_taken}: name image files, or folders that hold some")
+    if not_taken:
+        typer.echo(printable(f"edgecls: {len(files):,} image{'s' * (len(files) != 1)}{not_taken}"), err=True)
     from edgecls.device.ahead import Ahead, classified
     from edgecls.device.classifier import as_frame
     from edgecls.device.golden import replay_golden
@@ -94,17 +103,27 @@ def _classifiers(model: "ModelFile", count: int, *, full_decode: bool) -> list["
     return fastest(plans(cores()), open_one, sample_of(model)) if count >= MANY else [open_one(default_threads())]
 
 
-def _files(paths: list[Path]) -> Iterator[Path]:
-    """What was named; a folder stands for the images in it, sorted. Raises NoInput if nothing named exists."""
-    from edgecls.preprocess import IMAGE_SUFFIXES
+def _files(paths: list[Path], exclude: "Exclusions") -> tuple[list[Path], "PassedOver"]:
+    """Return the files that were named, a folder standing for the images in it, and what was not taken of folders.
+
+    Raises NoInput if nothing that was named exists, WriteFailed for a folder that cannot be read.
+    """
+    from edgecls.image_files import PassedOver, find_images
 
     if not any(path.exists() for path in paths):
         raise NoInput(f"no such file or folder: {paths[0]}")
+    files, passed_over = [], PassedOver()
     for path in paths:
-        if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-        else:
-            yield path
+        if not path.is_dir():
+            files.append(path)
+            continue
+        try:
+            images = find_images(path, exclude)
+        except OSError as error:
+            raise from_os_error(error, f"cannot read the folder {path}") from error
+        files.extend(images.paths)
+        passed_over.update(images.passed_over, "" if path == Path() else str(path))
+    return files, passed_over
 
 
 @contextlib.contextmanager

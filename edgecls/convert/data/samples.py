@@ -1,6 +1,7 @@
 """Reads what a user calls a data set into one list of labelled files."""
 
 import csv
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 from edgecls.convert.data.groups import find_groups
 from edgecls.convert.data.npz import Row, read_arrays, read_row
 from edgecls.errors import BadData, NoInput, UsageError, from_os_error
+from edgecls.image_files import find_images
 from edgecls.model_file import split_labels
-from edgecls.preprocess import IMAGE_SUFFIXES
 
 Split = Literal["train", "validation", "test"]
+
+log = logging.getLogger(__name__)
 
 _SPLIT_NAMES: Mapping[str, Split] = {
     "train": "train",
@@ -118,21 +121,27 @@ def _read_npz(path: Path) -> Iterator[Sample]:
 
 
 def _read_folder(root: Path) -> Iterator[Sample]:
-    folders = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    if not folders:
-        raise BadData(f"no sub-folders in {root}: put the images of each class in a folder of its own")
-    for folder in folders:
-        images = [path for path in folder.rglob("*") if _is_image(path, folder)]
-        if not images:
-            raise BadData(f"no images in {folder}: add some, or remove the folder")
-        for path in images:
-            yield Sample(path, folder.name)
-
-
-def _is_image(path: Path, folder: Path) -> bool:
-    """By its name. What is hidden is no part of the class: `.thumbnails/`, or macOS's `._photo.jpg`."""
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.suffix.lower() in IMAGE_SUFFIXES and not hidden and path.is_file()
+    try:
+        images = find_images(root)
+    except OSError as error:
+        raise from_os_error(error, f"cannot read {root}") from error
+    passed_over = images.passed_over
+    samples = []
+    for name in images.names:
+        label, _, rest = name.partition("/")
+        if rest:
+            samples.append(Sample(root / name, label))
+        else:
+            passed_over.add("beside the class folders", name)
+    for folder in set(images.folders) - {sample.label for sample in samples}:
+        passed_over.add("class folder without images", folder)
+    not_taken = passed_over.not_taken()
+    if not samples:
+        without = "no images in the sub-folders of" if images.folders else "no sub-folders in"
+        raise BadData(f"{without} {root}{not_taken}: put the images of each class in a folder of its own")
+    if not_taken:
+        log.warning("%s: %s images%s", root, f"{len(samples):,}", not_taken)
+    yield from samples
 
 
 def _read_csv(path: Path, root: Path, *, file: str, label: str, need_split: bool = False) -> Iterator[Sample]:
