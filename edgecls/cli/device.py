@@ -13,7 +13,7 @@ from edgecls.bundled import default_model
 from edgecls.cli.data_options import Exclude
 from edgecls.cli.model_options import Labels, Model, Range, read_models
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
-from edgecls.errors import NoInput
+from edgecls.errors import NoInput, from_os_error
 from edgecls.progress import Steps
 
 if TYPE_CHECKING:

@@ -103,4 +103,5 @@ def sigmoid(logits: Scores) -> Scores:
 def softmax(logits: Scores) -> Scores:
     """Return exp(logit) / sum of all exp(logit), in the same shape (classes,)."""
     powers = np.exp(logits.astype(np.float64) - float(logits.max()))
-    return (powers / powers.sum()).astype(np.float32)
+    probabilities: Scores = (powers / powers.sum()).astype(np.float32)
+    return probabilities

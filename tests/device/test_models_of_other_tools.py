@@ -174,5 +174,5 @@ def test_what_cannot_be_used_is_one_line(opened, capfd, variant, message):
 
 
 def test_a_thousand_labels_for_a_thousand_and_one_outputs(opened):
-    with pytest.raises(BadModel, match="has 3 outputs and 2 labels: .*, the first often being 'background'"):
+    with pytest.raises(BadModel, match=r"has 3 outputs and 2 labels: .*, the first often being 'background'"):
         opened(labels=["a", "b"])
