@@ -19,8 +19,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgecls.errors import BadModel, NoInput, from_os_error
+from edgecls.errors import BadData, BadModel, NoInput, from_os_error
 from edgecls.files import write_atomically
+from edgecls.labels import read_label_lines
 from edgecls.preprocess import Preprocessing
 
 FORMAT = 1
@@ -152,7 +153,10 @@ def read_model(path: str | Path, labels: Sequence[str] | None = None) -> ModelFi
         raise BadModel(f"{path} is damaged: its end is missing: copy it again")
     info, golden = _read_info(path, files, flatbuffer)
     if labels is None:
-        labels = _read_labels(files)
+        try:
+            labels = _read_labels(files)
+        except BadData as error:
+            raise BadModel(f"{path}: {error} (pass --labels FILE to replace the labels)") from error
         if not labels:
             raise BadModel(f"{path} carries no labels: pass --labels FILE, a text file with one label a line")
     return ModelFile(path, hashlib.sha256(data).hexdigest(), len(data), tuple(labels), info, golden)
@@ -200,14 +204,19 @@ def _read_info(
 
 
 def _read_labels(files: Mapping[str, bytes]) -> list[str]:
-    """Ours, or the one text file that TFLite Metadata of another tool holds."""
+    """Return our labels, exactly; or those of the one text file that TFLite Metadata of another tool holds."""
+    if INFO_FILE in files and LABELS_FILE in files:
+        return split_labels(files[LABELS_FILE])
     texts = [name for name in files if name.endswith(".txt")]
     name = LABELS_FILE if LABELS_FILE in files else texts[0] if len(texts) == 1 else None
-    return split_labels(files[name]) if name else []
+    return read_label_lines(files[name]) if name else []
 
 
 def split_labels(data: bytes) -> list[str]:
-    """The labels of a text file, one a line, empty lines left out. Raises BadModel where it is not UTF-8."""
+    """Return the labels of a file that edgecls wrote: one a line, empty lines left out, nothing else changed.
+
+    Raises BadModel where it is not UTF-8.
+    """
     try:
         lines = data.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:

@@ -12,7 +12,7 @@ import typer
 from edgecls.bundled import default_model
 from edgecls.cli.data_options import Exclude
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
-from edgecls.errors import NoInput, from_os_error
+from edgecls.errors import BadData, NoInput, from_os_error
 from edgecls.progress import Steps
 
 if TYPE_CHECKING:
@@ -209,9 +209,12 @@ def _read_model(model: Path | None, labels: Path | None) -> "ModelFile":
 
 
 def _read_labels(path: Path) -> list[str]:
-    from edgecls.model_file import split_labels
+    """Return the labels that the file lists. Raises NoInput, WriteFailed and BadData."""
+    from edgecls.labels import read_label_lines
 
     try:
-        return split_labels(path.read_bytes())
+        return read_label_lines(path.read_bytes())
     except OSError as error:
         raise from_os_error(error, f"cannot read {path}") from error
+    except BadData as error:
+        raise BadData(f"{path}: {error}") from error
