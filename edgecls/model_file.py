@@ -163,7 +163,10 @@ def read_model(path: str | Path, labels: Sequence[str] | None = None, *, input_r
     if input_range and (info or (metadata and metadata.normalization)):
         raise UsageError(f"{path} carries the range of its input: leave out the range that was named")
     if labels is None:
-        labels = _read_labels(files, metadata)
+        try:
+            labels = _read_labels(files, metadata)
+        except BadData as error:
+            raise BadModel(f"{path}: {error} (pass --labels FILE to replace the labels)") from error
         if not labels:
             raise BadModel(f"{path} carries no labels: pass --labels FILE, a text file with one label a line")
     digest = hashlib.sha256(data).hexdigest()
@@ -219,13 +222,13 @@ def _read_info(
 
 
 def _read_labels(files: Mapping[str, bytes], metadata: ImageMetadata | None) -> list[str]:
-    """Ours; what the metadata of another tool name; or the one text file that it has appended."""
+    """Return our labels, exactly; or what the metadata of another tool name, or the one text file that it has appended."""
+    if INFO_FILE in files and LABELS_FILE in files:
+        return split_labels(files[LABELS_FILE])
     named = [name for name in (metadata.label_files if metadata else ()) if name in files]
     texts = [name for name in files if name.endswith(".txt")]
     name = LABELS_FILE if LABELS_FILE in files else next(iter(named), texts[0] if len(texts) == 1 else None)
-    if name is None:
-        return []
-    return split_labels(files[name]) if INFO_FILE in files else read_label_lines(files[name])
+    return read_label_lines(files[name]) if name else []
 
 
 def read_labels(path: str | Path) -> list[str]:
@@ -244,7 +247,10 @@ def read_labels(path: str | Path) -> list[str]:
 
 
 def split_labels(data: bytes) -> list[str]:
-    """The labels of a text file, one a line, empty lines left out. Raises BadModel where it is not UTF-8."""
+    """Return the labels of a file that edgecls wrote: one a line, empty lines left out, nothing else changed.
+
+    Raises BadModel where it is not UTF-8.
+    """
     try:
         lines = data.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
