@@ -126,7 +126,7 @@ def check_label(text: str) -> str:
         raise BadData(f"the class name {text!r} has no visible character: rename the class")
     if label_key(label) == UNKNOWN:
         raise BadData(
-            f"no class can be called {text!r}: edgecls labels a frame so if no class is certain enough: "
+            f"the class name {text!r} is reserved for frames that no class fits with certainty: "
             "rename the class, for example to 'other', or leave it out"
         )
     try:
