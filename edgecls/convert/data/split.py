@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgecls.convert.data.samples import Sample, Split
+from edgecls.convert.data.layout import Split
+from edgecls.convert.data.samples import Sample
 from edgecls.errors import BadData
 
 TEST_SHARE = 0.2
