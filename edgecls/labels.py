@@ -2,7 +2,7 @@
 
 The same name is written in many ways: macOS decomposes letters (`o` and a combining diaeresis for `ö`), spreadsheets
 leave trailing blanks, web pages and chat programs insert characters that nobody sees, people change the case. Every
-name passes through `clean_label` where it enters; whether two spellings mean one class is decided by `label_key`.
+name passes through `clean_label` where it enters; whether two spellings mean one class is decided by `class_key`.
 """
 
 import codecs
@@ -61,8 +61,17 @@ def _simple_fold(character: str) -> str:
     return folded if len(folded) == 1 else character.lower()
 
 
+def class_key(label: str) -> str:
+    """Return what all spellings of one class have in common: `label_key`, but of a single letter the case counts.
+
+    Data sets of characters have both `A` and `a`.
+    """
+    label = clean_label(label)
+    return label if len(label) == 1 else label_key(label)
+
+
 def find_label(name: str, known: Iterable[str]) -> str | None:
-    """Return the label of `known` that `name` means: the one spelled so, else the only one that differs in case.
+    """Return the label of `known` that `name` means: the one spelled so, else the only one of the same class.
 
     None where there is no such label, or where several differ from `name` in case alone.
     """
@@ -70,31 +79,44 @@ def find_label(name: str, known: Iterable[str]) -> str | None:
     for exact in (name, clean_label(name)):
         if exact in labels:
             return exact
-    key = label_key(name)
-    alike = [label for label in labels if label_key(label) == key]
+    key = class_key(name)
+    alike = [label for label in labels if class_key(label) == key]
     return alike[0] if len(alike) == 1 else None
+
+
+def find_labels(name: str, known: Iterable[str]) -> list[str]:
+    """Return all labels of `known` that `name` means in a question, where models may spell one class differently.
+
+    A single letter means that of the other case too, if there is no other.
+    """
+    labels = dict.fromkeys(known)
+    same = [label for label in labels if class_key(label) == class_key(name)]
+    return same or [label for label in labels if label_key(label) == label_key(name)]
 
 
 def unify_labels(counts: Mapping[str, int]) -> tuple[dict[str, str], list[str]]:
     """Return (spelling -> the label to use for it, a message for each class that was spelled in several ways).
 
-    `counts` is spelling -> number of images. Spellings that differ in case or joiners are one class, which gets the most
-    frequent of them; single letters are told apart by their case, since data sets of characters need both. Raises
-    BadData as `check_label` does.
+    `counts` is spelling -> number of images. Spellings of one `class_key` are one class, which gets the most frequent of
+    them. Raises BadData as `check_label` does.
     """
     cleaned = {spelling: check_label(spelling) for spelling in counts}
     classes: dict[str, Counter[str]] = defaultdict(Counter)
     for spelling, label in cleaned.items():
-        classes[label if len(label) == 1 else label_key(label)][label] += counts[spelling]
+        classes[class_key(label)][label] += counts[spelling]
     used: dict[str, str] = {}
     messages = []
     for spellings in classes.values():
         ranked = sorted(spellings, key=lambda label: (-spellings[label], label))
         used |= dict.fromkeys(ranked, ranked[0])
         if len(ranked) > 1:
-            listed = " and ".join(f"{label!r} ({spellings[label]} images)" for label in ranked)
+            listed = " and ".join(f"{label!r} ({_images(spellings[label])})" for label in ranked)
             messages.append(f"{listed} are used as one class, {ranked[0]!r}: rename one if they are different classes")
     return {spelling: used[label] for spelling, label in cleaned.items()}, messages
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'s' * (count != 1)}"
 
 
 def check_label(text: str) -> str:
@@ -105,7 +127,7 @@ def check_label(text: str) -> str:
     if label_key(label) == UNKNOWN:
         raise BadData(
             f"no class can be called {text!r}: edgecls labels a frame so if no class is certain enough: "
-            "rename the class, for example to 'other'"
+            "rename the class, for example to 'other', or leave it out"
         )
     try:
         label.encode()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgecls.errors import BadData
-from edgecls.labels import check_label, clean_label, find_label, label_key, read_label_lines, unify_labels
+from edgecls.labels import check_label, clean_label, find_label, find_labels, label_key, read_label_lines, unify_labels
 
 ENCODABLE = st.text(st.characters(codec="utf-8"), max_size=12)
 INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad\u061c\u180e\u034f\u202a\u202e\u2066\u2069\x00\x1b\ufe0f"
@@ -69,8 +69,16 @@ def test_a_label_is_found_however_it_is_typed():
     assert find_label("WREN", known) == "wren"
     assert (find_label("a", known), find_label("A", known)) == ("a", "A")
     assert find_label("robin", known) is None
+    assert find_label("ö", ["Ö"]) is None
     assert find_label("wren", ["Wren", "wREN"]) is None
     assert find_label("trailing ", ["trailing "]) == "trailing "
+
+
+def test_a_question_means_all_spellings():
+    known = ["Wren", "wren", "A", "a", "B"]
+    assert find_labels("WREN", known) == ["Wren", "wren"]
+    assert (find_labels("a", known), find_labels("b", known)) == (["a"], ["B"])
+    assert find_labels("robin", known) == []
 
 
 def test_spellings_of_one_class_take_the_most_frequent():

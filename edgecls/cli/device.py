@@ -11,6 +11,7 @@ import typer
 
 from edgecls.bundled import default_model
 from edgecls.cli.data_options import Exclude
+from edgecls.cli.model_options import Labels, Model, Range, read_models
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import NoInput, from_os_error
 from edgecls.progress import Steps
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
     from edgecls.model_file import ModelFile
     from edgecls.records import Classification
 
-# readable=False, with every path: whether it can be read is found out, and said, where it is read.
-Model = Annotated[
-    Path | None,
-    typer.Option("--model", "-m", readable=False, help="The model file; by default ImageNet's 1000 classes."),
-]
-Labels = Annotated[
-    Path | None, typer.Option("--labels", readable=False, help="Label file for a model that carries none.")
-]
 MANY = 20
 """Images for which it pays to measure how the cores are shared out best: that takes as long as ten of them."""
 COLUMNS = ("path", "label", "score", "top_k", "error")
@@ -41,6 +34,7 @@ def classify(
     *,
     model: Model = None,
     labels: Labels = None,
+    input_range: Range = None,
     db: Annotated[
         Path | None, typer.Option("--db", readable=False, help="Log the results to this database too.")
     ] = None,
@@ -65,7 +59,8 @@ def classify(
     from edgecls.device.classifier import as_frame
     from edgecls.device.golden import replay_golden
 
-    classifiers = _classifiers(_read_model(model, labels), len(files), full_decode=full_decode)
+    (chosen,) = read_models([model or default_model()], labels, input_range)
+    classifiers = _classifiers(chosen, len(files), full_decode=full_decode)
     replay_golden(classifiers[0])
     failed: list[Classification] = []
     logged_before: list[Path] = []
@@ -167,12 +162,13 @@ def inspect(
     model: Annotated[Path, typer.Argument(metavar="MODEL", readable=False, help="The model file.")],
     *,
     labels: Labels = None,
+    input_range: Range = None,
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
 ) -> None:
     """Say what a model file is, and check it: its golden examples are replayed, exactly where the model allows that."""
     from edgecls.device.golden import verify
 
-    found = _read_model(model, labels)
+    (found,) = read_models([model], labels, input_range)
     info = asdict(found.info) if found.info else {}
     description = {
         "path": str(found.path),
@@ -200,18 +196,3 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, f"{shown}, … ({len(value)} in all)" if len(value) > 10 else shown
     else:
         yield name, str(value)
-
-
-def _read_model(model: Path | None, labels: Path | None) -> "ModelFile":
-    from edgecls.model_file import read_model
-
-    return read_model(model or default_model(), _read_labels(labels) if labels else None)
-
-
-def _read_labels(path: Path) -> list[str]:
-    from edgecls.model_file import split_labels
-
-    try:
-        return split_labels(path.read_bytes())
-    except OSError as error:
-        raise from_os_error(error, f"cannot read {path}") from error

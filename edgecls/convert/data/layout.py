@@ -18,7 +18,7 @@ from typing import Literal
 
 from edgecls.errors import BadData
 from edgecls.image_files import PassedOver
-from edgecls.labels import label_key
+from edgecls.labels import class_key
 
 Split = Literal["train", "validation", "test"]
 
@@ -71,7 +71,7 @@ def find_layout(names: Sequence[str], labels: Collection[str] = ()) -> Layout:
     everything. Raises BadData for folders of splits without class folders, or with different ones.
     """
     layout = Layout()
-    known = {label_key(label) for label in labels}
+    known = {class_key(label) for label in labels}
     images, base = list(names), ""
     while True:
         images = _without_masks(images, base, layout)
@@ -81,7 +81,7 @@ def find_layout(names: Sequence[str], labels: Collection[str] = ()) -> Layout:
         if splits and _read_splits(folders, splits, base, layout, known):
             break
         only = _only_folder(folders, base)
-        if only is None or label_key(only) in known:
+        if only is None or class_key(only) in known:
             _read_classes(folders, base, layout)
             break
         _count(layout, "beside the class folders", loose)
@@ -141,8 +141,8 @@ def _read_splits(
     Raises BadData where it cannot be told.
     """
     classes = {folder: _classes_in(folders[folder], f"{base}{folder}/", known) for folder in splits}
-    train = {label_key(label) for folder, split in splits.items() if split == "train" for label in classes[folder][1]}
-    train = train or {label_key(label) for _, labels in classes.values() for label in labels}
+    train = {class_key(label) for folder, split in splits.items() if split == "train" for label in classes[folder][1]}
+    train = train or {class_key(label) for _, labels in classes.values() for label in labels}
     agreeing = [f for f, (_, labels) in classes.items() if labels and _agreement(labels, train) >= AGREEMENT]
     others = set(folders) - set(splits)
     if others and len(agreeing) < 2:
@@ -195,13 +195,13 @@ def _classes_in(names: Sequence[str], prefix: str, known: Collection[str]) -> tu
         inner = _by_folder(names, prefix)
         inner.pop("", None)
         only = _only_folder(inner, prefix)
-        if only is None or label_key(only) in known:
+        if only is None or class_key(only) in known:
             return prefix, [] if {label.lower() for label in inner} <= _IMAGES | _MASKS else sorted(inner)
         names, prefix = inner[only], f"{prefix}{only}/"
 
 
 def _agreement(labels: Sequence[str], train: Collection[str]) -> float:
-    return sum(label_key(label) in train for label in labels) / len(labels)
+    return sum(class_key(label) in train for label in labels) / len(labels)
 
 
 def _read_classes(folders: Mapping[str, list[str]], base: str, layout: Layout) -> None:

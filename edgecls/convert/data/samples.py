@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.convert.data.archive import Member, find_archived_images, is_archive
+from edgecls.convert.data.class_names import unify_classes
 from edgecls.convert.data.groups import find_groups
 from edgecls.convert.data.layout import SPLIT_NAMES, Split, find_layout
 from edgecls.convert.data.npz import Row, read_arrays, read_row
 from edgecls.errors import BadData, NoInput, UsageError, from_os_error
 from edgecls.image_files import Exclusions, find_images
-from edgecls.model_file import split_labels
+from edgecls.labels import class_key, clean_label
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +86,11 @@ def read_samples(
         samples = _read_folders(dataset, Exclusions(exclude), labels)
     else:
         samples = _rest_trains(_read_csv(dataset, root, file="path", label="label"))
+    if not samples:
+        raise BadData(f"{dataset} lists no images: add some")
     if archived:
         samples = [replace(sample, member=_member(sample.path, dataset)) for sample in samples]
-    _check_labels(dataset, {sample.label for sample in samples})
+    samples = unify_classes(samples)
     if group_by is not None:
         samples = _group(samples, root, group_by)
     return sorted(samples, key=lambda sample: (sample.label, sample.path))
@@ -98,11 +101,8 @@ def _member(path: Path, archive: Path) -> Member:
 
 
 def reviewed_samples(reviewed: Iterable[tuple[str | Path, str]]) -> list[Sample]:
-    """(image, label) as samples. Raises BadData for a label that no label file could hold."""
-    samples = [Sample(Path(path), label) for path, label in reviewed]
-    if samples:
-        _check_labels(Path("the reviews"), {sample.label for sample in samples})
-    return samples
+    """(image, label) as samples. Raises BadData for a label that no class can have."""
+    return unify_classes([Sample(Path(path), label) for path, label in reviewed])
 
 
 def _rest_trains(listed: Iterable[Sample]) -> list[Sample]:
@@ -171,7 +171,7 @@ def _read_csv(path: Path, root: Path, *, file: str, label: str, need_split: bool
 
 
 def _sample(row: Mapping[str, str | None], where: str, root: Path, file: str, label: str) -> Sample:
-    name, named_label = (row[file] or "").strip(), (row[label] or "").strip()
+    name, named_label = (row[file] or "").strip(), clean_label(row[label] or "")
     if not name or not named_label or "\0" in name:
         raise BadData(f"{where}: {file} and {label} must both be given")
     split = None
@@ -187,25 +187,9 @@ def _restrict(samples: list[Sample], listed: Iterable[Sample], split_file: Path)
     """A CSV data set and a split file must agree: the CSV's labels, the file's splits."""
     labels = {sample.path: sample.label for sample in listed}
     for sample in samples:
-        if labels.get(sample.path) != sample.label:
+        if class_key(labels.get(sample.path, "")) != class_key(sample.label):
             raise BadData(
                 f"{split_file} says {sample.path.name} is {sample.label!r}, the data set says "
                 f"{labels.get(sample.path)!r}: make them agree"
             )
     return samples
-
-
-def _check_labels(dataset: Path, labels: set[str]) -> None:
-    if not labels:
-        raise BadData(f"{dataset} lists no images: add some")
-    for label in sorted(labels):
-        if not _fits_a_line(label):
-            raise BadData(f"the class {label!r} has a name that a line of UTF-8 text cannot hold: rename it")
-
-
-def _fits_a_line(label: str) -> bool:
-    """Whether the label file of a model gives it back as it is."""
-    try:
-        return split_labels(f"{label}\n".encode()) == [label]
-    except UnicodeEncodeError:  # a folder's name may be any bytes
-        return False
