@@ -89,14 +89,12 @@ def classify(
 
 
 def _classifiers(model: "ModelFile", count: int, *, full_decode: bool) -> list["Classifier"]:
-    """As many as classify so many images fastest: for few, one is ready sooner."""
-    from edgecls.device.classifier import Classifier, default_threads
-    from edgecls.device.side_by_side import cores, fastest, plans, sample_of
+    """Open one classifier a core for many images; for few, a single one is ready sooner."""
+    from edgecls.device.classifier import Classifier
+    from edgecls.device.side_by_side import Plan, default_threads, plan
 
-    def open_one(threads: int) -> Classifier:
-        return Classifier(model, threads=threads, full_decode=full_decode)
-
-    return fastest(plans(cores()), open_one, sample_of(model)) if count >= MANY else [open_one(default_threads())]
+    interpreters, threads = plan() if count >= MANY else Plan(1, default_threads())
+    return [Classifier(model, threads=threads, full_decode=full_decode) for _ in range(interpreters)]
 
 
 def _files(paths: list[Path]) -> Iterator[Path]:

@@ -49,13 +49,13 @@ class Config(Settings):
     )
     threads: PositiveInt | None = Field(
         default=None,
-        description="Threads of one interpreter; by default measured at the start, or one a core, at most 4, for a "
-        "camera. Set alone, there is one interpreter.",
+        description="Threads of one interpreter; by default 1, or for a camera one a core, at most 4. Set alone, there is "
+        "one interpreter.",
     )
     interpreters: PositiveInt | None = Field(
         default=None,
-        description="So many images are decoded and classified at a time, each by an interpreter of its own; by default "
-        "measured at the start. A camera has one.",
+        description="How many images are decoded and classified at a time, each by an interpreter of its own; by default "
+        "one a core, at most 16. A camera has one.",
     )
     max_pixels: PositiveInt = Field(default=MAX_PIXELS, description="An image of more pixels is not decoded.")
     full_decode: bool = Field(
