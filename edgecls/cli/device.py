@@ -1,6 +1,7 @@
 """The commands of the device wing that end by themselves."""
 
 import contextlib
+import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgecls.addresses import looks_like_address
 from edgecls.bundled import default_model
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
-from edgecls.errors import NoInput, from_os_error
+from edgecls.errors import NoInput, UsageError, from_os_error
 from edgecls.progress import Steps
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ Labels = Annotated[
     Path | None, typer.Option("--labels", readable=False, help="Label file for a model that carries none.")
 ]
 MANY = 20
-"""Images for which it pays to measure how the cores are shared out best: that takes as long as ten of them."""
+"""Images for which it pays to open an interpreter for each core."""
 COLUMNS = ("path", "label", "score", "top_k", "error")
 
 
@@ -49,6 +51,7 @@ def classify(
     output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
 ) -> None:
     """Classify images, print a line for each, in the order given."""
+    _refuse_addresses(paths)
     files = list(_files(paths))
     if not files:
         raise NoInput(f"no images in {', '.join(map(str, paths))}: name image files, or folders that hold some")
@@ -86,6 +89,14 @@ def classify(
         typer.echo(f"edgecls: {known}: to log them anew, name another --db", err=True)
     if failed:
         raise typer.Exit(1)
+
+
+def _refuse_addresses(paths: list[Path]) -> None:
+    """Refuse addresses, which would come into messages and rows as paths, with their passwords."""
+    if any(looks_like_address(str(path)) and not os.path.exists(path) for path in paths):
+        raise UsageError(
+            'an address is no image file: for a camera set type = "camera" in a configuration, and use edgecls run'
+        )
 
 
 def _classifiers(model: "ModelFile", count: int, *, full_decode: bool) -> list["Classifier"]:

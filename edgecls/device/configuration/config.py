@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
+from edgecls.addresses import looks_like_address
 from edgecls.device.configuration.problems import explain, of_setting
 from edgecls.device.configuration.settings import (
     CameraSettings,
@@ -80,6 +81,13 @@ class Config(Settings):
         """A source without a type is a folder."""
         source = document.get("source") if isinstance(document, dict) else None
         return {**document, "source": {"type": "folder", **source}} if isinstance(source, dict) else document
+
+    @model_validator(mode="after")
+    def _device_is_a_name(self) -> "Config":
+        """It is stored with every run."""
+        if looks_like_address(self.device):
+            raise of_setting("device", "is an address, and names this device in the results: write it below [source]")
+        return self
 
     @model_validator(mode="after")
     def _every_file_has_a_row(self) -> "Config":
