@@ -1,6 +1,9 @@
 """What can be set about each part of the daemon: its sections of the configuration, with their defaults."""
 
+import contextlib
 import os
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +15,10 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
     field_serializer,
+    field_validator,
     model_validator,
 )
 
@@ -232,6 +238,22 @@ class VideoSettings(ViewSettings):
         default="fast", description="As fast as frames are classified, or no faster than the video plays."
     )
     every_nth: PositiveInt = Field(default=1, description="Take the first of every so many frames.")
+    started: datetime | None = Field(
+        default=None,
+        examples=["2026-11-24T08:00:00+01:00"],
+        description="When the recording began; a time without a zone is the device's local time. By default what the file "
+        "says, or else its time of modification less its length.",
+    )
+
+    @field_validator("started", mode="wrap")
+    @classmethod
+    def _is_a_time(cls, value: object, parse: ValidatorFunctionWrapHandler) -> datetime:
+        """Refuse plain numbers, which pydantic takes for seconds since 1970."""
+        with contextlib.suppress(ValidationError):
+            started = None if re.fullmatch(r"[\d.+-]+", str(value)) else parse(value)
+            if isinstance(started, datetime) and 1900 <= started.year <= 9000:
+                return started
+        raise ValueError("is not a time: write it as 2026-11-24T08:00:00+01:00")
 
 
 class VoteSettings(Settings):
