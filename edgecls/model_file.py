@@ -154,10 +154,10 @@ def read_model(path: str | Path, labels: Sequence[str] | None = None, *, input_r
         raise NoInput(f"no model at {path}: check the path, or make one with edgecls convert") from error
     except OSError as error:
         raise from_os_error(error, f"cannot read the model {path}") from error
-    return _parse(path, data, labels)
+    return _parse(path, data, labels, input_range)
 
 
-def _parse(path: Path, data: bytes, labels: Sequence[str] | None) -> ModelFile:
+def _parse(path: Path, data: bytes, labels: Sequence[str] | None, input_range: str | None = None) -> ModelFile:
     if data[4:8] != _IDENTIFIER:
         raise BadModel(f"{path} is not a TFLite model: expected a .tflite file, as edgecls convert writes it")
     files, flatbuffer = _read_zip(path, data)
