@@ -78,7 +78,7 @@ class Guard:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get(b"host", "")
         if self._names is not None and name_of(host) not in self._names:
-            return 403, f"This server answers to {', '.join(sorted(self._names))} only: open one of these.\n"
+            return 403, f"This server answers to {', '.join(sorted(self._names))} only: open one of these, or name another with --name.\n"
         if scope["method"] in _READING:
             return None
         if scope["method"] != "POST" or scope["path"] not in self._writable:
@@ -87,7 +87,10 @@ class Guard:
         origin = _netloc(headers.get(b"origin", ""))
         is_own = bool(host) and (origin == host.lower() or not self._origins.isdisjoint({origin, name_of(origin)}))
         if not is_own or b"cookie" not in headers:
-            return 403, "Only a page of this server may send this: reload the page, with cookies allowed.\n"
+            return 403, (
+                "Only a page of this server may send this: reload the page, with cookies allowed; behind a proxy, start "
+                "edgecls with --name and the host in the browser's address.\n"
+            )
         return None
 
     def _headers(self, nonce: str) -> list[tuple[bytes, bytes]]:
