@@ -17,6 +17,7 @@ Kind = Literal[
     "nearly the same, two labels",
     "imbalance",
     "few images",
+    "depth",
 ]
 
 SHOWN = 5
