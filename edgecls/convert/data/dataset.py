@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgecls.convert.data import balance
 from edgecls.convert.data.added import join
+from edgecls.convert.data.class_names import spell_as
 from edgecls.convert.data.depths import common_white, describe_white
 from edgecls.convert.data.duplicates import copies_within_splits, groups_with_copies, leave_out_copies
 from edgecls.convert.data.examine import (
@@ -93,7 +94,7 @@ def read_dataset(
     """
     samples, scale = _scaled(path, read_samples(path, split_file, group_by), Scale("", white) if white else None)
     found, bad = examine(samples, path, steps, looks=True)
-    extra, bad_extra = examine_reviewed(reviewed, steps)
+    extra, bad_extra = examine_reviewed(spell_as(reviewed, {sample.label for sample in samples}), steps)
     whites = common_white([*found, *extra], None if scale else white)
     everything = tell_apart(examine_again([*found, *extra], whites, steps), whites)
     images, copies, contradictions = leave_out_copies(everything[: len(found)])

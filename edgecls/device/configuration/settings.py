@@ -20,7 +20,7 @@ from pydantic import (
 
 from edgecls.device.configuration.problems import of_setting
 from edgecls.device.file_frame import MAX_BYTES
-from edgecls.preprocess import IMAGE_SUFFIXES
+from edgecls.image_files import IMAGE_SUFFIXES
 
 
 class Settings(BaseModel):
