@@ -33,6 +33,9 @@ PADDING = 127
 """Grey level of what `pad` puts beside a picture. Networks take (pixel - mean) / std with a mean near 127, so that this
 becomes about 0, with which their convolutions surround the picture anyway."""
 
+MUCH_UNSEEN = 0.26
+"""Share of a picture's area: a little more than a square leaves out of 4 : 3, the usual shape of photographs."""
+
 COVER = 2.0
 """So many pixels of a reduced picture, or more, for one of the model's, in each direction: see `reduction`."""
 FULL = math.inf

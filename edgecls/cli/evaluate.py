@@ -84,7 +84,10 @@ def _white(model: "ModelFile") -> "tuple[White, Scale | None]":
     if not model.info:
         return UNKNOWN_WHITE, None
     array = model.info.dataset.get("array")
-    return model.info.preprocessing.white, Scale(**array) if array else None
+    white = model.info.preprocessing.white
+    if not array and white.sixteen:
+        return white, Scale("uint16", white.sixteen)
+    return white, Scale(**array) if array else None
 
 
 def _group_by(model: "ModelFile") -> str | None:

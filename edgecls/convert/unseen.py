@@ -5,12 +5,9 @@ from dataclasses import replace
 from statistics import fmean
 
 from edgecls.convert.data.dataset import Dataset
-from edgecls.preprocess import Preprocessing, seen_share
+from edgecls.preprocess import MUCH_UNSEEN, Preprocessing, seen_share
 
 log = logging.getLogger(__name__)
-
-MUCH = 0.26
-"""Of the area, on average: a little more than is cut from pictures of 4 : 3, the usual shape of photographs."""
 
 
 def unseen_share(data: Dataset, spec: Preprocessing) -> float:
@@ -20,7 +17,7 @@ def unseen_share(data: Dataset, spec: Preprocessing) -> float:
 
 def much_is_unseen(data: Dataset, spec: Preprocessing) -> bool:
     """Return whether the shape of the images makes `spec` leave out much of them, whatever its `crop`."""
-    return unseen_share(data, replace(spec, crop=1.0)) > MUCH
+    return unseen_share(data, replace(spec, crop=1.0)) > MUCH_UNSEEN
 
 
 def warn_of_unseen(data: Dataset, spec: Preprocessing) -> None:

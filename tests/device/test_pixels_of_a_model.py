@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 from pictures import COLOURS, encode, noise, plain
-from serving_place import Place
+from serving_place import Place, serve
 from tiny_model import write
 
+from edgecls.device import classifier
 from edgecls.device.classifier import Classifier
 from edgecls.preprocess import Preprocessing
 
@@ -30,9 +31,9 @@ def belt():
 @pytest.mark.parametrize("enlarged", [1, 8])
 def test_files_and_camera_frames_are_fitted_alike(model, fit, label, enlarged):
     picture = np.kron(belt(), np.ones((enlarged, enlarged, 1), np.uint8))
-    classifier = Classifier(model(fit=fit))
+    one = Classifier(model(fit=fit))
     for image in (picture, encode(picture), encode(picture, ".jpg")):
-        assert classifier.classify(image).top_k[0].label == label
+        assert one.classify(image).top_k[0].label == label
 
 
 def twelve_bits(colour):
@@ -48,11 +49,26 @@ def test_a_file_of_twelve_bits(model):
 
 def test_saved_frames_of_twelve_bits_are_as_the_model_sees_them(tmp_path, model, manager):
     place = Place(tmp_path, model(white16=4095), manager)
-    place.configure('[saved_frames]\nkeep = "all"', 'path = "inbox"\nafter = "delete"\nuntil_idle = 0.1')
+    place.configure('[saved_frames]\nkeep = "all"', 'path = "inbox"\nafter = "delete"')
     picture = noise(64, 48)
     (tmp_path / "inbox" / "deep.png").write_bytes(encode(picture.astype(np.uint16) * 16))
-    with place.service() as service:
-        service.run()
+    serve(place)
     (saved,) = (tmp_path / "frames").rglob("*.jpg")
     off = cv2.imread(str(saved))[:, :, ::-1].astype(int) - picture
     assert np.abs(off).mean() < 5
+
+
+def test_the_daemon_says_once_that_much_of_wide_pictures_is_not_seen(tmp_path, model, manager, caplog, monkeypatch):
+    monkeypatch.setattr(classifier, "_told", set())
+    for fit, lines in (("crop", 1), ("pad", 0)):
+        folder = tmp_path / fit
+        folder.mkdir()
+        place = Place(folder, model(fit=fit), manager)
+        for number in range(3):
+            (folder / "inbox" / f"{number}.png").write_bytes(encode(noise(160, 90, number)))
+        (folder / "inbox" / "nearly square.png").write_bytes(encode(noise(40, 30)))
+        caplog.clear()
+        serve(place, *[lambda: None] * 3)
+        told = [record.getMessage() for record in caplog.records if "lies outside" in record.getMessage()]
+        assert len(told) == lines
+        assert all("pictures of 160 x 90, and 44 % of them lies outside" in line for line in told)

@@ -96,6 +96,8 @@ def read_dataset(
     found, bad = examine(samples, path, steps, looks=True)
     extra, bad_extra = examine_reviewed(spell_as(reviewed, {sample.label for sample in samples}), steps)
     whites = common_white([*found, *extra], None if scale else white)
+    if scale and scale.white > 255:  # arrays as a camera of more than 8 bits gives them, and so are its files
+        whites = replace(whites, sixteen=scale.white)
     everything = tell_apart(examine_again([*found, *extra], whites, steps), whites)
     images, copies, contradictions = leave_out_copies(everything[: len(found)])
     bad = [*bad, *bad_extra]

@@ -62,6 +62,8 @@ def load(config: Config) -> list[Classifier]:
         if _version(path) == before:
             break
     replay_golden(classifiers[0])
+    for classifier in classifiers:
+        classifier.tell_unseen()
     return classifiers
 
 

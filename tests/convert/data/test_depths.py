@@ -134,6 +134,11 @@ def test_an_npz_of_other_ranges(tmp_path, white):
     assert np.array_equal(pixels_of(read(save(tmp_path / "floats.npz", values))), np.rint(values * 255 / white))
 
 
+def test_a_camera_that_wrote_an_npz_writes_files_of_the_same_range(tmp_path):
+    assert read(save(tmp_path / "deep.npz", (DIGITS * 255).astype(np.uint16))).white == White(255, 4095)
+    assert read(save(tmp_path / "floats.npz", DIGITS / 16)).white == White()
+
+
 def test_an_npz_of_booleans_and_one_of_a_given_white(tmp_path):
     assert np.array_equal(pixels_of(read(save(tmp_path / "masks.npz", DIGITS > 8))), (DIGITS > 8) * 255)
     half = read(save(tmp_path / "half.npz", DIGITS / 32), white=1)
