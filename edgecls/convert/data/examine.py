@@ -62,6 +62,8 @@ class Image:
     digest: str
     look: Look | None = None
     pixels: str = ""
+    seen_pixels: str = ""
+    """`pixels` as they were first found, of small files in full and of others at an eighth: what a model file lists."""
     depth: Depth | None = None
     aspect: float = 1.0
 
@@ -182,7 +184,7 @@ def _examine(sample: Sample, look_at: Examiner | None, white: White) -> Image | 
     """The image, or what is wrong with it."""
     try:
         content = sample.read()
-        pixels, reduced, depth = _decode(content, white, full=look_at is not None)
+        pixels, reduced, depth = _decode(content, white)
         look = look_at(pixels, reduced) if look_at else None
     except (NoInput, WriteFailed) as error:
         return (
@@ -192,16 +194,15 @@ def _examine(sample: Sample, look_at: Examiner | None, white: White) -> Image | 
         )
     except BadImage as error:
         return str(error)
-    return Image(sample, digest(content), look, digest(pixels), depth, pixels.shape[1] / pixels.shape[0])
+    found = digest(pixels)
+    return Image(sample, digest(content), look, found, found, depth, pixels.shape[1] / pixels.shape[0])
 
 
-def _decode(
-    content: bytes | NDArray[np.uint8], white: White, *, full: bool
-) -> tuple[NDArray[np.uint8], int, Depth | None]:
-    """(pixels in OpenCV's order, by how much they are reduced, the depth). `full`: small files are not reduced."""
+def _decode(content: bytes | NDArray[np.uint8], white: White) -> tuple[NDArray[np.uint8], int, Depth | None]:
+    """Return (pixels in OpenCV's order, by how much they are reduced: those of small files are not, the depth)."""
     if not isinstance(content, bytes):
         return content[..., ::-1], 1, None
-    reduced = 1 if full and len(content) <= SMALL_FILE else 8
+    reduced = 1 if len(content) <= SMALL_FILE else 8
     samples = decode_samples(content, scale=reduced if is_jpeg(content) else 1)
     pixels = to_eight_bits(samples, white)
     depth = None if samples.white else Depth(samples.values.itemsize * 8, find_white(samples.values))

@@ -18,6 +18,8 @@ Kind = Literal[
     "imbalance",
     "few images",
     "depth",
+    "class left out",
+    "class not in every split",
 ]
 
 SHOWN = 5
