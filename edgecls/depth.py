@@ -1,4 +1,4 @@
-"""Sample values of more, or fewer, than 8 bits become 8: by the value that is white, which is one for a whole data set.
+"""Scale samples of any depth to 8 bits, by the value that is white: one for a whole data set.
 
 A camera of 12 bits writes files of 16 whose values end at 4095. The upper 8 of their 16 bits are nearly black. Which value
 is white is found over all images of a data set, travels in the model file, and is the same on the device: never that of
@@ -122,7 +122,7 @@ def to_eight_bits(samples: Samples, white: White | None) -> NDArray[np.uint8]:
         return _scaled(values, find_white(values) or SIXTEEN_BITS)
     value = samples.white or (white or UNKNOWN_WHITE).of_bits(values.itemsize * 8)
     if samples.white is None and white is not None:
-        _tell(values, white)
+        _warn(values, white)
     return _scaled(values, value)
 
 
@@ -145,28 +145,28 @@ def _table(most: int, white: int) -> NDArray[np.uint8]:
     return scale_array(np.arange(most + 1), white)
 
 
-_told: set[object] = set()
-"""What has been told in this process: each of it once."""
+_logged: set[object] = set()
+"""What has been logged in this process: each of it once."""
 
 
-def _tell(values: NDArray[Any], white: White) -> None:
-    """Say once where a picture's values do not fit the model's white."""
+def _warn(values: NDArray[Any], white: White) -> None:
+    """Log once that a picture's values do not fit the model's white."""
     value = white.of_bits(values.itemsize * 8)
     if values.dtype == np.uint16 and white.sixteen is None:
-        if None not in _told and 0 < (own := find_white(values)) <= 4095:
-            _told.add(None)
+        if None not in _logged and 0 < (own := find_white(values)) <= 4095:
+            _logged.add(None)
             log.warning(
-                "a 16-bit picture has no value above %d, and the model takes 65535 for white, since it was not made with "
-                "16-bit files: it sees the picture nearly black: convert a data set of such files",
+                "a 16-bit picture has no value above %d, and the model takes 65535 as white, because it was made without "
+                "16-bit files: the picture is nearly black: convert a data set of such files",
                 own,
             )
-    elif value < np.iinfo(values.dtype).max and value not in _told:
+    elif value < np.iinfo(values.dtype).max and value not in _logged:
         above = np.count_nonzero(values > _limit(values, value))
         if above > CLIPPED * values.size:
-            _told.add(value)
+            _logged.add(value)
             log.warning(
-                "a picture has values up to %d, and the model takes %d for white: what is above is lost: are these files "
-                "of another kind than those in training?",
+                "a picture has values up to %d, and the model takes %d as white: brighter values are clipped: check that "
+                "these files have the bit depth of the training images",
                 values.max(),
                 value,
             )

@@ -19,8 +19,8 @@ SIXTEEN = (".png", ".tiff", ".ppm")
 
 
 @pytest.fixture(autouse=True)
-def _told_nothing(monkeypatch):
-    monkeypatch.setattr(depth, "_told", set())
+def _nothing_logged(monkeypatch):
+    monkeypatch.setattr(depth, "_logged", set())
 
 
 def deep(rgb, white, suffix=".png"):

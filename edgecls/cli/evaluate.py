@@ -77,7 +77,7 @@ def _seed(model: "ModelFile") -> int:
 
 
 def _white(model: "ModelFile") -> "tuple[White, Scale | None]":
-    """What was white in the files, and in the `.npz`, that the model was trained with."""
+    """Return what was white in the files, and in the `.npz`, that the model was trained with."""
     from edgecls.convert.data.npz import Scale
     from edgecls.depth import UNKNOWN_WHITE
 

@@ -1,4 +1,4 @@
-"""How much of the pictures lies outside what the network sees."""
+"""Measure how much of the pictures lies outside what the network sees."""
 
 import logging
 from dataclasses import replace
@@ -24,8 +24,8 @@ def warn_of_unseen(data: Dataset, spec: Preprocessing) -> None:
     """Log a line where much lies outside, and what to do about it."""
     if much_is_unseen(data, spec):
         log.warning(
-            "%.0f %% of the pictures' area lies outside what the network sees, the middle square: if what matters may be "
-            "there, use --fit stretch or --fit pad",
+            "%.0f %% of the pictures' area lies outside the central square that the network sees: if anything there "
+            "matters, use --fit stretch or --fit pad",
             100 * unseen_share(data, spec),
         )
 

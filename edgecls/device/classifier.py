@@ -146,7 +146,7 @@ class Classifier:
             infer_ms=infer_ms,
         )
 
-    def tell_unseen(self) -> None:
+    def warn_of_unseen(self) -> None:
         """Log it, once in a process, if the model misses much of one of the next few pictures."""
         self._looks = LOOKS
 
@@ -160,7 +160,7 @@ class Classifier:
             raise BadImage(frame.error or "could not be read")
         if self._looks:
             self._looks -= 1
-            _tell_unseen(frame.image, self.preprocessing)
+            _warn_of_unseen(frame.image, self.preprocessing)
         if not isinstance(frame.image, bytes):
             return load_pixels(frame.image, self.preprocessing, self.max_pixels)
         pixels, remarks = load_whole(frame.image, self.preprocessing, self.max_pixels, cover=self._cover)
@@ -184,18 +184,18 @@ def _model(model: str | Path | ModelFile, labels: Sequence[str] | None) -> Model
     return model if labels is None else replace(model, labels=tuple(labels))
 
 
-_told: set[Preprocessing] = set()
-"""Of what has been told in this process that much of a picture lies outside."""
+_logged: set[Preprocessing] = set()
+"""The preprocessing for which it has been logged in this process that much of a picture lies outside."""
 
 
-def _tell_unseen(image: bytes | NDArray[np.uint8], spec: Preprocessing) -> None:
+def _warn_of_unseen(image: bytes | NDArray[np.uint8], spec: Preprocessing) -> None:
     """Log once where the shape of a picture makes the model miss much of it."""
     size = image_size(image) if isinstance(image, bytes) else (image.shape[1], image.shape[0])
-    if size and min(size) and spec not in _told and seen_share(size, replace(spec, crop=1.0)) < 1 - MUCH_UNSEEN:
-        _told.add(spec)
+    if size and min(size) and spec not in _logged and seen_share(size, replace(spec, crop=1.0)) < 1 - MUCH_UNSEEN:
+        _logged.add(spec)
         log.warning(
-            "the model sees the middle of pictures of %d x %d, and %.0f %% of them lies outside: if what matters may be "
-            "there, make it with --fit stretch or --fit pad, or point the camera so that it is in the middle",
+            "the model sees the central square of pictures of %d x %d: %.0f %% of their area lies outside: if anything "
+            "there matters, convert with --fit stretch or --fit pad",
             *size,
             100 * (1 - seen_share(size, spec)),
         )

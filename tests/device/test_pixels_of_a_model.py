@@ -59,7 +59,7 @@ def test_saved_frames_of_twelve_bits_are_as_the_model_sees_them(tmp_path, model,
 
 
 def test_the_daemon_says_once_that_much_of_wide_pictures_is_not_seen(tmp_path, model, manager, caplog, monkeypatch):
-    monkeypatch.setattr(classifier, "_told", set())
+    monkeypatch.setattr(classifier, "_logged", set())
     for fit, lines in (("crop", 1), ("pad", 0)):
         folder = tmp_path / fit
         folder.mkdir()
@@ -69,6 +69,6 @@ def test_the_daemon_says_once_that_much_of_wide_pictures_is_not_seen(tmp_path, m
         (folder / "inbox" / "nearly square.png").write_bytes(encode(noise(40, 30)))
         caplog.clear()
         serve(place, *[lambda: None] * 3)
-        told = [record.getMessage() for record in caplog.records if "lies outside" in record.getMessage()]
-        assert len(told) == lines
-        assert all("pictures of 160 x 90, and 44 % of them lies outside" in line for line in told)
+        messages = [record.getMessage() for record in caplog.records if "lies outside" in record.getMessage()]
+        assert len(messages) == lines
+        assert all("pictures of 160 x 90: 44 % of their area lies outside" in line for line in messages)

@@ -129,7 +129,7 @@ def read_dataset(
 
 
 def _scaled(path: Path, samples: list[Sample], like: Scale | None) -> tuple[list[Sample], Scale | None]:
-    """(the samples; how those of an `.npz` are scaled: as `like` where that fits). Samples of files are left alone."""
+    """Return (the samples, the scale of an `.npz`: `like` where that fits). Samples of files are left alone."""
     if not is_npz(path):
         return samples, None
     scale = read_arrays(path, like).scale
@@ -144,8 +144,8 @@ def _describe_scale(path: Path, scale: Scale | None) -> list[Problem]:
     return [
         Problem(
             "depth",
-            f"{path}: the images are {scale.dtype} up to {scale.white}, which becomes white, as 255 is in files of 8 "
-            "bits: --white says otherwise",
+            f"{path} has values of {scale.dtype} up to {scale.white}: {scale.white} is taken as white, as 255 is in files "
+            "of 8 bits (--white overrides it)",
         )
     ]
 

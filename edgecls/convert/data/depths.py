@@ -1,4 +1,4 @@
-"""Which value is white in the files of a data set."""
+"""Find the value that is white in the files of a data set."""
 
 import statistics
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ def common_white(images: Sequence[Image], given: int | None = None) -> White:
 
     Raises UsageError where there is nothing that `given` can be about, or it is more than the files can hold.
     """
-    found = {bits: [each.depth.white for each in images if each.depth and each.depth.bits == bits] for bits in (8, 16)}
-    white = White(max(found[8], default=0) or 255, (max(found[16]) or SIXTEEN_BITS) if found[16] else None)
+    whites = {bits: [each.depth.white for each in images if each.depth and each.depth.bits == bits] for bits in (8, 16)}
+    white = White(max(whites[8], default=0) or 255, (max(whites[16]) or SIXTEEN_BITS) if whites[16] else None)
     if given is None:
         return white
-    if found[16]:
+    if whites[16]:
         return White(white.eight, given)
-    if not found[8]:
+    if not whites[8]:
         raise UsageError("--white is about PNG, TIFF, BMP, PGM and .npz, and there are none: leave it out")
     if given > 255:
         raise UsageError(f"--white is {given}, and the files have 8 bits, 255 at most: leave it out")
@@ -41,14 +41,14 @@ def describe_white(images: Sequence[Image], white: White) -> list[Problem]:
         usual = statistics.median_low([each.depth.white for each in concerned if each.depth])
         if value < 2**bits - 1:
             message = (
-                f"{len(paths)} files of {bits} bits have values up to {value}, which becomes white, here and on the "
-                "device: --white says otherwise"
+                f"the {len(paths)} files of {bits} bits use values up to {value} only: {value} is taken as white, also on "
+                "the device (--white overrides it)"
             )
             problems.append(Problem("depth", message, paths))
         elif bits == 16 and 0 < usual * DARK <= value:
             message = (
-                f"in half of the {len(paths)} files of 16 bits no value is above {usual}, while {value} is white: they "
-                f"are nearly black: if {usual} is their white, add --white {usual}"
+                f"half of the {len(paths)} files of 16 bits have no value above {usual}, and {value} is taken as white: "
+                f"they are nearly black: if {usual} is their white, add --white {usual}"
             )
             problems.append(Problem("depth", message, paths))
     return problems

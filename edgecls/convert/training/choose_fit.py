@@ -1,4 +1,4 @@
-"""Whether wide pictures are cropped, stretched or padded: heads on a few of the training images decide."""
+"""Choose how wide pictures are made to fit, by heads on a few of the training images."""
 
 import logging
 import warnings
@@ -43,8 +43,8 @@ def measure_fits(task: Task, specs: Mapping[Fit, Backbone]) -> Fit:
         losses[fit] = held_out_losses(features, classes)
     best = choose_fit(losses)
     log.info(
-        "much of the pictures lies outside the middle square: of %d training images, each held out in turn, the log loss "
-        "is %s: --fit %s is used",
+        "much of the pictures lies outside the central square: the cross-validated log loss of %d training images is %s: "
+        "using --fit %s",
         len(tried),
         ", ".join(f"{loss.mean():.3f} with {fit}" for fit, loss in losses.items()),
         best,

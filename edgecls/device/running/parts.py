@@ -63,7 +63,7 @@ def load(config: Config) -> list[Classifier]:
             break
     replay_golden(classifiers[0])
     for classifier in classifiers:
-        classifier.tell_unseen()
+        classifier.warn_of_unseen()
     return classifiers
 
 
