@@ -23,6 +23,11 @@ FAINT = 16
 """What has 8 bits is scaled up to here: pictures without a value above 63 may well be dark ones."""
 MARGIN = 1.01
 """By this factor values may exceed white: 4096 is meant as 4095."""
+FLOAT_WHITES = tuple(white for white in WHITES if white not in (3, 7, 15))
+"""The same for floating-point numbers, which have no bits to use up."""
+OVERSHOOT = 0.25
+"""By this share of white floating-point numbers may lie outside of 0 to white: what sharpens, as bicubic interpolation does,
+goes beyond the values that were there."""
 STRAY = 1e-4
 """Share of the values of a picture that do not count: broken pixels of a sensor are as bright as can be."""
 CLIPPED = 1e-3
@@ -97,18 +102,24 @@ def common_white(pictures: NDArray[Any]) -> int:
     brightest = pictures.reshape(len(pictures), -1).max(axis=1)
     if not brightest.any():
         return 0
-    *whites, smallest = (*(w for w in WHITES if w <= FAINT), 255) if pictures.dtype == np.uint8 else WHITES
+    *whites, smallest = _whites(pictures.dtype)
     for white in reversed(whites):
-        limit = _limit(pictures, white)
+        limit = greatest(pictures.dtype, white)
         if any(np.count_nonzero(each > limit) > STRAY * each.size for each in pictures[brightest > limit]):
             break
         smallest = white
     return smallest
 
 
-def _limit(values: NDArray[Any], white: int) -> float:
-    """What values may reach; a whole number for such values, which are compared the faster."""
-    return white * MARGIN if values.dtype.kind == "f" else int(white * MARGIN)
+def _whites(dtype: np.dtype[Any]) -> tuple[int, ...]:
+    if dtype == np.uint8:
+        return (*(white for white in WHITES if white <= FAINT), 255)
+    return FLOAT_WHITES if dtype.kind == "f" else WHITES
+
+
+def greatest(dtype: np.dtype[Any], white: int) -> float:
+    """Return what values may reach; a whole number for such values, which are compared the faster."""
+    return white * (1 + OVERSHOOT) if dtype.kind == "f" else int(white * MARGIN)
 
 
 def to_eight_bits(samples: Samples, white: White | None) -> NDArray[np.uint8]:
@@ -127,8 +138,8 @@ def to_eight_bits(samples: Samples, white: White | None) -> NDArray[np.uint8]:
 
 
 def scale_array(values: NDArray[Any], white: float) -> NDArray[np.uint8]:
-    """Return numbers from 0 to `white` as uint8 from 0 to 255, rounded; what is above becomes 255."""
-    return np.minimum(np.rint(values.astype(np.float64) * 255 / white), 255).astype(np.uint8)
+    """Return numbers from 0 to `white` as uint8 from 0 to 255, rounded; what is beyond becomes 0 or 255."""
+    return np.clip(np.rint(values.astype(np.float64) * 255 / white), 0, 255).astype(np.uint8)
 
 
 def _scaled(values: NDArray[Any], white: int) -> NDArray[np.uint8]:
@@ -161,7 +172,7 @@ def _warn(values: NDArray[Any], white: White) -> None:
                 own,
             )
     elif value < np.iinfo(values.dtype).max and value not in _logged:
-        above = np.count_nonzero(values > _limit(values, value))
+        above = np.count_nonzero(values > greatest(values.dtype, value))
         if above > CLIPPED * values.size:
             _logged.add(value)
             log.warning(

@@ -46,6 +46,7 @@ def evaluate(
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[convert]'") from None
     from edgecls.convert.data.dataset import read_split
+    from edgecls.convert.unseen import warn_of_unseen
     from edgecls.device.classifier import Classifier
     from edgecls.device.golden import replay_golden
 
@@ -53,12 +54,15 @@ def evaluate(
         raise UsageError(f"{len(model)} models were named, and two at most are compared: leave out all but two -m")
     steps = Steps(show=True)
     found = read_models(model, labels, input_range)
-    for each in found:
-        replay_golden(Classifier(each))  # figures of a model that computes something else here would be worth nothing
+    classifiers = [Classifier(each) for each in found]
+    for classifier in classifiers:
+        replay_golden(classifier)  # figures of a model that computes something else here would be worth nothing
     seeds = [_seed(each) for each in found]
     group_by = group_by or _group_by(found[0])  # so that the same splits are cut again
     white, scale = _white(found[0])
     data = read_split(dataset, split_file, split, seeds[0], steps, group_by=group_by, white=white, scale=scale)
+    for each in classifiers:
+        warn_of_unseen(data, each.preprocessing)
     if len(set(seeds)) > 1 and split:
         _warn_of_other_splits(found, dataset, split_file, split)
     if len(found) == 2:

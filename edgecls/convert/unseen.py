@@ -16,8 +16,10 @@ def unseen_share(data: Dataset, spec: Preprocessing) -> float:
 
 
 def much_is_unseen(data: Dataset, spec: Preprocessing) -> bool:
-    """Return whether the shape of the images makes `spec` leave out much of them, whatever its `crop`."""
-    return unseen_share(data, replace(spec, crop=1.0)) > MUCH_UNSEEN
+    """Return whether the shape of the images makes `spec` leave out much of a quarter of them, whatever its `crop`."""
+    whole = replace(spec, crop=1.0)
+    concerned = sum(1 - seen_share(_size(aspect), whole) > MUCH_UNSEEN for aspect in data.aspects)
+    return concerned >= max(1, len(data.aspects) / 4)
 
 
 def warn_of_unseen(data: Dataset, spec: Preprocessing) -> None:
@@ -25,7 +27,7 @@ def warn_of_unseen(data: Dataset, spec: Preprocessing) -> None:
     if much_is_unseen(data, spec):
         log.warning(
             "%.0f %% of the pictures' area lies outside the central square that the network sees: if anything there "
-            "matters, use --fit stretch or --fit pad",
+            "matters, convert with --fit stretch or --fit pad",
             100 * unseen_share(data, spec),
         )
 

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.depth import MARGIN, WHITES, common_white, scale_array
+from edgecls.depth import OVERSHOOT, SIXTEEN_BITS, common_white, greatest, scale_array
 from edgecls.errors import BadData, from_os_error
 
 LAYOUT = "x_train (numbers, n x height x width, with 1 or 3 channels or none), y_train (n), and perhaps x_test, y_test"
@@ -121,7 +121,8 @@ def _pictures(array: NDArray[Any], what: str) -> NDArray[Any]:
     if array.ndim != 4 or array.shape[3] not in {1, 3} or 0 in array.shape[1:]:
         raise BadData(f"{what} has the shape {array.shape}: make it (n, height, width), with 1 or 3 channels last")
     least, most = (array.min(), array.max()) if array.size else (0, 0)
-    if not (least >= 0 and most <= WHITES[-1] * MARGIN):  # nor are they numbers where either is NaN
+    lowest = -OVERSHOOT * most if array.dtype.kind == "f" else 0
+    if not (lowest <= least and most <= greatest(array.dtype, SIXTEEN_BITS)):  # nor are they numbers where one is NaN
         raise BadData(f"{what} has values from {least:g} to {most:g}: store pixels from 0, which is black, to 255")
     return array.astype(np.uint8) if array.dtype.kind == "b" else array
 
@@ -129,7 +130,7 @@ def _pictures(array: NDArray[Any], what: str) -> NDArray[Any]:
 def _scale(arrays: list[NDArray[Any]], like: Scale | None) -> Scale:
     dtype = str(arrays[0].dtype)
     brightest = max((array.max() for array in arrays if array.size), default=0)
-    if like and (not like.dtype or (like.dtype == dtype and brightest <= like.white * MARGIN)):
+    if like and (not like.dtype or (like.dtype == dtype and brightest <= greatest(arrays[0].dtype, like.white))):
         return Scale(dtype, like.white)
     return Scale(dtype, max((common_white(array) for array in arrays if array.size), default=0) or 255)
 

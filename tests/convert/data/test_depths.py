@@ -139,6 +139,11 @@ def test_a_camera_that_wrote_an_npz_writes_files_of_the_same_range(tmp_path):
     assert read(save(tmp_path / "floats.npz", DIGITS / 16)).white == White()
 
 
+def test_floats_may_leave_their_range_a_little_as_interpolation_makes_them(tmp_path):
+    values = DIGITS / 16 * 1.3 - 0.1
+    assert np.array_equal(pixels_of(read(save(tmp_path / "sharp.npz", values))), np.clip(np.rint(values * 255), 0, 255))
+
+
 def test_an_npz_of_booleans_and_one_of_a_given_white(tmp_path):
     assert np.array_equal(pixels_of(read(save(tmp_path / "masks.npz", DIGITS > 8))), (DIGITS > 8) * 255)
     half = read(save(tmp_path / "half.npz", DIGITS / 32), white=1)
