@@ -139,5 +139,6 @@ class Maker:
         """A training image each of the first few classes, made small."""
         firsts = {sample.label: sample for sample in reversed(self._task.images)}
         chosen = [firsts[label].read() for label in self._data.labels[: golden.COUNT]]
-        images = [decode(one) if isinstance(one, bytes) else one[..., ::-1] for one in chosen]
-        return [golden.shrink(np.ascontiguousarray(image), self._task.backbone.preprocessing) for image in images]
+        spec = self._task.backbone.preprocessing
+        images = [decode(one, white=spec.white) if isinstance(one, bytes) else one[..., ::-1] for one in chosen]
+        return [golden.shrink(np.ascontiguousarray(image), spec) for image in images]

@@ -218,3 +218,14 @@ def test_the_verdict_is_a_sentence(counts, said):
     from edgecls.cli.evaluate import verdict
 
     assert said in verdict(*counts)
+
+
+def test_what_a_model_does_not_see_of_wide_pictures_is_told(evaluate, tmp_path):
+    for colour in COLOURS:
+        (tmp_path / "wide" / colour).mkdir(parents=True)
+        for n in range(2):
+            (tmp_path / "wide" / colour / f"{n}.png").write_bytes(encode(plain(colour, 60 + n, 20)))
+    done = evaluate("--format", "json", path=tmp_path / "wide")
+    assert json.loads(done.stdout)["accuracy"] == 1
+    (line,) = done.stderr.splitlines()
+    assert "of the pictures' area lies outside the central square that the network sees" in line
