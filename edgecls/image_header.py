@@ -9,6 +9,8 @@ import struct
 from collections.abc import Callable
 
 from edgecls.errors import BadImage
+from edgecls.file_kinds import describe_not_image
+from edgecls.jpeg_repair import EOI, MARKER, SOF, SOI, SOS
 
 MAX_PIXELS = 128_000_000
 """Above the 108 megapixels of telephone cameras; decoded, 384 MB."""
@@ -29,11 +31,9 @@ def check_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Size:
     Raises BadImage where it is empty, of no kind that is read here, too large, or a JPEG without its end. Kinds: JPEG,
     PNG, GIF, BMP, WebP, TIFF, PBM/PGM/PPM, AVIF and HEIF. That it passes does not mean that it decodes.
     """
-    if not data:
-        raise BadImage("is empty")
     size = image_size(data)
     if size is None:
-        raise BadImage("is not an image that OpenCV can decode")
+        raise BadImage(describe_not_image(data))
     width, height = size
     if width * height > max_pixels:
         raise BadImage(f"is {width} x {height} pixels large: the limit (max_pixels) is {max_pixels}")
@@ -54,12 +54,6 @@ def image_size(data: bytes) -> Size | None:
     return None
 
 
-# Not in entropy-coded data: there 0xFF is followed by 0x00, or by one of the eight restart markers.
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
-_SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # C4, C8 and CC are tables
-
-
 def _jpeg(data: bytes) -> Size | None:
     """ITU-T T.81, annex B: segments by their lengths, scans by looking for the next marker, until the end (EOI).
 
@@ -67,19 +61,19 @@ def _jpeg(data: bytes) -> Size | None:
     """
     size: Size | None = None
     scans, at = 0, 2
-    while marker := _JPEG_MARKER.search(data, at):
+    while marker := MARKER.search(data, at):
         code, at = marker[0][1], marker.end()
-        if code == _EOI:
+        if code == EOI:
             return size
-        if code in _SOF:
+        if code in SOF:
             height, width = struct.unpack_from(">HH", data, at + 3)
             size = max(size or (0, 0), (width, height), key=_area)
-        scans += code == _SOS
+        scans += code == SOS
         if scans > MAX_SCANS:
             raise BadImage(f"is a JPEG of more than {MAX_SCANS} scans: save it anew")
-        if code == _SOI and scans:
+        if code == SOI and scans:
             raise BadImage("is damaged: another JPEG begins in the middle of it")
-        if code != _SOI:
+        if code != SOI:
             at += 2 if at + 2 > len(data) else struct.unpack_from(">H", data, at)[0]
     raise BadImage("is cut off or damaged: the end of the JPEG is missing")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgecls.bundled import default_model
+from edgecls.cli.data_options import Verbose
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import NoInput, from_os_error
 from edgecls.progress import Steps
@@ -47,6 +48,7 @@ def classify(
         typer.Option("--full-decode", help="Decode large JPEGs in full, not at a half to an eighth of their size."),
     ] = False,
     output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
+    verbose: Verbose = False,  # noqa: ARG001 - its callback sets the level of the log
 ) -> None:
     """Classify images, print a line for each, in the order given."""
     files = list(_files(paths))

@@ -24,6 +24,7 @@ from edgecls.convert.evaluation.answered import count_answers
 from edgecls.convert.evaluation.curves import reliability
 from edgecls.convert.evaluation.evaluate import measure
 from edgecls.convert.evaluation.gate import Gate, compare_precisions
+from edgecls.convert.evaluation.predictions import in_common
 from edgecls.convert.evaluation.temperature import Scaling, at_bound, find_scaling, unscale
 from edgecls.convert.evaluation.thresholds import apply, choose_thresholds
 from edgecls.convert.heavy import load_tensorflow
@@ -112,8 +113,9 @@ def convert(
         maker = Maker(task, data, info, trained)
         float_model = maker.make_float()
         float_predictions = maker.measure(float_model, "float")
-        unscaled = replace(float_predictions, scores=unscale(float_predictions.scores, scaling.temperature))
         made, predictions, remedies = maker.quantize(quantization, (float_model, float_predictions), max_drop)
+        float_predictions, predictions = in_common(float_predictions, predictions)
+        unscaled = replace(float_predictions, scores=unscale(float_predictions.scores, scaling.temperature))
         gate = compare_precisions(float_predictions, predictions)
         passed = gate.passes(max_drop)
         if not passed and not force:

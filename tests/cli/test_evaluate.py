@@ -83,7 +83,7 @@ def test_one_class_measured_perfectly(evaluate, data, tmp_path):
 def test_files_that_do_not_decode_are_named_and_the_rest_is_measured(evaluate, data):
     (data / "red" / "notes.jpg").write_text("no image")
     done = evaluate("--format", "json", code=1)
-    assert done.stderr == f"edgecls: {data}/red/notes.jpg is not an image that OpenCV can decode: left out\n"
+    assert done.stderr == f"edgecls: {data}/red/notes.jpg is a text file, not an image: remove it: left out\n"
     assert json.loads(done.stdout)["n"] == 14
 
 

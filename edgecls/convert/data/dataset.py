@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from edgecls.convert.data.examine import (
     tell_apart,
     undecodable,
 )
+from edgecls.convert.data.losses import Losses
 from edgecls.convert.data.near_duplicates import near_duplicates
 from edgecls.convert.data.problems import Kind, Problem, warn
 from edgecls.convert.data.samples import Sample, Split, read_samples
@@ -37,6 +38,7 @@ class Dataset:
     `fingerprint` is a SHA-256 over labels, splits and contents: the same images in another place have the same one.
     `problems` says what is wrong with the data set: what was left out (kinds `undecodable`, `two labels`,
     `duplicate left out`), and what was not. The last `added` of the samples are not of the data set, but were reviewed.
+    `losses` takes in the files that cannot be used any more later on.
     """
 
     samples: tuple[Sample, ...]
@@ -44,6 +46,7 @@ class Dataset:
     fingerprint: str
     problems: tuple[Problem, ...] = ()
     added: int = 0
+    losses: Losses = field(default_factory=Losses, compare=False)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

@@ -11,11 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.convert.data.losses import reason_of
 from edgecls.convert.data.problems import Problem
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.workers import for_each
-from edgecls.errors import BadData, BadImage, MissingExtra, NoInput, WriteFailed, from_os_error
-from edgecls.preprocess import check, decode
+from edgecls.errors import BadData, EdgeclsError, MissingExtra
+from edgecls.image_header import check_header
+from edgecls.preprocess import check, check_scale, decode
 from edgecls.progress import Steps
 
 LOOK_SIDE = 16
@@ -110,14 +112,16 @@ def tell_apart(images: Sequence[Image]) -> list[Image]:
     files = defaultdict(set)
     for image in images:
         files[image.picture].add(image.digest)
-    return [
-        replace(image, pixels=_in_full(image.sample)) if len(files[image.picture]) > 1 else image for image in images
-    ]
+    return [replace(image, pixels=_in_full(image)) if len(files[image.picture]) > 1 else image for image in images]
 
 
-def _in_full(sample: Sample) -> str:
-    content = sample.read()
-    return digest(decode(content) if isinstance(content, bytes) else content[..., ::-1])
+def _in_full(image: Image) -> str:
+    """The digest of all pixels; what it was before where the file cannot be read any more."""
+    try:
+        content = image.sample.read()
+        return digest(decode(content) if isinstance(content, bytes) else content[..., ::-1])
+    except EdgeclsError:
+        return image.pixels
 
 
 def undecodable(bad: Sequence[tuple[Path, str]]) -> list[Problem]:
@@ -146,14 +150,8 @@ def _examine(sample: Sample, look_at: Examiner | None) -> Image | str:
         content = sample.read()
         pixels, reduced = _decode(content, full=look_at is not None)
         look = look_at(pixels, reduced) if look_at else None
-    except (NoInput, WriteFailed) as error:
-        return (
-            str(from_os_error(error.__cause__, "cannot be read"))
-            if isinstance(error.__cause__, OSError)
-            else str(error)
-        )
-    except BadImage as error:
-        return str(error)
+    except EdgeclsError as error:
+        return reason_of(error)
     return Image(sample, digest(content), look, digest(pixels))
 
 
@@ -161,7 +159,9 @@ def _decode(content: bytes | NDArray[np.uint8], *, full: bool) -> tuple[NDArray[
     """(pixels in OpenCV's order, by how much they are reduced). `full`: small files are not."""
     if not isinstance(content, bytes):
         return content[..., ::-1], 1
-    return (decode(content), 1) if full and len(content) <= SMALL_FILE else (check(content), 8)
+    if full and len(content) <= SMALL_FILE:
+        return decode(content), 1
+    return check(content), check_scale(check_header(content))
 
 
 def _look_at() -> Examiner:

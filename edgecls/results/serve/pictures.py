@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.errors import BadImage
 from edgecls.frame_key import digest, digest_in
 from edgecls.image_header import MAX_PIXELS, check_header, image_size
+from edgecls.native_decode import imdecode
 from edgecls.preprocess import silence_opencv
 
 MAX_BYTES = 64 * 2**20
@@ -130,10 +130,7 @@ def _decoded(data: bytes, edge: int) -> NDArray[Any]:
     check_header(data, MAX_PIXELS if data[:2] == b"\xff\xd8" else MAX_PIXELS_IN_FULL)
     longer = max(image_size(data) or (0, 0))
     scale = next((factor for factor in _REDUCED if longer >= factor * edge), 1)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED.get(scale, cv2.IMREAD_COLOR))
-    if image is None:
-        raise BadImage("is not an image that OpenCV can decode")
-    return image
+    return imdecode(data, _REDUCED.get(scale, cv2.IMREAD_COLOR))[0]
 
 
 def _fitted(image: NDArray[Any], edge: int) -> NDArray[Any]:
