@@ -70,6 +70,7 @@ _SIGNATURES: tuple[tuple[str, str], ...] = (
 _KINDS = tuple((re.compile(begin.encode("latin-1"), re.DOTALL), kind) for begin, kind in _SIGNATURES)
 _HEAD = 4096
 _PICTURES = (
+    *((b"P%d" % number, "a PBM, PGM or PPM") for number in range(1, 7)),
     (b"\xff\xd8\xff", "a JPEG"),
     (b"\x89PNG\r\n\x1a\n", "a PNG"),
     (b"GIF8", "a GIF"),
@@ -77,7 +78,6 @@ _PICTURES = (
     (b"RIFF", "a WebP"),
     (b"II*\0", "a TIFF"),
     (b"MM\0*", "a TIFF"),
-    (b"P", "a PBM, PGM or PPM"),
 )
 
 
@@ -133,7 +133,7 @@ def _is_text(head: bytes) -> bool:
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.end < len(head) - 4:
+        if not len(head) - 4 < error.start <= _HEAD or len(head) < _HEAD:  # not a character that the limit cuts
             return False
         text = head[: error.start].decode("utf-8")
     return all(character.isprintable() or character.isspace() for character in text)

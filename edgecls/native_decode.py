@@ -13,6 +13,9 @@ from edgecls.orientation import read_orientation, turned_here, upright
 from edgecls.strict_decode import decode_strict
 from edgecls.transparency import has_alpha, is_premultiplied, paint
 
+_REDUCTIONS = 16 | 32 | 64
+"""The bits of IMREAD_REDUCED_COLOR_2, _4 and _8."""
+
 
 def imdecode(data: bytes, flags: int) -> tuple[NDArray[Any], list[str]]:
     """Decode as `cv2.imdecode` does with `flags` (colour, perhaps reduced, perhaps of any depth).
@@ -39,22 +42,24 @@ def _decode(data: bytes, flags: int) -> NDArray[Any]:
 
 
 def _decode_painted(data: bytes, flags: int) -> NDArray[Any]:
+    """Decode in full, and make smaller afterwards: OpenCV would squeeze a TIFF that it turns."""
+    full = flags & ~_REDUCTIONS
     if not has_alpha(data):
-        return _decode(data, flags)
+        return _reduced(_decode(data, full), flags)
     image = _decode(data, cv2.IMREAD_UNCHANGED)
     if image.ndim != 3 or image.shape[2] != 4:
-        return _decode(data, flags)
+        return _reduced(_decode(data, full), flags)
     bgr, alpha = image[..., :3], image[..., 3]
     if image.dtype != np.uint8 and not flags & cv2.IMREAD_ANYDEPTH:
-        bgr = _decode(data, flags & cv2.IMREAD_IGNORE_ORIENTATION | cv2.IMREAD_COLOR)
+        bgr = _decode(data, full)
         alpha = (alpha * (255 / max(1, int(alpha.max())))).astype(np.uint8)
-    painted = paint(bgr, alpha, premultiplied=image.dtype == np.uint8 and is_premultiplied(data))
+    painted = paint(bgr, alpha, premultiplied=is_premultiplied(data, image.dtype))
     return _reduced(np.ascontiguousarray(painted), flags)
 
 
 def _reduced(image: NDArray[Any], flags: int) -> NDArray[Any]:
-    """A half, a quarter or an eighth of the size, where `flags` ask for it: OpenCV does so only without alpha."""
-    scale = flags >> 3 & (2 | 4 | 8)
+    """A half, a quarter or an eighth of the size, where `flags` ask for it."""
+    scale = (flags & _REDUCTIONS) >> 3
     if not scale:
         return image
     size = max(1, image.shape[1] // scale), max(1, image.shape[0] // scale)

@@ -18,9 +18,9 @@ T = TypeVar("T")
 
 _DECODER_LINE = re.compile(
     rb"Corrupt JPEG|Premature end of JPEG|Invalid SOS|Inconsistent progression|Unknown Adobe|Warning: unknown JFIF"
-    rb"|libpng |imdecode_\(|OpenCV TIFF|TIFF\w*: |\r?\n"
+    rb"|libpng |imdecode_\(|OpenCV TIFF|TIFF\w*: |> |\r?\n"
 )
-"""How the lines begin that libjpeg, libpng and libtiff write past any log level; OpenCV up to 4.8 adds empty ones."""
+"""How the lines begin that libjpeg, libpng and libtiff write past any log level; OpenCV up to 4.8 adds lines of its own."""
 _PADDED_END = re.compile(r"Corrupt JPEG data: \d+ extraneous bytes before marker 0xd9")
 """Bytes after the last pixel. Some cameras pad their files; nothing can follow that this line would hide."""
 _EXTRANEOUS = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0x([0-9a-f]{2})")

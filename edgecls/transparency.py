@@ -28,24 +28,33 @@ def has_alpha(data: bytes) -> bool:
         return data[12:16] == b"VP8L" or (data[12:16] == b"VP8X" and bool(data[20] & 0x10))
     if data[4:8] == b"ftyp":
         return b"auxC" in data[:1_000_000]
-    return data.startswith(b"GIF8") or is_premultiplied(data)
+    return data.startswith(b"GIF8") or _tiff_alpha(data) is not None
 
 
+_EXTRA_SAMPLES = 338
+_ASSOCIATED, _UNASSOCIATED = 1, 2
 _TIFF = re.compile(rb"II\*\0|MM\0\*")
 
 
-def is_premultiplied(data: bytes) -> bool:
-    """Return whether it is a TIFF of RGB and alpha: libtiff multiplies the colours by alpha."""
+def is_premultiplied(data: bytes, dtype: np.dtype[Any]) -> bool:
+    """Return whether OpenCV gives colours that are multiplied by alpha: libtiff does so with 8 bits a sample."""
+    alpha = _tiff_alpha(data)
+    return alpha == _ASSOCIATED or (alpha is not None and dtype == np.uint8)
+
+
+def _tiff_alpha(data: bytes) -> int | None:
+    """Return the kind of the alpha of a TIFF (TIFF 6.0, ExtraSamples): 1 associated, 2 not; None without alpha."""
     if not _TIFF.match(data):
-        return False
+        return None
     order = "<" if data[:1] == b"I" else ">"
     try:
         (directory,) = struct.unpack_from(f"{order}I", data, 4)
         (count,) = struct.unpack_from(f"{order}H", data, directory)
         entries = [struct.unpack_from(f"{order}HHIH", data, directory + 2 + 12 * n) for n in range(count)]
     except struct.error:
-        return False
-    return any(tag == 338 and number == 1 and value in {1, 2} for tag, _, number, value in entries)
+        return None
+    kinds = (value for tag, _, number, value in entries if tag == _EXTRA_SAMPLES and number == 1)
+    return next((kind for kind in kinds if kind in {_ASSOCIATED, _UNASSOCIATED}), None)
 
 
 def paint(bgr: Pixels, alpha: Pixels, *, premultiplied: bool = False) -> Pixels:
@@ -59,7 +68,7 @@ def paint(bgr: Pixels, alpha: Pixels, *, premultiplied: bool = False) -> Pixels:
         return bgr
     white = 255.0 if bgr.dtype == np.uint8 else float(alpha.max())
     if premultiplied:
-        bgr = _divided(bgr, alpha)
+        bgr = _divided(bgr, alpha, white)
     ground = 0.0 if _is_of_one_light_colour(bgr, alpha, white) else white
     painted = np.empty_like(bgr)
     for start in range(0, len(bgr), _ROWS):
@@ -77,7 +86,7 @@ def _is_of_one_light_colour(bgr: Pixels, alpha: Pixels, white: float) -> bool:
     return bool(light and deviation.max() < LEAST_CONTRAST * white / 255)
 
 
-def _divided(bgr: Pixels, alpha: Pixels) -> Pixels:
-    """The colours, uint8, before they were multiplied by alpha."""
+def _divided(bgr: Pixels, alpha: Pixels, white: float) -> Pixels:
+    """The colours before they were multiplied by alpha."""
     divisor = np.maximum(alpha, 1)[..., np.newaxis].astype(np.float32)
-    return np.clip(np.rint(bgr * (255 / divisor)), 0, 255).astype(bgr.dtype)
+    return np.clip(np.rint(bgr * (np.float32(white) / divisor)), 0, white).astype(bgr.dtype)  # type: ignore[no-any-return]

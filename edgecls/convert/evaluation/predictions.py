@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgecls.convert.data.losses import Losses, reason_of
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.workers import for_each
-from edgecls.device.classifier import Classifier
+from edgecls.device.classifier import Classifier, as_frame
 from edgecls.errors import BadData, EdgeclsError
 from edgecls.model_file import ModelFile
 from edgecls.progress import Steps
@@ -132,7 +132,7 @@ def _scores(
 ) -> NDArray[np.float32] | None:
     """The scores of one image in the order of the outputs, float32 (labels,); None where it is lost."""
     try:
-        result = classifier.classify(sample.read())
+        result = classifier.classify(replace(as_frame(sample.read()), path=str(sample.path)))
     except EdgeclsError as error:
         losses.add(sample.path, reason_of(error))
         return None
