@@ -1,10 +1,16 @@
 """Pixels for a model, with what the decoder remarked on the file."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.image_header import MAX_PIXELS
-from edgecls.preprocess import COVER, Preprocessing, load_pixels
+from edgecls.preprocess import COVER, Preprocessing, decode, load_pixels
+
+
+def decode_whole(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """Encoded image -> uint8 (height, width, 3), RGB, in full size. Raises BadImage as `load_whole` does."""
+    return cv2.cvtColor(decode(data, max_pixels), cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
 def load_whole(

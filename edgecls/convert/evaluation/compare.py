@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgecls.convert.data.class_names import spell_as
 from edgecls.convert.data.losses import Losses
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.evaluation.evaluate import Evaluation, measure
@@ -52,7 +53,7 @@ def compare(
     Of models with different labels only the images whose label both know are compared. Raises BadData where there are
     none. An image that cannot be read any more goes into `losses`.
     """
-    compared, left_out = _known_to_both(first, second, samples)
+    compared, left_out = _known_to_both(first, second, spell_as(samples, first.labels))
     predictions = [
         predict(model, compared, steps, f"evaluating {model.path.name}", losses) for model in (first, second)
     ]

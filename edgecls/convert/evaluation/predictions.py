@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.convert.data.class_names import spell_as
 from edgecls.convert.data.losses import Losses, reason_of
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.workers import for_each
@@ -77,12 +78,13 @@ class Predictions:
 
 def in_common(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
     """Return both without the images that are in one of them only: an image may be lost between two measurements."""
-    if first.samples == second.samples:
+    paths, others = ([sample.path for sample in each.samples] for each in (first, second))
+    if paths == others:
         return first, second
-    shared = set(first.samples) & set(second.samples)
+    shared = set(paths) & set(others)
     if not shared:
         raise BadData(_NONE_LEFT)
-    one, two = (each.where(np.array([sample in shared for sample in each.samples])) for each in (first, second))
+    one, two = (each.where(np.array([sample.path in shared for sample in each.samples])) for each in (first, second))
     return one, two
 
 
@@ -99,8 +101,10 @@ def predict(
     """Classify every sample as a device would.
 
     What cannot be read or decoded any more goes into `losses` and is not in the predictions. Raises BadData where no
-    label of the samples is the model's, and where no sample is left.
+    label of the samples is the model's, and where no sample is left. The samples of the result have the model's spelling
+    of their labels.
     """
+    samples = spell_as(samples, model.labels)
     # Two outputs of one name, which a model from elsewhere may have, count as the first of them.
     places = {label: index for index, label in reversed(list(enumerate(model.labels)))}
     truth = np.array([places.get(sample.label, -1) for sample in samples], np.intp)
