@@ -47,7 +47,7 @@ def _decode_painted(data: bytes, flags: int) -> NDArray[Any]:
     if not has_alpha(data):
         return _reduced(_decode(data, full), flags)
     image = _decode(data, cv2.IMREAD_UNCHANGED)
-    if image.ndim != 3 or image.shape[2] != 4:
+    if image.ndim != 3 or image.shape[2] != 4 or image.dtype not in (np.uint8, np.uint16):
         return _reduced(_decode(data, full), flags)
     bgr, alpha = image[..., :3], image[..., 3]
     if image.dtype != np.uint8 and not flags & cv2.IMREAD_ANYDEPTH:

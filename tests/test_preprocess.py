@@ -167,7 +167,7 @@ def test_arrays_that_are_not_rgb_pixels(array):
 @pytest.mark.parametrize(
     "values",
     [
-        (0, 16), (16, -1), (16, 16, "pad"), (16, 16, "crop", 0.0), (16, 16, "crop", 1.01), (16, 16, "crop", -1),
+        (0, 16), (16, -1), (16, 16, "letterbox"), (16, 16, "crop", 0.0), (16, 16, "crop", 1.01), (16, 16, "crop", -1),
         (16, 16, "crop", 1.0, 0), (16, 16, "crop", 1.0, 2), (16, 16, "crop", 1.0, 4),
     ],
 )  # fmt: skip

@@ -14,8 +14,10 @@ from edgecls.errors import MissingExtra, UsageError
 from edgecls.progress import Steps
 
 if TYPE_CHECKING:
+    from edgecls.convert.data.npz import Scale
     from edgecls.convert.evaluation.compare import Comparison
     from edgecls.convert.evaluation.evaluate import Evaluation
+    from edgecls.depth import White
     from edgecls.model_file import ModelFile
 
 MATRIX_LABELS = 20
@@ -56,7 +58,8 @@ def evaluate(
         replay_golden(Classifier(each))  # figures of a model that computes something else here would be worth nothing
     seeds = [_seed(each) for each in found]
     group_by = group_by or _group_by(found[0])  # so that the same splits are cut again
-    data = read_split(dataset, split_file, split, seeds[0], steps, group_by=group_by)
+    white, scale = _white(found[0])
+    data = read_split(dataset, split_file, split, seeds[0], steps, group_by=group_by, white=white, scale=scale)
     if len(set(seeds)) > 1 and split:
         _warn_of_other_splits(found, dataset, split_file, split)
     if len(found) == 2:
@@ -72,6 +75,20 @@ def evaluate(
 def _seed(model: "ModelFile") -> int:
     """Of the splits that the model was trained with."""
     return int(model.info.dataset.get("seed", 0)) if model.info else 0
+
+
+def _white(model: "ModelFile") -> "tuple[White, Scale | None]":
+    """What was white in the files, and in the `.npz`, that the model was trained with."""
+    from edgecls.convert.data.npz import Scale
+    from edgecls.depth import UNKNOWN_WHITE
+
+    if not model.info:
+        return UNKNOWN_WHITE, None
+    array = model.info.dataset.get("array")
+    white = model.info.preprocessing.white
+    if not array and white.sixteen:
+        return white, Scale("uint16", white.sixteen)
+    return white, Scale(**array) if array else None
 
 
 def _group_by(model: "ModelFile") -> str | None:

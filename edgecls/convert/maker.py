@@ -160,12 +160,17 @@ class Maker:
 
     def _first_of(self, label: str) -> NDArray[np.uint8]:
         """The pixels, BGR, of the first training image of a class that can still be read."""
+        white = self._task.backbone.preprocessing.white
         for sample in self._task.images:
             if sample.label != label:
                 continue
             try:
                 content = sample.read()
-                return decode(content) if isinstance(content, bytes) else np.ascontiguousarray(content[..., ::-1])
+                return (
+                    decode(content, white=white)
+                    if isinstance(content, bytes)
+                    else np.ascontiguousarray(content[..., ::-1])
+                )
             except EdgeclsError as error:
                 self._task.losses.add(sample.path, reason_of(error))
         raise BadData(f"no image of the class {label!r} can be read any more: is the disk of the data set still there?")

@@ -17,6 +17,7 @@ Kind = Literal[
     "nearly the same, two labels",
     "imbalance",
     "few images",
+    "depth",
     "class left out",
     "class not in every split",
 ]
