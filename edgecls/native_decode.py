@@ -38,6 +38,8 @@ def _decode(data: bytes, flags: int) -> NDArray[Any]:
         raise BadImage(f"cannot be decoded: {error.err or 'OpenCV refuses it'}") from error
     if image is None:
         raise BadImage(describe_undecodable(data))
+    if image.dtype not in (np.uint8, np.uint16):
+        raise BadImage(f"has samples of {image.dtype}: save it with 8 or 16 bits, without a sign")
     return image
 
 
@@ -47,7 +49,7 @@ def _decode_painted(data: bytes, flags: int) -> NDArray[Any]:
     if not has_alpha(data):
         return _reduced(_decode(data, full), flags)
     image = _decode(data, cv2.IMREAD_UNCHANGED)
-    if image.ndim != 3 or image.shape[2] != 4 or image.dtype not in (np.uint8, np.uint16):
+    if image.ndim != 3 or image.shape[2] != 4:
         return _reduced(_decode(data, full), flags)
     bgr, alpha = image[..., :3], image[..., 3]
     if image.dtype != np.uint8 and not flags & cv2.IMREAD_ANYDEPTH:

@@ -117,8 +117,6 @@ def _imdecode(data: bytes, scale: int = 1, remarks: list[str] | None = None) -> 
     # Of 16 bits, OpenCV would give the upper 8, and of signed ones whatever these are.
     depth = cv2.IMREAD_ANYDEPTH if may_be_deep(data) else 0
     image, made = imdecode(data, _REDUCED[scale] | depth)
-    if image.dtype not in (np.uint8, np.uint16):
-        raise BadImage(f"has samples of {image.dtype}: save it with 8 or 16 bits, without a sign")
     if remarks is not None:
         remarks[:] = made
     return Samples(image, stated_white(data))
