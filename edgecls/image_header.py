@@ -6,7 +6,7 @@ rest is missing. And OpenCV up to 4.11 paints the missing part of a JPEG grey in
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from edgecls.errors import BadImage
 from edgecls.file_kinds import describe_not_image
@@ -97,7 +97,13 @@ def _bmp(data: bytes) -> Size:
     return abs(width), abs(height)  # a negative height means: upper row first
 
 
+MOST_ZEROS = 0.1
+"""Share of a WebP's pixel data that may be zeros at its end: 0.053 where all of the picture has one colour."""
+
+
 def _webp(data: bytes) -> Size | None:
+    if any(_ends_in_zeros(content) for name, content in riff_chunks(data) if name in {b"VP8 ", b"VP8L"}):
+        raise BadImage("is cut off or damaged: the end of the WebP is filled with zeros")
     kind = data[12:16]
     if kind == b"VP8X":  # 24 bits each, less one
         low_width, high_width, low_height, high_height = struct.unpack_from("<HBHB", data, 24)
@@ -109,6 +115,21 @@ def _webp(data: bytes) -> Size | None:
         width, height = struct.unpack_from("<HH", data, 26)
         return width & 0x3FFF, height & 0x3FFF
     return None
+
+
+def _ends_in_zeros(content: bytes) -> bool:
+    """What a file system leaves of a file that was not flushed. A decoder makes pixels of it."""
+    zeros = len(content) - len(content.rstrip(b"\0"))
+    return zeros > max(32, MOST_ZEROS * len(content))
+
+
+def riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (name, content) of the chunks of a WebP; the last content may be cut off."""
+    at = 12
+    while at + 8 <= len(data):
+        name, length = struct.unpack_from("<4sI", data, at)
+        yield name, data[at + 8 : at + 8 + length]
+        at += 8 + length + length % 2
 
 
 def _tiff(data: bytes) -> Size | None:

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.image_header import riff_chunks
+
 UPRIGHT = 1
 _ORIENTATION = 0x0112
 _SHORT = 3
@@ -31,7 +33,7 @@ def read_orientation(data: bytes) -> int:
         if data.startswith(b"\x89PNG"):
             return _of_exif(_chunk(_png_chunks(data), b"eXIf"))
         if data[8:12] == b"WEBP":
-            return _of_exif(_chunk(_riff_chunks(data), b"EXIF"))
+            return _of_exif(_chunk(riff_chunks(data), b"EXIF"))
         return _of_avif(data)
     except (struct.error, IndexError):
         return UPRIGHT
@@ -70,14 +72,6 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         length, name = struct.unpack_from(">I4s", data, at)
         yield name, data[at + 8 : at + 8 + length]
         at += 12 + length
-
-
-def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 12
-    while at + 8 <= len(data):
-        name, length = struct.unpack_from("<4sI", data, at)
-        yield name, data[at + 8 : at + 8 + length]
-        at += 8 + length + length % 2
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
