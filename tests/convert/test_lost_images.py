@@ -101,8 +101,7 @@ def lose(colours, monkeypatch):
     return at
 
 
-@pytest.mark.parametrize("moment", ["begin", "end"])
-@pytest.mark.parametrize("fine_tune", ["none", "all"])
+@pytest.mark.parametrize(("moment", "fine_tune"), [("begin", "none"), ("end", "none"), ("end", "all")])
 def test_images_that_are_lost_during_a_conversion_do_not_end_it(
     colours, split_file, tmp_path, lose, moment, fine_tune, caplog
 ):
