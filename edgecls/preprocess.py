@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edgecls.depth import Samples, White, may_be_deep, stated_white, to_eight_bits
 from edgecls.errors import BadImage
 from edgecls.image_header import MAX_PIXELS, Size, check_header, is_jpeg
+from edgecls.native_decode import imdecode
 
 
 def silence_opencv() -> None:
@@ -78,9 +79,10 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS, white: White | None = None
     """Encoded image -> uint8 (height, width, 3) in OpenCV's order, BGR.
 
     Grey becomes three equal channels, other depths become 8 bits (see `depth.to_eight_bits`: without `white` a 16-bit
-    picture is scaled by its own values), transparency is dropped, EXIF rotation is applied, of an animation the first
-    picture is taken. Raises BadImage: for what OpenCV refuses, for signed and floating-point samples, for a JPEG whose
-    end is missing, and, before anything is decoded, for more than `max_pixels` pixels.
+    picture is scaled by its own values), what is transparent is painted (see `transparency.paint`), the picture is
+    turned as the file says, of an animation the first picture is taken. Raises BadImage: for what OpenCV refuses, for
+    signed and floating-point samples, for a JPEG of which a part is missing, and, before anything is decoded, for more
+    than `max_pixels` pixels.
     """
     return to_eight_bits(decode_samples(data, max_pixels), white)
 
@@ -88,15 +90,19 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS, white: White | None = None
 def check(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Raise BadImage for what `decode` would refuse, at the cost of a decode at an eighth of the size.
 
-    Returns what that gives: uint8 (height / 8, width / 8, 3), BGR; EXIF rotation is not applied to all formats.
+    Returns what that gives: uint8 (height / 8, width / 8, 3), BGR. Of a picture with a side below 8 pixels, an eighth
+    would be nothing: it comes in full.
     """
     return to_eight_bits(decode_samples(data, max_pixels, 8), None)
 
 
 def decode_samples(data: bytes, max_pixels: int = MAX_PIXELS, scale: int = 1) -> Samples:
-    """Encoded image -> its samples as they are, made smaller by `scale` (1, 2, 4 or 8). Raises BadImage as `decode`."""
-    check_header(data, max_pixels)
-    return _imdecode(data, scale)
+    """Encoded image -> its samples as they are, made smaller by `scale` (1, 2, 4 or 8). Raises BadImage as `decode`.
+
+    A picture of which a side is below `scale` comes in full.
+    """
+    size = check_header(data, max_pixels)
+    return _imdecode(data, scale if min(size) >= scale else 1)
 
 
 _REDUCED = {
@@ -107,17 +113,12 @@ _REDUCED = {
 }
 
 
-def _imdecode(data: bytes, scale: int = 1) -> Samples:
+def _imdecode(data: bytes, scale: int = 1, remarks: list[str] | None = None) -> Samples:
     # Of 16 bits, OpenCV would give the upper 8, and of signed ones whatever these are.
     depth = cv2.IMREAD_ANYDEPTH if may_be_deep(data) else 0
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED[scale] | depth)
-    except cv2.error as error:
-        raise BadImage(f"cannot be decoded: {error.err or 'OpenCV refuses it'}") from error
-    if image is None:
-        raise BadImage("is not an image that OpenCV can decode")
-    if image.dtype not in (np.uint8, np.uint16):
-        raise BadImage(f"has samples of {image.dtype}: save it with 8 or 16 bits, without a sign")
+    image, made = imdecode(data, _REDUCED[scale] | depth)
+    if remarks is not None:
+        remarks[:] = made
     return Samples(image, stated_white(data))
 
 
@@ -217,18 +218,23 @@ def _filled(part: _Part, spec: Preprocessing) -> tuple[int, int]:
 
 
 def load_pixels(
-    image: bytes | NDArray[np.uint8], spec: Preprocessing, max_pixels: int = MAX_PIXELS, *, cover: float = COVER
+    image: bytes | NDArray[np.uint8],
+    spec: Preprocessing,
+    max_pixels: int = MAX_PIXELS,
+    *,
+    cover: float = COVER,
+    remarks: list[str] | None = None,
 ) -> NDArray[np.uint8]:
     """Encoded bytes, or RGB pixels uint8 (height, width, 3) -> uint8 (spec.height, spec.width, channels), contiguous.
 
     The channels are RGB, or for a grey spec the one is their luma, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601): grey
     images keep their values. A large JPEG is decoded at a half, a quarter or an eighth of its size where that is enough
-    for `cover`, see `reduction`; `FULL` decodes it in full. Raises BadImage where the bytes do not decode (see
-    `decode`), or the array is not an RGB image.
+    for `cover`, see `reduction`; `FULL` decodes it in full. `remarks` receives what the decoder remarked although the
+    picture is whole. Raises BadImage where the bytes do not decode (see `decode`), or the array is not an RGB image.
     """
     # The channels are changed after the resize: a 12-megapixel photograph is 240 times the model's input.
     if isinstance(image, bytes):
-        bgr = _decode_to_fit(image, spec, check_header(image, max_pixels), cover)
+        bgr = _decode_to_fit(image, spec, check_header(image, max_pixels), cover, remarks)
         code = cv2.COLOR_BGR2GRAY if spec.channels == 1 else cv2.COLOR_BGR2RGB
         return _with_channels(cv2.cvtColor(bgr, code))
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
@@ -237,10 +243,12 @@ def load_pixels(
     return _with_channels(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) if spec.channels == 1 else rgb)
 
 
-def _decode_to_fit(data: bytes, spec: Preprocessing, size: Size, cover: float) -> NDArray[np.uint8]:
+def _decode_to_fit(
+    data: bytes, spec: Preprocessing, size: Size, cover: float, remarks: list[str] | None
+) -> NDArray[np.uint8]:
     """Encoded image of this (width, height) -> uint8 (spec.height, spec.width, 3), BGR."""
     scale = reduction(size, spec, cover) if is_jpeg(data) else 1
-    image = to_eight_bits(_imdecode(data, scale), spec.white)
+    image = to_eight_bits(_imdecode(data, scale, remarks), spec.white)
     if scale > 1:
         for width, height in (size, size[::-1]):  # as it is, or turned by EXIF
             if image.shape[:2] == (-(-height // scale), -(-width // scale)):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgecls.cli.data_options import Dataset, GroupBy, SplitFile
+from edgecls.cli.data_options import Dataset, GroupBy, SplitFile, Verbose
 from edgecls.cli.output import OutputFormat, printable, write_rows
 from edgecls.errors import NoInput, UsageError, from_os_error
 from edgecls.files import check_writable
@@ -137,6 +137,7 @@ def convert(
             "--min-precision", "Of what is answered; what is less sure is unknown. 0: all is answered.", min=0, max=1
         ),
     ] = 0.95,
+    verbose: Verbose = False,  # noqa: ARG001 - its callback sets the level of the log
 ) -> None:
     """Fine-tune a pretrained network on labelled images, quantize it, and show how good it is."""
     import edgecls
@@ -191,7 +192,7 @@ def convert(
     _print_conversion(done, quantize)
     if report is not None:
         typer.echo(f"{page}: the report")
-    if done.dataset.skipped or missing:
+    if done.dataset.skipped or done.dataset.losses or missing:
         raise typer.Exit(1)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecls.cli.data_options import Dataset, GroupBy, SplitFile
+from edgecls.cli.data_options import Dataset, GroupBy, SplitFile, Verbose
 from edgecls.cli.model_options import Labels, Range, read_models
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import MissingExtra, UsageError
@@ -38,6 +38,7 @@ def evaluate(
     group_by: GroupBy = None,
     split: Annotated[str | None, typer.Option("--split", help="train, validation or test; by default all.")] = None,
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
+    verbose: Verbose = False,  # noqa: ARG001 - its callback sets the level of the log
 ) -> None:
     """Measure a model on labelled images, or compare two, through the code that runs on the device."""
     try:
@@ -66,12 +67,12 @@ def evaluate(
     if len(set(seeds)) > 1 and split:
         _warn_of_other_splits(found, dataset, split_file, split)
     if len(found) == 2:
-        comparison = compare(found[0], found[1], data.samples, steps)
+        comparison = compare(found[0], found[1], data.samples, steps, data.losses)
         _print(comparison.as_dict(), output_format, lambda: _print_comparison(comparison))
     else:
-        evaluation = measure(found[0], data.samples, steps)
+        evaluation = measure(found[0], data.samples, steps, losses=data.losses)
         _print(evaluation.as_dict(), output_format, lambda: _print_evaluation(evaluation))
-    if data.skipped:
+    if data.skipped or data.losses:
         raise typer.Exit(1)
 
 

@@ -24,6 +24,7 @@ from edgecls.convert.evaluation.answered import count_answers
 from edgecls.convert.evaluation.curves import reliability
 from edgecls.convert.evaluation.evaluate import measure
 from edgecls.convert.evaluation.gate import Gate, compare_precisions
+from edgecls.convert.evaluation.predictions import Predictions, in_common
 from edgecls.convert.evaluation.temperature import Scaling, at_bound, find_scaling, unscale
 from edgecls.convert.evaluation.thresholds import apply, choose_thresholds
 from edgecls.convert.heavy import load_tensorflow
@@ -123,9 +124,9 @@ def convert(
         maker = Maker(task, data, info, trained)
         float_model = maker.make_float()
         float_predictions = maker.measure(float_model, "float")
-        unscaled = replace(float_predictions, scores=unscale(float_predictions.scores, scaling.temperature))
         made, predictions, remedies = maker.quantize(quantization, (float_model, float_predictions), max_drop)
-        gate = compare_precisions(float_predictions, predictions)
+        float_predictions, predictions, gate = _compare(float_predictions, predictions)
+        unscaled = replace(float_predictions, scores=unscale(float_predictions.scores, scaling.temperature))
         passed = gate.passes(max_drop)
         if not passed and not force:
             raise BadData(_failure(gate, quantization, remedies))
@@ -201,6 +202,12 @@ def _fitted(task: "Task", data: Dataset, asked: Fit | None, crop: float | None) 
     else:
         warn_of_unseen(data, specs[fit].preprocessing)
     return replace(task, backbone=specs[fit])
+
+
+def _compare(before: Predictions, after: Predictions) -> tuple[Predictions, Predictions, Gate]:
+    """(both on the images that neither has lost, what the quantization cost on them)."""
+    before, after = in_common(before, after)
+    return before, after, compare_precisions(before, after)
 
 
 def _check_training(training: Training, backbone: Backbone) -> None:

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from edgecls.convert.data.examine import (
     undecodable,
 )
 from edgecls.convert.data.layout import Split
+from edgecls.convert.data.losses import Losses
 from edgecls.convert.data.near_duplicates import near_duplicates
 from edgecls.convert.data.npz import Scale, read_arrays
 from edgecls.convert.data.problems import Kind, Problem, warn
@@ -44,6 +45,7 @@ class Dataset:
     `fingerprint` is a SHA-256 over labels, splits and contents: the same images in another place have the same one.
     `problems` says what is wrong with the data set: what was left out (kinds `undecodable`, `two labels`,
     `duplicate left out`, `class left out`), and what was not. The last `added` of the samples are not of the data set, but were reviewed.
+    `losses` takes in the files that cannot be used any more later on.
     `white` is the value that is white in files, `scale` the same in an `.npz`; `aspects` are width / height of each sample.
     """
 
@@ -52,6 +54,7 @@ class Dataset:
     fingerprint: str
     problems: tuple[Problem, ...] = ()
     added: int = 0
+    losses: Losses = field(default_factory=Losses, compare=False)
     white: White = UNKNOWN_WHITE
     scale: Scale | None = None
     aspects: tuple[float, ...] = ()

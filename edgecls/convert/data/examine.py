@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.convert.data.losses import reason_of
 from edgecls.convert.data.problems import Problem
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.workers import for_each
 from edgecls.depth import SIXTEEN_BITS, White, find_white, to_eight_bits
-from edgecls.errors import BadData, BadImage, MissingExtra, NoInput, WriteFailed, from_os_error
+from edgecls.errors import BadData, EdgeclsError, MissingExtra
 from edgecls.image_header import is_jpeg
 from edgecls.preprocess import decode, decode_samples
 from edgecls.progress import Steps
@@ -150,14 +151,17 @@ def tell_apart(images: Sequence[Image], white: White = UNSCALED) -> list[Image]:
     for image in images:
         files[image.picture].add(image.digest)
     return [
-        replace(image, pixels=_in_full(image.sample, white)) if len(files[image.picture]) > 1 else image
-        for image in images
+        replace(image, pixels=_in_full(image, white)) if len(files[image.picture]) > 1 else image for image in images
     ]
 
 
-def _in_full(sample: Sample, white: White) -> str:
-    content = sample.read()
-    return digest(decode(content, white=white) if isinstance(content, bytes) else content[..., ::-1])
+def _in_full(image: Image, white: White) -> str:
+    """The digest of all pixels; what it was before where the file cannot be read any more."""
+    try:
+        content = image.sample.read()
+        return digest(decode(content, white=white) if isinstance(content, bytes) else content[..., ::-1])
+    except EdgeclsError:
+        return image.pixels
 
 
 def undecodable(bad: Sequence[tuple[Path, str]]) -> list[Problem]:
@@ -186,14 +190,8 @@ def _examine(sample: Sample, look_at: Examiner | None, white: White) -> Image | 
         content = sample.read()
         pixels, reduced, depth = _decode(content, white)
         look = look_at(pixels, reduced) if look_at else None
-    except (NoInput, WriteFailed) as error:
-        return (
-            str(from_os_error(error.__cause__, "cannot be read"))
-            if isinstance(error.__cause__, OSError)
-            else str(error)
-        )
-    except BadImage as error:
-        return str(error)
+    except EdgeclsError as error:
+        return reason_of(error)
     found = digest(pixels)
     return Image(sample, digest(content), look, found, found, depth, pixels.shape[1] / pixels.shape[0])
 
