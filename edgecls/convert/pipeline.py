@@ -50,6 +50,7 @@ def convert(
     *,
     split_file: str | Path | None = None,
     group_by: str | None = None,
+    exclude: Sequence[str] = (),
     reviewed: Sequence[tuple[str | Path, str]] = (),
     backbone: str = DEFAULT_BACKBONE,
     input_size: int | None = None,
@@ -65,7 +66,7 @@ def convert(
 ) -> Conversion:
     """Fine-tune `backbone` on `dataset`, quantize it, measure it as the device will, and write the model to `output`.
 
-    `dataset`, `split_file` and `group_by` are as in `samples.read_samples`; `reviewed` are (image, label) that are trained
+    `dataset`, `split_file`, `group_by` and `exclude` are as in `samples.read_samples`; `reviewed` are (image, label) that are trained
     on too, see `data.added`; `crop` is the central share of an image
     that is seen, 0 < crop <= 1, by default all of it where the backbone is fine-tuned, else what the backbone was
     pretrained on. A quantized model that loses more than
@@ -90,6 +91,7 @@ def convert(
         steps,
         group_by=group_by,
         reviewed=reviewed_samples(reviewed),
+        exclude=exclude,
     )
     with steps.step("loading TensorFlow"):
         load_tensorflow()

@@ -28,6 +28,7 @@ from edgecls.convert.data.samples import Sample, read_samples
 from edgecls.convert.data.split import keep_splits, lacking, separated_groups, split_samples
 from edgecls.errors import BadData, UsageError
 from edgecls.image_list import ImageList
+from edgecls.labels import find_label
 from edgecls.progress import Steps
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -150,7 +151,7 @@ def read_split(
     skipped = [*bad, *_paths([(sample, reason) for sample, reason in copies if sample in ours])]
     with _naming(skipped):
         images = _cut(images, seed, used) if cut else images
-        images, untrained = _without_untrained(images, samples)
+        images, untrained = _without_untrained(images, samples, labels)
         images = [image for image in images if image.sample.split == split]
         if not cut:
             _check_given(wanted, images)
@@ -193,15 +194,18 @@ def _content(image: Image) -> tuple[str, str]:
     return image.digest, image.seen_pixels
 
 
-def _without_untrained(images: Sequence[Image], listed: Iterable[Sample]) -> tuple[list[Image], list[Problem]]:
+def _without_untrained(
+    images: Sequence[Image], listed: Iterable[Sample], labels: Sequence[str] = ()
+) -> tuple[list[Image], list[Problem]]:
     """Return the images of classes that have training images among the samples `listed`, and a problem for each other.
 
-    All are returned where there are no training images at all: the data set is there to measure with.
+    Those that a model knows, its `labels`, stay. All are returned where there are no training images at all: the data
+    set is there to measure with.
     """
     samples = [image.sample for image in images]
     trained = {sample.label for sample in listed if sample.split in {None, "train"}}
     counts = Counter(sample.label for sample in samples)
-    untrained = counts.keys() - trained if trained else set()
+    untrained = {label for label in counts.keys() - trained if trained and not find_label(label, labels)}
     problems = [
         Problem(
             "class left out",

@@ -70,7 +70,9 @@ def read_samples(
     `Exclusions`. Raises NoInput, BadData, UsageError and WriteFailed; whether the files decode is not looked at.
     """
     if not dataset.exists():
-        raise NoInput(f"no data set at {dataset}: name a folder with one sub-folder a class, a CSV or an .npz file")
+        raise NoInput(
+            f"no data set at {dataset}: name a folder with one sub-folder a class, a CSV, a .zip, .tar or .npz file"
+        )
     archived = is_archive(dataset)
     root = dataset if dataset.is_dir() or archived else dataset.parent
     if is_npz(dataset):
