@@ -1,6 +1,7 @@
 """The commands of the device wing that end by themselves."""
 
 import contextlib
+import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgecls.addresses import looks_like_address
 from edgecls.bundled import default_model
 from edgecls.cli.data_options import Exclude
 from edgecls.cli.model_options import Labels, Model, Range, read_models
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
-from edgecls.errors import NoInput, from_os_error
+from edgecls.errors import NoInput, UsageError, from_os_error
 from edgecls.progress import Steps
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from edgecls.records import Classification
 
 MANY = 20
-"""Images for which it pays to measure how the cores are shared out best: that takes as long as ten of them."""
+"""Images for which it pays to open an interpreter for each core."""
 COLUMNS = ("path", "label", "score", "top_k", "error")
 
 
@@ -48,6 +50,7 @@ def classify(
     """Classify images, print a line for each, in the order given."""
     from edgecls.image_files import Exclusions
 
+    _refuse_addresses(paths)
     files, passed_over = _files(paths, Exclusions(exclude or ()))
     not_taken = passed_over.not_taken()
     if not files:
@@ -92,15 +95,21 @@ def classify(
         raise typer.Exit(1)
 
 
+def _refuse_addresses(paths: list[Path]) -> None:
+    """Refuse addresses, which would come into messages and rows as paths, with their passwords."""
+    if any(looks_like_address(str(path)) and not os.path.exists(path) for path in paths):
+        raise UsageError(
+            'an address is no image file: for a camera set type = "camera" in a configuration, and use edgecls run'
+        )
+
+
 def _classifiers(model: "ModelFile", count: int, *, full_decode: bool) -> list["Classifier"]:
-    """As many as classify so many images fastest: for few, one is ready sooner."""
-    from edgecls.device.classifier import Classifier, default_threads
-    from edgecls.device.side_by_side import cores, fastest, plans, sample_of
+    """Open one classifier a core for many images; for few, a single one is ready sooner."""
+    from edgecls.device.classifier import Classifier
+    from edgecls.device.side_by_side import Plan, default_threads, plan
 
-    def open_one(threads: int) -> Classifier:
-        return Classifier(model, threads=threads, full_decode=full_decode)
-
-    return fastest(plans(cores()), open_one, sample_of(model)) if count >= MANY else [open_one(default_threads())]
+    interpreters, threads = plan() if count >= MANY else Plan(1, default_threads())
+    return [Classifier(model, threads=threads, full_decode=full_decode) for _ in range(interpreters)]
 
 
 def _files(paths: list[Path], exclude: "Exclusions") -> tuple[list[Path], "PassedOver"]:

@@ -18,7 +18,7 @@ from edgecls.device.file_frame import file_frame
 from edgecls.device.runtimes import open_runtime
 from edgecls.device.runtimes.input_pixels import RANGES
 from edgecls.device.score_function import ScoreFunction, score_function
-from edgecls.device.side_by_side import MOST_THREADS, cores
+from edgecls.device.side_by_side import default_threads
 from edgecls.errors import BadImage, BadModel, UsageError
 from edgecls.frame_key import digest
 from edgecls.image_header import MAX_PIXELS
@@ -177,11 +177,6 @@ def _model(model: str | Path | ModelFile, labels: Sequence[str] | None) -> Model
 def best(scores: NDArray[np.float32], count: int) -> list[int]:
     """Indices of the `count` highest scores (labels,), best first; of equal scores the lower index comes first."""
     return [int(i) for i in np.argsort(-scores, kind="stable")[:count]]
-
-
-def default_threads() -> int:
-    """Of one interpreter that has the machine to itself: one a core."""
-    return min(cores(), MOST_THREADS)
 
 
 def as_frame(image: Image, *, source: str = "files") -> Frame:

@@ -55,7 +55,7 @@ def configuration(path: str) -> dict[str, Any]:
         "database": str(config.database),
         "frames": str(frames_folder(config.database)) if keeps else None,
         "source": config.source.type,
-        "device": str(getattr(config.source, "device", "")),
+        "device": getattr(config.source, "public_device", ""),
         "runtime": config.runtime,
         "labels": config.labels and str(config.labels),
         "input_range": config.input_range,

@@ -16,8 +16,8 @@ from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple, Protocol
 
-from edgecls.convert.work_folder import _cache_folder as cache_folder
 from edgecls.errors import BadData, BadImage, TryAgain, from_os_error
+from edgecls.files import temporary_folder
 from edgecls.image_files import (
     HEAD_BYTES,
     Exclusions,
@@ -175,7 +175,7 @@ class _Tar:
             compressed = self._file.read(263)[257:262] != b"ustar"
             if compressed:
                 self._file.close()
-                self._file = tempfile.TemporaryFile(dir=cache_folder())  # noqa: SIM115 - as long as the images are read
+                self._file = tempfile.TemporaryFile(dir=temporary_folder())  # noqa: SIM115 - as long as the images are read
             self._read_members(path, links, compressed=compressed)
             self._file.flush()
         except BaseException:
@@ -211,7 +211,7 @@ class _Tar:
 
     def _keep(self, head: bytes, file: IO[bytes]) -> int:
         """Copy a file behind those that are kept; return where it begins."""
-        folder = cache_folder()
+        folder = temporary_folder()
         try:
             begin = self._file.seek(0, os.SEEK_END)
             self._file.write(head)
