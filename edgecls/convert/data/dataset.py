@@ -21,11 +21,11 @@ from edgecls.convert.data.examine import (
     tell_apart,
     undecodable,
 )
-from edgecls.convert.data.layout import Split
 from edgecls.convert.data.near_duplicates import near_duplicates
 from edgecls.convert.data.problems import Kind, Problem, warn
 from edgecls.convert.data.samples import Sample, read_samples
 from edgecls.convert.data.split import keep_splits, lacking, separated_groups, split_samples
+from edgecls.convert.data.split_names import Split
 from edgecls.errors import BadData, UsageError
 from edgecls.image_list import ImageList
 from edgecls.labels import find_label

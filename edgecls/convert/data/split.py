@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from edgecls.convert.data.layout import Split
 from edgecls.convert.data.samples import Sample
+from edgecls.convert.data.split_names import Split
 from edgecls.errors import BadData
 
 TEST_SHARE = 0.2
