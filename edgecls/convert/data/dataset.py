@@ -219,7 +219,7 @@ def _without_untrained(
 
 
 _CONSEQUENCES: Mapping[str, str] = {
-    "validation": "no threshold can be found for it, and it is never answered",
+    "validation": "it is never answered where a precision is asked for",
     "test": "nothing says how well it is recognised",
 }
 
