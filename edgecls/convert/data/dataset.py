@@ -155,6 +155,10 @@ def read_split(
         images = [image for image in images if image.sample.split == split]
         if not cut:
             _check_given(wanted, images)
+        if not images:
+            raise BadData(
+                f"no image of {path} is in the split {split!r}: leave the split out, to measure on all images"
+            )
     concerned = {sample.path for sample in wanted}
     problems = [problem for problem in [*problems, *untrained] if not concerned.isdisjoint(problem.paths)]
     return replace(_dataset(images, skipped, [*undecodable(bad), *problems]), everything=everything)
@@ -185,8 +189,10 @@ def _check_given(samples: Sequence[Sample], images: Sequence[Image]) -> None:
 
 def _cut(images: Sequence[Image], seed: int, used: ImageList | None = None) -> list[Image]:
     samples, groups = [image.sample for image in images], groups_with_copies(images)
-    known = [used.split_of(*_content(image)) for image in images] if used else []
-    drawn = keep_splits(samples, known, seed, groups) if any(known) else split_samples(samples, seed, groups)
+    if used is None:
+        drawn = split_samples(samples, seed, groups)
+    else:
+        drawn = keep_splits(samples, [used.split_of(*_content(image)) for image in images], seed, groups)
     return [replace(image, sample=sample) for image, sample in zip(images, drawn, strict=True)]
 
 

@@ -121,6 +121,18 @@ def test_images_keep_the_split_that_the_model_was_made_with(folder, split):
     assert used.missing(after.everything) == 1
 
 
+def test_a_data_set_of_one_class_is_measured_with_a_list(folder, tmp_path):
+    used = read(folder).image_list()
+    red = write_folder(tmp_path / "other", {"red": 20})
+    found = read_split(red, None, "test", 0, Steps(), used=used, labels=("blue", "red"))
+    assert 0 < len(found.samples) < 20
+    one = write_folder(tmp_path / "one", {"green": 1})
+    with pytest.raises(
+        BadData, match=r"no image of .*one is in the split 'validation': leave the split out, to measure"
+    ):
+        read_split(one, None, "validation", 0, Steps(), used=used)
+
+
 def test_an_image_that_is_saved_again_is_known_by_its_pixels(folder):
     used = read(folder).image_list()
     path = folder / "red" / "00.png"
