@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgecls.cli.data_options import Dataset, GroupBy, SplitFile, Verbose
+from edgecls.cli.data_options import Dataset, Exclude, GroupBy, SplitFile, Verbose
 from edgecls.cli.output import OutputFormat, printable, write_rows
 from edgecls.errors import NoInput, UsageError, from_os_error
 from edgecls.files import check_writable
@@ -33,6 +33,7 @@ def convert(
     ],
     split_file: SplitFile = None,
     group_by: GroupBy = None,
+    exclude: Exclude = None,
     add_reviews: Annotated[
         list[Path] | None,
         _option(
@@ -170,6 +171,7 @@ def convert(
             output,
             split_file=split_file,
             group_by=group_by,
+            exclude=exclude or (),
             reviewed=reviewed,
             backbone=backbone,
             input_size=input_size,

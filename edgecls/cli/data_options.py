@@ -9,7 +9,9 @@ import typer
 Dataset = Annotated[
     Path,
     typer.Argument(
-        metavar="DATASET", readable=False, help="A folder with one sub-folder a class, a CSV or an .npz file."
+        metavar="DATASET",
+        readable=False,
+        help="A folder with one sub-folder a class, a .zip or .tar of one, a CSV or an .npz file.",
     ),
 ]
 SplitFile = Annotated[

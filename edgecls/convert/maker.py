@@ -146,7 +146,8 @@ class Maker:
                 task.work / "finished.tflite", flatbuffer, info, labels, examples, mean=self._mean, std=self._std
             )
             verify(model)
-        return write_model(output, flatbuffer, info, labels, examples, mean=self._mean, std=self._std)
+        images = self._data.image_list()
+        return write_model(output, flatbuffer, info, labels, examples, mean=self._mean, std=self._std, images=images)
 
     def _golden_images(self) -> list[bytes]:
         """A training image each of the first few classes, made small."""

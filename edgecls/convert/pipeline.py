@@ -56,6 +56,7 @@ def convert(
     *,
     split_file: str | Path | None = None,
     group_by: str | None = None,
+    exclude: Sequence[str] = (),
     reviewed: Sequence[tuple[str | Path, str]] = (),
     backbone: str = DEFAULT_BACKBONE,
     input_size: int | None = None,
@@ -73,11 +74,11 @@ def convert(
 ) -> Conversion:
     """Fine-tune `backbone` on `dataset`, quantize it, measure it as the device will, and write the model to `output`.
 
-    `dataset`, `split_file` and `group_by` are as in `samples.read_samples`; `reviewed` are (image, label) that are trained
-    on too, see `data.added`; `fit` is how an image is made to fit the network, as in `Preprocessing`, or "auto": `crop`,
-    unless that leaves out much and another is better on the training images; `crop` is the central share of an image
-    that is seen, 0 < crop <= 1, by default all of it, but what the backbone was pretrained on where it is not fine-tuned
-    and images are cropped. `white` is the value that is white in 16-bit files or an `.npz`, by default found. A quantized model that loses more than
+    `dataset`, `split_file`, `group_by` and `exclude` are as in `samples.read_samples`; `reviewed` are (image, label) that
+    are trained on too, see `data.added`; `fit` is how an image is made to fit the network, as in `Preprocessing`, or
+    "auto": `crop`, unless that leaves out much and another is better on the training images; `crop` is the central share
+    of an image that is seen, 0 < crop <= 1, by default all of it, but what the backbone was pretrained on where it is not
+    fine-tuned and images are cropped. `white` is the value that is white in 16-bit files or an `.npz`, by default found. A quantized model that loses more than
     `max_drop` of the float one's accuracy, even after what can be done about it, is not written but with `force`.
     `min_precision` is what each label's threshold should give, 0 for no thresholds. While it fine-tunes, what was
     trained is kept beside `output`, and `resume` goes on from there. Otherwise nothing is written to `output`
@@ -98,6 +99,7 @@ def convert(
         steps,
         group_by=group_by,
         reviewed=reviewed_samples(reviewed),
+        exclude=exclude,
         white=white,
     )
     with steps.step("loading TensorFlow"):

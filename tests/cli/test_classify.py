@@ -73,6 +73,25 @@ def test_a_grey_model_answers_by_brightness(edgecls, tmp_path):
     assert "preprocessing channels    1" in edgecls("inspect", "grey.tflite").stdout
 
 
+def test_what_a_folder_holds_beside_images_is_counted_in_one_line(edgecls, tiny_model, images, tmp_path):
+    for name in ("@eaDir/0.png", "#recycle/1.png", ".trash/2.png", "thumbs/3.png", "IMG_4", "x.png?w=640"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(picture("red"))
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    done = edgecls("classify", ".", "-m", tiny_model.path, "--exclude", "Thumbs", "--format", "jsonl")
+    assert [row["path"] for row in json_lines(done)] == [*sorted(images), "IMG_4", "x.png?w=640"]
+    assert done.stderr == (
+        "edgecls: 5 images; not taken: 1 dangling link (gone.jpg), 3 ignored folders (first: #recycle), "
+        "1 excluded folder (thumbs)\n"
+    )
+
+
+def test_a_file_that_is_named_is_always_tried(edgecls, tiny_model, tmp_path):
+    (tmp_path / ".hidden~").write_bytes(picture("red"))
+    (row,) = json_lines(edgecls("classify", ".hidden~", "-m", tiny_model.path, "--format", "jsonl"))
+    assert row["label"] == "red"
+
+
 def test_a_folder_stands_for_the_images_in_it(edgecls, tiny_model, images, tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "x.PNG").write_bytes(picture("red"))

@@ -216,19 +216,6 @@ def test_models_that_cannot_be_compared(evaluate, tmp_path, tiny_model):
     assert "two at most are compared" in evaluate("-m", other, "-m", tiny_model.path, code=2).stderr
 
 
-def test_splits_that_were_drawn_with_other_seeds(evaluate, data, tmp_path):
-    """The other model's training images are among the first one's test images, unless a file names the splits."""
-    for colour in COLOURS:
-        for n in range(6):  # of copies all would be in one split
-            image = encode(plain(colour) // 2 + noise(24, 24, n) // 4)
-            (data / colour / f"{n}.png").write_bytes(image)
-    other = write(tmp_path / "other.tflite", dataset={"seed": 7}).path
-    assert "was made with another seed" in evaluate("-m", other, "--split", "test").stderr
-    assert evaluate("-m", other).stderr == ""
-    (tmp_path / "s.csv").write_text("file,class,split\nred/0.png,red,test\nblue/0.png,blue,test")
-    assert evaluate("-m", other, "--split", "test", "--split-file", tmp_path / "s.csv").stderr == ""
-
-
 @pytest.mark.parametrize(
     ("counts", "said"),
     [

@@ -23,16 +23,17 @@ from edgecls.convert.data.examine import (
     tell_apart,
     undecodable,
 )
-from edgecls.convert.data.layout import Split
 from edgecls.convert.data.losses import Losses
 from edgecls.convert.data.near_duplicates import near_duplicates
 from edgecls.convert.data.npz import Scale, read_arrays
 from edgecls.convert.data.problems import Kind, Problem, warn
 from edgecls.convert.data.samples import Sample, is_npz, read_samples
 from edgecls.convert.data.split import keep_splits, lacking, separated_groups, split_samples
+from edgecls.convert.data.split_names import Split
 from edgecls.depth import UNKNOWN_WHITE, White
 from edgecls.errors import BadData, UsageError
 from edgecls.image_list import ImageList
+from edgecls.labels import find_label
 from edgecls.progress import Steps
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -194,10 +195,14 @@ def read_split(
     skipped = [*bad, *_paths([(sample, reason) for sample, reason in copies if sample in ours])]
     with _naming(skipped):
         images = _cut(images, seed, used) if cut else images
-        images, untrained = _without_untrained(images, samples)
+        images, untrained = _without_untrained(images, samples, labels)
         images = [image for image in images if image.sample.split == split]
         if not cut:
             _check_given(wanted, images)
+        if not images:
+            raise BadData(
+                f"no image of {path} is in the split {split!r}: leave the split out, to measure on all images"
+            )
     concerned = {sample.path for sample in wanted}
     problems = [problem for problem in [*problems, *untrained] if not concerned.isdisjoint(problem.paths)]
     return replace(_dataset(images, skipped, [*undecodable(bad), *problems]), everything=everything)
@@ -228,8 +233,10 @@ def _check_given(samples: Sequence[Sample], images: Sequence[Image]) -> None:
 
 def _cut(images: Sequence[Image], seed: int, used: ImageList | None = None) -> list[Image]:
     samples, groups = [image.sample for image in images], groups_with_copies(images)
-    known = [used.split_of(*_content(image)) for image in images] if used else []
-    drawn = keep_splits(samples, known, seed, groups) if any(known) else split_samples(samples, seed, groups)
+    if used is None:
+        drawn = split_samples(samples, seed, groups)
+    else:
+        drawn = keep_splits(samples, [used.split_of(*_content(image)) for image in images], seed, groups)
     return [replace(image, sample=sample) for image, sample in zip(images, drawn, strict=True)]
 
 
@@ -237,15 +244,18 @@ def _content(image: Image) -> tuple[str, str]:
     return image.digest, image.seen_pixels
 
 
-def _without_untrained(images: Sequence[Image], listed: Iterable[Sample]) -> tuple[list[Image], list[Problem]]:
+def _without_untrained(
+    images: Sequence[Image], listed: Iterable[Sample], labels: Sequence[str] = ()
+) -> tuple[list[Image], list[Problem]]:
     """Return the images of classes that have training images among the samples `listed`, and a problem for each other.
 
-    All are returned where there are no training images at all: the data set is there to measure with.
+    Those that a model knows, its `labels`, stay. All are returned where there are no training images at all: the data
+    set is there to measure with.
     """
     samples = [image.sample for image in images]
     trained = {sample.label for sample in listed if sample.split in {None, "train"}}
     counts = Counter(sample.label for sample in samples)
-    untrained = counts.keys() - trained if trained else set()
+    untrained = {label for label in counts.keys() - trained if trained and not find_label(label, labels)}
     problems = [
         Problem(
             "class left out",
@@ -259,7 +269,7 @@ def _without_untrained(images: Sequence[Image], listed: Iterable[Sample]) -> tup
 
 
 _CONSEQUENCES: Mapping[str, str] = {
-    "validation": "no threshold can be found for it, and it is never answered",
+    "validation": "it is never answered where a precision is asked for",
     "test": "nothing says how well it is recognised",
 }
 
