@@ -130,7 +130,7 @@ def check_label(text: str) -> str:
     if label_key(label) == UNKNOWN:
         raise BadData(
             f"the class name {text!r} is reserved for frames that no class fits with certainty: "
-            "rename the class, for example to 'other', or leave it out"
+            "rename the class, for example to 'other'"
         )
     try:
         label.encode()
