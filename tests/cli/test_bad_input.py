@@ -46,9 +46,10 @@ CASES = [
     ("inspect missing.tflite", INPUT, "no model at missing.tflite"),
     ("inspect good.png", DATA, "is not a TFLite model"),
     ("inspect liar.tflite", DATA, "does not give the outputs it promises: golden example 0 is off by 0.996"),
-    ("run --config missing.toml", INPUT, "no configuration at missing.toml: write one, or name it with --config"),
-    ("run --config empty", IO, "cannot read empty: it is a folder: name a file"),
+    ("run --config missing.toml", CONFIG, "no configuration at missing.toml: write one, or name it with --config"),
     ("run --config good.png", CONFIG, "good.png:1: is not UTF-8 text: save the file as UTF-8"),
+    ("run --config empty", CONFIG, "cannot read empty: it is a folder: name a file"),
+    ("run --config good.png/x.toml", CONFIG, "cannot read good.png/x.toml: a part of the path is not a folder"),
     ("run --config wrong.toml", CONFIG, "wrong.toml:1: source.path: is missing: add it"),
     ("run --config nothing.toml", INPUT, "no folder at "),
     ("run --config liar.toml", DATA, "does not give the outputs it promises"),
@@ -156,11 +157,11 @@ def test_without_permission(edgecls, owned_by_another, unprivileged):
     done = edgecls("classify", image, secret, "-m", model, "--format", "jsonl", code=1, prefix=unprivileged)
     assert done.stdout.count("\n") == 2
     assert done.stderr.startswith(f"edgecls: {secret} cannot be read: permission denied")
-    for arguments, said in (
-        (("classify", image, "-m", secret), f"cannot read the model {secret}: permission denied"),
-        (("run", "--config", secret), f"cannot read {secret}: permission denied"),
+    for arguments, code, said in (
+        (("classify", image, "-m", secret), IO, f"cannot read the model {secret}: permission denied"),
+        (("run", "--config", secret), CONFIG, f"cannot read {secret}: permission denied"),
     ):
-        assert edgecls(*arguments, code=IO, prefix=unprivileged).stderr.startswith(f"edgecls: error: {said}")
+        assert edgecls(*arguments, code=code, prefix=unprivileged).stderr.startswith(f"edgecls: error: {said}")
 
 
 @pytest.mark.parametrize(

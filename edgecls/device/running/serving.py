@@ -128,7 +128,8 @@ class Service:
         if self._run_is_open and not taken_again:
             self._steps.finish(self.tally)
         self._write_seen()
-        reason = "signal" if self._requests.stop.is_set() else "idle"
+        ended = "end of the video" if self.config.source.type == "video" else "idle"
+        reason = "signal" if self._requests.stop.is_set() else ended
         self._patience(lambda: self._database.value.end_run(reason))
         log.info("stopped (%s): %d rows written", reason, self.tally.rows)
 
