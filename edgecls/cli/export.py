@@ -32,7 +32,7 @@ from edgecls.errors import UsageError
 from edgecls.files import written_atomically
 from edgecls.results import queries
 from edgecls.results.asking.finding import COLUMNS
-from edgecls.results.asking.names import check_names
+from edgecls.results.asking.names import resolve_names
 
 
 class ExportFormat(str, Enum):
@@ -72,7 +72,7 @@ def export(
     )  # fmt: skip
     names = chosen(columns, COLUMNS, COLUMNS)
     with closing(queries.open_results(db)) as database:
-        check_names(database, which)
+        which = resolve_names(database, which)
         rows = queries.find(database, which, order)
         if out is None:
             if output_format is ExportFormat.parquet:

@@ -1,5 +1,6 @@
 """Whatever is wrong, it is one line on stderr, nothing on stdout, and the exit code of its kind."""
 
+import re
 import shutil
 import subprocess
 from importlib.util import find_spec
@@ -37,7 +38,7 @@ CASES = [
     ("classify good.png -m plain.tflite --labels missing.txt", INPUT, "cannot read missing.txt: no such file"),
     ("classify good.png -m plain.tflite --labels latin.txt", DATA, "is not UTF-8 text: save it as UTF-8"),
     ("classify good.png -m broken.tflite --labels three.txt", DATA, "broken.tflite cannot be loaded by litert ("),
-    ("classify good.png -m float.tflite --labels three.txt", DATA, "takes float32 (1, 16, 16, 3), and edgecls feeds"),
+    ("classify good.png -m rgba.tflite --labels three.txt", DATA, "takes uint8 (1, 16, 16, 4), and edgecls feeds"),
     (f"classify good.png {TINY} --db empty", IO, "cannot write empty: it is a folder"),
     (f"classify good.png {TINY} --db missing/r.db", INPUT, "cannot create missing/r.db: there is no folder missing"),
     (f"classify good.png {TINY} --db good.png", DATA, "good.png is not a SQLite database"),
@@ -87,7 +88,7 @@ def models(folder, tiny_model, golden_examples):
     (folder / "flipped.tflite").write_bytes(whole[:1290] + bytes([whole[1290] ^ 0xFF]) + whole[1291:])
     (folder / "plain.tflite").write_bytes(build())
     (folder / "broken.tflite").write_bytes(build()[:700])
-    (folder / "float.tflite").write_bytes(build(input_type="float32"))
+    (folder / "rgba.tflite").write_bytes(build(channels=4))
     red, green, *_ = golden_examples
     write(folder / "liar.tflite", examples=[type(red)(red.image, green.outputs)])
 
@@ -149,8 +150,10 @@ def owned_by_another(temporary_folder, place):
 def test_without_permission(edgecls, owned_by_another, unprivileged):
     image, model, db = (str(owned_by_another / name) for name in ("good.png", "tiny.tflite", "r.db"))
     done = edgecls("classify", image, "-m", model, "--db", db, code=IO, prefix=unprivileged)
-    assert done.stderr == (
-        f"edgecls: error: cannot create {db}: permission denied: check owner and mode, or run as a user who may\n"
+    assert re.fullmatch(
+        rf"edgecls: error: cannot create {db}: permission denied: user \w+ may not write to {owned_by_another} "
+        r"\(owner \w+, mode 0555\): check owner and mode, or run as a user who may\n",
+        done.stderr,
     )
     secret = str(owned_by_another / "secret.png")
     done = edgecls("classify", image, secret, "-m", model, "--format", "jsonl", code=1, prefix=unprivileged)

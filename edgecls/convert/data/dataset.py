@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgecls.convert.data import balance
 from edgecls.convert.data.added import join
+from edgecls.convert.data.class_names import spell_as
 from edgecls.convert.data.duplicates import copies_within_splits, groups_with_copies, leave_out_copies
 from edgecls.convert.data.examine import (
     Image,
@@ -83,7 +84,7 @@ def read_dataset(
     """
     samples = read_samples(path, split_file, group_by)
     found, bad = examine(samples, path, steps, looks=True)
-    extra, bad_extra = examine_reviewed(reviewed, steps)
+    extra, bad_extra = examine_reviewed(spell_as(reviewed, {sample.label for sample in samples}), steps)
     everything = tell_apart([*found, *extra])
     images, copies, contradictions = leave_out_copies(everything[: len(found)])
     bad = [*bad, *bad_extra]

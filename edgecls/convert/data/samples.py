@@ -1,6 +1,7 @@
 """Reads what a user calls a data set into one list of labelled files."""
 
 import csv
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,13 +10,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.convert.data.class_names import unify_classes
 from edgecls.convert.data.groups import find_groups
 from edgecls.convert.data.npz import Row, read_arrays, read_row
 from edgecls.errors import BadData, NoInput, UsageError, from_os_error
-from edgecls.model_file import split_labels
-from edgecls.preprocess import IMAGE_SUFFIXES
+from edgecls.image_files import find_images
+from edgecls.labels import class_key, clean_label
 
 Split = Literal["train", "validation", "test"]
+
+log = logging.getLogger(__name__)
 
 _SPLIT_NAMES: Mapping[str, Split] = {
     "train": "train",
@@ -76,18 +80,17 @@ def read_samples(dataset: Path, split_file: Path | None = None, group_by: str | 
         samples = list(_read_folder(dataset))
     else:
         samples = _rest_trains(_read_csv(dataset, root, file="path", label="label"))
-    _check_labels(dataset, {sample.label for sample in samples})
+    if not samples:
+        raise BadData(f"{dataset} lists no images: add some")
+    samples = unify_classes(samples)
     if group_by is not None:
         samples = _group(samples, root, group_by)
     return sorted(samples, key=lambda sample: (sample.label, sample.path))
 
 
 def reviewed_samples(reviewed: Iterable[tuple[str | Path, str]]) -> list[Sample]:
-    """(image, label) as samples. Raises BadData for a label that no label file could hold."""
-    samples = [Sample(Path(path), label) for path, label in reviewed]
-    if samples:
-        _check_labels(Path("the reviews"), {sample.label for sample in samples})
-    return samples
+    """(image, label) as samples. Raises BadData for a label that no class can have."""
+    return unify_classes([Sample(Path(path), label) for path, label in reviewed])
 
 
 def _rest_trains(listed: Iterable[Sample]) -> list[Sample]:
@@ -118,21 +121,27 @@ def _read_npz(path: Path) -> Iterator[Sample]:
 
 
 def _read_folder(root: Path) -> Iterator[Sample]:
-    folders = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    if not folders:
-        raise BadData(f"no sub-folders in {root}: put the images of each class in a folder of its own")
-    for folder in folders:
-        images = [path for path in folder.rglob("*") if _is_image(path, folder)]
-        if not images:
-            raise BadData(f"no images in {folder}: add some, or remove the folder")
-        for path in images:
-            yield Sample(path, folder.name)
-
-
-def _is_image(path: Path, folder: Path) -> bool:
-    """By its name. What is hidden is no part of the class: `.thumbnails/`, or macOS's `._photo.jpg`."""
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.suffix.lower() in IMAGE_SUFFIXES and not hidden and path.is_file()
+    try:
+        images = find_images(root)
+    except OSError as error:
+        raise from_os_error(error, f"cannot read {root}") from error
+    passed_over = images.passed_over
+    samples = []
+    for name in images.names:
+        label, _, rest = name.partition("/")
+        if rest:
+            samples.append(Sample(root / name, label))
+        else:
+            passed_over.add("beside the class folders", name)
+    for folder in set(images.folders) - {sample.label for sample in samples}:
+        passed_over.add("class folder without images", folder)
+    not_taken = passed_over.not_taken()
+    if not samples:
+        without = "no images in the sub-folders of" if images.folders else "no sub-folders in"
+        raise BadData(f"{without} {root}{not_taken}: put the images of each class in a folder of its own")
+    if not_taken:
+        log.warning("%s: %s images%s", root, f"{len(samples):,}", not_taken)
+    yield from samples
 
 
 def _read_csv(path: Path, root: Path, *, file: str, label: str, need_split: bool = False) -> Iterator[Sample]:
@@ -152,7 +161,7 @@ def _read_csv(path: Path, root: Path, *, file: str, label: str, need_split: bool
 
 
 def _sample(row: Mapping[str, str | None], where: str, root: Path, file: str, label: str) -> Sample:
-    name, named_label = (row[file] or "").strip(), (row[label] or "").strip()
+    name, named_label = (row[file] or "").strip(), clean_label(row[label] or "")
     if not name or not named_label or "\0" in name:
         raise BadData(f"{where}: {file} and {label} must both be given")
     split = None
@@ -168,25 +177,9 @@ def _restrict(samples: list[Sample], listed: Iterable[Sample], split_file: Path)
     """A CSV data set and a split file must agree: the CSV's labels, the file's splits."""
     labels = {sample.path: sample.label for sample in listed}
     for sample in samples:
-        if labels.get(sample.path) != sample.label:
+        if class_key(labels.get(sample.path, "")) != class_key(sample.label):
             raise BadData(
                 f"{split_file} says {sample.path.name} is {sample.label!r}, the data set says "
                 f"{labels.get(sample.path)!r}: make them agree"
             )
     return samples
-
-
-def _check_labels(dataset: Path, labels: set[str]) -> None:
-    if not labels:
-        raise BadData(f"{dataset} lists no images: add some")
-    for label in sorted(labels):
-        if not _fits_a_line(label):
-            raise BadData(f"the class {label!r} has a name that a line of UTF-8 text cannot hold: rename it")
-
-
-def _fits_a_line(label: str) -> bool:
-    """Whether the label file of a model gives it back as it is."""
-    try:
-        return split_labels(f"{label}\n".encode()) == [label]
-    except UnicodeEncodeError:  # a folder's name may be any bytes
-        return False

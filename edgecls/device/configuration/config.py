@@ -38,6 +38,13 @@ class Config(Settings):
     model: Path | None = Field(
         default=None, description="The model file; by default the ImageNet model that edgecls ships."
     )
+    labels: Path | None = Field(
+        default=None, description="Label file for a model that carries none: a line for each output, in their order."
+    )
+    input_range: Literal["0..255", "0..1", "-1..1"] | None = Field(
+        default=None,
+        description="Pixel values that the float input of another tool's model takes, where its file does not say so.",
+    )
     database: Path = Field(default=Path("results.db"), description="The SQLite database for the results.")
     device: str = Field(
         default_factory=socket.gethostname,

@@ -21,7 +21,7 @@ from edgecls.device.saving.saved_frames import SavedFrames, frames_folder
 from edgecls.device.side_by_side import Plan, default_threads, plan
 from edgecls.device.sources import Source, open_source
 from edgecls.device.vote import Vote
-from edgecls.model_file import ModelFile, read_model
+from edgecls.model_file import ModelFile, read_labels, read_model
 from edgecls.records import Frame
 
 _T = TypeVar("_T")
@@ -50,12 +50,14 @@ class Intake:
 def load(config: Config) -> list[Classifier]:
     """The classifiers that work side by side, once the model has replayed its golden examples.
 
-    All of one file: should it be replaced meanwhile, it is read again. Raises BadModel and those of `Classifier`.
+    All of one file: should it be replaced meanwhile, it is read again. Raises BadModel and those of `Classifier`, and
+    what `read_labels` raises.
     """
     path = config.model or default_model()
     while True:
         before = _version(path)
-        classifiers = _open(read_model(path), config)
+        labels = read_labels(config.labels) if config.labels else None
+        classifiers = _open(read_model(path, labels, input_range=config.input_range), config)
         if _version(path) == before:
             break
     replay_golden(classifiers[0])

@@ -101,6 +101,13 @@ def test_copies_of_one_picture_make_no_class(folder, tmp_path):
         read(folder, [(place, "green") for place in places])
 
 
-def test_a_label_that_no_label_file_holds():
-    with pytest.raises(BadData, match="rename it"):
-        reviewed_samples([("a.png", "two\nlines")])
+def test_a_label_that_no_class_can_have():
+    with pytest.raises(BadData, match="no class can be called 'Unknown'"):
+        reviewed_samples([("a.png", "Unknown")])
+
+
+def test_reviews_take_the_spelling_of_the_data_set(folder, tmp_path):
+    place = tmp_path / "reviewed.png"
+    place.write_bytes(image("blue", 50))
+    data = read(folder, [(place, "Blu\u200be ")])
+    assert (data.added, data.labels) == (1, ("blue", "red"))
