@@ -69,11 +69,12 @@ Reason = Literal[
     "ignored folder",
     "excluded folder",
     "beside the class folders",
-    "class folder without images",
+    "folder without images",
     "not in a class folder",
     "mask",
     "without a label",
-    "unsafe name in the archive",
+    "with an unsafe name",
+    "too large",
 ]
 
 
@@ -184,11 +185,12 @@ _NOUNS: dict[Reason, tuple[str, str]] = {
     "ignored folder": ("ignored folder", "ignored folders"),
     "excluded folder": ("excluded folder", "excluded folders"),
     "beside the class folders": ("image beside the class folders", "images beside the class folders"),
-    "class folder without images": ("class folder without images", "class folders without images"),
+    "folder without images": ("folder without images", "folders without images"),
     "not in a class folder": ("image outside a class folder", "images outside a class folder"),
     "mask": ("mask", "masks"),
     "without a label": ("image without a label", "images without a label"),
-    "unsafe name in the archive": ("file with an unsafe name", "files with unsafe names"),
+    "with an unsafe name": ("file with an unsafe name", "files with unsafe names"),
+    "too large": ("file that is too large", "files that are too large"),
 }
 
 
@@ -227,8 +229,8 @@ class FoundImages:
     root: Path
     names: tuple[str, ...]
     passed_over: PassedOver
-    folders: tuple[str, ...] = ()
-    """Names of the folders in `root` that are not ignored, whatever they hold."""
+    empty: tuple[str, ...] = ()
+    """Folders that are not ignored and hold no image, nor does a folder in them; of nested ones the outermost."""
 
     @property
     def paths(self) -> Iterator[Path]:
@@ -243,6 +245,17 @@ def find_images(root: Path, exclude: Exclusions = _NO_EXCLUSIONS) -> FoundImages
     `root`, else under the link that comes first. Raises OSError where `root` itself cannot be read.
     """
     return _Walk(root, exclude).run()
+
+
+def without_images(folders: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of `folders` that are above none of the files `names`, of nested ones the outermost."""
+    holding = {""}
+    for name in names:
+        folder = name.rpartition("/")[0]
+        while folder not in holding:
+            holding.add(folder)
+            folder = folder.rpartition("/")[0]
+    return tuple(sorted(each for each in folders if each not in holding and each.rpartition("/")[0] in holding))
 
 
 class _Walk:
@@ -262,7 +275,7 @@ class _Walk:
             for path, inner in links:
                 self._below(path, inner, links=True)
         names = sorted(self._names, key=lambda name: name.split("/"))
-        return FoundImages(self._root, tuple(names), self._passed_over, tuple(sorted(self._folders)))
+        return FoundImages(self._root, tuple(names), self._passed_over, without_images(self._folders, names))
 
     def _below(self, top: str, top_inner: str, *, links: bool = False) -> None:
         waiting = [(top, top_inner)]
@@ -299,8 +312,7 @@ class _Walk:
             elif self._exclude.match(inner):
                 self._passed_over.add("excluded folder", inner)
             else:
-                if "/" not in inner:
-                    self._folders.append(inner)
+                self._folders.append(inner)
                 if not entry.is_symlink():
                     return True
                 self._links.append((entry.path, inner))

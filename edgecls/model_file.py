@@ -97,7 +97,7 @@ def write_model(
     mean: float,
     std: float,
 ) -> ModelFile:
-    """Write a model file atomically and return it as read back.
+    """Write a model file as `written_atomically` does, and return what a reader will find in it.
 
     `mean` and `std` are the backbone's normalisation, which the graph has baked in: they are told to other tools.
     Raises NoInput (no such folder), WriteFailed, and ValueError for labels that a line cannot hold.
@@ -126,8 +126,9 @@ def write_model(
         "golden": [{"image": name, "outputs": example.outputs} for name, example in zip(images, golden, strict=True)],
     }
     files = {LABELS_FILE: text, INFO_FILE: json.dumps(document, ensure_ascii=False, indent=1).encode(), **images}
-    write_atomically(path, _append_zip(described, files))
-    return read_model(path)
+    content = _append_zip(described, files)
+    write_atomically(path, content)
+    return _parse(path, content, None)
 
 
 def _append_zip(flatbuffer: bytes, files: Mapping[str, bytes]) -> bytes:
@@ -153,6 +154,10 @@ def read_model(path: str | Path, labels: Sequence[str] | None = None, *, input_r
         raise NoInput(f"no model at {path}: check the path, or make one with edgecls convert") from error
     except OSError as error:
         raise from_os_error(error, f"cannot read the model {path}") from error
+    return _parse(path, data, labels, input_range)
+
+
+def _parse(path: Path, data: bytes, labels: Sequence[str] | None, input_range: str | None = None) -> ModelFile:
     if data[4:8] != _IDENTIFIER:
         raise BadModel(f"{path} is not a TFLite model: expected a .tflite file, as edgecls convert writes it")
     files, flatbuffer = _read_zip(path, data)

@@ -29,10 +29,11 @@ from edgecls.cli.result_options import (
     filtered,
 )  # fmt: skip
 from edgecls.errors import UsageError
-from edgecls.files import written_atomically
+from edgecls.files import check_not_input, written_atomically
 from edgecls.results import queries
 from edgecls.results.asking.finding import COLUMNS
 from edgecls.results.asking.names import resolve_names
+from edgecls.results.schema import with_side_files
 
 
 class ExportFormat(str, Enum):
@@ -79,6 +80,7 @@ def export(
                 raise UsageError("Parquet is no text for a terminal: name a file with -o")
             write_rows(names, rows, output_format.value)
             return
+        check_not_input(out, *with_side_files(db))
         with written_atomically(out) as file:
             if output_format is ExportFormat.parquet:
                 from edgecls.results.asking.parquet import write_parquet

@@ -19,6 +19,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from edgecls.errors import BadDatabase, from_os_error
+from edgecls.files import flush_folder
 from edgecls.results.schema import SIDE_FILES, SMALLEST_PAGE, check_schema, connect, is_damage, translated
 
 log = logging.getLogger(__name__)
@@ -144,11 +145,7 @@ def set_aside(path: Path) -> Path:
         for suffix in ("", *SIDE_FILES):
             if os.path.lexists(f"{path}{suffix}"):
                 os.rename(f"{path}{suffix}", f"{name}{suffix}")
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        flush_folder(path.parent)
     except OSError as error:
         raise from_os_error(error, f"cannot set the damaged {path} aside") from error
     return name

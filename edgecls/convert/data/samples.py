@@ -2,40 +2,32 @@
 
 import csv
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.convert.data.archive import Member, find_archived_images, is_archive
 from edgecls.convert.data.class_names import unify_classes
 from edgecls.convert.data.groups import find_groups
+from edgecls.convert.data.layout import SPLIT_NAMES, Split, find_layout
 from edgecls.convert.data.npz import Row, read_arrays, read_row
 from edgecls.errors import BadData, NoInput, UsageError, from_os_error
-from edgecls.image_files import find_images
+from edgecls.image_files import Exclusions, find_images
 from edgecls.labels import class_key, clean_label
 
-Split = Literal["train", "validation", "test"]
-
 log = logging.getLogger(__name__)
-
-_SPLIT_NAMES: Mapping[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One labelled image. `split` is None until it is decided; samples of one `group` belong in one split.
 
-    An image of an `.npz` file is its `row`, and its `path` only names it: `mnist.npz#x_train[17]`.
+    An image of an `.npz` file is its `row`, one of an archive its `member`, and its `path` only names it:
+    `mnist.npz#x_train[17]`, `photos.zip/cat/1.jpg`.
     """
 
     path: Path
@@ -43,30 +35,44 @@ class Sample:
     split: Split | None = None
     group: str | None = None
     row: Row | None = None
+    member: Member | None = None
 
     def read(self) -> bytes | NDArray[np.uint8]:
         """What `load_pixels` and `Classifier.classify` take: the file's bytes, or RGB pixels uint8 (height, width, 3).
 
-        Raises NoInput and WriteFailed where it cannot be read; BadData where it is in an `.npz` that has changed.
+        Raises NoInput and WriteFailed where it cannot be read; BadImage where it is damaged in an archive, or not there;
+        BadData where it is in an `.npz` that has changed.
         """
         if self.row:
             return read_row(self.row)
+        if self.member:
+            return self.member.read()
         try:
             return self.path.read_bytes()
         except OSError as error:
             raise from_os_error(error, f"cannot read {self.path}") from error
 
 
-def read_samples(dataset: Path, split_file: Path | None = None, group_by: str | None = None) -> list[Sample]:
-    """The samples of a folder with a sub-folder a class, a CSV (`path,label[,split][,group]`) or an `.npz`, by path.
+def read_samples(
+    dataset: Path,
+    split_file: Path | None = None,
+    group_by: str | None = None,
+    *,
+    exclude: Sequence[str] = (),
+    labels: Collection[str] = (),
+) -> list[Sample]:
+    """Return the samples of a data set, by label and path: of a folder, a `.zip` or `.tar` of one, a CSV, or an `.npz`.
 
-    A split file (CSV: `file,class,split[,group]`, files relative to the data set's folder) decides which images are
-    used, and for what. `group_by` is a regular expression that finds the group in a file's path, see `find_groups`.
-    Raises NoInput, BadData and UsageError; whether the files decode is not looked at.
+    How classes and splits are found in a folder or an archive: see `find_layout`, which `labels` are for; how it was
+    read, and what was not taken, is logged. A CSV has the columns `path,label[,split][,group]`. A split file (CSV:
+    `file,class,split[,group]`, files relative to the data set's folder) decides which images are used, and for what.
+    `group_by` is a regular expression that finds the group in a file's path, see `find_groups`; `exclude` are globs, see
+    `Exclusions`. Raises NoInput, BadData, UsageError and WriteFailed; whether the files decode is not looked at.
     """
     if not dataset.exists():
         raise NoInput(f"no data set at {dataset}: name a folder with one sub-folder a class, a CSV or an .npz file")
-    root = dataset if dataset.is_dir() else dataset.parent
+    archived = is_archive(dataset)
+    root = dataset if dataset.is_dir() or archived else dataset.parent
     if is_npz(dataset):
         if split_file is not None or group_by is not None:
             unusable = "--split-file" if split_file is not None else "--group-by"
@@ -74,18 +80,24 @@ def read_samples(dataset: Path, split_file: Path | None = None, group_by: str | 
         samples = list(_read_npz(dataset))
     elif split_file is not None:
         samples = _rest_trains(_read_csv(split_file, root, file="file", label="class", need_split=True))
-        if dataset.is_file():
+        if dataset.is_file() and not archived:
             samples = _restrict(samples, _read_csv(dataset, root, file="path", label="label"), split_file)
-    elif dataset.is_dir():
-        samples = list(_read_folder(dataset))
+    elif dataset.is_dir() or archived:
+        samples = _read_folders(dataset, Exclusions(exclude), labels)
     else:
         samples = _rest_trains(_read_csv(dataset, root, file="path", label="label"))
     if not samples:
         raise BadData(f"{dataset} lists no images: add some")
+    if archived:
+        samples = [replace(sample, member=_member(sample.path, dataset)) for sample in samples]
     samples = unify_classes(samples)
     if group_by is not None:
         samples = _group(samples, root, group_by)
     return sorted(samples, key=lambda sample: (sample.label, sample.path))
+
+
+def _member(path: Path, archive: Path) -> Member:
+    return Member(archive, PurePosixPath(os.path.relpath(path, archive)).as_posix())
 
 
 def reviewed_samples(reviewed: Iterable[tuple[str | Path, str]]) -> list[Sample]:
@@ -120,28 +132,26 @@ def _read_npz(path: Path) -> Iterator[Sample]:
             yield Sample(Path(f"{path}#{name}[{index}]"), label, split, row=Row(path, name, index))
 
 
-def _read_folder(root: Path) -> Iterator[Sample]:
+def _read_folders(root: Path, exclude: Exclusions, labels: Collection[str]) -> list[Sample]:
+    """Return the samples of a folder or an archive of class folders; how it was read is logged."""
     try:
-        images = find_images(root)
+        images = find_images(root, exclude) if root.is_dir() else find_archived_images(root, exclude)
     except OSError as error:
         raise from_os_error(error, f"cannot read {root}") from error
+    layout = find_layout(images.names, labels)
     passed_over = images.passed_over
-    samples = []
-    for name in images.names:
-        label, _, rest = name.partition("/")
-        if rest:
-            samples.append(Sample(root / name, label))
-        else:
-            passed_over.add("beside the class folders", name)
-    for folder in set(images.folders) - {sample.label for sample in samples}:
-        passed_over.add("class folder without images", folder)
+    passed_over.update(layout.passed_over)
+    for folder in images.empty:
+        passed_over.add("folder without images", folder)
     not_taken = passed_over.not_taken()
-    if not samples:
-        without = "no images in the sub-folders of" if images.folders else "no sub-folders in"
+    if not layout.images:
+        without = "no images in the sub-folders of" if images.empty else "no sub-folders in"
         raise BadData(f"{without} {root}{not_taken}: put the images of each class in a folder of its own")
+    for assumption in layout.assumptions:
+        log.info("%s: %s", root, assumption)
     if not_taken:
-        log.warning("%s: %s images%s", root, f"{len(samples):,}", not_taken)
-    yield from samples
+        log.warning("%s: %s images%s", root, f"{len(layout.images):,}", not_taken)
+    return [Sample(root / image.name, image.label, image.split) for image in layout.images]
 
 
 def _read_csv(path: Path, root: Path, *, file: str, label: str, need_split: bool = False) -> Iterator[Sample]:
@@ -167,9 +177,9 @@ def _sample(row: Mapping[str, str | None], where: str, root: Path, file: str, la
     split = None
     if "split" in row:
         given = (row["split"] or "").strip().lower()
-        if given and given not in _SPLIT_NAMES:
+        if given and given not in SPLIT_NAMES:
             raise BadData(f"{where}: split is {given!r}: use train, val or test, or leave it empty")
-        split = _SPLIT_NAMES.get(given)
+        split = SPLIT_NAMES.get(given)
     return Sample(root / name, named_label, split, (row.get("group") or "").strip() or None)
 
 

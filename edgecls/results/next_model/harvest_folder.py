@@ -3,8 +3,8 @@
 import csv
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -54,27 +54,49 @@ def write_folder(out: Path, picks: Iterable[Pick], labels: Sequence[str]) -> Cou
 
 
 def check_out(out: Path) -> None:
-    """Raise UsageError unless `out` is a new or an empty folder."""
-    if out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
+    """Raise UsageError unless `out` is a new or an empty folder, or a link to an empty one."""
+    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise UsageError(f"{out} is there already: name a new folder, for nothing is overwritten")
 
 
 @contextmanager
 def _whole(out: Path) -> Iterator[Path]:
-    """A folder that becomes `out` at the end, or nothing where that is not reached."""
+    """Yield a folder that becomes `out` at the end, or nothing where that is not reached.
+
+    An empty folder that is there already stays, with its mode: it may be one that is mounted. It is filled at the end.
+    """
+    is_there = out.is_dir()
+    place = (out if is_there else out.parent) / f".{out.name[:LONGEST]}.{secrets.token_hex(4)}"
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name[:LONGEST]}."))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.mkdir()
     except OSError as error:
         raise from_os_error(error, f"cannot make the folder {out}") from error
     try:
         yield place
-        place.chmod(0o755)
-        place.rename(out)  # over an empty folder, and no other
+        if is_there:
+            _fill(out, place)
+        else:
+            place.rename(out)  # over an empty folder, and no other
     except OSError as error:
         raise from_os_error(error, f"cannot write {out}") from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _fill(out: Path, place: Path) -> None:
+    """Move all that is in `place` to `out`, in which nothing else may be; what fails leaves nothing there."""
+    if os.listdir(out) != [place.name]:
+        raise UsageError(f"{out} is no longer empty: name a new folder, for nothing is overwritten")
+    names, moved = os.listdir(place), 0
+    try:
+        for name in names:
+            os.rename(place / name, out / name)
+            moved += 1
+    except BaseException:
+        for name in names[:moved]:
+            os.rename(out / name, place / name)
+        raise
 
 
 class FolderNames:

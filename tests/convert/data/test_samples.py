@@ -153,14 +153,14 @@ def test_folders_that_hold_nothing(tmp_path):
         read_samples(tmp_path)
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "notes.txt").touch()
-    with pytest.raises(BadData, match=r"no images in the sub-folders of .*, 1 class folder without images \(cat\)"):
+    with pytest.raises(BadData, match=r"no images in the sub-folders of .*, 1 folder without images \(cat\)"):
         read_samples(tmp_path)
 
 
 def test_an_empty_class_folder_is_named_and_ends_nothing(pets, caplog):
     (pets / "emu").mkdir()
     assert [sample.label for sample in read_samples(pets)] == ["cat", "cat", "dog"]
-    assert caplog.messages == [f"{pets}: 3 images; not taken: 1 class folder without images (emu)"]
+    assert caplog.messages == [f"{pets}: 3 images; not taken: 1 folder without images (emu)"]
 
 
 @pytest.mark.parametrize("name", [b"\xff", b" ", b"unknown", b"Unknown ", "\u200b".encode()])
