@@ -67,6 +67,10 @@ def test_a_server_that_is_killed_and_comes_back(server, until, caplog):
     assert len({frame.key for frame in frames}) == len(frames)
 
 
+def test_the_scheme_may_be_in_capitals(server):
+    camera(server.address.replace("rtsp", "RTSP")).try_out()
+
+
 def test_a_server_that_falls_silent(server, until):
     source = camera(server.address)
     with collecting(source) as (frames, signs, _):
