@@ -50,7 +50,7 @@ class _OpenCvCapture:
         done, image = self.capture.retrieve()
         if not done or image is None:
             return None
-        if self._is_undecoded:
+        if self._is_undecoded and image.ndim == 2:  # a row of bytes
             try:
                 return decode_frame(image)
             except BadImage as error:
@@ -131,7 +131,9 @@ def _open_device(path: str, settings: CameraSettings) -> _OpenCvCapture:
     except CameraLost:
         capture.release()
         raise
-    return _OpenCvCapture(capture, settings.stall_seconds)
+    # Undecoded, so that a frame that a USB camera has cut off is noticed: OpenCV would paint its second half grey.
+    is_jpeg = settings.pixel_format in ("MJPG", "JPEG") and capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+    return _OpenCvCapture(capture, settings.stall_seconds, is_undecoded=bool(is_jpeg))
 
 
 def _ask(capture: Any, settings: CameraSettings) -> None:
