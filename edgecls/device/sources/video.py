@@ -70,7 +70,7 @@ class VideoSource:
         if self.settings.started:
             return self.settings.started.astimezone(timezone.utc)  # a time without a zone is local
         try:
-            return start_of(self._path, modified, min(seconds, _LONGEST))
+            return start_of(self._path, modified, seconds)
         except OSError as error:
             raise from_os_error(error, f"cannot read {self._path}") from error
 
