@@ -9,7 +9,8 @@ damaged ones too, and the copy would be in WAL mode, which a read-only medium ca
 import os
 import sqlite3
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -17,7 +18,7 @@ from sqlite_utils import Database
 from edgecls.errors import BadDatabase, UsageError, WriteFailed, from_os_error
 from edgecls.files import check_writable
 from edgecls.results.queries import open_results, opened_to_read
-from edgecls.results.schema import SIDE_FILES, connect, is_damage, translated
+from edgecls.results.schema import SIDE_FILES, connect, is_damage, set_first_generation, translated
 
 
 def back_up(database: Path, out: Path, *, force: bool = False) -> int:
@@ -34,20 +35,29 @@ def back_up(database: Path, out: Path, *, force: bool = False) -> int:
     open_results(database).close()
     check_writable(out)
     _check_name(database, out, force=force)
+    with checked_copy(database, out) as (copy, rows):
+        publish(copy, out, force=force)
+    return rows
+
+
+@contextmanager
+def checked_copy(database: Path, out: Path) -> Iterator[tuple[Path, int]]:
+    """Copy `database` to a temporary file beside `out`; gives its path, to be renamed inside, and the number of its rows.
+
+    Raises as `back_up` does, and translates the OSErrors of what is done inside.
+    """
     try:
         descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
         copy = Path(name)
         try:
             os.close(descriptor)
             _copy(database, copy, out)
-            rows = _verified(copy, out)
-            publish(copy, out, force=force)
+            yield copy, _verified(copy, out)
         finally:
             for suffix in ("", *SIDE_FILES):
                 Path(f"{name}{suffix}").unlink(missing_ok=True)
     except OSError as error:
         raise from_os_error(error, f"cannot write {out}") from error
-    return rows
 
 
 def _check_name(database: Path, out: Path, *, force: bool) -> None:
@@ -76,6 +86,8 @@ def _copy(database: Path, copy: Path, out: Path) -> None:
             # All that can go wrong with the database goes wrong on opening it, or is damage; the rest is the copy's.
             with translated(database if is_damage(error) else out):
                 raise
+    with translated(out), closing(connect(copy, "mode=rw")) as db:
+        set_first_generation(db)  # no log of the database is this one's
 
 
 def _looked_into(database: Path, options: str) -> Database:

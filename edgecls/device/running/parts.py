@@ -54,16 +54,16 @@ def load(config: Config) -> list[Classifier]:
     """
     path = config.model or default_model()
     while True:
-        before = _version(path)
+        before = version_of(path)
         classifiers = _open(read_model(path), config)
-        if _version(path) == before:
+        if version_of(path) == before:
             break
     replay_golden(classifiers[0])
     return classifiers
 
 
-def _version(path: Path) -> Version | None:
-    """None where there is nothing: whoever reads it says so."""
+def version_of(path: Path) -> Version | None:
+    """Return size and times of the file at `path`; None where there is nothing: whoever reads it says so."""
     try:
         return Version.of(os.stat(path))
     except OSError:
@@ -140,7 +140,7 @@ class Budgets:
 
     saved: Saves | None
     retention: Prunes | None
-    words: CatchesUp | None = None
+    upkeep: tuple[CatchesUp, ...] = ()
 
 
 def budgets(config: Config, store: RunStore, wing: ResultsWing) -> Budgets:
@@ -155,4 +155,5 @@ def budgets(config: Config, store: RunStore, wing: ResultsWing) -> Budgets:
         comes_again = is_replayed(source) or (isinstance(source, FolderSettings) and source.after == "keep")
         days, most = config.retention.rows_days, config.retention.rows_most
         retention = wing.retention(store, days, most, comes_again)
-    return Budgets(saved, retention, wing.words(store) if wing.words else None)
+    upkeep = tuple(make(store) for make in (wing.words, wing.log_keeping) if make)
+    return Budgets(saved, retention, upkeep)
