@@ -108,6 +108,9 @@ _REMEDIES = {
     errno.EEXIST: "something of that name is there already: choose another name",
     errno.EISDIR: "it is a folder: name a file",
     errno.ENOTDIR: "a part of the path is not a folder",
+    errno.EBADF: "it is not open for writing: name a file",
+    errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
+    errno.ELOOP: "its symbolic links lead in a circle: name a file",
 }
 
 

@@ -1,13 +1,38 @@
-"""Files that are written whole or not at all."""
+"""Write output files: whole or not at all, and without harm to what stands under their name.
 
+What exists decides how it is written:
+
+    nothing                       a new file; its mode is what the umask leaves
+    a regular file                replaced in one rename; mode, owner and access control list stay. Other hard links keep the old content
+    a symbolic link               what it leads to is written, in the folder where that is; the link stays
+    a device, a pipe, /dev/fd/N   opened and written to, never replaced
+    a file that cannot be         overwritten in place: a single file mounted into a container, a folder
+    replaced, but written         that takes no new files
+"""
+
+import contextlib
+import errno
+import fcntl
 import os
-import tempfile
+import re
+import secrets
+import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from edgecls.errors import NoInput, WriteFailed, from_os_error
+from edgecls.errors import NoInput, UsageError, WriteFailed, from_os_error
+
+_MOST_LINKS = 40
+"""As many symbolic links in a row does Linux follow."""
+_LONGEST_PREFIX = 200
+"""Bytes of a file's name that its temporary file repeats: file systems allow 255, some less."""
+_UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM}
+"""What file systems that cannot do something answer; each has its own."""
+_NOT_REPLACEABLE = {errno.EBUSY, errno.EPERM, errno.EACCES, errno.EROFS, errno.EXDEV}
+"""Why a file cannot be replaced that can be written to: a mount point, a sticky folder, a read-only one."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -16,50 +41,228 @@ def write_atomically(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-@contextmanager
+@contextlib.contextmanager
 def written_atomically(path: Path) -> Iterator[BinaryIO]:
-    """A file to write what shall be at `path`: a power cut, or an error inside, leaves the old file, never a part.
+    """Yield a file to write what shall be at `path`; a power cut, or an error inside, leaves the old file, never a part.
 
-    The bytes go to a temporary file in the same folder, are flushed to the disk, and take the name in one rename.
-    Raises NoInput where the folder is missing, WriteFailed where the system refuses.
+    A device, a pipe or a descriptor (`/dev/stdout`) receives the bytes as they are written.
+    Raises NoInput where the folder is missing, WriteFailed where the system refuses; BrokenPipeError passes unchanged.
     """
     check_writable(path)
-    try:
-        with _replacing(path) as file:
+    if is_stream(path):
+        with _about(path), _opened(path) as file:
             yield file
-    except OSError as error:
-        raise from_os_error(error, f"cannot write {path}") from error
+    else:
+        with replaced(path) as file:
+            yield file
+
+
+@contextlib.contextmanager
+def replaced(path: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
+    """Yield an empty regular file, `.name` is its path, whose content becomes that of `path` when the block ends.
+
+    It lies in the same folder, is flushed to the disk and takes the name in one rename; where `path` is a stream it lies in
+    the folder for temporary files, and is copied. An error inside the block removes it. Raises as `written_atomically`
+    does, and FileExistsError where something is at `path` by then and not `overwrite`.
+    """
+    check_writable(path)
+    target, to_stream = resolve_links(path), is_stream(path)
+    with _about(path):
+        file = _create(temporary_folder(), target, 0o600) if to_stream else _new_file(target)
+        try:
+            with file:
+                yield file
+                file.flush()
+                _keep_mode(file.fileno(), target)
+                _flush_to_disk(file.fileno())
+            if to_stream:
+                _copy(file.name, path)
+            elif overwrite:
+                _replace(file.name, target)
+            else:
+                _rename_to_free_name(file.name, target)
+        finally:
+            with contextlib.suppress(FileNotFoundError):  # it has its name
+                os.unlink(file.name)
+        flush_folder(target.parent)
 
 
 def check_writable(path: Path) -> None:
-    """Raise NoInput or WriteFailed if no file could be put at `path`; leaves nothing behind."""
-    if not path.parent.is_dir():
-        raise NoInput(f"cannot write {path}: the folder {path.parent} does not exist: create it first")
-    if path.is_dir():
-        raise WriteFailed(f"cannot write {path}: it is a folder: name a file")
+    """Raise NoInput or WriteFailed if nothing could be written to `path`; leaves nothing behind and changes nothing."""
+    with _about(path):
+        if is_stream(path):
+            _check_stream(path)
+            return
+        target = resolve_links(path)
+        if target.is_dir():
+            raise WriteFailed(f"cannot write {path}: it is a folder: name a file")
+        if not target.parent.is_dir():
+            raise NoInput(f"cannot write {path}: the folder {target.parent} does not exist: create it first")
+        if target.exists():
+            os.close(os.open(target, os.O_WRONLY | os.O_CLOEXEC))
+        try:
+            with _new_file(target) as file:
+                os.unlink(file.name)
+        except FileNotFoundError as error:  # /proc has folders in which no file can be made
+            reason = f"{target.parent} takes no new files: choose another folder"
+            raise WriteFailed(f"cannot write {path}: {reason}") from error
+
+
+def check_not_input(output: Path, *inputs: Path) -> None:
+    """Raise UsageError if writing `output` would destroy one of `inputs`, by whatever name or link it is called."""
+    for path in inputs:
+        with contextlib.suppress(OSError):  # one of them is not there
+            if os.path.samefile(output, path):
+                raise UsageError(f"cannot write {output}: it would replace {path}, which is read: name another file")
+
+
+def is_stream(path: Path) -> bool:
+    """Tell whether `path` is written to as it stands, and never replaced: a device, a pipe, a socket, /dev/fd/N."""
+    if _own_descriptor(path) is not None:
+        return True  # even of a regular file: the shell may have opened it to append
     try:
-        tempfile.TemporaryFile(dir=path.parent).close()
-    except FileNotFoundError as error:  # /proc has folders in which no file can be made
-        raise WriteFailed(f"cannot write {path}: {path.parent} takes no new files: choose another folder") from error
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def resolve_links(path: Path) -> Path:
+    """Return the absolute path that the links of `path` lead to, whether or not something is there."""
+    return Path(os.path.realpath(path))
+
+
+def temporary_folder() -> Path:
+    """Return where large temporary files belong: /tmp is often kept in memory. TMPDIR has the last word."""
+    on_disk = "/var/tmp"  # noqa: S108 - files with random names are made in it
+    fallback = on_disk if os.access(on_disk, os.W_OK) else "/tmp"  # noqa: S108
+    return Path(os.environ.get("TMPDIR") or fallback)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the names in `folder` durable as far as its file system can: a rename is so only once the folder is."""
+    with contextlib.suppress(OSError):  # a folder may be closed to reading, and not every file system flushes one
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _about(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (BrokenPipeError, FileExistsError):
+        raise
     except OSError as error:
         raise from_os_error(error, f"cannot write {path}") from error
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def _new_file(target: Path) -> BinaryIO:
+    """Open a new file beside `target`, or, where there can be none, in the folder for temporary files.
+
+    One that replaces another gets that one's mode when it is complete; until then it is nobody else's.
+    """
+    exists = target.exists()
     try:
-        with open(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fchmod(descriptor, 0o644)  # mkstemp's 0600 would shut out the service's own user
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
+        return _create(target.parent, target, 0o600 if exists else 0o666)
+    except OSError as error:
+        if error.errno not in _NOT_REPLACEABLE or not exists:
+            raise
+        return _create(temporary_folder(), target, 0o600)
+
+
+def _create(folder: Path, target: Path, mode: int) -> BinaryIO:
+    prefix = os.fsdecode(os.fsencode(target.name)[:_LONGEST_PREFIX])
+    path = folder / f".{prefix}.{secrets.token_hex(4)}"
+    return open(path, "xb", opener=partial(os.open, mode=mode))
+
+
+def _keep_mode(descriptor: int, target: Path) -> None:
+    """Give the new file what `target` has of owner, mode and access control list, as far as its file system has them."""
+    if not target.is_file():
+        return
+    before = target.stat()
+    mode = before.st_mode & 0o777  # what is written to loses its set-user-ID bit
+    with contextlib.suppress(OSError):
+        os.fchown(descriptor, before.st_uid, -1)
+    try:
+        os.fchown(descriptor, -1, before.st_gid)
+    except OSError:  # what the old group may do is not for another one
+        mode = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3
+    with contextlib.suppress(OSError):
+        os.fchmod(descriptor, mode)
+        for name in os.listxattr(target):
+            if not name.startswith("security."):
+                os.setxattr(descriptor, name, os.getxattr(target, name))
+
+
+def _flush_to_disk(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+
+
+def _replace(temporary: str, target: Path) -> None:
+    try:
+        os.replace(temporary, target)
+    except OSError as error:
+        if error.errno not in _NOT_REPLACEABLE or not target.is_file():
+            raise
+        _copy(temporary, target)
+
+
+def _rename_to_free_name(temporary: str, target: Path) -> None:
+    """A link is made only where the name is free; FAT, of memory cards, has none: there it is looked at once more."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the rename itself is durable only once the folder is
-    finally:
-        os.close(folder)
+    except OSError:
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        os.rename(temporary, target)
+
+
+def _copy(temporary: str, path: Path) -> None:
+    with open(temporary, "rb") as source, _opened(path) as out:
+        shutil.copyfileobj(source, out, 1 << 20)
+        out.flush()
+        with contextlib.suppress(OSError):  # a pipe
+            os.fsync(out.fileno())
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open what is at `path` to write to it. Of a descriptor of this process, a copy: it keeps its place in the file."""
+    own = _own_descriptor(path)
+    if own is not None:
+        return open(os.dup(own), "wb")
+    return open(path, "wb", opener=lambda name, _: os.open(name, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC))
+
+
+def _check_stream(path: Path) -> None:
+    own = _own_descriptor(path)
+    if own is not None:
+        if fcntl.fcntl(own, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    elif stat.S_ISSOCK(os.stat(path).st_mode):
+        raise WriteFailed(f"cannot write {path}: it is a socket, which cannot be opened: name a file")
+    elif not os.access(path, os.W_OK):  # not opened: that alone would end what reads from a pipe
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _own_descriptor(path: Path) -> int | None:
+    """Return N where the links of `path` lead to /proc/self/fd/N, as those of /dev/stdout and /dev/fd/N do."""
+    name = os.fspath(path)
+    for _ in range(_MOST_LINKS):
+        name = os.path.join(os.path.realpath(os.path.dirname(name)), os.path.basename(name))
+        if descriptor := re.fullmatch(rf"/proc/{os.getpid()}(?:/task/\d+)?/fd/(\d+)", name):
+            return int(descriptor[1])
+        try:
+            name = os.path.join(os.path.dirname(name), os.readlink(name))
+        except OSError:
+            return None
+    return None

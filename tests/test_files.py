@@ -18,10 +18,15 @@ def path(tmp_path):
     return tmp_path / "model.tflite"
 
 
-def test_a_new_file(path):
-    write_atomically(path, NEW)
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664), (0o333, 0o444)])
+def test_a_new_file(path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_atomically(path, NEW)
+    finally:
+        os.umask(before)
     assert path.read_bytes() == NEW
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert stat.S_IMODE(path.stat().st_mode) == mode
     assert [file.name for file in path.parent.iterdir()] == ["model.tflite"]
 
 

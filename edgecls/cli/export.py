@@ -29,10 +29,11 @@ from edgecls.cli.result_options import (
     filtered,
 )  # fmt: skip
 from edgecls.errors import UsageError
-from edgecls.files import written_atomically
+from edgecls.files import check_not_input, is_stream, written_atomically
 from edgecls.results import queries
 from edgecls.results.asking.finding import COLUMNS
-from edgecls.results.asking.names import check_names
+from edgecls.results.asking.names import resolve_names
+from edgecls.results.schema import with_side_files
 
 
 class ExportFormat(str, Enum):
@@ -80,18 +81,20 @@ def export(
     columns: Columns = None,
 ) -> None:
     """Write rows to FILE, whole or not at all, however many there are: they are never all in memory."""
+    if out is not None:
+        check_not_input(out, *with_side_files(db))
     file_format = format_of(out, output_format)
     if out is None and force:
         raise UsageError("--force replaces a file: name it with -o, or leave --force out")
-    if out is not None:
-        check_replaceable(out, db, force=force)
+    if out is not None and not force and not is_stream(out) and out.exists():
+        raise UsageError(f"{out} exists already: name another file, or replace it with --force")
     which = filtered(
         since, until, label=label, device=device, model=model, run=run, min_score=min_score, errors=errors,
         unknown=unknown, search=search, threshold=threshold, limit=limit,
     )  # fmt: skip
     names = chosen(columns, COLUMNS, COLUMNS)
     with closing(queries.open_results(db)) as database:
-        check_names(database, which)
+        which = resolve_names(database, which)
         rows = queries.find(database, which, order)
         if out is None:
             if file_format is ExportFormat.parquet:
@@ -115,7 +118,7 @@ def format_of(out: Path | None, asked: ExportFormat | None) -> ExportFormat:
 
     Raises UsageError where both say something else, and for a suffix that is not known.
     """
-    suffix = "" if out is None or _is_special(out) else out.suffix.lower()
+    suffix = "" if out is None or is_stream(out) else out.suffix.lower()
     if not suffix:
         return asked or ExportFormat.csv
     known = SUFFIXES.get(suffix)
@@ -124,19 +127,3 @@ def format_of(out: Path | None, asked: ExportFormat | None) -> ExportFormat:
     if asked is not None and asked is not known:
         raise UsageError(f"--format {asked.value} contradicts the name {out}: leave --format out, or change the suffix")
     return known
-
-
-def check_replaceable(out: Path, database: Path, *, force: bool) -> None:
-    """Raise UsageError if `out` is a file that is there already, unless `force`; in any case if it is the database."""
-    if not out.is_file() or _is_special(out):
-        return
-    if database.exists() and out.samefile(database):
-        raise UsageError(f"{out} is the database itself: name another file")
-    if not force:
-        raise UsageError(f"{out} exists already: name another file, or replace it with --force")
-
-
-def _is_special(path: Path) -> bool:
-    """Whether `path` is a device, a pipe or the like, such as /dev/stdout: its name says nothing about what is written."""
-    is_of_system = str(path.absolute()).startswith(("/dev/", "/proc/"))  # what they lead to may be a file
-    return path.exists() and not path.is_dir() and (is_of_system or not path.is_file())

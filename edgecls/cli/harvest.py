@@ -1,5 +1,6 @@
 """`edgecls harvest`: from what was logged to what should be labelled, and back."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +28,12 @@ def harvest(
         Path | None,
         typer.Option(
             "--read-back", metavar="DIR", readable=False, help="Store where the images of a harvest lie now as reviews."
+        ),
+    ] = None,
+    new_label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--new-label", metavar="NAME", help="With --read-back: store this label though no model knows it; repeat."
         ),
     ] = None,
     budget: Annotated[int, typer.Option("--budget", min=1, metavar="N", help="At most so many images.")] = 100,
@@ -59,14 +66,16 @@ def harvest(
 ) -> None:
     """Copy the images most worth labelling into folders by predicted label: moving them to their right folder is labelling."""
     if read_back is not None and out is None:
-        unused = [name for name in given(context) if name not in ("db", "read_back")]
+        unused = [name for name in given(context) if name not in ("db", "read_back", "new_label")]
         if unused:
             options = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
             raise UsageError(
                 f"{options} has no effect on --read-back, which stores all images of the folder: leave it out"
             )
-        _read_back(read_back, db)
+        _read_back(read_back, db, new_label or ())
     elif out is not None and read_back is None:
+        if new_label:
+            raise UsageError("--new-label is for --read-back: leave it out")
         which = filtered(since, until, label=label, device=device, model=model)
         _harvest(db, out, which, images, control, budget=budget, per_label=per_label, seed=seed)
     else:
@@ -74,7 +83,7 @@ def harvest(
 
 
 def _harvest(db: Path, out: Path, which: Filter, images: Path | None, control: float | None, **wish: Any) -> None:
-    from edgecls.results.asking.names import check_names
+    from edgecls.results.asking.names import resolve_names
     from edgecls.results.next_model.ground import Advice, advise
     from edgecls.results.next_model.harvest import Wish, candidates, put_in_order
     from edgecls.results.next_model.harvest_folder import check_out, write_folder
@@ -85,7 +94,7 @@ def _harvest(db: Path, out: Path, which: Filter, images: Path | None, control: f
     check_out(out)
     steps = Steps(show=True)
     with closing(open_results(db)) as database:
-        check_names(database, which)
+        which = resolve_names(database, which)
         advice = Advice(control) if control is not None else advise(database, which)
         wanted = Wish(control=advice.control, **wish)
         with steps.step("looking at rows"):
@@ -110,10 +119,10 @@ def _harvest(db: Path, out: Path, which: Filter, images: Path | None, control: f
         raise typer.Exit(1)
 
 
-def _read_back(folder: Path, db: Path) -> None:
+def _read_back(folder: Path, db: Path, new_labels: Sequence[str]) -> None:
     from edgecls.results.next_model.read_back import read_back
 
-    found, changed = read_back(folder, db)
+    found, changed = read_back(folder, db, new_labels)
     typer.echo(
         f"{db}: {len(found.reviews)} reviews, {changed} of them new or changed; {found.unsorted} images are still to be "
         f"sorted, {found.removed} were removed"

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgecls.errors import TryAgain, from_os_error
+from edgecls.files import temporary_folder
 
 
 @contextlib.contextmanager
 def work_folder() -> Iterator[Path]:
     """A folder for temporary files, removed afterwards. Raises NoInput and WriteFailed where it cannot be used."""
-    parent = _cache_folder()
+    parent = str(temporary_folder())
     try:
         with tempfile.TemporaryDirectory(prefix="edgecls-", dir=parent) as folder:
             yield Path(folder)
@@ -26,13 +27,6 @@ def work_folder() -> Iterator[Path]:
             raise
         what = f"cannot keep temporary files in {parent} (set TMPDIR to another folder)"
         raise from_os_error(error, what) from error
-
-
-def _cache_folder() -> str:
-    """Where large temporary files belong: /tmp is often kept in memory. TMPDIR has the last word."""
-    on_disk = "/var/tmp"  # noqa: S108 - a folder with a random name is made in it
-    fallback = on_disk if os.access(on_disk, os.W_OK) else "/tmp"  # noqa: S108
-    return os.environ.get("TMPDIR") or fallback
 
 
 def _is_about(error: OSError, folder: str) -> bool:

@@ -8,17 +8,15 @@ damaged ones too, and the copy would be in WAL mode, which a read-only medium ca
 
 import os
 import sqlite3
-import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 from sqlite_utils import Database
 
-from edgecls.errors import BadDatabase, UsageError, WriteFailed, from_os_error
-from edgecls.files import check_writable
+from edgecls.errors import BadDatabase, UsageError
+from edgecls.files import check_not_input, check_writable, is_stream, replaced
 from edgecls.results.queries import open_results, opened_to_read
-from edgecls.results.schema import SIDE_FILES, connect, is_damage, set_first_generation, translated
+from edgecls.results.schema import connect, is_damage, set_first_generation, translated, with_side_files
 
 
 def back_up(database: Path, out: Path, *, force: bool = False) -> int:
@@ -35,40 +33,33 @@ def back_up(database: Path, out: Path, *, force: bool = False) -> int:
     open_results(database).close()
     check_writable(out)
     _check_name(database, out, force=force)
-    with checked_copy(database, out) as (copy, rows):
-        publish(copy, out, force=force)
+    try:
+        with replaced(out, overwrite=force or is_stream(out)) as file:
+            rows = write_copy(database, Path(file.name), out)
+    except FileExistsError as error:
+        raise _taken(out) from error
     return rows
 
 
-@contextmanager
-def checked_copy(database: Path, out: Path) -> Iterator[tuple[Path, int]]:
-    """Copy `database` to a temporary file beside `out`; gives its path, to be renamed inside, and the number of its rows.
-
-    Raises as `back_up` does, and translates the OSErrors of what is done inside.
-    """
+def write_copy(database: Path, copy: Path, out: Path) -> int:
+    """Write a checked copy of `database` to the empty file `copy`, which messages call `out`; returns its number of rows."""
     try:
-        descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-        copy = Path(name)
-        try:
-            os.close(descriptor)
-            _copy(database, copy, out)
-            yield copy, _verified(copy, out)
-        finally:
-            for suffix in ("", *SIDE_FILES):
-                Path(f"{name}{suffix}").unlink(missing_ok=True)
-    except OSError as error:
-        raise from_os_error(error, f"cannot write {out}") from error
+        _copy(database, copy, out)
+        return _verified(copy, out)
+    finally:
+        remove_side_files(copy)
 
 
 def _check_name(database: Path, out: Path, *, force: bool) -> None:
-    if not os.path.lexists(out):
-        return
     if out.exists() and out.samefile(database):
         raise UsageError(f"{out} is the database itself: name another file")
+    check_not_input(out, *with_side_files(database))
+    if is_stream(out) or not out.exists():
+        return
     if not force:
         raise _taken(out)
     # SQLite would take what is left of another database's log for this one's.
-    if any(os.path.lexists(f"{out}{suffix}") for suffix in SIDE_FILES):
+    if any(os.path.lexists(path) for path in with_side_files(out)[1:]):
         raise UsageError(f"{out} is open in another process, or was not closed cleanly: name another file")
 
 
@@ -108,35 +99,7 @@ def _verified(copy: Path, out: Path) -> int:
         return int(db.execute("SELECT count(*) FROM results").fetchone()[0])
 
 
-def publish(copy: Path, out: Path, *, force: bool) -> None:
-    """Flush `copy` and give it its name."""
-    descriptor = os.open(copy, os.O_RDONLY)
-    try:
-        os.fchmod(descriptor, 0o644)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    if force:
-        os.replace(copy, out)
-    else:
-        _rename_to_free_name(copy, out)
-    folder = os.open(out.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _rename_to_free_name(copy: Path, out: Path) -> None:
-    """A link is made only where the name is free; FAT, of memory cards, has none: there it is looked at once more."""
-    try:
-        os.link(copy, out)
-    except FileExistsError as error:
-        raise _taken(out) from error
-    except OSError as error:
-        if os.path.lexists(out):
-            raise _taken(out) from error
-        try:
-            os.rename(copy, out)
-        except OSError as refused:
-            raise WriteFailed(f"cannot write {out}: {refused.strerror}") from refused
+def remove_side_files(database: Path) -> None:
+    """Remove what SQLite kept beside a database that nobody has open any more."""
+    for path in with_side_files(database)[1:]:
+        path.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from edgecls.errors import BadDatabase, from_os_error
+from edgecls.files import flush_folder
 from edgecls.results import words
 from edgecls.results.derived import counts_agree, make_counts_anew, make_search_index_anew
 from edgecls.results.generations import has_foreign_log
@@ -261,15 +262,6 @@ def set_aside(path: Path, *, kind: str = "corrupt", suffixes: tuple[str, ...] = 
     except OSError as error:
         raise from_os_error(error, f"cannot set the damaged {path} aside") from error
     return name
-
-
-def flush_folder(folder: Path) -> None:
-    """Make the renames in `folder` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def free_name(path: Path, kind: str) -> Path:

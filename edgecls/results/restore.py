@@ -1,17 +1,16 @@
 """Putting a backup in the place of a database, which is kept under another name."""
 
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from edgecls.errors import UsageError
-from edgecls.files import check_writable
-from edgecls.results.backup import checked_copy
-from edgecls.results.health import flush_folder, free_name
+from edgecls.files import replaced
+from edgecls.results.backup import write_copy
+from edgecls.results.health import free_name
 from edgecls.results.queries import open_results
-from edgecls.results.schema import SIDE_FILES
+from edgecls.results.schema import SIDE_FILES, with_side_files
 
 
 class Restored(NamedTuple):
@@ -37,29 +36,23 @@ def restore(backup: Path, database: Path) -> Restored:
     database = Path(os.path.realpath(database))
     if database.exists() and database.samefile(backup):
         raise UsageError(f"{backup} is the database itself: name the backup that is to take its place")
-    check_writable(database)
-    with checked_copy(backup, database) as (copy, rows):
-        _take_over_owner(copy, database)
-        former = _keep(database) if any(os.path.lexists(f"{database}{each}") for each in ("", *SIDE_FILES)) else None
-        os.replace(copy, database)
-        flush_folder(database.parent)
+    if database.exists() and not database.is_file():
+        raise UsageError(f"cannot restore to {database}: it is a folder or a device: name a file")
+    former, is_new = None, not database.exists()
+    with replaced(database) as file:
+        rows = write_copy(backup, Path(file.name), database)
+        if is_new:
+            _give_to_owner(Path(file.name), database.parent)
+        if any(os.path.lexists(path) for path in with_side_files(database)):
+            former = _keep(database)
     return Restored(rows, former)
 
 
-def _take_over_owner(copy: Path, database: Path) -> None:
-    """So that the service's user can write to what root has restored. Flushes the copy to the disk."""
-    model = database if database.exists() else database.parent
-    status = model.stat()
-    os.chmod(copy, 0o644)
-    if database.exists():
-        shutil.copymode(database, copy)
+def _give_to_owner(copy: Path, folder: Path) -> None:
+    """So that the service's user can write to what root has restored."""
+    status = folder.stat()
     with suppress(PermissionError):
         os.chown(copy, status.st_uid, status.st_gid)
-    descriptor = os.open(copy, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _keep(database: Path) -> Path:

@@ -3,6 +3,7 @@
 sqlite3's errors are translated here, in `translated`, and nowhere else.
 """
 
+import os
 import secrets
 import shlex
 import sqlite3
@@ -27,6 +28,12 @@ SMALLEST_PAGE = 512
 """Of SQLite [bytes]: no database is shorter, but for an empty one."""
 
 TABLES = frozenset({"models", "runs", "results"})
+
+
+def with_side_files(database: Path) -> list[Path]:
+    """Return the file that `database` leads to, and what SQLite may keep beside it, whether or not that is there."""
+    real = os.path.realpath(database)
+    return [Path(f"{real}{suffix}") for suffix in ("", *SIDE_FILES)]
 
 
 def timestamp(time: datetime) -> str:

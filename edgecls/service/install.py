@@ -1,5 +1,6 @@
 """Puts a service in place, takes it away again, and looks what is there. Every step may be repeated."""
 
+import contextlib
 import logging
 import os
 import shutil
@@ -34,19 +35,30 @@ def install(instance: Instance, root: Path = HERE, *, camera: bool = False) -> l
     if hidden := hidden_from_unit(root):
         log.warning("%s lies where the unit cannot see it: install edgecls in /opt, and run this command there", hidden)
     camera = camera or _in(root, instance.camera_path).exists()  # what was opened stays open, and is kept up to date
-    steps = [
-        Step(path, _write(_in(root, path), text))
-        for path, text in contents(instance, program(root), camera=camera).items()
-    ]
-    steps.append(
-        Step(instance.config_path, _write_once(_in(root, instance.config_path), example_config(instance.name)))
-    )
-    steps.append(Step(instance.link_path, _link(_in(root, instance.link_path), instance.unit_path)))
+    with _readable_by_all():
+        steps = [
+            Step(path, _write(_in(root, path), text))
+            for path, text in contents(instance, program(root), camera=camera).items()
+        ]
+        steps.append(
+            Step(instance.config_path, _write_once(_in(root, instance.config_path), example_config(instance.name)))
+        )
+        steps.append(Step(instance.link_path, _link(_in(root, instance.link_path), instance.unit_path)))
     if root == HERE:
         _run("systemd-sysusers", str(SYSUSERS))
         _run("systemd-tmpfiles", "--create", str(instance.tmpfiles_path))
         _run("systemctl", "daemon-reload")
     return steps
+
+
+@contextlib.contextmanager
+def _readable_by_all() -> Iterator[None]:
+    """Give new files and folders the modes of /etc: under root's own umask the service's user might not read them."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def uninstall(instance: Instance, root: Path = HERE) -> list[Step]:

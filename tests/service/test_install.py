@@ -1,4 +1,5 @@
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,17 @@ def test_everything_is_put_in_place_and_the_second_time_changes_nothing(root):
     assert set(again.values()) == {"unchanged"}
     assert files(root) == before
     assert os.readlink(root / UNIT / "multi-user.target.wants/edgecls.service") == "/etc/systemd/system/edgecls.service"
+
+
+def test_the_services_user_can_read_what_a_careful_root_installs(root):
+    before = os.umask(0o077)
+    try:
+        install(Instance(), root)
+        assert os.umask(0o077) == 0o077
+    finally:
+        os.umask(before)
+    modes = {path: stat.S_IMODE(path.lstat().st_mode) for path in root.rglob("*") if not path.is_symlink()}
+    assert set(modes.values()) == {0o755, 0o644}
 
 
 def test_an_edited_configuration_stays_and_an_edited_unit_does_not(root):

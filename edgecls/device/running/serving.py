@@ -16,18 +16,18 @@ from edgecls.device.running.heartbeat import Heartbeat, Tally
 from edgecls.device.running.notify import Notifier
 from edgecls.device.running.parts import (
     Intake,
+    LockedDatabase,
     Opened,
     budgets,
     intake,
     is_at_once,
     is_replayed,
     load,
-    locked_database,
     remembering,
     version_of,
     vote,
 )
-from edgecls.device.running.results_wing import ResultsWing, RunStore, begin_run
+from edgecls.device.running.results_wing import ResultsWing, begin_run
 from edgecls.device.running.signals import AnyOf, Requests
 from edgecls.errors import EdgeclsError, FileReplaced
 
@@ -226,25 +226,21 @@ class Service:
         self._notifier.send(EXTEND_TIMEOUT_USEC=START_S * 1_000_000)
         self._heartbeat.progress(what)
 
-    def _open_database(self, config: Config) -> Opened[RunStore]:
-        return Opened(locked_database(config.database, lambda path: self._results.open_store(path, self._opening)))
+    def _open_database(self, config: Config) -> LockedDatabase:
+        return LockedDatabase(config.database, lambda path: self._results.open_store(path, self._opening))
 
     def _begin_again(self) -> bool:
         """Open what is at the database's name now, or make a new one; False if the stop was asked for before that.
 
         What was not acknowledged gets its row there. Files that stay in their folder are looked at again, as at a start.
         """
-        self._database.close()
+        self._database.close_store()
         self._run_is_open = False
-        opened: list[Opened[RunStore]] = []
         self._wait_until_whole()
-        self._results.patiently(
-            lambda: opened.append(self._open_database(self.config)), self._requests.stop, self._waiting
-        )
-        if not opened:
+        if not self._results.patiently(self._database.open_again, self._requests.stop, self._waiting):
             log.info("stopped (signal): %d rows written", self.tally.rows)
             return False
-        self._database, self._is_misplaced = opened[0], False
+        self._is_misplaced = False
         self._budgets = self._when_possible(lambda: budgets(self.config, self._database.value, self._results))
         before = self._steps
         source = self.config.source

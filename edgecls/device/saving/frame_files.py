@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgecls.errors import from_os_error
-from edgecls.files import check_writable, write_atomically
+from edgecls.files import check_writable, flush_folder, write_atomically
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _OURS = re.compile(r"\d{6}\.\d{3}-[\w.-]*-[0-9a-f]{16}\.jpg", re.ASCII)
@@ -103,11 +103,7 @@ def _make(folder: Path) -> None:
         folder.mkdir()
     except FileExistsError:
         return
-    descriptor = os.open(folder.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush_folder(folder.parent)
 
 
 def _read(folder: Path) -> Iterator[_Found]:

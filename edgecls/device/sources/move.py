@@ -7,6 +7,9 @@ import filecmp
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
+
+from edgecls.files import flush_folder
 
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
@@ -88,14 +91,16 @@ def _move_across(path: str, target: str) -> str:
     folder = os.path.dirname(target)
     part = os.path.join(folder, ".edgecls-moving")
     try:
-        shutil.copy2(path, part)
+        shutil.copyfile(path, part)
+        with contextlib.suppress(OSError):  # a card or a share may have no modes
+            shutil.copystat(path, part)
         _flush(part)
         moved = _rename(part, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)
         raise
-    _flush(folder)
+    flush_folder(Path(folder))
     os.unlink(path)
     return moved
 

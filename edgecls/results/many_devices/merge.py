@@ -4,8 +4,6 @@ Rows are read from one connection and written to another. ATTACH would bind a tr
 which of them an error is about.
 """
 
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -13,14 +11,14 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from edgecls.errors import UsageError, from_os_error
-from edgecls.files import check_writable
+from edgecls.errors import UsageError
+from edgecls.files import is_stream, replaced
 from edgecls.progress import Steps
-from edgecls.results.backup import publish
+from edgecls.results.backup import remove_side_files
 from edgecls.results.many_devices.merge_input import Input, Merged, MergeInput
 from edgecls.results.opening import open_for_writing, writing_to
 from edgecls.results.queries import open_results
-from edgecls.results.schema import SIDE_FILES, immediate, translated
+from edgecls.results.schema import immediate, translated
 from edgecls.results.words import index_all
 
 CACHE_KIB = 128 * 1024
@@ -40,24 +38,21 @@ def merge(out: Path, inputs: Sequence[Input], steps: Steps | None = None) -> lis
     """
     _check_files(out, inputs)
     steps = steps or Steps()
-    if os.path.lexists(out):
+    if out.exists():
         return _merge_into(out, inputs, steps)
-    check_writable(out)
     try:
-        descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-        os.close(descriptor)
-        try:
-            merged = _merge_into(Path(name), inputs, steps, name=out)
-            publish(Path(name), out, force=False)
-        finally:
-            for suffix in ("", *SIDE_FILES):
-                Path(f"{name}{suffix}").unlink(missing_ok=True)
-    except OSError as error:
-        raise from_os_error(error, f"cannot write {out}") from error
-    return merged
+        with replaced(out, overwrite=False) as file:
+            try:
+                return _merge_into(Path(file.name), inputs, steps, name=out)
+            finally:
+                remove_side_files(Path(file.name))
+    except FileExistsError as error:
+        raise UsageError(f"{out} was made by another process meanwhile: merge once more, and it is added to") from error
 
 
 def _check_files(out: Path, inputs: Sequence[Input]) -> None:
+    if is_stream(out):
+        raise UsageError(f"{out} is a device or a pipe, where no database can be: name a file")
     for one in inputs:
         open_results(one.path).close()
     files = [out, *(one.path for one in inputs)] if out.exists() else [one.path for one in inputs]

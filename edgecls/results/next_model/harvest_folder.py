@@ -3,14 +3,16 @@
 import csv
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from edgecls.errors import UsageError, from_os_error
+from edgecls.image_files import is_ignored_folder
+from edgecls.labels import label_key
 from edgecls.results.next_model.harvest import Reason
 from edgecls.results.next_model.picking import Pick
 
@@ -52,27 +54,49 @@ def write_folder(out: Path, picks: Iterable[Pick], labels: Sequence[str]) -> Cou
 
 
 def check_out(out: Path) -> None:
-    """Raise UsageError unless `out` is a new or an empty folder."""
-    if out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
+    """Raise UsageError unless `out` is a new or an empty folder, or a link to an empty one."""
+    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise UsageError(f"{out} is there already: name a new folder, for nothing is overwritten")
 
 
 @contextmanager
 def _whole(out: Path) -> Iterator[Path]:
-    """A folder that becomes `out` at the end, or nothing where that is not reached."""
+    """Yield a folder that becomes `out` at the end, or nothing where that is not reached.
+
+    An empty folder that is there already stays, with its mode: it may be one that is mounted. It is filled at the end.
+    """
+    is_there = out.is_dir()
+    place = (out if is_there else out.parent) / f".{out.name[:LONGEST]}.{secrets.token_hex(4)}"
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name[:LONGEST]}."))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.mkdir()
     except OSError as error:
         raise from_os_error(error, f"cannot make the folder {out}") from error
     try:
         yield place
-        place.chmod(0o755)
-        place.rename(out)  # over an empty folder, and no other
+        if is_there:
+            _fill(out, place)
+        else:
+            place.rename(out)  # over an empty folder, and no other
     except OSError as error:
         raise from_os_error(error, f"cannot write {out}") from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _fill(out: Path, place: Path) -> None:
+    """Move all that is in `place` to `out`, in which nothing else may be; what fails leaves nothing there."""
+    if os.listdir(out) != [place.name]:
+        raise UsageError(f"{out} is no longer empty: name a new folder, for nothing is overwritten")
+    names, moved = os.listdir(place), 0
+    try:
+        for name in names:
+            os.rename(place / name, out / name)
+            moved += 1
+    except BaseException:
+        for name in names[:moved]:
+            os.rename(out / name, place / name)
+        raise
 
 
 class FolderNames:
@@ -87,10 +111,10 @@ class FolderNames:
         if label not in self._names:
             plain, number = safe_name(label), 1
             name = plain
-            while name.casefold() in self._taken:
+            while label_key(name) in self._taken:
                 number += 1
                 name = f"{plain}-{number}"
-            self._taken.add(name.casefold())
+            self._taken.add(label_key(name))
             self._names[label] = name
         return self._names[label]
 
@@ -102,7 +126,8 @@ class FolderNames:
 def safe_name(text: str) -> str:
     """`text` as a name that no file system, shell or terminal takes amiss."""
     name = _UNSAFE.sub("_", text)[:LONGEST].strip(" ")
-    return re.sub(r"^[.-]|\.$", "_", name) or "_"
+    name = re.sub(r"^[.-]|\.$", "_", name) or "_"
+    return f"_{name}" if is_ignored_folder(name) else name
 
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]')

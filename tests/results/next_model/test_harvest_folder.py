@@ -2,6 +2,7 @@
 
 import csv
 import os
+import stat
 
 import pytest
 from hypothesis import example, given
@@ -122,6 +123,40 @@ def test_an_empty_folder_will_do(tmp_path):
     (tmp_path / "out").mkdir()
     write_folder(tmp_path / "out", [pick()], [])
     assert (tmp_path / "out" / "tabby" / "1-a.jpg").exists()
+
+
+def test_an_empty_folder_keeps_its_mode_and_the_link_that_leads_to_it(tmp_path):
+    (tmp_path / "nas").mkdir(mode=0o700)
+    (tmp_path / "out").symlink_to("nas")
+    write_folder(tmp_path / "out", [pick()], ["lynx"])
+    assert (tmp_path / "out").is_symlink()
+    assert stat.S_IMODE((tmp_path / "nas").stat().st_mode) == 0o700
+    assert sorted(os.listdir(tmp_path / "nas")) == ["folders.csv", "harvest.csv", "lynx", "tabby"]
+
+
+def test_a_mounted_folder_is_filled(small_disk):
+    write_folder(small_disk, [pick()], [])
+    assert sorted(os.listdir(small_disk)) == ["folders.csv", "harvest.csv", "tabby"]
+
+
+def test_a_folder_that_is_filled_meanwhile(tmp_path):
+    def picks():
+        yield pick()
+        (tmp_path / "precious").touch()
+
+    with pytest.raises(UsageError, match="is no longer empty: name a new folder"):
+        write_folder(tmp_path, picks(), ["lynx"])
+    assert tree(tmp_path) == ["precious"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o027, 0o750), (0o002, 0o775)])
+def test_a_new_folder_obeys_the_umask(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_folder(tmp_path / "out", [pick()], [])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == mode
 
 
 def test_a_harvest_that_is_cut_off_leaves_nothing(tmp_path):
