@@ -201,8 +201,20 @@ def translation(error: Exception, name: str | Path) -> EdgeclsError | None:
     said = str(error)
     for phrase, kind, remedy in _TRANSLATIONS:
         if phrase in said:
-            return kind(f"{name}{remedy.format(file=shlex.quote(str(name)))}")
+            cause = _LOG_BESIDE if remedy is _DAMAGED and _has_log(name) else ""
+            return kind(f"{name}{remedy.format(file=shlex.quote(str(name)))}{cause.format(name=name)}")
     return None
+
+
+def _has_log(name: str | Path) -> bool:
+    log = with_side_files(Path(name))[1]
+    return log.is_file() and log.stat().st_size > 0
+
+
+_LOG_BESIDE = (
+    " (was a backup copied over a database that was in use? Then {name}-wal is the log of the former one: move it away and"
+    " open {name} again; `edgecls restore` avoids this)"
+)
 
 
 _NAME_ONE = ": name one that edgecls wrote, or a new file"

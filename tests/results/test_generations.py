@@ -145,6 +145,31 @@ def test_a_damaged_log_beside_a_sound_file(path, caplog):
     assert "the file itself is sound" in caplog.text
 
 
+def test_damage_beside_a_log_names_the_likely_cause(path):
+    with Store.open_durably(path) as store:
+        begin(store)
+        store.write_many([frame(str(n)) for n in range(300)])
+        store.write_log_back()
+        with path.open("r+b") as file:  # the log fits, the pages of the file are others
+            file.seek(4096)
+            file.write(b"\xa5" * 4096 * 40)
+        with pytest.raises(BadDatabase, match=r"is damaged: .*was a backup copied over .*results\.db-wal is the log of"):
+            keys(path)
+        shutil.copyfile(path, path.with_name("alone.db"))
+    with pytest.raises(BadDatabase) as refused:
+        keys(path.with_name("alone.db"))
+    assert "was a backup" not in str(refused.value)
+
+
+def test_a_copy_of_a_new_database_without_its_log_says_what_is_missing(path, tmp_path):
+    with Store(path) as store:
+        begin(store)
+        store.write_many([frame(str(n)) for n in range(400)])
+        shutil.copyfile(path, tmp_path / "copy.db")
+    with pytest.raises(BadDatabase, match=r"copy\.db has no rows: .*copy\.db-wal .*`edgecls backup`"):
+        open_results(tmp_path / "copy.db")
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=400), keep=st.integers(0, 200))
 def test_any_bytes_as_a_log(tmp_path_factory, data, keep):
