@@ -11,7 +11,8 @@
     ├── MissingWeights     69   pretrained weights are not on this machine, and cannot be downloaded
     ├── TookTooLong        75   a question to the database took longer than it was given
     ├── WriteFailed        74   disk full, no permission, a device error
-    │   └── TryAgain            of these, what may pass: a full disk, a file that another process holds
+    │   ├── TryAgain            of these, what may pass: a full disk, a file that another process holds
+    │   └── FileReplaced        an open database is no longer what lies at its name
     └── BadConfig          78   the configuration is wrong; a restart will not mend it
 
 A message is one line: what is wrong, then what to do about it. Codes are those of BSD's sysexits.h.
@@ -84,6 +85,10 @@ class WriteFailed(EdgeclsError):
 
 class TryAgain(WriteFailed):
     """A refusal that may pass by itself: the disk is full, or another process holds the file."""
+
+
+class FileReplaced(WriteFailed):
+    """An open file was removed, renamed, replaced or overwritten: what is written to it nobody would find."""
 
 
 class BadConfig(EdgeclsError):

@@ -96,6 +96,7 @@ def _serve(read: "Callable[[], Config]") -> None:
 
 def _results_wing(stop: "threading.Event") -> "ResultsWing":
     from edgecls.device.running.results_wing import ResultsWing
+    from edgecls.results.log_keeping import LogKeeping
     from edgecls.results.patient import patiently
     from edgecls.results.retention import Retention
     from edgecls.results.saved import SavedRows
@@ -109,6 +110,7 @@ def _results_wing(stop: "threading.Event") -> "ResultsWing":
         saved_rows=SavedRows,
         retention=lambda store, days, most, remember: Retention(store, days=days, most=most, remember=remember),
         words=WordIndex,
+        log_keeping=LogKeeping,
         seen_files=SeenFiles,
     )
 

@@ -79,6 +79,8 @@ class ResultsWing:
     """(store, days, most, remember) -> what removes old rows; without it they stay"""
     words: Callable[[Any], CatchesUp] | None = None
     """(store) -> what makes its rows ready to be searched for words"""
+    log_keeping: Callable[[Any], CatchesUp] | None = None
+    """(store) -> what writes its log back into the file, and notices if that was removed or replaced"""
     seen_files: Callable[[Any, str], SeenFilesInStore] | None = None
     """(store, source) -> what remembers its files over a restart; without it all are read again"""
 
