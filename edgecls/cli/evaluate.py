@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecls.cli.data_options import Dataset, Exclude, GroupBy, SplitFile
+from edgecls.cli.data_options import Dataset, Exclude, GroupBy, SplitFile, Verbose
 from edgecls.cli.model_options import Labels, Range, read_models
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import MissingExtra, UsageError
@@ -16,8 +16,10 @@ from edgecls.progress import Steps
 
 if TYPE_CHECKING:
     from edgecls.convert.data.dataset import Dataset as ReadDataset
+    from edgecls.convert.data.npz import Scale
     from edgecls.convert.evaluation.compare import Comparison
     from edgecls.convert.evaluation.evaluate import Evaluation
+    from edgecls.depth import White
     from edgecls.model_file import ModelFile
 
 MATRIX_LABELS = 20
@@ -39,6 +41,7 @@ def evaluate(
     exclude: Exclude = None,
     split: Annotated[str | None, typer.Option("--split", help="train, validation or test; by default all.")] = None,
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
+    verbose: Verbose = False,  # noqa: ARG001 - its callback sets the level of the log
 ) -> None:
     """Measure a model on labelled images, or compare two, through the code that runs on the device."""
     try:
@@ -47,6 +50,7 @@ def evaluate(
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[convert]'") from None
     from edgecls.convert.data.dataset import read_split
+    from edgecls.convert.unseen import warn_of_unseen
     from edgecls.device.classifier import Classifier
     from edgecls.device.golden import replay_golden
 
@@ -54,10 +58,12 @@ def evaluate(
         raise UsageError(f"{len(model)} models were named, and two at most are compared: leave out all but two -m")
     steps = Steps(show=True)
     found = read_models(model, labels, input_range)
-    for each in found:
-        replay_golden(Classifier(each))  # figures of a model that computes something else here would be worth nothing
+    classifiers = [Classifier(each) for each in found]
+    for classifier in classifiers:
+        replay_golden(classifier)  # figures of a model that computes something else here would be worth nothing
     seeds = [_seed(each) for each in found]
     group_by = group_by or _group_by(found[0])  # so that the same splits are cut again
+    white, scale = _white(found[0])
     data = read_split(
         dataset,
         split_file,
@@ -68,22 +74,40 @@ def evaluate(
         exclude=exclude or (),
         used=found[0].images,
         labels=found[0].labels,
+        white=white,
+        scale=scale,
     )
+    for classifier in classifiers:
+        warn_of_unseen(data, classifier.preprocessing)
     for each in found:
         _tell_of_training(each, data, split)
     if len(found) == 2:
-        comparison = compare(found[0], found[1], data.samples, steps)
+        comparison = compare(found[0], found[1], data.samples, steps, data.losses)
         _print(comparison.as_dict(), output_format, lambda: _print_comparison(comparison))
     else:
-        evaluation = measure(found[0], data.samples, steps)
+        evaluation = measure(found[0], data.samples, steps, losses=data.losses)
         _print(evaluation.as_dict(), output_format, lambda: _print_evaluation(evaluation))
-    if data.skipped:
+    if data.skipped or data.losses:
         raise typer.Exit(1)
 
 
 def _seed(model: "ModelFile") -> int:
     """Of the splits that the model was trained with."""
     return int(model.info.dataset.get("seed", 0)) if model.info else 0
+
+
+def _white(model: "ModelFile") -> "tuple[White, Scale | None]":
+    """Return what was white in the files, and in the `.npz`, that the model was trained with."""
+    from edgecls.convert.data.npz import Scale
+    from edgecls.depth import UNKNOWN_WHITE
+
+    if not model.info:
+        return UNKNOWN_WHITE, None
+    array = model.info.dataset.get("array")
+    white = model.info.preprocessing.white
+    if not array and white.sixteen:
+        return white, Scale("uint16", white.sixteen)
+    return white, Scale(**array) if array else None
 
 
 def _group_by(model: "ModelFile") -> str | None:

@@ -163,8 +163,8 @@ def test_bad_images_among_good_ones(edgecls, tiny_model, images, tmp_path):
     done = edgecls("classify", *given, "-m", tiny_model.path, "--format", "jsonl", code=1)
     assert [row["label"] for row in json_lines(done)] == ["blue", None, None, None, None, "red"]
     assert done.stderr.splitlines() == [
-        f"edgecls: {tmp_path}/torn.png is not an image that OpenCV can decode",
-        f"edgecls: {tmp_path}/two\\nlines.png is not an image that OpenCV can decode",
+        f"edgecls: {tmp_path}/torn.png is cut off or damaged: the end of the PNG is missing",
+        f"edgecls: {tmp_path}/two\\nlines.png is a text file, not an image: remove it",
         f"edgecls: {tmp_path}/\\x1b[31mempty.png is empty",
         f"edgecls: {tmp_path}/missing.png cannot be read: no such file or folder",
     ]

@@ -1,12 +1,13 @@
 """`edgecls evaluate` with a model that tells red, green and blue apart."""
 
 import json
+import re
 from dataclasses import replace
 from importlib.util import find_spec
 from math import log
 
 import pytest
-from pictures import COLOURS, picture
+from pictures import COLOURS, encode, noise, picture, plain
 from tiny_model import write
 
 pytestmark = pytest.mark.skipif(find_spec("sklearn") is None, reason="scikit-learn is not installed")
@@ -83,8 +84,31 @@ def test_one_class_measured_perfectly(evaluate, data, tmp_path):
 def test_files_that_do_not_decode_are_named_and_the_rest_is_measured(evaluate, data):
     (data / "red" / "notes.jpg").write_text("no image")
     done = evaluate("--format", "json", code=1)
-    assert done.stderr == f"edgecls: {data}/red/notes.jpg is not an image that OpenCV can decode: left out\n"
+    assert done.stderr == f"edgecls: {data}/red/notes.jpg is a text file, not an image: remove it: left out\n"
     assert json.loads(done.stdout)["n"] == 14
+
+
+def test_a_damaged_jpeg_and_sides_below_8_pixels(evaluate, data):
+    """What `convert` and `classify` take, `evaluate` takes, and what they refuse it leaves out."""
+    whole = encode(noise(640, 480), ".jpg")
+    (data / "red" / "holed.jpg").write_bytes(whole[:2000] + whole[2400:])
+    (data / "red" / "narrow.png").write_bytes(encode(noise(300, 3)))
+    done = evaluate("--format", "json", code=1)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"edgecls: {data}/red/holed.jpg is damaged: part of the picture is missing (")
+    assert json.loads(done.stdout)["n"] == 15
+
+
+def test_verbose_names_every_image_and_what_decoders_remarked(evaluate, data):
+    for number in range(8):
+        (data / "red" / f"notes{number}.jpg").write_text("no image")
+    whole = encode(noise(64, 48), ".jpg")
+    (data / "red" / "padded.jpg").write_bytes(whole[:-2] + bytes(9) + whole[-2:])
+    brief, full = evaluate(code=1).stderr, evaluate("--verbose", code=1).stderr
+    assert len(brief.splitlines()) == 6
+    assert all(f"notes{number}.jpg" in full for number in range(8))
+    remark = r"/red/padded\.jpg: Corrupt JPEG data: \d extraneous bytes before marker 0xd9 \(the picture is whole\)$"
+    assert re.search(remark, full, re.MULTILINE)
 
 
 def test_a_split_file(evaluate, tmp_path):
@@ -205,3 +229,14 @@ def test_the_verdict_is_a_sentence(counts, said):
     from edgecls.cli.evaluate import verdict
 
     assert said in verdict(*counts)
+
+
+def test_what_a_model_does_not_see_of_wide_pictures_is_told(evaluate, tmp_path):
+    for colour in COLOURS:
+        (tmp_path / "wide" / colour).mkdir(parents=True)
+        for n in range(2):
+            (tmp_path / "wide" / colour / f"{n}.png").write_bytes(encode(plain(colour, 60 + n, 20)))
+    done = evaluate("--format", "json", path=tmp_path / "wide")
+    assert json.loads(done.stdout)["accuracy"] == 1
+    (line,) = done.stderr.splitlines()
+    assert "of the pictures' area lies outside the central square that the network sees" in line

@@ -90,7 +90,9 @@ class Service:
             # Last: where the others fail no file is begun.
             self._database = self._when_possible(lambda: self._open_database(self.config))
             undo.callback(self._close_database)
-            self._budgets = self._when_possible(lambda: budgets(self.config, self._database.value, self._results))
+            self._budgets = self._when_possible(
+                lambda: budgets(self.config, self._database.value, self._results, self._model)
+            )
             self._steps = self._new_steps()
             self._when_possible(self._begin_run)
             self._run_is_open = True
@@ -240,7 +242,7 @@ class Service:
                 database = self._open_database(config)
         try:
             with _refusing():
-                new_budgets = budgets(config, database.value, self._results)
+                new_budgets = budgets(config, database.value, self._results, classifiers[0].model)
             if config.source != self.config.source:
                 self._exchange_source(config.source)
         except BaseException:

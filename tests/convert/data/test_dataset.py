@@ -32,9 +32,9 @@ def test_labels_counts_and_splits(folder):
 def test_files_that_do_not_decode_are_named_counted_and_left_out(folder, caplog):
     whole = image("blue", 3)
     bad = {
-        "cut.png": (whole[: len(whole) // 4], "is not an image that OpenCV can decode"),
+        "cut.png": (whole[: len(whole) // 4], "is cut off or damaged: the end of the PNG is missing"),
         "empty.jpg": (b"", "is empty"),
-        "text.jpg": (b"not an image at all\n", "is not an image that OpenCV can decode"),
+        "text.jpg": (b"not an image at all\n", "is a text file, not an image: remove it"),
     }
     before = read(folder)
     for name, (content, _) in bad.items():
