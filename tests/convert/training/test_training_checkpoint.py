@@ -28,7 +28,7 @@ from edgecls.errors import BadData, EdgeclsError, UsageError
 from edgecls.progress import Steps
 
 BATCHES = 3
-"""of an epoch: 21 training images, 7 a step"""
+"""of an epoch: 15 to 21 training images, 7 a step"""
 EPOCHS = 5
 TRAINING = Training(
     fine_tune="all", epochs=EPOCHS, learning_rate=0.003, batch_size=7, dropout=0.3, augmentation="photo"
@@ -112,7 +112,7 @@ def test_it_ends_where_it_would_have_ended(images, tmp_path, caplog, backbone, f
         output.parent.mkdir()
     expected = convert(images, whole, **settings)
     assert expected.plan.startswith(plan)
-    assert sum(expected.dataset.counts()["train"].values()) == BATCHES * TRAINING.batch_size
+    assert -(-sum(expected.dataset.counts()["train"].values()) // TRAINING.batch_size) == BATCHES
     assert expected.evaluation.accuracy > 0.6  # chance is 0.33
 
     interrupt(1, images, resumed, **settings)
