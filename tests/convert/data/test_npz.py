@@ -145,7 +145,7 @@ def test_a_file_that_is_replaced_is_read_anew(save):
         ({"y_train": labels(30) / 2}, "y_train is float64, and must be integers or text"),
         ({"y_train": np.eye(30, dtype=int)}, r"y_train has the shape \(30, 30\): make it \(n,\), one label an image"),
         ({"x_train": pixels(0, 8, 6), "y_train": labels(0), "x_test": None, "y_test": None}, "lists no images"),
-        ({"y_train": np.array(["unknown"] * 30)}, "no class can be called .unknown."),
+        ({"y_train": np.array(["unknown"] * 30)}, "the class name .unknown. is reserved"),
     ],
 )
 def test_what_is_wrong_with_the_arrays(save, changed, said):
