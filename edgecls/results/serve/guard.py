@@ -78,7 +78,10 @@ class Guard:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get(b"host", "")
         if self._names is not None and name_of(host) not in self._names:
-            return 403, f"This server answers to {', '.join(sorted(self._names))} only: open one of these, or name another with --name.\n"
+            return (
+                403,
+                f"This server answers to {', '.join(sorted(self._names))} only: open one of these, or name another with --name.\n",
+            )
         if scope["method"] in _READING:
             return None
         if scope["method"] != "POST" or scope["path"] not in self._writable:
