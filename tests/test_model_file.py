@@ -288,4 +288,5 @@ except WriteFailed as error:
     secret.chmod(0)
     done = subprocess.run([sys.executable, "-c", script, secret], capture_output=True, text=True, check=True)
     secret.unlink()
-    assert "permission denied: check owner and mode" in done.stdout
+    assert "permission denied: user " in done.stdout
+    assert "check owner and mode, or run as a user who may" in done.stdout

@@ -42,7 +42,7 @@ def run(
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     read = _reader(config, until_idle)
     if check:
-        _check(read)
+        _check(read, config)
     else:
         _serve(read)
 
@@ -96,6 +96,7 @@ def _serve(read: "Callable[[], Config]") -> None:
 
 def _results_wing(stop: "threading.Event") -> "ResultsWing":
     from edgecls.device.running.results_wing import ResultsWing
+    from edgecls.results.log_keeping import LogKeeping
     from edgecls.results.patient import patiently
     from edgecls.results.retention import Retention
     from edgecls.results.saved import SavedRows
@@ -109,11 +110,25 @@ def _results_wing(stop: "threading.Event") -> "ResultsWing":
         saved_rows=SavedRows,
         retention=lambda store, days, most, remember: Retention(store, days=days, most=most, remember=remember),
         words=WordIndex,
+        log_keeping=LogKeeping,
         seen_files=SeenFiles,
     )
 
 
-def _check(read: "Callable[[], Config]") -> None:
+def _problems_of_the_service(config: Path) -> list[str]:
+    """Return what the user of the service may not use: to root, who checks, everything is open."""
+    from edgecls.doctor.access import access
+    from edgecls.doctor.answer import Status
+    from edgecls.doctor.subject import Subject
+
+    path = Path(os.path.realpath(config))
+    if os.geteuid() != 0 or path.parent != DEFAULT_CONFIG.parent:
+        return []
+    answer = access(Subject(config=path))
+    return [f"{answer.seen}: {answer.remedy}"] if answer.status is Status.failed else []
+
+
+def _check(read: "Callable[[], Config]", path: Path) -> None:
     from edgecls.device.running.check import check
     from edgecls.errors import BadConfig
 
@@ -122,6 +137,7 @@ def _check(read: "Callable[[], Config]") -> None:
         problems += finding.problems
         if not finding.problems:
             typer.echo(printable(f"{finding.part}: {finding.what}"))
+    problems = problems or _problems_of_the_service(path)
     if problems:
         raise BadConfig(*problems)
     _tell_removals(read())
@@ -163,3 +179,4 @@ def _check_database(path: Path) -> None:
     open_results(path).close()
     if not os.access(path, os.W_OK):
         raise WriteFailed(f"{path} is read-only: check owner, mode and mount, or name another file")
+    check_writable(path.with_name(f"{path.name}.lock"))  # which the daemon makes, as SQLite makes its log there

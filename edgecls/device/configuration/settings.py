@@ -193,7 +193,7 @@ class CameraSettings(LiveSettings):
     @property
     def is_stream(self) -> bool:
         """Whether `device` is an address."""
-        return isinstance(self.device, str) and not self.device.startswith("/dev/")
+        return isinstance(self.device, str) and not os.path.normpath(self.device).startswith("/dev/")
 
     @property
     def public_device(self) -> str:

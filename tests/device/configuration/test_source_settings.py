@@ -69,6 +69,7 @@ def test_by_default_nothing_is_gated_or_cut():
         ('type = "camera"\ndevice = "rtsp://x/y"\nfps = 5\nwidth = 9\nheight = 9', "remove fps, height, width"),
         ('type = "camera"\ndevice = "rtsp://[x/y"', "source.device: is not a valid address: write scheme://"),
         ('type = "camera"\ndevice = "video0"', "source.device: is neither a V4L2 device"),
+        ('type = "camera"\ndevice = "/dev/../x:y@z"', "source.device: is neither a V4L2 device"),
         ('type = "camera"\ndevice = "/dev/video0://x"', "source.device: is not a path of a V4L2 device"),
         ('type = "camera"\nname = "a/b"', "source.name: must match pattern"),
         ('type = "video"\npath = "rtsp://x/y"', "source.path: is an address and not a path: a stream is read with"),
