@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ import typer
 from edgecls.cli.data_options import Dataset, GroupBy, SplitFile
 from edgecls.cli.output import OutputFormat, printable, write_rows
 from edgecls.errors import NoInput, UsageError, from_os_error
-from edgecls.files import check_writable
+from edgecls.files import check_writable, is_stream
 from edgecls.progress import Steps
 
 TRAINING, QUANTIZATION = "Training", "Quantization"
@@ -126,7 +127,9 @@ def convert(
     from edgecls.convert.backbones import find_backbone
     from edgecls.convert.settings import Training, find_quantization
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that gigabytes of caches are removed then, too
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, signal.default_int_handler)  # so that gigabytes of caches are removed then, too
     find_backbone(backbone, input_size)  # a slip is told at once, before the packages of the workstation are looked for
     find_quantization(quantize)
     training = Training(
@@ -143,7 +146,7 @@ def convert(
         class_weights=class_weights,
         search=search,
     )
-    reviewed, missing = reviewed_images(add_reviews or (), review_images)
+    reviewed, missing = reviewed_images(add_reviews, review_images) if add_reviews else ([], [])
     _tell_missing(missing)
     with report_folder(report):
         done = edgecls.convert(
@@ -164,14 +167,21 @@ def convert(
             resume=resume,
             steps=Steps(show=True),
         )
+        precision = done.model.info.quantization if done.model.info else quantize
+        with contextlib.redirect_stdout(sys.stderr) if is_stream(output) else contextlib.nullcontext():
+            _print_conversion(done, precision)
         if report is not None:
             from edgecls.convert.report import write_report
 
             page = write_report(report, done)
-    _print_conversion(done, quantize)
     if report is not None:
         typer.echo(f"{page}: the report")
-    if done.dataset.skipped or missing:
+    if done.rejected:
+        from edgecls.convert.precision import rejection
+
+        line = f"edgecls: {rejection(done.rejected)}; written instead: {done.model.path}, {precision}"
+        typer.echo(printable(line), err=True)
+    if done.dataset.skipped or missing or done.rejected:
         raise typer.Exit(1)
 
 
@@ -296,11 +306,19 @@ def _print_trust(done: Any, quantization: str) -> None:
     typer.echo(f"trained: {done.plan}; views: {done.settings['augmentation']}")
     typer.echo(f"accuracy of {quantization}: between {low:.3f} and {high:.3f} (95 %)")
     allowed = done.max_drop
-    cost = f"{gate.drop:+.4f}{' (one image)' if gate.by_one_image(allowed) else ''}"
-    typer.echo(f"{quantization} and float32 agree on {gate.agreement:.1%} of the images; it costs {cost}")
+    typer.echo(
+        f"{quantization} and float32 agree on {gate.agreement:.1%} of the images; it costs {_cost(gate, allowed)}"
+    )
+    if done.passed and not gate.within(allowed):
+        typer.echo(f"more than the {allowed:g} allowed, but no more than chance explains on {gate.n} images")
     for remedy in done.remedies:
         kept = ": this is in the model" if remedy == done.remedy else ""
         typer.echo(f"tried, since it cost more than allowed: {remedy}{kept}")
+    if done.rejected:
+        refused = done.rejected
+        typer.echo(
+            f"{refused.quantization} costs {_cost(refused.gate, allowed)}, more than the {allowed:g} allowed: not written"
+        )
     if not done.passed:
         typer.echo(f"it costs more than the {allowed:g} allowed: written all the same, since --force was given")
     before, after = done.validation_ece
@@ -313,3 +331,8 @@ def _print_trust(done: Any, quantization: str) -> None:
         for line in done.never_answered:
             typer.echo(line)
     typer.echo()
+
+
+def _cost(gate: Any, allowed: float) -> str:
+    low, high = gate.interval
+    return f"{gate.drop:+.4f} ({'one image, ' if gate.by_one_image(allowed) else ''}90 %: {low:+.4f} to {high:+.4f})"

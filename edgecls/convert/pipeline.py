@@ -1,41 +1,44 @@
 """The steps of a conversion, in order.
 
-TensorFlow is imported after the data set has been read, so that what is wrong with that is told at once.
+TensorFlow and scikit-learn are imported after the data set has been read, so that what is wrong with that is told at once.
 """
 
+import contextlib
 import json
 import logging
-import math
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import cv2
 import numpy as np
 
 import edgecls
 from edgecls.convert.backbones import DEFAULT_BACKBONE, Backbone, find_backbone
-from edgecls.convert.conversion import Conversion
 from edgecls.convert.data.dataset import Dataset, read_dataset
 from edgecls.convert.data.samples import reviewed_samples
-from edgecls.convert.evaluation.answered import count_answers
-from edgecls.convert.evaluation.curves import reliability
-from edgecls.convert.evaluation.evaluate import measure
-from edgecls.convert.evaluation.gate import Gate, compare_precisions
-from edgecls.convert.evaluation.temperature import Scaling, at_bound, find_scaling, unscale
-from edgecls.convert.evaluation.thresholds import apply, choose_thresholds
 from edgecls.convert.heavy import load_tensorflow
-from edgecls.convert.maker import Maker
+from edgecls.convert.output_lock import lock_output
 from edgecls.convert.settings import AUTO, Training, find_quantization
 from edgecls.convert.training.augment import find_preset
 from edgecls.convert.training.search import check_search
 from edgecls.convert.work_folder import work_folder
-from edgecls.errors import BadData, UsageError
-from edgecls.files import check_writable
+from edgecls.errors import UsageError
+from edgecls.files import check_not_input, check_writable, is_stream
 from edgecls.model_file import ModelInfo
 from edgecls.progress import Steps
+
+if TYPE_CHECKING:
+    from edgecls.convert.conversion import Conversion
+    from edgecls.convert.evaluation.predictions import Predictions
+    from edgecls.convert.evaluation.temperature import Scaling
+    from edgecls.convert.precision import Chosen
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,19 @@ FINE_TUNED_CROP = 1.0
 all of it: that gave 1.5 points on two data sets, and nothing at the border goes unseen."""
 
 
+def _holding_output(function: Callable[Concatenate[str | Path, str | Path, P], T]) -> Callable[..., T]:
+    """Check that the output can be written, and keep other conversions from it: before minutes of work, not after."""
+
+    @wraps(function)
+    def convert(dataset: str | Path, output: str | Path, *arguments: P.args, **options: P.kwargs) -> T:
+        check_writable(Path(output))
+        with contextlib.nullcontext() if is_stream(Path(output)) else lock_output(Path(output)):
+            return function(dataset, output, *arguments, **options)
+
+    return convert
+
+
+@_holding_output
 def convert(
     dataset: str | Path,
     output: str | Path,
@@ -62,24 +78,26 @@ def convert(
     seed: int = 0,
     resume: bool = False,
     steps: Steps | None = None,
-) -> Conversion:
+) -> "Conversion":
     """Fine-tune `backbone` on `dataset`, quantize it, measure it as the device will, and write the model to `output`.
 
     `dataset`, `split_file` and `group_by` are as in `samples.read_samples`; `reviewed` are (image, label) that are trained
     on too, see `data.added`; `crop` is the central share of an image
     that is seen, 0 < crop <= 1, by default all of it where the backbone is fine-tuned, else what the backbone was
-    pretrained on. A quantized model that loses more than
-    `max_drop` of the float one's accuracy, even after what can be done about it, is not written but with `force`.
+    pretrained on. A quantized model that certainly loses more than
+    `max_drop` of the float one's accuracy, see `Gate.passes`, even after what can be done about it, is not written but
+    with `force`: instead the next safer precision is, beside `output` and under another name, see `Conversion.rejected`.
     `min_precision` is what each label's threshold should give, 0 for no thresholds. While it fine-tunes, what was
     trained is kept beside `output`, and `resume` goes on from there. Otherwise nothing is written to `output`
-    before all has gone well. Raises UsageError, NoInput, BadData, MissingExtra and WriteFailed.
+    before all has gone well. Raises UsageError, NoInput, BadData, MissingExtra and WriteFailed; TryAgain where another
+    conversion is writing `output`.
     """
     steps, output = steps or Steps(), Path(output)
     chosen, _ = find_backbone(backbone, input_size), find_quantization(quantization)
     training = (training or Training()).with_defaults(chosen.training)
     chosen = replace(chosen, crop=crop or (chosen.crop if training.fine_tune == "none" else FINE_TUNED_CROP))
     _check_training(training, chosen)
-    check_writable(output)  # before minutes of work, not after
+    check_not_input(output, Path(dataset), *([Path(split_file)] if split_file else []))
     kept = output.with_name(f"{output.name}.checkpoint")
     if resume and not kept.exists():
         raise UsageError(f"there is no {kept} to go on from: run without --resume")
@@ -91,8 +109,14 @@ def convert(
         group_by=group_by,
         reviewed=reviewed_samples(reviewed),
     )
+    check_not_input(output, *(sample.path for sample in data.samples if output.exists()))
     with steps.step("loading TensorFlow"):
         load_tensorflow()
+    from edgecls.convert.conversion import Conversion
+    from edgecls.convert.evaluation.temperature import find_scaling, unscale
+    from edgecls.convert.evaluation.thresholds import apply, choose_thresholds
+    from edgecls.convert.maker import Maker
+    from edgecls.convert.precision import choose_precision
     from edgecls.convert.training.checkpoint import Checkpoint
     from edgecls.convert.training.head import scale_logits
     from edgecls.convert.training.task import make_task
@@ -100,7 +124,9 @@ def convert(
 
     with work_folder() as work:
         task = make_task(chosen, data, training, work, seed, steps)
-        checkpoint = Checkpoint(kept, _identity(training, backbone, chosen, data, seed))
+        checkpoint = Checkpoint(
+            work / "checkpoint" if is_stream(output) else kept, _identity(training, backbone, chosen, data, seed)
+        )
         if resume:
             checkpoint.load()  # what is wrong with it is told before the head is trained
         trained = train(task, training, checkpoint, resume=resume)
@@ -113,37 +139,34 @@ def convert(
         float_model = maker.make_float()
         float_predictions = maker.measure(float_model, "float")
         unscaled = replace(float_predictions, scores=unscale(float_predictions.scores, scaling.temperature))
-        made, predictions, remedies = maker.quantize(quantization, (float_model, float_predictions), max_drop)
-        gate = compare_precisions(float_predictions, predictions)
-        passed = gate.passes(max_drop)
-        if not passed and not force:
-            raise BadData(_failure(gate, quantization, remedies))
+        made = choose_precision(maker, quantization, (float_model, float_predictions), output, max_drop, force=force)
         _warn_of_bound(scaling)
         with steps.step("choosing thresholds"):
             thresholds = choose_thresholds(validated := maker.validate(made.flatbuffer), min_precision)
-        predictions = replace(predictions, thresholds=thresholds.by_label)
-        metrics = {
-            "split": "test",
-            "float32": measure(float_predictions).summary(),
-            quantization: measure(predictions).summary(),
-            "gate": {"drop": round(gate.drop, 6), "agreement": round(gate.agreement, 6), "passed": passed},
-            "temperature": round(scaling.temperature, 6),
-            "unscaled_ece": round(reliability(unscaled).error, 6),
-            "validation": count_answers(replace(validated, thresholds=thresholds.by_label)),
-        }
-        finished = replace(info, quantization=quantization, thresholds=thresholds.by_label, metrics=metrics)
-        model = maker.finish(output, made.flatbuffer, finished)
-        checkpoint.remove()
-    settings: dict[str, Any] = {"dataset": str(dataset), "split_file": split_file and str(split_file)}
-    settings |= {
+        predictions = replace(made.predictions, thresholds=thresholds.by_label)
+        finished = replace(info, name=made.path.stem, quantization=made.precision, thresholds=thresholds.by_label)
+        validated = replace(validated, thresholds=thresholds.by_label)
+        metrics = _metrics(made, (float_predictions, unscaled), predictions, validated)
+        metrics |= {"temperature": round(scaling.temperature, 6)}
+        model = maker.finish(made.path, made.flatbuffer, replace(finished, metrics=metrics))
+        if not made.rejected:  # from it the one that was asked for can be made, with --force, without training
+            checkpoint.remove()
+    settings: dict[str, Any] = {
+        "dataset": str(dataset),
+        "split_file": split_file and str(split_file),
         "group_by": group_by,
         "reviewed": data.added,
         "backbone": backbone,
         "input_size": chosen.input_size,
         "crop": chosen.crop,
+        "quantization": quantization,
+        "seed": seed,
+        "resume": resume,
+        "max_drop": max_drop,
+        "force": force,
+        "min_precision": min_precision,
+        **info.training,
     }
-    settings |= {"quantization": quantization, "seed": seed, "resume": resume}
-    settings |= {"max_drop": max_drop, "force": force, "min_precision": min_precision, **info.training}
     return Conversion(
         model=model,
         dataset=data,
@@ -153,10 +176,10 @@ def convert(
         float_predictions=float_predictions,
         unscaled_predictions=unscaled,
         predictions=predictions,
-        gate=gate,
+        gate=made.gate,
         max_drop=max_drop,
-        passed=passed,
-        remedies=remedies,
+        passed=made.passed,
+        remedies=made.remedies,
         remedy=made.remedy,
         thresholds=thresholds,
         coverage=apply(predictions, thresholds.by_label),
@@ -167,8 +190,33 @@ def convert(
         settings=settings,
         seconds=steps.seconds,
         trials=trained.trials,
+        rejected=made.rejected,
         peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
     )
+
+
+def _metrics(
+    made: "Chosen", of_float: "tuple[Predictions, Predictions]", tested: "Predictions", validated: "Predictions"
+) -> dict[str, Any]:
+    """Return what the model file says of how good it is.
+
+    `of_float` are the float model's predictions on the test images, with its temperature and without; `tested` and
+    `validated` those of the model that is written, on the test and the validation images.
+    """
+    from edgecls.convert.evaluation.answered import count_answers
+    from edgecls.convert.evaluation.curves import reliability
+    from edgecls.convert.evaluation.evaluate import measure
+
+    scaled, unscaled = of_float
+    return {
+        "split": "test",
+        "float32": measure(scaled).summary(),
+        made.precision: measure(tested).summary(),
+        "gate": {**made.gate.summary(), "passed": made.passed},
+        **(made.rejected.metrics() if made.rejected else {}),
+        "unscaled_ece": round(reliability(unscaled).error, 6),
+        "validation": count_answers(validated),
+    }
 
 
 def _check_training(training: Training, backbone: Backbone) -> None:
@@ -181,29 +229,15 @@ def _check_training(training: Training, backbone: Backbone) -> None:
         check_search()
 
 
-def _warn_of_bound(scaling: Scaling) -> None:
+def _warn_of_bound(scaling: "Scaling") -> None:
+    from edgecls.convert.evaluation.temperature import at_bound
+
     if at_bound(scaling.temperature):
         log.warning(
             "the temperature ended at its bound, %.3g: scores will not mean much: look at the learning curves, and give "
             "more validation images",
             scaling.temperature,
         )
-
-
-SAFER = {"int8": "float16", "dynamic": "float16", "float16": "float32"}
-"""A precision -> one that loses less."""
-
-
-def _failure(gate: Gate, quantization: str, remedies: Sequence[str]) -> str:
-    worst = min(gate.recall_change, key=lambda label: gate.recall_change[label])
-    tried = ", with its head refitted too" if remedies else ""
-    enough = math.ceil(round(gate.drop * 1000, 6)) / 1000
-    safer = f"choose --quantize {SAFER[quantization]}, " if quantization in SAFER else ""
-    return (
-        f"{quantization} loses too much{tried}: accuracy {gate.float_accuracy:.4f} becomes "
-        f"{gate.quantized_accuracy:.4f}, and the recall of {worst!r} changes by {gate.recall_change[worst]:+.3f}: no "
-        f"model was written: allow it with --max-drop {max(enough, 0):g}, {safer}or write it all the same with --force"
-    )
 
 
 def _identity(training: Training, name: str, backbone: Backbone, data: Dataset, seed: int) -> str:

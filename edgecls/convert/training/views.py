@@ -77,6 +77,7 @@ def seconds_per_look(network: Path, shape: Sequence[int]) -> float:
 def keep_pixels(path: Path, samples: Sequence[Sample], spec: Preprocessing, advance: Callable[[], None]) -> DiskArray:
     """What the device would feed of each image: uint8 (samples, height, width, channels)."""
     kept = DiskArray(path, (len(samples), spec.height, spec.width, spec.channels), np.uint8)
+    path.unlink()  # gigabytes that nobody would remove if the process were killed
 
     def keep(_: None, numbered: tuple[int, Sample]) -> None:
         number, sample = numbered
@@ -99,6 +100,7 @@ def keep_activations(
     float16 (views, images, *shape).
     """
     kept = DiskArray(path, (len(views), pixels.shape[0], *shape), np.float16)
+    path.unlink()
 
     def keep(runtime: Runtime, number: int) -> None:
         image = pixels.read(number)
