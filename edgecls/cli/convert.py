@@ -306,18 +306,20 @@ def _print_trust(done: Any, quantization: str) -> None:
     typer.echo(f"trained: {done.plan}; views: {done.settings['augmentation']}")
     typer.echo(f"accuracy of {quantization}: between {low:.3f} and {high:.3f} (95 %)")
     allowed = done.max_drop
+    one_image = " (one image)" if gate.by_one_image(allowed) else ""
     typer.echo(
-        f"{quantization} and float32 agree on {gate.agreement:.1%} of the images; it costs {_cost(gate, allowed)}"
+        f"{quantization} and float32 agree on {gate.agreement:.1%} of the images; it costs {gate.drop:+.4f}{one_image}"
     )
-    if done.passed and not gate.within(allowed):
-        typer.echo(f"more than the {allowed:g} allowed, but no more than chance explains on {gate.n} images")
+    chance = f", so the {allowed:g} allowed may have been kept" if done.passed and not gate.within(allowed) else ""
+    typer.echo(f"what it costs lies between {_interval(gate)}{chance}")
     for remedy in done.remedies:
         kept = ": this is in the model" if remedy == done.remedy else ""
         typer.echo(f"tried, since it cost more than allowed: {remedy}{kept}")
     if done.rejected:
         refused = done.rejected
         typer.echo(
-            f"{refused.quantization} costs {_cost(refused.gate, allowed)}, more than the {allowed:g} allowed: not written"
+            f"{refused.quantization} costs {refused.gate.drop:+.4f}, between {_interval(refused.gate)}: more than the "
+            f"{allowed:g} allowed, so it was not written"
         )
     if not done.passed:
         typer.echo(f"it costs more than the {allowed:g} allowed: written all the same, since --force was given")
@@ -333,6 +335,6 @@ def _print_trust(done: Any, quantization: str) -> None:
     typer.echo()
 
 
-def _cost(gate: Any, allowed: float) -> str:
+def _interval(gate: Any) -> str:
     low, high = gate.interval
-    return f"{gate.drop:+.4f} ({'one image, ' if gate.by_one_image(allowed) else ''}90 %: {low:+.4f} to {high:+.4f})"
+    return f"{low:+.4f} and {high:+.4f} (90 %)"
