@@ -19,8 +19,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgecls.errors import BadModel, NoInput, from_os_error
+from edgecls.errors import BadData, BadModel, NoInput, UsageError, from_os_error
 from edgecls.files import write_atomically
+from edgecls.image_metadata import ImageMetadata, read_image_metadata
+from edgecls.labels import read_label_lines
 from edgecls.preprocess import Preprocessing
 
 FORMAT = 1
@@ -66,7 +68,8 @@ class ModelInfo:
 class ModelFile:
     """A model file as read: `sha256` of the whole file is the model's identity.
 
-    `info` is None for a .tflite that edgecls did not make; `labels` are then from TFLite Metadata or the user.
+    `info` is None for a .tflite that edgecls did not make; `labels` are then from TFLite Metadata or the user, and
+    `metadata` and `input_range` (a name of `input_pixels.RANGES`, chosen by the user) say how it takes pixels.
     """
 
     path: Path
@@ -75,6 +78,8 @@ class ModelFile:
     labels: tuple[str, ...]
     info: ModelInfo | None
     golden: tuple[GoldenExample, ...] = ()
+    metadata: ImageMetadata | None = None
+    input_range: str | None = None
 
     @property
     def name(self) -> str:
@@ -134,10 +139,13 @@ def _append_zip(flatbuffer: bytes, files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def read_model(path: str | Path, labels: Sequence[str] | None = None) -> ModelFile:
+def read_model(path: str | Path, labels: Sequence[str] | None = None, *, input_range: str | None = None) -> ModelFile:
     """Read and check a model file; `labels` replaces what it carries.
 
-    Raises NoInput, WriteFailed (unreadable) and BadModel (not TFLite, damaged, made by a newer edgecls, no labels).
+    `input_range` is for the float input of a model from another tool, see `ModelFile`.
+
+    Raises NoInput, WriteFailed (unreadable), BadModel (not TFLite, damaged, made by a newer edgecls, no labels), and
+    UsageError for an `input_range` where the file says how pixels are fed.
     """
     path = Path(path)
     try:
@@ -146,21 +154,35 @@ def read_model(path: str | Path, labels: Sequence[str] | None = None) -> ModelFi
         raise NoInput(f"no model at {path}: check the path, or make one with edgecls convert") from error
     except OSError as error:
         raise from_os_error(error, f"cannot read the model {path}") from error
-    return _parse(path, data, labels)
+    return _parse(path, data, labels, input_range)
 
 
-def _parse(path: Path, data: bytes, labels: Sequence[str] | None) -> ModelFile:
+def _parse(path: Path, data: bytes, labels: Sequence[str] | None, input_range: str | None = None) -> ModelFile:
     if data[4:8] != _IDENTIFIER:
         raise BadModel(f"{path} is not a TFLite model: expected a .tflite file, as edgecls convert writes it")
     files, flatbuffer = _read_zip(path, data)
     if INFO_FILE not in files and INFO_FILE.encode() in data:  # the metadata name a file that should stand at the end
         raise BadModel(f"{path} is damaged: its end is missing: copy it again")
     info, golden = _read_info(path, files, flatbuffer)
+    metadata = None if info else _read_metadata(path, flatbuffer)
+    if input_range and (info or (metadata and metadata.normalization)):
+        raise UsageError(f"{path} carries the range of its input: leave out the range that was named")
     if labels is None:
-        labels = _read_labels(files)
+        try:
+            labels = _read_labels(files, metadata)
+        except BadData as error:
+            raise BadModel(f"{path}: {error} (pass --labels FILE to replace the labels)") from error
         if not labels:
             raise BadModel(f"{path} carries no labels: pass --labels FILE, a text file with one label a line")
-    return ModelFile(path, hashlib.sha256(data).hexdigest(), len(data), tuple(labels), info, golden)
+    digest = hashlib.sha256(data).hexdigest()
+    return ModelFile(path, digest, len(data), tuple(labels), info, golden, metadata, input_range)
+
+
+def _read_metadata(path: Path, flatbuffer: memoryview) -> ImageMetadata | None:
+    try:
+        return read_image_metadata(bytes(flatbuffer))
+    except BadModel as error:
+        raise BadModel(f"{path} is damaged: {error}: copy it again") from error
 
 
 def _read_zip(path: Path, data: bytes) -> tuple[dict[str, bytes], memoryview]:
@@ -204,15 +226,36 @@ def _read_info(
         raise BadModel(f"{path} is damaged: its {INFO_FILE} cannot be read ({error}): copy it again") from error
 
 
-def _read_labels(files: Mapping[str, bytes]) -> list[str]:
-    """Ours, or the one text file that TFLite Metadata of another tool holds."""
+def _read_labels(files: Mapping[str, bytes], metadata: ImageMetadata | None) -> list[str]:
+    """Return our labels, exactly; or what the metadata of another tool name, or the one text file that it has appended."""
+    if INFO_FILE in files and LABELS_FILE in files:
+        return split_labels(files[LABELS_FILE])
+    named = [name for name in (metadata.label_files if metadata else ()) if name in files]
     texts = [name for name in files if name.endswith(".txt")]
-    name = LABELS_FILE if LABELS_FILE in files else texts[0] if len(texts) == 1 else None
-    return split_labels(files[name]) if name else []
+    name = LABELS_FILE if LABELS_FILE in files else next(iter(named), texts[0] if len(texts) == 1 else None)
+    return read_label_lines(files[name]) if name else []
+
+
+def read_labels(path: str | Path) -> list[str]:
+    """Return the labels of the text file at `path`, see `labels.read_label_lines`.
+
+    Raises NoInput, WriteFailed (unreadable) and BadData.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise from_os_error(error, f"cannot read {path}") from error
+    try:
+        return read_label_lines(data)
+    except BadData as error:
+        raise BadData(f"{path}: {error}") from error
 
 
 def split_labels(data: bytes) -> list[str]:
-    """The labels of a text file, one a line, empty lines left out. Raises BadModel where it is not UTF-8."""
+    """Return the labels of a file that edgecls wrote: one a line, empty lines left out, nothing else changed.
+
+    Raises BadModel where it is not UTF-8.
+    """
     try:
         lines = data.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:

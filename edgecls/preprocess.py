@@ -33,12 +33,6 @@ COVER = 2.0
 FULL = math.inf
 """The cover that no reduced picture has: JPEGs are decoded in full."""
 
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
-    | {".avif", ".heic", ".heif"}  # most builds of OpenCV refuse them: better an error that names them than silence
-)
-"""In lower case: the names by which a folder's images are told from its other files. What decides is the content."""
-
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:

@@ -32,15 +32,15 @@ def embed(
     description: str,
     size: tuple[int, int],
     channels: int = 3,
-    mean: float,
-    std: float,
+    mean: float | Sequence[float],
+    std: float | Sequence[float],
     labels_file: str,
     other_files: Sequence[str],
 ) -> bytes:
     """The same model with standard metadata in it.
 
-    `size` is (width, height) of the input in pixels, `channels` 3 (RGB) or 1 (grey); `mean` and `std` are what a float model would be fed with,
-    (pixel - mean) / std: a model with uint8 input takes the pixels as they are, and readers ignore them. The files
+    `size` is (width, height) of the input in pixels, `channels` 3 (RGB) or 1 (grey); `mean` and `std`, one for
+    all channels or one a channel, are what a float model would be fed with, (pixel - mean) / std: a model with uint8 input takes the pixels as they are, and readers ignore them. The files
     named must then be appended as a zip. `flatbuffer` is a whole .tflite without appended files.
     """
     from ai_edge_litert import schema_py_generated as schema
@@ -77,8 +77,8 @@ def _metadata(
     name: str,
     description: str,
     shape: tuple[int, int, int],
-    mean: float,
-    std: float,
+    mean: float | Sequence[float],
+    std: float | Sequence[float],
     labels_file: str,
     other_files: Sequence[str],
 ) -> bytes:
@@ -131,8 +131,8 @@ def _feature_content(b: Any) -> int:
     return _table(b, 3, [(1, _table(b, 0, []))], lambda: b.PrependUint8Slot(0, _FEATURE_PROPERTIES, 0))
 
 
-def _normalization(b: Any, mean: float, std: float) -> int:
-    options = _table(b, 2, [(0, _floats(b, [mean])), (1, _floats(b, [std]))])
+def _normalization(b: Any, mean: float | Sequence[float], std: float | Sequence[float]) -> int:
+    options = _table(b, 2, [(0, _floats(b, np.ravel(mean))), (1, _floats(b, np.ravel(std)))])
     return _table(b, 2, [(1, options)], lambda: b.PrependUint8Slot(0, _NORMALIZATION_OPTIONS, 0))
 
 
@@ -153,7 +153,7 @@ def _vector(b: Any, offsets: Sequence[int]) -> int:
     return int(b.EndVector())
 
 
-def _floats(b: Any, values: Sequence[float]) -> int:
+def _floats(b: Any, values: Any) -> int:
     b.StartVector(4, len(values), 4)
     for value in reversed(values):
         b.PrependFloat32(value)

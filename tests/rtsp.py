@@ -21,6 +21,7 @@ class RtspServer:
         self.folder, self.port = folder, "0"
         self.start()
         self.address = f"rtsp://127.0.0.1:{self.port}/camera"
+        self.shown = f"rtsp://127.0.0.1:{self.port}/..."
 
     def start(self):
         command = [PYTHON, SERVER, self.port, self.folder, "50"]

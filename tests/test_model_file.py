@@ -116,6 +116,24 @@ def test_a_model_of_another_tool(path, name):
     assert (found.labels, found.info, found.golden, found.name) == (LABELS, None, (), "model")
 
 
+def test_the_labels_of_another_tool_are_read_as_it_means_them(path):
+    path.write_bytes(appended({"labels.txt": "0 Rob\u200bin\r\n1 Gro\u0308ße\r\n2 Class 3"}))
+    assert read_model(path).labels == ("Robin", "Größe", "Class 3")
+
+
+def test_our_own_labels_are_read_as_they_were_written(path):
+    labels = ("0 red", "1 green", "# blue")
+    assert write(path, labels=labels, thresholds={}).labels == labels
+
+
+def test_a_model_of_another_tool_whose_class_is_called_unknown(path):
+    path.write_bytes(appended({"labels.txt": "red\nUnknown\nblue"}))
+    message = r"model.tflite: no class can be called 'Unknown': .* \(pass --labels FILE to replace the labels\)$"
+    with pytest.raises(BadModel, match=message):
+        read_model(path)
+    assert read_model(path, ["a", "b", "c"]).labels == ("a", "b", "c")
+
+
 def test_a_model_without_labels(path):
     path.write_bytes(build())
     with pytest.raises(BadModel, match="carries no labels: pass --labels FILE"):

@@ -10,13 +10,15 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgecls.device.runtimes import open_runtime
-from edgecls.model_file import GoldenExample, ModelInfo, write_model
+from edgecls.model_file import GoldenExample, ModelInfo, _append_zip, write_model
 from edgecls.preprocess import Preprocessing, load_pixels
+from edgecls.tflite_metadata import embed
 
 LABELS = ("red", "green", "blue")
 SIZE = 16
 SPEC = Preprocessing(SIZE, SIZE, "crop", 0.875)
 _TYPES = {"uint8": schema.TensorType.UINT8, "int8": schema.TensorType.INT8, "float32": schema.TensorType.FLOAT32}
+_TYPES["int32"] = schema.TensorType.INT32
 _OP = schema.BuiltinOperator
 _OPTIONS = schema.BuiltinOptions
 _LOGITS_PER_LEVEL = 1 / 16  # a channel that is 16 levels brighter has one logit more
@@ -68,38 +70,97 @@ def _buffer(data):
     return schema.BufferT(data=None if data is None else np.frombuffer(data.tobytes(), np.uint8))
 
 
-def build(*, size=SIZE, input_type="uint8", output_type="uint8", channels=3, outputs=1):
-    """The flatbuffer, without metadata; the options make variants that edgecls takes, and some that it refuses."""
+def build(
+    *,
+    size=SIZE,
+    input_type="uint8",
+    output_type="uint8",
+    channels=3,
+    outputs=1,
+    pixel_range=(0, 255),
+    input_quantization=None,
+    rescaled=False,
+    activation="softmax",
+    classes=3,
+    shape=None,
+    shape_signature=None,
+    first_operator=None,
+):
+    """The flatbuffer, without metadata; the options make variants that edgecls takes, and some that it refuses.
+
+    `pixel_range` is what the network takes for black and white: of a float input, or of `input_quantization` (scale,
+    zero point). `rescaled` begins with the multiplication and addition that bring pixels of 0 to 255 there.
+    `activation` is softmax, logistic or None (logits, float32). `shape` and `shape_signature` are the input's.
+    """
     graph = _Graph()
-    zero_point = {"uint8": 0, "int8": -128, "float32": 0}[input_type]
-    scale = 0.0 if input_type == "float32" else 1.0
-    pixels = graph.tensor("pixels", (1, size, size, channels), input_type, scale, zero_point)
-    probabilities = _classify(graph, _pool(graph, pixels, size, channels), channels)
-    if output_type == "float32":
-        score = graph.operator(_OP.DEQUANTIZE, 2, [probabilities], graph.tensor("score", (1, 3), "float32"))
+    low, high = pixel_range
+    scale = (high - low) / 255
+    default = {"uint8": (scale, round(-low / scale)), "int8": (scale, round(-128 - low / scale)), "float32": (0.0, 0)}
+    pixels = graph.tensor(
+        "pixels", shape or (1, size, size, channels), input_type, *(input_quantization or default[input_type])
+    )
+    if shape_signature:
+        graph.tensors[pixels].shapeSignature = list(shape_signature)
+    if first_operator:
+        return graph.pack([pixels], [_custom(graph, first_operator, pixels)])
+    image = _rescale(graph, pixels, size, channels, scale, low) if rescaled else pixels
+    if shape and len(shape) != 4:
+        image = _reshape(graph, pixels, (1, size, size, channels), input_type, default[input_type])
+    means = _pool(graph, image, size, channels, scale, round(-128 - low / scale))
+    answer = _classify(graph, means, channels, scale, classes, activation)
+    if activation is None or output_type == "float32":
+        score = graph.operator(_OP.DEQUANTIZE, 2, [answer], graph.tensor("score", (1, classes), "float32"))
     else:
-        score = graph.operator(_OP.QUANTIZE, 2, [probabilities], graph.tensor("score", (1, 3), "uint8", 1 / 256, 0))
-    return graph.pack([pixels], [score, probabilities][:outputs])
+        score = graph.operator(_OP.QUANTIZE, 2, [answer], graph.tensor("score", (1, classes), "uint8", 1 / 256, 0))
+    return graph.pack([pixels], [score, answer][:outputs])
 
 
-def _pool(graph, pixels, size, channels):
+def _custom(graph, name, pixels):
+    graph.operator(_OP.CUSTOM, 1, [pixels], output := graph.tensor("score", (1, 3), "uint8", 1 / 256, 0))
+    graph.codes[-1].customCode = name.encode()
+    return output
+
+
+def _reshape(graph, pixels, shape, dtype, quantization):
+    target = graph.tensor("shape", (len(shape),), "int32", data=np.array(shape, np.int32))
+    options = schema.ReshapeOptionsT(newShape=list(shape))
+    image = graph.tensor("image", shape, dtype, *quantization)
+    return graph.operator(_OP.RESHAPE, 1, [pixels, target], image, options, _OPTIONS.ReshapeOptions)
+
+
+def _rescale(graph, pixels, size, channels, scale, low):
+    """As Keras's Rescaling layer is converted."""
+    shape = (1, size, size, channels)
+    factor = graph.tensor("factor", (), "float32", data=np.float32(scale))
+    offset = graph.tensor("offset", (), "float32", data=np.float32(low))
+    scaled, moved = graph.tensor("scaled", shape, "float32"), graph.tensor("moved", shape, "float32")
+    graph.operator(_OP.MUL, 1, [pixels, factor], scaled, schema.MulOptionsT(), _OPTIONS.MulOptions)
+    return graph.operator(_OP.ADD, 1, [scaled, offset], moved, schema.AddOptionsT(), _OPTIONS.AddOptions)
+
+
+def _pool(graph, pixels, size, channels, scale, zero_point):
     """The mean of each channel, in levels of 0 to 255."""
-    levels = graph.tensor("levels", (1, size, size, channels), "int8", 1.0, -128)
+    levels = graph.tensor("levels", (1, size, size, channels), "int8", scale, zero_point)
     graph.operator(_OP.QUANTIZE, 2, [pixels], levels)
     pool = schema.Pool2DOptionsT(padding=1, strideW=1, strideH=1, filterWidth=size, filterHeight=size)
-    means = graph.tensor("means", (1, 1, 1, channels), "int8", 1.0, -128)
+    means = graph.tensor("means", (1, 1, 1, channels), "int8", scale, zero_point)
     return graph.operator(_OP.AVERAGE_POOL_2D, 2, [levels], means, pool, _OPTIONS.Pool2DOptions)
 
 
-def _classify(graph, means, channels):
-    weights = np.eye(3, channels, dtype=np.int8) * 127
-    weight_scale = _LOGITS_PER_LEVEL / 127
+def _classify(graph, means, channels, scale, classes, activation):
+    """Of three classes, one for each channel; a single one is for what is more red than green."""
+    weights = np.eye(3, channels, dtype=np.int8) * 127 if classes == 3 else np.array([[127, -127, 0]], np.int8)
+    weight_scale = _LOGITS_PER_LEVEL / 127 / scale
     kernel = graph.tensor("kernel", weights.shape, "int8", weight_scale, 0, weights)
     # No round number: between two steps, runtimes may round either way, and round numbers fall there often.
-    logits = graph.tensor("logits", (1, 3), "int8", 0.1237, -128)
+    logits = graph.tensor("logits", (1, classes), "int8", 0.1237, -128 if classes == 3 and scale == 1 else 0)
     dense = schema.FullyConnectedOptionsT()
     graph.operator(_OP.FULLY_CONNECTED, 4, [means, kernel], logits, dense, _OPTIONS.FullyConnectedOptions)
-    probabilities = graph.tensor("probabilities", (1, 3), "int8", 1 / 256, -128)
+    if activation is None:
+        return logits
+    probabilities = graph.tensor("probabilities", (1, classes), "int8", 1 / 256, -128)
+    if activation == "logistic":
+        return graph.operator(_OP.LOGISTIC, 2, [logits], probabilities)
     softmax = schema.SoftmaxOptionsT(beta=1.0)
     return graph.operator(_OP.SOFTMAX, 2, [logits], probabilities, softmax, _OPTIONS.SoftmaxOptions)
 
@@ -126,6 +187,14 @@ def golden(images, work, spec=SPEC):
     model.write_bytes(build(channels=spec.channels))
     runtime = open_runtime(model, threads=1, reference_kernels=True)
     return [GoldenExample(image, tuple(runtime.invoke(load_pixels(image, spec)).tolist())) for image in images]
+
+
+def with_metadata(flatbuffer, *, mean=(127.5,), std=(127.5,), size=(SIZE, SIZE), labels=LABELS):
+    """The same model as another tool would write it: TFLite Metadata, and the label file that they name behind it."""
+    described = embed(
+        flatbuffer, name="tiny", description="", size=size, mean=mean, std=std, labels_file="names.txt", other_files=[]
+    )
+    return _append_zip(described, {"names.txt": "".join(f"{label}\n" for label in labels).encode()})
 
 
 def write(path, flatbuffer=None, *, labels=LABELS, examples=(), **changes):

@@ -97,7 +97,9 @@ def end_to_end(model: ModelFile, load: Load, inbox: Path, plan: Plan) -> EndToEn
     folder = inbox.parent / "daemon"
     folder.mkdir()
     config = folder / "edgecls.toml"
-    config.write_text(_config(inbox, plan), "utf-8")
+    config.write_text(_config(inbox, plan, model), "utf-8")
+    if not model.info:
+        (folder / "labels.txt").write_text("".join(f"{label}\n" for label in model.labels), "utf-8")
     (folder / "model.tflite").symlink_to(model.path.absolute())  # its name may be one that TOML cannot hold
     started = time.time()
     peak = _run(config)
@@ -121,9 +123,11 @@ def end_to_end(model: ModelFile, load: Load, inbox: Path, plan: Plan) -> EndToEn
     )
 
 
-def _config(inbox: Path, plan: Plan) -> str:
+def _config(inbox: Path, plan: Plan, model: ModelFile) -> str:
     """Paths are relative to the file."""
-    lines = [f"{name} = {value}" for name, value in asdict(plan).items() if value is not None]
+    of_model = ['labels = "labels.txt"'] if not model.info else []
+    of_model += [f'input_range = "{model.input_range}"'] if model.input_range else []
+    lines = of_model + [f"{name} = {value}" for name, value in asdict(plan).items() if value is not None]
     source = ["[source]", f'path = "../{inbox.name}"', "settle_seconds = 0.01", ""]
     return "\n".join(['model = "model.tflite"', 'database = "results.db"', *lines, *source])
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.errors import BadData, BadImage, NoInput, from_os_error
-from edgecls.preprocess import IMAGE_SUFFIXES, check
+from edgecls.image_files import find_images
+from edgecls.preprocess import check
 
 MADE = {(500, 375): 8, (1920, 1080): 4, (4056, 3040): 2}
 """(width, height) -> how many: a photograph from the web, a video's frame, a picture of the Raspberry Pi HQ camera."""
@@ -74,9 +75,10 @@ def of_folder(folder: Path) -> tuple[Load, list[str]]:
     """
     if not folder.is_dir():
         raise NoInput(f"no folder at {folder}: name a folder that holds images")
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
+    images = find_images(folder)
+    files = list(images.paths)
     if not files:
-        raise NoInput(f"no images in {folder}: name a folder that holds some")
+        raise NoInput(f"no images in {folder}{images.passed_over.not_taken()}: name a folder that holds some")
     found, wrong = _readable(files[:MOST])
     if not found:
         raise BadData(f"no image in {folder} can be decoded: name another folder")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgecls.bundled import default_model
+from edgecls.cli.model_options import Labels, Range, read_models
 from edgecls.cli.output import ReportFormat, printable, write_object
 from edgecls.errors import UsageError
 from edgecls.progress import Steps
@@ -25,6 +26,8 @@ def bench(
             "--model", "-m", readable=False, help="The model file, by default ImageNet's 1000 classes; twice: compare."
         ),
     ] = None,
+    labels: Labels = None,
+    input_range: Range = None,
     images: Annotated[
         Path | None,
         typer.Option("--images", metavar="DIR", readable=False, help="Pictures to classify, by default made ones."),
@@ -39,9 +42,8 @@ def bench(
     if len(paths) > 2:
         raise UsageError(f"{len(paths)} models: compare two at a time")
     from edgecls.bench.benchmark import count_of_steps, machine, measure
-    from edgecls.model_file import read_model
 
-    found = [read_model(path) for path in paths]
+    found = read_models(paths, labels, input_range)
     loads, wrong = _loads(images)
     here = machine()
     steps = Steps(show=True)

@@ -289,7 +289,10 @@ def _print_data(data: Any, weights: Mapping[str, float]) -> None:
         typer.echo(f"of these, {data.added} were reviewed: added to the data set's own")
     if data.skipped:
         undecodable = len(data.of_kind("undecodable"))
-        typer.echo(f"left out: {undecodable} that do not decode, {len(data.skipped) - undecodable} copies")
+        untrained = sum(len(problem.paths) for problem in data.of_kind("class left out"))
+        copies = len(data.skipped) - undecodable - untrained
+        more = f", {untrained} of classes without training images" if untrained else ""
+        typer.echo(f"left out: {undecodable} that do not decode, {copies} copies{more}")
     typer.echo()
 
 

@@ -1,4 +1,4 @@
-"""How `convert` and `evaluate` are told what the data set is."""
+"""Options of `convert`, `evaluate` and `classify` that say which images are meant."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,5 +21,13 @@ GroupBy = Annotated[
         "--group-by",
         metavar="REGEX",
         help="Searched for in each file's path within the data set: equal first parentheses are one group.",
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="GLOB",
+        help="Files and folders to leave out, by name, or by path where it has a /; may be repeated.",
     ),
 ]

@@ -1,6 +1,7 @@
 """The commands of the device wing that end by themselves."""
 
 import contextlib
+import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -9,26 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgecls.addresses import looks_like_address
 from edgecls.bundled import default_model
+from edgecls.cli.data_options import Exclude
+from edgecls.cli.model_options import Labels, Model, Range, read_models
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
-from edgecls.errors import NoInput, from_os_error
+from edgecls.errors import NoInput, UsageError, from_os_error
 from edgecls.progress import Steps
 
 if TYPE_CHECKING:
     from edgecls.device.classifier import Classifier
+    from edgecls.image_files import Exclusions, PassedOver
     from edgecls.model_file import ModelFile
     from edgecls.records import Classification
 
-# readable=False, with every path: whether it can be read is found out, and said, where it is read.
-Model = Annotated[
-    Path | None,
-    typer.Option("--model", "-m", readable=False, help="The model file; by default ImageNet's 1000 classes."),
-]
-Labels = Annotated[
-    Path | None, typer.Option("--labels", readable=False, help="Label file for a model that carries none.")
-]
 MANY = 20
-"""Images for which it pays to measure how the cores are shared out best: that takes as long as ten of them."""
+"""Images for which it pays to open an interpreter for each core."""
 COLUMNS = ("path", "label", "score", "top_k", "error")
 
 
@@ -39,6 +36,7 @@ def classify(
     *,
     model: Model = None,
     labels: Labels = None,
+    input_range: Range = None,
     db: Annotated[
         Path | None, typer.Option("--db", readable=False, help="Log the results to this database too.")
     ] = None,
@@ -46,17 +44,26 @@ def classify(
         bool,
         typer.Option("--full-decode", help="Decode large JPEGs in full, not at a half to an eighth of their size."),
     ] = False,
+    exclude: Exclude = None,
     output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
 ) -> None:
     """Classify images, print a line for each, in the order given."""
-    files = list(_files(paths))
+    from edgecls.image_files import Exclusions
+
+    _refuse_addresses(paths)
+    files, passed_over = _files(paths, Exclusions(exclude or ()))
+    not_taken = passed_over.not_taken()
     if not files:
-        raise NoInput(f"no images in {', '.join(map(str, paths))}: name image files, or folders that hold some")
+        named = ", ".join(map(str, paths))
+        raise NoInput(f"no images in {named}{not_taken}: name image files, or folders that hold some")
+    if not_taken:
+        typer.echo(printable(f"edgecls: {len(files):,} image{'s' * (len(files) != 1)}{not_taken}"), err=True)
     from edgecls.device.ahead import Ahead, classified
     from edgecls.device.classifier import as_frame
     from edgecls.device.golden import replay_golden
 
-    classifiers = _classifiers(_read_model(model, labels), len(files), full_decode=full_decode)
+    (chosen,) = read_models([model or default_model()], labels, input_range)
+    classifiers = _classifiers(chosen, len(files), full_decode=full_decode)
     replay_golden(classifiers[0])
     failed: list[Classification] = []
     logged_before: list[Path] = []
@@ -88,28 +95,44 @@ def classify(
         raise typer.Exit(1)
 
 
+def _refuse_addresses(paths: list[Path]) -> None:
+    """Refuse addresses, which would come into messages and rows as paths, with their passwords."""
+    if any(looks_like_address(str(path)) and not os.path.exists(path) for path in paths):
+        raise UsageError(
+            'an address is no image file: for a camera set type = "camera" in a configuration, and use edgecls run'
+        )
+
+
 def _classifiers(model: "ModelFile", count: int, *, full_decode: bool) -> list["Classifier"]:
-    """As many as classify so many images fastest: for few, one is ready sooner."""
-    from edgecls.device.classifier import Classifier, default_threads
-    from edgecls.device.side_by_side import cores, fastest, plans, sample_of
+    """Open one classifier a core for many images; for few, a single one is ready sooner."""
+    from edgecls.device.classifier import Classifier
+    from edgecls.device.side_by_side import Plan, default_threads, plan
 
-    def open_one(threads: int) -> Classifier:
-        return Classifier(model, threads=threads, full_decode=full_decode)
-
-    return fastest(plans(cores()), open_one, sample_of(model)) if count >= MANY else [open_one(default_threads())]
+    interpreters, threads = plan() if count >= MANY else Plan(1, default_threads())
+    return [Classifier(model, threads=threads, full_decode=full_decode) for _ in range(interpreters)]
 
 
-def _files(paths: list[Path]) -> Iterator[Path]:
-    """What was named; a folder stands for the images in it, sorted. Raises NoInput if nothing named exists."""
-    from edgecls.preprocess import IMAGE_SUFFIXES
+def _files(paths: list[Path], exclude: "Exclusions") -> tuple[list[Path], "PassedOver"]:
+    """Return the files that were named, a folder standing for the images in it, and what was not taken of folders.
+
+    Raises NoInput if nothing that was named exists, WriteFailed for a folder that cannot be read.
+    """
+    from edgecls.image_files import PassedOver, find_images
 
     if not any(path.exists() for path in paths):
         raise NoInput(f"no such file or folder: {paths[0]}")
+    files, passed_over = [], PassedOver()
     for path in paths:
-        if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-        else:
-            yield path
+        if not path.is_dir():
+            files.append(path)
+            continue
+        try:
+            images = find_images(path, exclude)
+        except OSError as error:
+            raise from_os_error(error, f"cannot read the folder {path}") from error
+        files.extend(images.paths)
+        passed_over.update(images.passed_over, "" if path == Path() else str(path))
+    return files, passed_over
 
 
 @contextlib.contextmanager
@@ -148,12 +171,13 @@ def inspect(
     model: Annotated[Path, typer.Argument(metavar="MODEL", readable=False, help="The model file.")],
     *,
     labels: Labels = None,
+    input_range: Range = None,
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
 ) -> None:
     """Say what a model file is, and check it: its golden examples are replayed, exactly where the model allows that."""
     from edgecls.device.golden import verify
 
-    found = _read_model(model, labels)
+    (found,) = read_models([model], labels, input_range)
     info = asdict(found.info) if found.info else {}
     description = {
         "path": str(found.path),
@@ -181,18 +205,3 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, f"{shown}, … ({len(value)} in all)" if len(value) > 10 else shown
     else:
         yield name, str(value)
-
-
-def _read_model(model: Path | None, labels: Path | None) -> "ModelFile":
-    from edgecls.model_file import read_model
-
-    return read_model(model or default_model(), _read_labels(labels) if labels else None)
-
-
-def _read_labels(path: Path) -> list[str]:
-    from edgecls.model_file import split_labels
-
-    try:
-        return split_labels(path.read_bytes())
-    except OSError as error:
-        raise from_os_error(error, f"cannot read {path}") from error

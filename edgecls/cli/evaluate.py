@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgecls.cli.data_options import Dataset, GroupBy, SplitFile
+from edgecls.cli.model_options import Labels, Range, read_models
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import MissingExtra, UsageError
 from edgecls.progress import Steps
@@ -29,6 +30,8 @@ def evaluate(
     model: Annotated[
         list[Path], typer.Option("--model", "-m", readable=False, help="The model file; twice to compare two.")
     ],
+    labels: Labels = None,
+    input_range: Range = None,
     split_file: SplitFile = None,
     group_by: GroupBy = None,
     split: Annotated[str | None, typer.Option("--split", help="train, validation or test; by default all.")] = None,
@@ -43,12 +46,11 @@ def evaluate(
     from edgecls.convert.data.dataset import read_split
     from edgecls.device.classifier import Classifier
     from edgecls.device.golden import replay_golden
-    from edgecls.model_file import read_model
 
     if len(model) > 2:
         raise UsageError(f"{len(model)} models were named, and two at most are compared: leave out all but two -m")
     steps = Steps(show=True)
-    found = [read_model(path) for path in model]
+    found = read_models(model, labels, input_range)
     for each in found:
         replay_golden(Classifier(each))  # figures of a model that computes something else here would be worth nothing
     seeds = [_seed(each) for each in found]

@@ -32,7 +32,7 @@ from edgecls.errors import UsageError
 from edgecls.files import check_not_input, written_atomically
 from edgecls.results import queries
 from edgecls.results.asking.finding import COLUMNS
-from edgecls.results.asking.names import check_names
+from edgecls.results.asking.names import resolve_names
 from edgecls.results.schema import with_side_files
 
 
@@ -73,7 +73,7 @@ def export(
     )  # fmt: skip
     names = chosen(columns, COLUMNS, COLUMNS)
     with closing(queries.open_results(db)) as database:
-        check_names(database, which)
+        which = resolve_names(database, which)
         rows = queries.find(database, which, order)
         if out is None:
             if output_format is ExportFormat.parquet:

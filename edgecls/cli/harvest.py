@@ -1,5 +1,6 @@
 """`edgecls harvest`: from what was logged to what should be labelled, and back."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,12 @@ def harvest(
         Path | None,
         typer.Option(
             "--read-back", metavar="DIR", readable=False, help="Store where the images of a harvest lie now as reviews."
+        ),
+    ] = None,
+    new_label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--new-label", metavar="NAME", help="With --read-back: store this label though no model knows it; repeat."
         ),
     ] = None,
     budget: Annotated[int, typer.Option("--budget", min=1, metavar="N", help="At most so many images.")] = 100,
@@ -58,8 +65,10 @@ def harvest(
 ) -> None:
     """Copy the images most worth labelling into folders by predicted label: moving them to their right folder is labelling."""
     if read_back is not None and out is None:
-        _read_back(read_back, db)
+        _read_back(read_back, db, new_label or ())
     elif out is not None and read_back is None:
+        if new_label:
+            raise UsageError("--new-label is for --read-back: leave it out")
         which = filtered(since, until, label=label, device=device, model=model)
         _harvest(db, out, which, images, control, budget=budget, per_label=per_label, seed=seed)
     else:
@@ -67,7 +76,7 @@ def harvest(
 
 
 def _harvest(db: Path, out: Path, which: Filter, images: Path | None, control: float | None, **wish: Any) -> None:
-    from edgecls.results.asking.names import check_names
+    from edgecls.results.asking.names import resolve_names
     from edgecls.results.next_model.ground import Advice, advise
     from edgecls.results.next_model.harvest import Wish, candidates, put_in_order
     from edgecls.results.next_model.harvest_folder import check_out, write_folder
@@ -78,7 +87,7 @@ def _harvest(db: Path, out: Path, which: Filter, images: Path | None, control: f
     check_out(out)
     steps = Steps(show=True)
     with closing(open_results(db)) as database:
-        check_names(database, which)
+        which = resolve_names(database, which)
         advice = Advice(control) if control is not None else advise(database, which)
         wanted = Wish(control=advice.control, **wish)
         with steps.step("looking at rows"):
@@ -103,10 +112,10 @@ def _harvest(db: Path, out: Path, which: Filter, images: Path | None, control: f
         raise typer.Exit(1)
 
 
-def _read_back(folder: Path, db: Path) -> None:
+def _read_back(folder: Path, db: Path, new_labels: Sequence[str]) -> None:
     from edgecls.results.next_model.read_back import read_back
 
-    found, changed = read_back(folder, db)
+    found, changed = read_back(folder, db, new_labels)
     typer.echo(
         f"{db}: {len(found.reviews)} reviews, {changed} of them new or changed; {found.unsorted} images are still to be "
         f"sorted, {found.removed} were removed"

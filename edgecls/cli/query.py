@@ -38,7 +38,7 @@ from edgecls.results import queries
 from edgecls.results.asking.filters import EVERYTHING, Filter
 from edgecls.results.asking.finding import COLUMNS
 from edgecls.results.asking.follow import follow as follow_rows
-from edgecls.results.asking.names import check_names
+from edgecls.results.asking.names import resolve_names
 from edgecls.results.asking.time_limit import TimeLimit
 from edgecls.results.asking.user_sql import run_sql
 
@@ -89,7 +89,7 @@ def query(
             write_rows(names, limited.over(rows), output_format)
             return
         with limited.running():
-            check_names(database, which)
+            which = resolve_names(database, which)
         if follow:
             _follow(database, which, names, output_format)
             return

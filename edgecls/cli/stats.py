@@ -15,7 +15,7 @@ from edgecls.cli.review_table import print_reviewed
 from edgecls.cli.times import local
 from edgecls.results import queries
 from edgecls.results.asking import stats as figures
-from edgecls.results.asking.names import check_names
+from edgecls.results.asking.names import resolve_names
 from edgecls.results.asking.periods import Unit
 from edgecls.results.asking.time_limit import TimeLimit
 from edgecls.results.next_model.review_figures import review_figures
@@ -42,7 +42,7 @@ def stats(
     """Summarise the database: totals, labels, scores, latencies, models, and counts an hour or a day."""
     which = filtered(since, until, label=label, device=device, model=model, run=run)
     with closing(queries.open_results(db)) as database, TimeLimit(database, timeout).running():
-        check_names(database, which)
+        which = resolve_names(database, which)
         found = figures.stats(database, which, by=by)
         found["reviewed"] = review_figures(database)  # of all times: rows may be gone
     if output_format is ReportFormat.json:

@@ -1,5 +1,6 @@
 """Frames in, classifications out."""
 
+import functools
 import logging
 import os
 import time
@@ -15,10 +16,13 @@ from numpy.typing import NDArray
 from edgecls.damage import load_whole
 from edgecls.device.file_frame import file_frame
 from edgecls.device.runtimes import open_runtime
-from edgecls.device.side_by_side import MOST_THREADS, cores
-from edgecls.errors import BadImage, BadModel
+from edgecls.device.runtimes.input_pixels import RANGES
+from edgecls.device.score_function import ScoreFunction, score_function
+from edgecls.device.side_by_side import default_threads
+from edgecls.errors import BadImage, BadModel, UsageError
 from edgecls.frame_key import digest
 from edgecls.image_header import MAX_PIXELS
+from edgecls.image_metadata import Normalization
 from edgecls.model_file import ModelFile, read_model
 from edgecls.preprocess import COVER, FULL, Preprocessing, load_pixels
 from edgecls.records import UNKNOWN, Classification, Frame, Prediction
@@ -37,7 +41,8 @@ class Classifier:
         >>> classifier.classify("cell.png").label                            # doctest: +SKIP
         'defective'
 
-    `model` is a path or a `ModelFile`; `labels` replaces the model's own, one an output, in order. `threads` run one
+    `model` is a path or a `ModelFile`; `labels` replaces the model's own, one an output, in order. What another tool made
+    is fed as its metadata and its quantization say, and scored as `score_function` says. `threads` run one
     network; by default one a core, at most 4. Larger images than `max_pixels` are not decoded; JPEGs much larger than
     the network's input at a half to an eighth of their size, unless `full_decode`. Not to be shared between threads.
     Raises the errors of `read_model` and `open_runtime`, and BadModel where labels and outputs disagree in number.
@@ -61,18 +66,44 @@ class Classifier:
             name=runtime,
             threads=threads or default_threads(),
             reference_kernels=reference_kernels,
+            normalization=self._normalization(),
+            size=self.model.metadata.size if self.model.metadata else None,
         )
         self.top_k = top_k
         self.max_pixels = max_pixels
         self._cover = FULL if full_decode else COVER
         self.preprocessing = self._preprocessing()
-        outputs = self.runtime.outputs
-        if outputs != len(self.model.labels):
-            raise BadModel(
-                f"{self.model.path} has {outputs} outputs and {len(self.model.labels)} labels: "
-                "pass --labels FILE with one line for each output"
-            )
+        self._check_labels()
         self._thresholds = dict(self.model.info.thresholds) if self.model.info else {}
+        self._probabilities: ScoreFunction | None = None
+        if not self.model.info:
+            self._probabilities, remarks = score_function(self.runtime)
+            for remark in remarks:
+                _log_once(f"{self.model.path} {remark}")
+
+    def _normalization(self) -> Normalization | None:
+        """None for our models, which take pixels as they are, and where nothing is known."""
+        if self.model.input_range:
+            return RANGES[self.model.input_range]
+        return self.model.metadata.normalization if self.model.metadata else None
+
+    def _check_labels(self) -> None:
+        if self.model.input_range and not self.runtime.takes_float:
+            raise UsageError(
+                f"{self.model.path} takes integers, pixels as they are: leave out the range that was named"
+            )
+        outputs, labels = self.runtime.outputs, len(self.model.labels)
+        if outputs == 1 and labels != 2 and not self.model.info:
+            raise BadModel(
+                f"{self.model.path} has one output, for two classes, and {labels} label{'s' * (labels != 1)}: pass --labels "
+                "FILE with two lines, the class that 0 stands for and the one that 1 stands for"
+            )
+        if outputs not in (labels, 1) or (self.model.info and outputs != labels):
+            raise BadModel(
+                f"{self.model.path} has {outputs} outputs and {labels} labels: "
+                "pass --labels FILE with one line for each output"
+                + (", the first often being 'background'" if outputs == labels + 1 and outputs > 2 else "")
+            )
 
     def _preprocessing(self) -> Preprocessing:
         """The model's own; a model from elsewhere says nothing, and gets the whole image's central square."""
@@ -114,7 +145,8 @@ class Classifier:
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Pixels as `load_pixels` gives them, uint8 (height, width, channels) -> a probability a label, float32."""
-        return self.runtime.scores(self.runtime.invoke(pixels))
+        scores = self.runtime.scores(self.runtime.invoke(pixels))
+        return scores if self._probabilities is None else self._probabilities(scores)
 
     def _decode(self, frame: Frame) -> NDArray[np.uint8]:
         if frame.image is None:
@@ -130,6 +162,12 @@ class Classifier:
         return first.label if first.score >= self._thresholds.get(first.label, 0.0) else UNKNOWN
 
 
+@functools.cache
+def _log_once(remark: str) -> None:
+    """Log a remark about a model, however many interpreters of it are opened."""
+    log.warning("%s", remark)
+
+
 def _model(model: str | Path | ModelFile, labels: Sequence[str] | None) -> ModelFile:
     if not isinstance(model, ModelFile):
         return read_model(model, labels)
@@ -139,11 +177,6 @@ def _model(model: str | Path | ModelFile, labels: Sequence[str] | None) -> Model
 def best(scores: NDArray[np.float32], count: int) -> list[int]:
     """Indices of the `count` highest scores (labels,), best first; of equal scores the lower index comes first."""
     return [int(i) for i in np.argsort(-scores, kind="stable")[:count]]
-
-
-def default_threads() -> int:
-    """Of one interpreter that has the machine to itself: one a core."""
-    return min(cores(), MOST_THREADS)
 
 
 def as_frame(image: Image, *, source: str = "files") -> Frame:

@@ -1,33 +1,20 @@
-"""How many interpreters, and how many threads each: chosen from the cores and by a short measurement."""
+"""How many interpreters work side by side, and with how many threads each: decided by rule from the cores.
 
-import logging
+Nothing is measured. A start has no time to measure for longer than other programs disturb the processor, and a wrong
+choice would hold until the next start.
+"""
+
 import os
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
-from typing import NamedTuple, TypeVar
-
-import numpy as np
-
-from edgecls.device.protocols import Classifies
-from edgecls.model_file import ModelFile
-from edgecls.records import Frame
-
-log = logging.getLogger(__name__)
+from typing import NamedTuple
 
 MOST_THREADS = 4
 """Small networks gain nothing from more."""
-MEASURED_S = 0.05
-"""Each plan is measured for so long, at least one image a classifier."""
-CLEARLY_FASTER = 1.1
-"""More interpreters also decode more images at once, which the small sample shows little of: fewer must gain this much."""
-
-C = TypeVar("C", bound=Classifies)
+MOST_INTERPRETERS = 16
+"""Each has its own packed weights and activations, and a thread; the service's unit allows 64 tasks."""
 
 
 class Plan(NamedTuple):
-    """So many interpreters, each with so many threads."""
+    """A number of interpreters, and the number of threads of each."""
 
     interpreters: int
     threads: int
@@ -37,53 +24,23 @@ class Plan(NamedTuple):
 
 
 def cores() -> int:
-    """Those that this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def asked_for(interpreters: int | None, threads: int | None) -> Plan | None:
-    """The plan that the settings state; None where both are left open. `threads` alone is one interpreter's."""
-    if interpreters is None and threads is None:
-        return None
-    return Plan(interpreters or 1, threads or max(cores() // (interpreters or 1), 1))
+def default_threads() -> int:
+    """Return the number of threads for an interpreter that has the machine to itself: one a core, at most 4."""
+    return min(cores(), MOST_THREADS)
 
 
-def plans(count: int) -> list[Plan]:
-    """Every way to share `count` cores out evenly, the most interpreters first: 4 x 1, 2 x 2, 1 x 4."""
-    return [Plan(count // n, n) for n in range(1, min(count, MOST_THREADS) + 1) if count % n == 0]
+def plan(interpreters: int | None = None, threads: int | None = None) -> Plan:
+    """Return how the cores are shared out; what the settings leave open (None) is decided by rule.
 
-
-def fastest(candidates: Sequence[Plan], open_one: Callable[[int], C], sample: Frame) -> list[C]:
-    """The classifiers of the plan that classifies `sample` most often a second; `open_one` takes a number of threads.
-
-    A single candidate is not measured.
+    Without settings there is one interpreter of one thread for each core: threads within one network wait for each
+    other at every layer, and have nothing to do while an image is decoded. `threads` alone is for one interpreter;
+    `interpreters` alone share the cores evenly.
     """
-    opened = {plan: [open_one(plan.threads) for _ in range(plan.interpreters)] for plan in candidates}
-    best, *others = candidates
-    if others:
-        rates = {plan: _rate(classifiers, sample) for plan, classifiers in opened.items()}
-        for plan in others:
-            if rates[plan] > rates[best] * CLEARLY_FASTER:
-                best = plan
-        log.debug("images/s: %s; taken: %s", ", ".join(f"{plan}: {rate:.0f}" for plan, rate in rates.items()), best)
-    return opened[best]
-
-
-def _rate(classifiers: Sequence[Classifies], sample: Frame) -> float:
-    """Images a second, all classifiers at work."""
-    with ThreadPoolExecutor(len(classifiers)) as pool:
-
-        def each_one() -> int:
-            return len(list(pool.map(lambda classifier: classifier.classify(sample), classifiers)))
-
-        each_one()  # the first time memory is laid out
-        begun, done = time.perf_counter(), each_one()
-        while (took := time.perf_counter() - begun) < MEASURED_S:
-            done += each_one()
-    return done / took
-
-
-def sample_of(model: ModelFile) -> Frame:
-    """A picture to measure with: the model's own first example, or one that is black."""
-    image = model.golden[0].image if model.golden else np.zeros((375, 500, 3), np.uint8)
-    return Frame("measurement", "sample", datetime.now(timezone.utc), image)
+    if interpreters is None and threads is None:
+        return Plan(min(cores(), MOST_INTERPRETERS), 1)
+    count = interpreters or 1
+    return Plan(count, threads or min(max(cores() // count, 1), MOST_THREADS))

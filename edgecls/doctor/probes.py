@@ -55,18 +55,22 @@ def configuration(path: str) -> dict[str, Any]:
         "database": str(config.database),
         "frames": str(frames_folder(config.database)) if keeps else None,
         "source": config.source.type,
-        "device": str(getattr(config.source, "device", "")),
+        "device": getattr(config.source, "public_device", ""),
         "runtime": config.runtime,
+        "labels": config.labels and str(config.labels),
+        "input_range": config.input_range,
     }
 
 
-def model(path: str, runtime: str = "") -> dict[str, Any]:
+def model(path: str, runtime: str = "", labels: str = "", input_range: str = "") -> dict[str, Any]:
     """What a model is, once its golden examples have given what they should; and what runs its network."""
     from edgecls.device.classifier import Classifier
     from edgecls.device.golden import replay_golden
     from edgecls.device.runtimes.operators import delegated
+    from edgecls.model_file import read_labels, read_model
 
-    classifier = Classifier(path, runtime=runtime or None)
+    opened = read_model(path, read_labels(labels) if labels else None, input_range=input_range or None)
+    classifier = Classifier(opened, runtime=runtime or None)
     examples = replay_golden(classifier)
     return {
         "name": classifier.model.name,

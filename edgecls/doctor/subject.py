@@ -48,4 +48,7 @@ class Subject:
     @cached_property
     def replayed(self) -> Outcome:
         """What became of the model, see `probes.model`."""
-        return apart("model", str(self.model_path), self.configured.value.get("runtime") or "")
+        configured = self.configured.value
+        # What the configuration says of labels and pixels is about the model that it names.
+        of_model = ("runtime",) if self.model else ("runtime", "labels", "input_range")
+        return apart("model", str(self.model_path), *(configured.get(name) or "" for name in of_model))

@@ -18,6 +18,7 @@ CASES = [
     ("classify", USAGE, "Missing argument 'PATH...'"),
     ("classify good.png --format xml", USAGE, "'xml' is not one of 'table', 'json', 'jsonl', 'csv'"),
     ("classify missing.png", INPUT, "no such file or folder: missing.png"),
+    ("classify good.png rtsp://me:pw@gate/1", USAGE, "an address is no image file: for a camera set type"),
     ("classify empty", INPUT, "no images in empty: name image files, or folders that hold some"),
     ("classify good.png -m missing.tflite", INPUT, "no model at missing.tflite: check the path, or make one"),
     ("classify good.png -m good.png", DATA, "good.png is not a TFLite model: expected a .tflite file"),
@@ -36,7 +37,7 @@ CASES = [
     ("classify good.png -m plain.tflite --labels missing.txt", INPUT, "cannot read missing.txt: no such file"),
     ("classify good.png -m plain.tflite --labels latin.txt", DATA, "is not UTF-8 text: save it as UTF-8"),
     ("classify good.png -m broken.tflite --labels three.txt", DATA, "broken.tflite cannot be loaded by litert ("),
-    ("classify good.png -m float.tflite --labels three.txt", DATA, "takes float32 (1, 16, 16, 3), and edgecls feeds"),
+    ("classify good.png -m rgba.tflite --labels three.txt", DATA, "takes uint8 (1, 16, 16, 4), and edgecls feeds"),
     (f"classify good.png {TINY} --db empty", IO, "cannot write empty: it is a folder"),
     (f"classify good.png {TINY} --db missing/r.db", INPUT, "cannot create missing/r.db: there is no folder missing"),
     (f"classify good.png {TINY} --db good.png", DATA, "good.png is not a SQLite database"),
@@ -86,7 +87,7 @@ def models(folder, tiny_model, golden_examples):
     (folder / "flipped.tflite").write_bytes(whole[:1290] + bytes([whole[1290] ^ 0xFF]) + whole[1291:])
     (folder / "plain.tflite").write_bytes(build())
     (folder / "broken.tflite").write_bytes(build()[:700])
-    (folder / "float.tflite").write_bytes(build(input_type="float32"))
+    (folder / "rgba.tflite").write_bytes(build(channels=4))
     red, green, *_ = golden_examples
     write(folder / "liar.tflite", examples=[type(red)(red.image, green.outputs)])
 

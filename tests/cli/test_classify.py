@@ -162,7 +162,7 @@ def test_a_name_that_is_not_utf_8(edgecls, tiny_model, tmp_path):
 
 
 def test_labels_from_a_file(edgecls, tiny_model, images, tmp_path):
-    (tmp_path / "labels.txt").write_text("rouge\nvert\nbleu\n")
+    (tmp_path / "labels.txt").write_text("0 rouge\n1 vert\n2 bleu\n", "utf-16")
     done = edgecls("classify", *images, "-m", tiny_model.path, "--labels", "labels.txt", "--format", "jsonl")
     assert [row["label"] for row in json_lines(done)] == ["bleu", "rouge", "vert"]
 

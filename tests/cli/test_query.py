@@ -103,6 +103,23 @@ def test_filters(run, options, keys):
     assert "".join(row["key"] for row in rows) == keys
 
 
+def test_a_label_is_found_however_it_is_typed(run, path):
+    with Store(path) as store:
+        labels = ["Größe", "größe", "Wren"]
+        store.begin_run(
+            sha256="cd" * 32, model_name="birds", labels=labels, metrics={}, device="pi4", source="folder",
+            version="0.1.0", config={},
+        )  # fmt: skip
+        for label in labels:
+            now = datetime.now(timezone.utc)
+            store.write(Classification("folder", label, None, now, now, label, 0.9, (), 2.0, 12.0))
+    for typed, keys in (("wren", {"Wren"}), ("GRO\u0308ßE", {"Größe", "größe"}), (" wr\u200ben\u00a0", {"Wren"})):
+        rows = json.loads(run("query", "--label", typed, "--format", "json"))
+        assert {row["key"] for row in rows} == keys
+        assert json.loads(run("stats", "--label", typed, "--format", "json"))["rows"] == len(keys)
+    assert json.loads(run("query", "--label", "Unknown", "--format", "json")) == []
+
+
 def test_sql(run):
     picked = run("query", "--sql", "SELECT label, score FROM results WHERE score > 0.8", "--format", "csv")
     assert picked.splitlines() == ["label,score", "007,0.9"]

@@ -45,7 +45,7 @@ def test_it_tells_how_it_is(service, manager, inbox):
 
 def test_a_hanging_network_ends_the_pings(service, manager, inbox, tmp_path):
     config = tmp_path / "edgecls.toml"
-    config.write_text(f"interpreters = 2\n{config.read_text()}")  # else the start measures the network
+    config.write_text(f"interpreters = 2\n{config.read_text()}")
     with service(HANG, watchdog=0.4) as process:
         wait_for(manager, "WATCHDOG=1")
         put(inbox, "a.png", "red")

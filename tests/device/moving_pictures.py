@@ -60,6 +60,8 @@ class StandInCamera:
     For the moments that no real device here can be brought into: a read that does not return, above all.
     """
 
+    pause = 0.0
+
     def __init__(self, seconds=0.01):
         self.seconds = seconds
         self.opened = self.taken = self.released = 0

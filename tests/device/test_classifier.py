@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pictures import COLOURS, encode, noise, picture, plain
 from tiny_model import LABELS, SIZE, build, golden, write
 
-from edgecls.device.classifier import Classifier, as_frame, best, default_threads
+from edgecls.device.classifier import Classifier, as_frame, best
 from edgecls.device.golden import verify
 from edgecls.errors import BadModel, NoInput
 from edgecls.model_file import read_model
@@ -247,10 +247,6 @@ def test_reference_kernels_agree(tiny_model, classifier):
 def test_best(scores, count):
     chosen = best(np.array(scores, np.float32), count)
     assert chosen == sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:count]
-
-
-def test_threads():
-    assert 1 <= default_threads() <= 4
 
 
 def test_a_large_jpeg_is_decoded_in_full_where_that_is_asked_for(tiny_model, monkeypatch):

@@ -8,8 +8,8 @@ import numpy as np
 from edgecls.convert.backbones.backbone import Backbone
 from edgecls.convert.quantization.quantize import quantize
 from edgecls.convert.work_folder import work_folder
-from edgecls.device.classifier import default_threads
 from edgecls.device.runtimes import open_runtime
+from edgecls.device.side_by_side import default_threads
 
 WARM_UP, REPEATS = 5, 50
 _CALIBRATION_IMAGES = 2

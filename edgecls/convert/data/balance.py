@@ -42,7 +42,10 @@ def imbalance(counts: Mapping[str, int]) -> list[Problem]:
 def few_images(counts: Mapping[str, int]) -> list[Problem]:
     """A problem for each class with fewer than 10 images in all."""
     return [
-        Problem("few images", f"class {label!r} has {count} images in all: its figures mean little: add some")
+        Problem(
+            "few images",
+            f"class {label!r} has {count} image{'s' * (count != 1)} in all: its figures mean little: add some",
+        )
         for label, count in counts.items()
         if count < FEW_IMAGES
     ]

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgecls.convert.data import balance
 from edgecls.convert.data.added import join
+from edgecls.convert.data.class_names import spell_as
 from edgecls.convert.data.duplicates import copies_within_splits, groups_with_copies, leave_out_copies
 from edgecls.convert.data.examine import (
     Image,
@@ -20,11 +21,13 @@ from edgecls.convert.data.examine import (
     tell_apart,
     undecodable,
 )
+from edgecls.convert.data.layout import Split
 from edgecls.convert.data.near_duplicates import near_duplicates
 from edgecls.convert.data.problems import Kind, Problem, warn
-from edgecls.convert.data.samples import Sample, Split, read_samples
-from edgecls.convert.data.split import separated_groups, split_samples
+from edgecls.convert.data.samples import Sample, read_samples
+from edgecls.convert.data.split import keep_splits, lacking, separated_groups, split_samples
 from edgecls.errors import BadData, UsageError
+from edgecls.image_list import ImageList
 from edgecls.progress import Steps
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -36,7 +39,7 @@ class Dataset:
 
     `fingerprint` is a SHA-256 over labels, splits and contents: the same images in another place have the same one.
     `problems` says what is wrong with the data set: what was left out (kinds `undecodable`, `two labels`,
-    `duplicate left out`), and what was not. The last `added` of the samples are not of the data set, but were reviewed.
+    `duplicate left out`, `class left out`), and what was not. The last `added` of the samples are not of the data set, but were reviewed.
     """
 
     samples: tuple[Sample, ...]
@@ -44,6 +47,10 @@ class Dataset:
     fingerprint: str
     problems: tuple[Problem, ...] = ()
     added: int = 0
+    contents: tuple[tuple[str, str], ...] = ()
+    """Of each sample the SHA-256 of its file and of its pixels, in hexadecimal."""
+    everything: frozenset[tuple[str, str]] = frozenset()
+    """The same of all images that were read, also those of other splits, or left out as copies."""
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -57,6 +64,10 @@ class Dataset:
     def of_kind(self, kind: Kind) -> list[Problem]:
         """The problems of one kind."""
         return [problem for problem in self.problems if problem.kind == kind]
+
+    def image_list(self) -> ImageList:
+        """Return the list of images that goes into the model file."""
+        return ImageList.of((s.split, *each) for s, each in zip(self.samples, self.contents, strict=True))
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Split -> label -> number of images."""
@@ -76,14 +87,15 @@ def read_dataset(
     *,
     group_by: str | None = None,
     reviewed: Sequence[Sample] = (),
+    exclude: Sequence[str] = (),
 ) -> Dataset:
     """Read, check and split; problems are logged. Raises NoInput, BadData, UsageError and MissingExtra.
 
     `reviewed` are joined to it once it is split, see `added.join`: it is split as it would be without them.
     """
-    samples = read_samples(path, split_file, group_by)
+    samples = read_samples(path, split_file, group_by, exclude=exclude)
     found, bad = examine(samples, path, steps, looks=True)
-    extra, bad_extra = examine_reviewed(reviewed, steps)
+    extra, bad_extra = examine_reviewed(spell_as(reviewed, {sample.label for sample in samples}), steps)
     everything = tell_apart([*found, *extra])
     images, copies, contradictions = leave_out_copies(everything[: len(found)])
     bad = [*bad, *bad_extra]
@@ -92,9 +104,11 @@ def read_dataset(
         _check_given(samples, images)
         separated = _separated(images)
         images = _cut(images, seed)
+        images, untrained = _without_untrained(images, [image.sample for image in images])
+        skipped += [(path, "is of a class without training images") for problem in untrained for path in problem.paths]
         joined, surplus, doubts = join(images, everything[len(found) :], seed)
     images, skipped = [*images, *joined], [*skipped, *_paths(surplus)]
-    told = [*undecodable(bad), *contradictions, *doubts]
+    told = [*undecodable(bad), *contradictions, *doubts, *untrained, *_incomplete(images)]
     told += [*copies_within_splits(images), *separated, *near_duplicates(images), *_balance(images)]
     return replace(_dataset(images, skipped, told), added=len(joined))
 
@@ -107,16 +121,20 @@ def read_split(
     steps: Steps,
     *,
     group_by: str | None = None,
+    exclude: Sequence[str] = (),
+    used: ImageList | None = None,
+    labels: Sequence[str] = (),
 ) -> Dataset:
-    """Only the samples of `split`, which may lack classes or be one only: to measure a model with.
+    """Return only the samples of `split`, which may lack classes or be one only: to measure a model with.
 
     Where the data set does not name `split`, it is the one that `read_dataset` makes with the same `seed` and
-    `group_by`; what that leaves out is left out here too. All samples if `split` is None: then only those that do not
-    decode are left out. Raises UsageError for an unknown split, NoInput and BadData.
+    `group_by`; what that leaves out is left out here too. Images in the list `used`, the model's, are then in the split
+    that they are in there, and others are drawn. All samples if `split` is None: then only those that do not decode are
+    left out. `labels` are the model's, see `find_layout`. Raises UsageError for an unknown split, NoInput and BadData.
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"no split is called {split!r}: choose from {', '.join(SPLITS)}")
-    samples = read_samples(path, split_file, group_by)
+    samples = read_samples(path, split_file, group_by, exclude=exclude, labels=labels)
     named = {sample.split for sample in samples}
     if split and split not in named and not named & {"train", None}:
         raise BadData(f"{split_file or path} has no images in the split {split!r}: choose another, or leave it out")
@@ -126,16 +144,19 @@ def read_split(
     if split is None:
         return _dataset(images, bad, undecodable(bad))
     others = [] if cut else decodable([sample for sample in samples if sample.split != split], steps)
+    everything = frozenset(_content(image) for image in [*images, *others])
     images, copies, problems = leave_out_copies(tell_apart([*images, *others]))
     ours = set(wanted)
     skipped = [*bad, *_paths([(sample, reason) for sample, reason in copies if sample in ours])]
     with _naming(skipped):
-        images = [image for image in (_cut(images, seed) if cut else images) if image.sample.split == split]
+        images = _cut(images, seed, used) if cut else images
+        images, untrained = _without_untrained(images, samples)
+        images = [image for image in images if image.sample.split == split]
         if not cut:
             _check_given(wanted, images)
     concerned = {sample.path for sample in wanted}
-    problems = [problem for problem in problems if not concerned.isdisjoint(problem.paths)]
-    return _dataset(images, skipped, [*undecodable(bad), *problems])
+    problems = [problem for problem in [*problems, *untrained] if not concerned.isdisjoint(problem.paths)]
+    return replace(_dataset(images, skipped, [*undecodable(bad), *problems]), everything=everything)
 
 
 def _paths(copies: Sequence[tuple[Sample, str]]) -> list[tuple[Path, str]]:
@@ -161,14 +182,68 @@ def _check_given(samples: Sequence[Sample], images: Sequence[Image]) -> None:
         )
 
 
-def _cut(images: Sequence[Image], seed: int) -> list[Image]:
-    samples = split_samples([image.sample for image in images], seed, groups_with_copies(images))
-    return [replace(image, sample=sample) for image, sample in zip(images, samples, strict=True)]
+def _cut(images: Sequence[Image], seed: int, used: ImageList | None = None) -> list[Image]:
+    samples, groups = [image.sample for image in images], groups_with_copies(images)
+    known = [used.split_of(*_content(image)) for image in images] if used else []
+    drawn = keep_splits(samples, known, seed, groups) if any(known) else split_samples(samples, seed, groups)
+    return [replace(image, sample=sample) for image, sample in zip(images, drawn, strict=True)]
+
+
+def _content(image: Image) -> tuple[str, str]:
+    return image.digest, image.seen_pixels
+
+
+def _without_untrained(images: Sequence[Image], listed: Iterable[Sample]) -> tuple[list[Image], list[Problem]]:
+    """Return the images of classes that have training images among the samples `listed`, and a problem for each other.
+
+    All are returned where there are no training images at all: the data set is there to measure with.
+    """
+    samples = [image.sample for image in images]
+    trained = {sample.label for sample in listed if sample.split in {None, "train"}}
+    counts = Counter(sample.label for sample in samples)
+    untrained = counts.keys() - trained if trained else set()
+    problems = [
+        Problem(
+            "class left out",
+            f"class {label!r} has no training image: its {counts[label]} image{'s are' if counts[label] > 1 else ' is'} "
+            "left out: put some into the split for training",
+            tuple(sample.path for sample in samples if sample.label == label),
+        )
+        for label in sorted(untrained)
+    ]
+    return [image for image in images if image.sample.label not in untrained], problems
+
+
+_CONSEQUENCES: Mapping[str, str] = {
+    "validation": "no threshold can be found for it, and it is never answered",
+    "test": "nothing says how well it is recognised",
+}
+
+
+def _incomplete(images: Sequence[Image]) -> list[Problem]:
+    """Return a problem for each class without an image to validate or to test with."""
+    return [
+        Problem(
+            "class not in every split",
+            f"class {label!r} has no {split} image: {_CONSEQUENCES[split]}: add images of it",
+        )
+        for label, missing in lacking([image.sample for image in images]).items()
+        for split in missing
+        if split in _CONSEQUENCES
+    ]
 
 
 def _dataset(images: Sequence[Image], skipped: Sequence[tuple[Path, str]], problems: Sequence[Problem]) -> Dataset:
     warn(problems)
-    return Dataset(tuple(image.sample for image in images), tuple(skipped), _fingerprint(images), tuple(problems))
+    contents = tuple(_content(image) for image in images)
+    return Dataset(
+        tuple(image.sample for image in images),
+        tuple(skipped),
+        _fingerprint(images),
+        tuple(problems),
+        contents=contents,
+        everything=frozenset(contents),
+    )
 
 
 def _separated(images: Sequence[Image]) -> list[Problem]:

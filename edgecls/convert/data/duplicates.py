@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from edgecls.convert.data.examine import Image
 from edgecls.convert.data.problems import Problem
 from edgecls.convert.data.samples import Sample
-from edgecls.convert.data.split import group_names
 
 _RANK: Mapping[str | None, int] = {None: 0, "train": 0, "validation": 1, "test": 2}
 """Of copies in several splits those of the highest rank stay: what is measured with is kept."""
@@ -68,8 +67,12 @@ def _straddling(images: Sequence[Image], copies: Sequence[int]) -> tuple[dict[in
 
 
 def groups_with_copies(images: Sequence[Image]) -> list[str]:
-    """The name of each image's group, for `split_samples`: groups that share a picture are one group."""
-    names = group_names([image.sample for image in images])
+    """Return the name of each image's group, for `split_samples`: groups that share a picture are one group.
+
+    An image without a group is named by its content: it has the same name in another place, and beside other images. So
+    has a group of copies, unless one in another format joins it.
+    """
+    names = [f"group {each.sample.group}" if each.sample.group else f"image {each.digest}" for each in images]
     parent = {name: name for name in names}
 
     def root(name: str) -> str:
@@ -79,7 +82,8 @@ def groups_with_copies(images: Sequence[Image]) -> list[str]:
 
     for first, *others in _copies(images):
         for other in others:
-            parent[root(names[other])] = root(names[first])
+            one, two = sorted((root(names[first]), root(names[other])))
+            parent[two] = one
     return [root(name) for name in names]
 
 

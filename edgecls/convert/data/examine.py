@@ -47,6 +47,8 @@ class Image:
     digest: str
     look: Look | None = None
     pixels: str = ""
+    seen_pixels: str = ""
+    """`pixels` as they were first found, of small files in full and of others at an eighth: what a model file lists."""
 
     @property
     def picture(self) -> str:
@@ -144,7 +146,7 @@ def _examine(sample: Sample, look_at: Examiner | None) -> Image | str:
     """The image, or what is wrong with it."""
     try:
         content = sample.read()
-        pixels, reduced = _decode(content, full=look_at is not None)
+        pixels, reduced = _decode(content)
         look = look_at(pixels, reduced) if look_at else None
     except (NoInput, WriteFailed) as error:
         return (
@@ -154,14 +156,15 @@ def _examine(sample: Sample, look_at: Examiner | None) -> Image | str:
         )
     except BadImage as error:
         return str(error)
-    return Image(sample, digest(content), look, digest(pixels))
+    found = digest(pixels)
+    return Image(sample, digest(content), look, found, found)
 
 
-def _decode(content: bytes | NDArray[np.uint8], *, full: bool) -> tuple[NDArray[np.uint8], int]:
-    """(pixels in OpenCV's order, by how much they are reduced). `full`: small files are not."""
+def _decode(content: bytes | NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+    """Return (pixels in OpenCV's order, by how much they are reduced: those of small files are not)."""
     if not isinstance(content, bytes):
         return content[..., ::-1], 1
-    return (decode(content), 1) if full and len(content) <= SMALL_FILE else (check(content), 8)
+    return (decode(content), 1) if len(content) <= SMALL_FILE else (check(content), 8)
 
 
 def _look_at() -> Examiner:

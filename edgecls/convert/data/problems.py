@@ -17,6 +17,8 @@ Kind = Literal[
     "nearly the same, two labels",
     "imbalance",
     "few images",
+    "class left out",
+    "class not in every split",
 ]
 
 SHOWN = 5

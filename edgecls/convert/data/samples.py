@@ -1,37 +1,33 @@
 """Reads what a user calls a data set into one list of labelled files."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.convert.data.archive import Member, find_archived_images, is_archive
+from edgecls.convert.data.class_names import unify_classes
 from edgecls.convert.data.groups import find_groups
+from edgecls.convert.data.layout import SPLIT_NAMES, Split, find_layout
 from edgecls.convert.data.npz import Row, read_arrays, read_row
 from edgecls.errors import BadData, NoInput, UsageError, from_os_error
-from edgecls.model_file import split_labels
-from edgecls.preprocess import IMAGE_SUFFIXES
+from edgecls.image_files import Exclusions, find_images
+from edgecls.labels import class_key, clean_label
 
-Split = Literal["train", "validation", "test"]
-
-_SPLIT_NAMES: Mapping[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One labelled image. `split` is None until it is decided; samples of one `group` belong in one split.
 
-    An image of an `.npz` file is its `row`, and its `path` only names it: `mnist.npz#x_train[17]`.
+    An image of an `.npz` file is its `row`, one of an archive its `member`, and its `path` only names it:
+    `mnist.npz#x_train[17]`, `photos.zip/cat/1.jpg`.
     """
 
     path: Path
@@ -39,30 +35,44 @@ class Sample:
     split: Split | None = None
     group: str | None = None
     row: Row | None = None
+    member: Member | None = None
 
     def read(self) -> bytes | NDArray[np.uint8]:
         """What `load_pixels` and `Classifier.classify` take: the file's bytes, or RGB pixels uint8 (height, width, 3).
 
-        Raises NoInput and WriteFailed where it cannot be read; BadData where it is in an `.npz` that has changed.
+        Raises NoInput and WriteFailed where it cannot be read; BadImage where it is damaged in an archive, or not there;
+        BadData where it is in an `.npz` that has changed.
         """
         if self.row:
             return read_row(self.row)
+        if self.member:
+            return self.member.read()
         try:
             return self.path.read_bytes()
         except OSError as error:
             raise from_os_error(error, f"cannot read {self.path}") from error
 
 
-def read_samples(dataset: Path, split_file: Path | None = None, group_by: str | None = None) -> list[Sample]:
-    """The samples of a folder with a sub-folder a class, a CSV (`path,label[,split][,group]`) or an `.npz`, by path.
+def read_samples(
+    dataset: Path,
+    split_file: Path | None = None,
+    group_by: str | None = None,
+    *,
+    exclude: Sequence[str] = (),
+    labels: Collection[str] = (),
+) -> list[Sample]:
+    """Return the samples of a data set, by label and path: of a folder, a `.zip` or `.tar` of one, a CSV, or an `.npz`.
 
-    A split file (CSV: `file,class,split[,group]`, files relative to the data set's folder) decides which images are
-    used, and for what. `group_by` is a regular expression that finds the group in a file's path, see `find_groups`.
-    Raises NoInput, BadData and UsageError; whether the files decode is not looked at.
+    How classes and splits are found in a folder or an archive: see `find_layout`, which `labels` are for; how it was
+    read, and what was not taken, is logged. A CSV has the columns `path,label[,split][,group]`. A split file (CSV:
+    `file,class,split[,group]`, files relative to the data set's folder) decides which images are used, and for what.
+    `group_by` is a regular expression that finds the group in a file's path, see `find_groups`; `exclude` are globs, see
+    `Exclusions`. Raises NoInput, BadData, UsageError and WriteFailed; whether the files decode is not looked at.
     """
     if not dataset.exists():
         raise NoInput(f"no data set at {dataset}: name a folder with one sub-folder a class, a CSV or an .npz file")
-    root = dataset if dataset.is_dir() else dataset.parent
+    archived = is_archive(dataset)
+    root = dataset if dataset.is_dir() or archived else dataset.parent
     if is_npz(dataset):
         if split_file is not None or group_by is not None:
             unusable = "--split-file" if split_file is not None else "--group-by"
@@ -70,24 +80,29 @@ def read_samples(dataset: Path, split_file: Path | None = None, group_by: str | 
         samples = list(_read_npz(dataset))
     elif split_file is not None:
         samples = _rest_trains(_read_csv(split_file, root, file="file", label="class", need_split=True))
-        if dataset.is_file():
+        if dataset.is_file() and not archived:
             samples = _restrict(samples, _read_csv(dataset, root, file="path", label="label"), split_file)
-    elif dataset.is_dir():
-        samples = list(_read_folder(dataset))
+    elif dataset.is_dir() or archived:
+        samples = _read_folders(dataset, Exclusions(exclude), labels)
     else:
         samples = _rest_trains(_read_csv(dataset, root, file="path", label="label"))
-    _check_labels(dataset, {sample.label for sample in samples})
+    if not samples:
+        raise BadData(f"{dataset} lists no images: add some")
+    if archived:
+        samples = [replace(sample, member=_member(sample.path, dataset)) for sample in samples]
+    samples = unify_classes(samples)
     if group_by is not None:
         samples = _group(samples, root, group_by)
     return sorted(samples, key=lambda sample: (sample.label, sample.path))
 
 
+def _member(path: Path, archive: Path) -> Member:
+    return Member(archive, PurePosixPath(os.path.relpath(path, archive)).as_posix())
+
+
 def reviewed_samples(reviewed: Iterable[tuple[str | Path, str]]) -> list[Sample]:
-    """(image, label) as samples. Raises BadData for a label that no label file could hold."""
-    samples = [Sample(Path(path), label) for path, label in reviewed]
-    if samples:
-        _check_labels(Path("the reviews"), {sample.label for sample in samples})
-    return samples
+    """(image, label) as samples. Raises BadData for a label that no class can have."""
+    return unify_classes([Sample(Path(path), label) for path, label in reviewed])
 
 
 def _rest_trains(listed: Iterable[Sample]) -> list[Sample]:
@@ -117,22 +132,26 @@ def _read_npz(path: Path) -> Iterator[Sample]:
             yield Sample(Path(f"{path}#{name}[{index}]"), label, split, row=Row(path, name, index))
 
 
-def _read_folder(root: Path) -> Iterator[Sample]:
-    folders = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    if not folders:
-        raise BadData(f"no sub-folders in {root}: put the images of each class in a folder of its own")
-    for folder in folders:
-        images = [path for path in folder.rglob("*") if _is_image(path, folder)]
-        if not images:
-            raise BadData(f"no images in {folder}: add some, or remove the folder")
-        for path in images:
-            yield Sample(path, folder.name)
-
-
-def _is_image(path: Path, folder: Path) -> bool:
-    """By its name. What is hidden is no part of the class: `.thumbnails/`, or macOS's `._photo.jpg`."""
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.suffix.lower() in IMAGE_SUFFIXES and not hidden and path.is_file()
+def _read_folders(root: Path, exclude: Exclusions, labels: Collection[str]) -> list[Sample]:
+    """Return the samples of a folder or an archive of class folders; how it was read is logged."""
+    try:
+        images = find_images(root, exclude) if root.is_dir() else find_archived_images(root, exclude)
+    except OSError as error:
+        raise from_os_error(error, f"cannot read {root}") from error
+    layout = find_layout(images.names, labels)
+    passed_over = images.passed_over
+    passed_over.update(layout.passed_over)
+    for folder in images.empty:
+        passed_over.add("folder without images", folder)
+    not_taken = passed_over.not_taken()
+    if not layout.images:
+        without = "no images in the sub-folders of" if images.empty else "no sub-folders in"
+        raise BadData(f"{without} {root}{not_taken}: put the images of each class in a folder of its own")
+    for assumption in layout.assumptions:
+        log.info("%s: %s", root, assumption)
+    if not_taken:
+        log.warning("%s: %s images%s", root, f"{len(layout.images):,}", not_taken)
+    return [Sample(root / image.name, image.label, image.split) for image in layout.images]
 
 
 def _read_csv(path: Path, root: Path, *, file: str, label: str, need_split: bool = False) -> Iterator[Sample]:
@@ -152,15 +171,15 @@ def _read_csv(path: Path, root: Path, *, file: str, label: str, need_split: bool
 
 
 def _sample(row: Mapping[str, str | None], where: str, root: Path, file: str, label: str) -> Sample:
-    name, named_label = (row[file] or "").strip(), (row[label] or "").strip()
+    name, named_label = (row[file] or "").strip(), clean_label(row[label] or "")
     if not name or not named_label or "\0" in name:
         raise BadData(f"{where}: {file} and {label} must both be given")
     split = None
     if "split" in row:
         given = (row["split"] or "").strip().lower()
-        if given and given not in _SPLIT_NAMES:
+        if given and given not in SPLIT_NAMES:
             raise BadData(f"{where}: split is {given!r}: use train, val or test, or leave it empty")
-        split = _SPLIT_NAMES.get(given)
+        split = SPLIT_NAMES.get(given)
     return Sample(root / name, named_label, split, (row.get("group") or "").strip() or None)
 
 
@@ -168,25 +187,9 @@ def _restrict(samples: list[Sample], listed: Iterable[Sample], split_file: Path)
     """A CSV data set and a split file must agree: the CSV's labels, the file's splits."""
     labels = {sample.path: sample.label for sample in listed}
     for sample in samples:
-        if labels.get(sample.path) != sample.label:
+        if class_key(labels.get(sample.path, "")) != class_key(sample.label):
             raise BadData(
                 f"{split_file} says {sample.path.name} is {sample.label!r}, the data set says "
                 f"{labels.get(sample.path)!r}: make them agree"
             )
     return samples
-
-
-def _check_labels(dataset: Path, labels: set[str]) -> None:
-    if not labels:
-        raise BadData(f"{dataset} lists no images: add some")
-    for label in sorted(labels):
-        if not _fits_a_line(label):
-            raise BadData(f"the class {label!r} has a name that a line of UTF-8 text cannot hold: rename it")
-
-
-def _fits_a_line(label: str) -> bool:
-    """Whether the label file of a model gives it back as it is."""
-    try:
-        return split_labels(f"{label}\n".encode()) == [label]
-    except UnicodeEncodeError:  # a folder's name may be any bytes
-        return False

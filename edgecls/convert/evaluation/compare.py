@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgecls.convert.data.class_names import spell_as
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.evaluation.evaluate import Evaluation, measure
 from edgecls.convert.evaluation.mcnemar import McNemar, agreement, mcnemar
@@ -49,7 +50,7 @@ def compare(first: ModelFile, second: ModelFile, samples: Sequence[Sample], step
     Of models with different labels only the images whose label both know are compared. Raises BadData where there are
     none.
     """
-    compared, left_out = _known_to_both(first, second, samples)
+    compared, left_out = _known_to_both(first, second, spell_as(samples, first.labels))
     one, two = (predict(model, compared, steps, f"evaluating {model.path.name}") for model in (first, second))
     return Comparison((first, second), (measure(one), measure(two)), mcnemar(one, two), agreement(one, two), left_out)
 

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.convert.data.class_names import spell_as
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.workers import for_each
 from edgecls.device.classifier import Classifier
@@ -75,7 +76,11 @@ class Predictions:
 
 
 def predict(model: ModelFile, samples: Sequence[Sample], steps: Steps, name: str = "evaluating") -> Predictions:
-    """Classify every sample as a device would. Raises BadData where no label of theirs is the model's."""
+    """Classify every sample as a device would. Raises BadData where no label of theirs is the model's.
+
+    The samples of the result have the model's spelling of their labels.
+    """
+    samples = spell_as(samples, model.labels)
     # Two outputs of one name, which a model from elsewhere may have, count as the first of them.
     places = {label: index for index, label in reversed(list(enumerate(model.labels)))}
     truth = np.array([places.get(sample.label, -1) for sample in samples], np.intp)

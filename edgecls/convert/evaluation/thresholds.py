@@ -102,7 +102,8 @@ def choose_thresholds(predictions: Predictions, min_precision: float) -> Thresho
     As often: by the rule of succession, (right + 1) / (answered + 2) >= min_precision. The lowest of many cuts flatters
     itself, and does so most where images are few; for 0.95 at least 18 answers, all right, are wanted. Where no cut of
     a label's own is borne out, the threshold is that of all labels together, unless the label's own answers there
-    contradict it; then it is 1, and the label counts as not reached: who asks for a precision gets it or no answer.
+    contradict it, or there is no image of it; then it is 1, and the label counts as not reached: who asks for a precision
+    gets it or no answer.
     Reasons and measurements: docs/evaluation.md.
 
     0 asks for nothing: all thresholds are 0. Raises ValueError for a `min_precision` outside 0 to 1.
@@ -114,7 +115,8 @@ def choose_thresholds(predictions: Predictions, min_precision: float) -> Thresho
     chosen = []
     for index, label in enumerate(predictions.labels):
         own = predictions.best == index
-        chosen.append(_choose(label, (predictions.top[own], predictions.right[own]), fallback, min_precision))
+        evidence = fallback if np.any(predictions.truth == index) else None
+        chosen.append(_choose(label, (predictions.top[own], predictions.right[own]), evidence, min_precision))
     found = apply(predictions, {each.label: each.threshold for each in chosen})
     return Thresholds(min_precision, tuple(chosen), found.answered, found.precision)
 

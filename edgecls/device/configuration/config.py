@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
+from edgecls.addresses import looks_like_address
 from edgecls.device.configuration.problems import explain, of_setting
 from edgecls.device.configuration.settings import (
     CameraSettings,
@@ -37,6 +38,13 @@ class Config(Settings):
     model: Path | None = Field(
         default=None, description="The model file; by default the ImageNet model that edgecls ships."
     )
+    labels: Path | None = Field(
+        default=None, description="Label file for a model that carries none: a line for each output, in their order."
+    )
+    input_range: Literal["0..255", "0..1", "-1..1"] | None = Field(
+        default=None,
+        description="Pixel values that the float input of another tool's model takes, where its file does not say so.",
+    )
     database: Path = Field(default=Path("results.db"), description="The SQLite database for the results.")
     device: str = Field(
         default_factory=socket.gethostname,
@@ -49,13 +57,13 @@ class Config(Settings):
     )
     threads: PositiveInt | None = Field(
         default=None,
-        description="Threads of one interpreter; by default measured at the start, or one a core, at most 4, for a "
-        "camera. Set alone, there is one interpreter.",
+        description="Threads of one interpreter; by default 1, or for a camera one a core, at most 4. Set alone, there is "
+        "one interpreter.",
     )
     interpreters: PositiveInt | None = Field(
         default=None,
-        description="So many images are decoded and classified at a time, each by an interpreter of its own; by default "
-        "measured at the start. A camera has one.",
+        description="How many images are decoded and classified at a time, each by an interpreter of its own; by default "
+        "one a core, at most 16. A camera has one.",
     )
     max_pixels: PositiveInt = Field(default=MAX_PIXELS, description="An image of more pixels is not decoded.")
     full_decode: bool = Field(
@@ -80,6 +88,13 @@ class Config(Settings):
         """A source without a type is a folder."""
         source = document.get("source") if isinstance(document, dict) else None
         return {**document, "source": {"type": "folder", **source}} if isinstance(source, dict) else document
+
+    @model_validator(mode="after")
+    def _device_is_a_name(self) -> "Config":
+        """It is stored with every run."""
+        if looks_like_address(self.device):
+            raise of_setting("device", "is an address, and names this device in the results: write it below [source]")
+        return self
 
     @model_validator(mode="after")
     def _every_file_has_a_row(self) -> "Config":

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from edgecls.addresses import looks_like_address, show_address
 from edgecls.device.configuration.toml_lines import Place, line_numbers
 
 _OF_SETTING = "of_setting"
@@ -29,7 +30,7 @@ def explain(error: ValidationError, model: type[BaseModel], document: Any, text:
             continue
         seen.add(place)
         line = next(lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in lines)
-        name = ".".join(map(str, place))
+        name = ".".join("..." if looks_like_address(str(part)) else str(part) for part in place)
         found.append((line, f"{path}:{line}: {f'{name}: ' * bool(name)}{_what(problem, model)}"))
     return [message for _, message in sorted(found)]
 
@@ -69,10 +70,10 @@ def _what(problem: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "missing":
         return "is missing: add it"
     if kind == "literal_error":
-        return f"{given!r} is none of {context['expected']}: {_suggest(given, _quoted(context)) or 'choose one'}"
+        return f"{_shown(given)} is none of {context['expected']}: {_suggest(given, _quoted(context)) or 'choose one'}"
     if kind == "union_tag_invalid":
         expected, tag = context["expected_tags"], context["tag"]
-        return f"no type is called {tag!r}: {_suggest(tag, _quoted(context)) or 'choose from ' + expected}"
+        return f"no type is called {_shown(tag)}: {_suggest(tag, _quoted(context)) or 'choose from ' + expected}"
     if kind in {"model_type", "model_attributes_type"}:
         return "is a section and not a value: write [SECTION] on a line, and its settings below"
     if kind == _OF_SETTING:
@@ -81,7 +82,12 @@ def _what(problem: ErrorDetails, model: type[BaseModel]) -> str:
         return problem["msg"].removeprefix("Value error, ")
     said = _CLASS.sub("", problem["msg"])
     is_section = isinstance(given, (dict, list))
-    return f"{said[:1].lower()}{said[1:]}{'' if is_section else f', and is {given!r}'}: change it"
+    return f"{said[:1].lower()}{said[1:]}{'' if is_section else f', and is {_shown(given)}'}: change it"
+
+
+def _shown(value: Any) -> str:
+    """Return a wrong value as the message shows it: an address may have come into the wrong line, with its password."""
+    return show_address(value) if isinstance(value, str) and looks_like_address(value) else repr(value)
 
 
 def _quoted(context: dict[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -95,7 +96,14 @@ def _unit(name: str, description: str) -> str:
     return next((UNITS[word] for word in (name.rpartition("_")[2], *words) if word in UNITS), "")
 
 
-_WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path"}
+_WORDS = {
+    bool: "true or false",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    Path: "path",
+    datetime: "date and time",
+}
 _VALUES = {bool: True, int: 1, float: 1.0, str: "...", Path: "/path"}
 _BOUNDS = {annotated_types.Gt: ("gt", ">"), annotated_types.Ge: ("ge", ">="), annotated_types.Lt: ("lt", "<"),
            annotated_types.Le: ("le", "<=")}  # fmt: skip

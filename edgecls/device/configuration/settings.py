@@ -1,10 +1,11 @@
 """What can be set about each part of the daemon: its sections of the configuration, with their defaults."""
 
+import contextlib
 import os
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import (
     BaseModel,
@@ -14,19 +15,33 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
     field_serializer,
+    field_validator,
     model_validator,
 )
 
+from edgecls.addresses import looks_like_address, problem_of_stream, show_address
 from edgecls.device.configuration.problems import of_setting
 from edgecls.device.file_frame import MAX_BYTES
-from edgecls.preprocess import IMAGE_SUFFIXES
+from edgecls.image_files import IMAGE_SUFFIXES
 
 
 class Settings(BaseModel):
     """Of one part of the daemon: unknown names are refused, and nothing changes once it is read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="after")
+    def _paths_are_no_addresses(self) -> "Settings":
+        """Refuse an address where a path is meant: paths are shown, stored and logged in full."""
+        for name in type(self).model_fields:
+            if isinstance(value := getattr(self, name), Path) and looks_like_address(str(value)):
+                raise of_setting(
+                    name, 'is an address and not a path: a stream is read with type = "camera", its address in device'
+                )
+        return self
 
 
 class FolderSettings(Settings):
@@ -151,8 +166,16 @@ class CameraSettings(LiveSettings):
     type: Literal["camera"] = "camera"
     device: NonNegativeInt | str = Field(
         default=0,
+        repr=False,
         description="Index or path of a V4L2 device (0, /dev/video0, /dev/v4l/by-id/...), or an rtsp:// or http:// "
         "address, with user and password in it where it wants them.",
+    )
+    name: str | None = Field(
+        default=None,
+        pattern=r"^[\w.-][\w .-]{0,63}$",
+        examples=["gate"],
+        description="What results and log call this camera, of letters, digits, blanks, `.`, `_` and `-`; by default its "
+        "device, or scheme, host and port of its address.",
     )
     pixel_format: str = Field(
         default="YUYV",
@@ -164,16 +187,12 @@ class CameraSettings(LiveSettings):
     @property
     def is_stream(self) -> bool:
         """Whether `device` is an address."""
-        return isinstance(self.device, str) and "://" in self.device
+        return isinstance(self.device, str) and not self.device.startswith("/dev/")
 
     @property
     def public_device(self) -> str:
-        """`device` as a log or a database may name it: without user, password and tokens."""
-        if not isinstance(self.device, str) or "://" not in self.device:
-            return str(self.device)
-        parts = urlsplit(self.device)
-        query = re.sub(r"((?:pass\w*|pwd|auth|token)=)[^&]*", r"\1***", parts.query, flags=re.IGNORECASE)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query))
+        """`device` as a log or a database may name it: of an address scheme, host and port alone."""
+        return show_address(str(self.device)) if self.is_stream else str(self.device)
 
     @field_serializer("device", when_used="json")
     def _hide_password(self, device: int | str) -> int | str:
@@ -181,11 +200,16 @@ class CameraSettings(LiveSettings):
         return self.public_device if self.is_stream else device
 
     @model_validator(mode="after")
-    def _is_an_address(self) -> "CameraSettings":
-        try:
-            _ = self.public_device
-        except ValueError as error:
-            raise ValueError(f"not an address: {error}") from error
+    def _is_a_camera(self) -> "CameraSettings":
+        """Refuse what is neither, and would be shown as if it were a path. Its value stays out of the message."""
+        device = str(self.device)
+        if self.is_stream and "://" not in device:
+            raise of_setting(
+                "device", "is neither a V4L2 device (0, /dev/video0) nor an address (rtsp://..., http://...): change it"
+            )
+        problem = problem_of_stream(device) if self.is_stream else None
+        if problem or (not self.is_stream and looks_like_address(device)):
+            raise of_setting("device", problem or "is not a path of a V4L2 device: write /dev/video0, or an address")
         return self
 
     @model_validator(mode="after")
@@ -214,6 +238,22 @@ class VideoSettings(ViewSettings):
         default="fast", description="As fast as frames are classified, or no faster than the video plays."
     )
     every_nth: PositiveInt = Field(default=1, description="Take the first of every so many frames.")
+    started: datetime | None = Field(
+        default=None,
+        examples=["2026-11-24T08:00:00+01:00"],
+        description="When the recording began; a time without a zone is the device's local time. By default what the file "
+        "says, or else its time of modification less its length.",
+    )
+
+    @field_validator("started", mode="wrap")
+    @classmethod
+    def _is_a_time(cls, value: object, parse: ValidatorFunctionWrapHandler) -> datetime:
+        """Refuse plain numbers, which pydantic takes for seconds since 1970."""
+        with contextlib.suppress(ValidationError):
+            started = None if re.fullmatch(r"[\d.+-]+", str(value)) else parse(value)
+            if isinstance(started, datetime) and 1900 <= started.year <= 9000:
+                return started
+        raise ValueError("is not a time: write it as 2026-11-24T08:00:00+01:00")
 
 
 class VoteSettings(Settings):

@@ -22,7 +22,7 @@ class Tally:
     """What became of the frames since the start, and how the source is.
 
     `held` frames were classified and made no row of their own, because of a vote or a cool-down; `dropped` ones were
-    delivered by a camera and never looked at, and in `still` ones nothing moved.
+    delivered by a camera and never looked at, in `still` ones nothing moved, and `damaged` ones could not be decoded.
     """
 
     rows: int = 0
@@ -32,6 +32,7 @@ class Tally:
     source: Condition = field(default_factory=Condition)
     _dropped_before: int = 0
     _still_before: int = 0
+    _damaged_before: int = 0
 
     @property
     def dropped(self) -> int:
@@ -43,17 +44,24 @@ class Tally:
         """By all sources there have been."""
         return self._still_before + self.source.still
 
+    @property
+    def damaged(self) -> int:
+        """By all sources there have been."""
+        return self._damaged_before + self.source.damaged
+
     def part_with(self, source: Condition) -> None:
         """Another source follows: its counts begin at 0, and ours go on."""
         self._dropped_before += source.dropped
         self._still_before += source.still
+        self._damaged_before += source.damaged
         self.source = Condition()
 
     def __str__(self) -> str:
         """The status: what is wrong comes first."""
         lost = f"lost: {self.source.lost}, since {_time(self.source.since)}; " if self.source.lost else ""
         held, still = f"{self.held} held, " if self.held else "", f"{self.still} still, " if self.still else ""
-        counts = f"{self.rows} rows, {self.errors} errors, {self.dropped} dropped, {held}{still}"
+        damaged = f"{self.damaged} damaged, " if self.damaged else ""
+        counts = f"{self.rows} rows, {self.errors} errors, {self.dropped} dropped, {damaged}{held}{still}"
         return f"{lost}{counts}last frame {_time(self.last_frame)}"
 
 

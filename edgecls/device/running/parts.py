@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from edgecls.bundled import default_model
-from edgecls.device.classifier import Classifier, default_threads
+from edgecls.device.classifier import Classifier
 from edgecls.device.configuration.config import AnySource, Config
 from edgecls.device.configuration.settings import FolderSettings, LiveSettings, VideoSettings
 from edgecls.device.file_frame import Version
@@ -18,10 +18,10 @@ from edgecls.device.running.lock import lock_database, lock_folder
 from edgecls.device.running.results_wing import ResultsWing, RunStore, SeenFilesInStore
 from edgecls.device.running.signals import Requests
 from edgecls.device.saving.saved_frames import SavedFrames, frames_folder
-from edgecls.device.side_by_side import asked_for, cores, fastest, plans, sample_of
+from edgecls.device.side_by_side import Plan, default_threads, plan
 from edgecls.device.sources import Source, open_source
 from edgecls.device.vote import Vote
-from edgecls.model_file import ModelFile, read_model
+from edgecls.model_file import ModelFile, read_labels, read_model
 from edgecls.records import Frame
 
 _T = TypeVar("_T")
@@ -50,12 +50,14 @@ class Intake:
 def load(config: Config) -> list[Classifier]:
     """The classifiers that work side by side, once the model has replayed its golden examples.
 
-    All of one file: should it be replaced meanwhile, it is read again. Raises BadModel and those of `Classifier`.
+    All of one file: should it be replaced meanwhile, it is read again. Raises BadModel and those of `Classifier`, and
+    what `read_labels` raises.
     """
     path = config.model or default_model()
     while True:
         before = _version(path)
-        classifiers = _open(read_model(path), config)
+        labels = read_labels(config.labels) if config.labels else None
+        classifiers = _open(read_model(path, labels, input_range=config.input_range), config)
         if _version(path) == before:
             break
     replay_golden(classifiers[0])
@@ -71,8 +73,11 @@ def _version(path: Path) -> Version | None:
 
 
 def _open(model: ModelFile, config: Config) -> list[Classifier]:
-    def open_one(threads: int) -> Classifier:
-        return Classifier(
+    interpreters, threads = plan(config.interpreters, config.threads)
+    if is_at_once(config.source):
+        interpreters, threads = Plan(1, config.threads or default_threads())
+    return [
+        Classifier(
             model,
             runtime=config.runtime,
             threads=threads,
@@ -80,11 +85,8 @@ def _open(model: ModelFile, config: Config) -> list[Classifier]:
             max_pixels=config.max_pixels,
             full_decode=config.full_decode,
         )
-
-    asked = asked_for(config.interpreters, config.threads)
-    if is_at_once(config.source):
-        return [open_one(asked.threads if asked else default_threads())]
-    return fastest([asked] if asked else plans(cores()), open_one, sample_of(model))
+        for _ in range(interpreters)
+    ]
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from edgecls.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
     from edgecls.device.runtimes.interpreter import Runtime
+    from edgecls.image_metadata import Normalization
 
 RUNTIMES = {
     "litert": ("ai_edge_litert", "edgecls.device.runtimes.litert"),
@@ -22,10 +23,19 @@ RUNTIMES = {
 runs int8 EfficientNet-Lite0 in 12 ms with one thread, tflite-runtime 2.14 in 104 ms."""
 
 
-def open_runtime(model: Path, *, name: str | None = None, threads: int, reference_kernels: bool = False) -> "Runtime":
+def open_runtime(
+    model: Path,
+    *,
+    name: str | None = None,
+    threads: int,
+    reference_kernels: bool = False,
+    normalization: "Normalization | None" = None,
+    size: tuple[int, int] | None = None,
+) -> "Runtime":
     """The model in the runtime called `name`, else by EDGECLS_RUNTIME, else in the first that is installed.
 
     `reference_kernels` are slow and plain: integer models give the same outputs with them on every machine.
+    `normalization` and `size` (width, height) are for networks of other tools, see `TFLiteRuntime`.
     Raises UsageError (no such runtime), MissingExtra (not installed) and BadModel.
     """
     name = name or os.environ.get("EDGECLS_RUNTIME") or None
@@ -40,6 +50,14 @@ def open_runtime(model: Path, *, name: str | None = None, threads: int, referenc
             )  # not before: `RUNTIMES` is read without numpy
 
             interpreter = import_module(module).open_interpreter
-            return TFLiteRuntime(candidate, interpreter, model, threads, reference_kernels=reference_kernels)
+            return TFLiteRuntime(
+                candidate,
+                interpreter,
+                model,
+                threads,
+                reference_kernels=reference_kernels,
+                normalization=normalization,
+                size=size,
+            )
     packages = [RUNTIMES[candidate][0].replace("_", "-") for candidate in wanted]
     raise MissingExtra(f"{' or '.join(wanted)} is not installed: pip install {' or '.join(packages)}")

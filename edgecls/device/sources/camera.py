@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.device.configuration.settings import CameraSettings
+from edgecls.device.sources.http_camera import open_http
 from edgecls.device.sources.live import LiveSource, open_seconds
 from edgecls.device.sources.quiet import quiet
-from edgecls.device.sources.reader import CameraLost
+from edgecls.device.sources.reader import CameraLost, Capture
 
 _BACKLOG_SECONDS = 5.0  # at most: some streams' clocks are wrong
 _A_WAIT = 0.005  # seconds: less is no waiting
@@ -21,11 +22,13 @@ class CameraSource(LiveSource):
     """The newest frame of a V4L2 device, or of an RTSP or HTTP stream. See `LiveSource`."""
 
     def __init__(self, settings: CameraSettings) -> None:
-        super().__init__(f"camera:{settings.public_device}", settings, lambda: _open(settings))
+        super().__init__(f"camera:{settings.name or settings.public_device}", settings, lambda: _open(settings))
 
 
 class _OpenCvCapture:
     """A `Capture` over cv2.VideoCapture."""
+
+    pause = 0.0
 
     def __init__(self, capture: cv2.VideoCapture, stall_seconds: float) -> None:
         self.capture = capture
@@ -56,23 +59,36 @@ class _OpenCvCapture:
         self.capture.release()
 
 
-def _open(settings: CameraSettings) -> _OpenCvCapture:
+def _open(settings: CameraSettings) -> Capture:
     """Raises CameraLost."""
     quiet()
     if settings.is_stream:
-        return _open_stream(str(settings.device), settings)
+        try:
+            return _open_stream(settings)
+        except CameraLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the camera is lost
+            # The text of an error that nobody foresaw may hold the address, with its password.
+            raise CameraLost(f"it cannot be opened ({type(error).__name__})") from None
     device = settings.device
     return _open_device(f"/dev/video{device}" if isinstance(device, int) else device, settings)
 
 
-def _open_stream(address: str, settings: CameraSettings) -> _OpenCvCapture:
+def _open_stream(settings: CameraSettings) -> Capture:
+    scheme, _, rest = str(settings.device).partition("://")
+    address = f"{scheme.lower()}://{rest}"  # FFmpeg does not know `RTSP://`
+    if address.startswith("http") and (over_http := open_http(settings, open_seconds(settings))):
+        return over_http
     limits = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(open_seconds(settings) * 1000),
         cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(settings.stall_seconds * 1000),
     ]  # fmt: skip
     capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, limits)
     if not capture.isOpened():
-        raise CameraLost("nothing answers there with a video stream: check address, user and password")
+        raise CameraLost(
+            "nothing answers there with a video stream: check address, user and password (in them %2F for /, %3F for ?, "
+            "%23 for #, %40 for @)"
+        )
     _skip_backlog(capture)
     return _OpenCvCapture(capture, settings.stall_seconds)
 

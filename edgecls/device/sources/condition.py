@@ -9,10 +9,11 @@ class Condition:
     """What a source says of itself. Counts are since it was opened.
 
     `lost` is the reason why nothing can come, and `since` when; None if all is well. `dropped` frames were overtaken by
-    newer ones, `still` ones were held back by the motion gate.
+    newer ones, `still` ones were held back by the motion gate, `damaged` ones could not be decoded.
     """
 
     lost: str | None = None
     since: datetime | None = None
     dropped: int = 0
     still: int = 0
+    damaged: int = 0

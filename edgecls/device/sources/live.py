@@ -52,6 +52,7 @@ class LiveSource:
         self._retry_at = self._lost_since = self._back_at = self._delay = 0.0
         self._was_there = False
         self._greeted: Reader | None = None
+        self._damaged_before = self._damaged_logged = 0
 
     def __enter__(self) -> "LiveSource":
         """Begin to open the camera, and give it a moment. One that is not there is no error: it may come."""
@@ -84,7 +85,8 @@ class LiveSource:
     def condition(self) -> Condition:
         """See `Source.condition`."""
         still = self._gate.still if self._gate else 0
-        return Condition(lost=self.lost, since=self.lost_at, dropped=self._place.dropped, still=still)
+        dropped, damaged = self._place.dropped, self._damaged_logged
+        return Condition(lost=self.lost, since=self.lost_at, dropped=dropped, still=still, damaged=damaged)
 
     def try_out(self) -> None:
         """Open the camera and wait for one frame. Raises BadConfig where none comes."""
@@ -114,6 +116,7 @@ class LiveSource:
     def _tend(self) -> None:
         """See to it that there is a reader, and that it reads."""
         self._greet()
+        self._log_damage()
         now = time.monotonic()
         if self._given_up:
             self._wait_for_stuck(now)
@@ -133,11 +136,20 @@ class LiveSource:
             self._greeted = self._reader
             self._is_back(time.monotonic())
 
+    def _log_damage(self) -> None:
+        """Log damaged frames, which are skipped: the log limits how often."""
+        damaged = self._damaged_before + (self._reader.damaged if self._reader else 0)
+        if self._reader and damaged > self._damaged_logged:
+            log.warning("%s: a damaged frame was skipped: it %s", self.name, self._reader.damage)
+            self._damaged_logged = damaged
+
     def _silence(self, reader: Reader) -> str | None:
         """For how long nothing has come, if that is too long."""
         silent = time.monotonic() - reader.last_sign
         limit = self.settings.stall_seconds if reader.is_open else open_seconds(self.settings)
-        return f"no frame for {silent:.0f} s" if silent > limit + _GRACE else None
+        if silent <= limit + _GRACE:
+            return None
+        return f"no {'whole ' if reader.damaged else ''}frame for {silent:.0f} s"
 
     def _start(self) -> Reader:
         reader = Reader(self._open_capture, self._place, wanted_at=0.0 if self._gate else self._due)
@@ -158,6 +170,7 @@ class LiveSource:
 
     def _lose(self, reason: str, now: float) -> None:
         """Say so once; wait longer from one attempt to the next, until the camera has held for the longest wait."""
+        self._damaged_before += self._reader.damaged if self._reader else 0
         self._reader = None
         if self.lost is None:
             held = now - self._back_at >= self.settings.reconnect_max_seconds

@@ -35,6 +35,8 @@ def _picamera2() -> Any:
 class _PicameraCapture:
     """A `Capture` over Picamera2. What it raises on the way, the reader turns into the reason of the loss."""
 
+    pause = 0.0
+
     def __init__(self, picamera2: Any, settings: PicameraSettings) -> None:
         self._stall_seconds = settings.stall_seconds
         self._request: Any = None

@@ -6,6 +6,7 @@ in a driver, cannot be ended from outside; then the source gives up, the daemon 
 process without a stuck thread. So there is never a second reader beside a stuck one.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -18,20 +19,29 @@ from numpy.typing import NDArray
 
 from edgecls.device.sources.latest_frame import LatestFrame, Shot
 
+_NAP = 0.25  # seconds between signs of life
+
 
 class CameraLost(Exception):
     """It cannot be opened, or gives nothing any more. The message is a reason to be put behind "is lost: "."""
 
 
+class DamagedFrame(Exception):
+    """A frame came of which a part is missing. The message says what is wrong with it."""
+
+
 class Capture(Protocol):
     """An open camera. May be used, and must be closed, by one thread only."""
+
+    pause: float
+    """seconds from one request for a frame to the next; 0 where frames come unasked"""
 
     def grab(self) -> None:
         """Wait for the next frame, at little cost. Raises CameraLost where none will come."""
         ...
 
     def retrieve(self) -> NDArray[np.uint8] | None:
-        """The frame just grabbed, uint8 (height, width, 3) RGB; None where it is damaged."""
+        """The frame just grabbed, uint8 (height, width, 3) RGB; None, or DamagedFrame is raised, where it is damaged."""
         ...
 
     def close(self) -> None:
@@ -52,11 +62,15 @@ class Reader(threading.Thread):
         self.last_sign = time.monotonic()
         """when the camera last did what was asked of it"""
         self.gave_a_frame = False
+        self.damaged = 0
+        self.damage = "cannot be decoded"
+        """what was wrong with the last damaged frame"""
         self.reason = "its reader ended"
         self.wanted_at = wanted_at
         self._open = open_capture
         self._place = place
         self._leave = threading.Event()
+        self._asked_at = -math.inf
 
     def leave(self) -> None:
         """End at the next opportunity; nothing more is put into the place."""
@@ -76,14 +90,32 @@ class Reader(threading.Thread):
             self.reason = " ".join([type(error).__name__, *str(error).split()])
 
     def _read(self, capture: Capture) -> None:
+        if capture.pause and self._rests(capture.pause):
+            return
         capture.grab()
         captured_at = datetime.now(timezone.utc)
         now = time.monotonic()
         if now < self.wanted_at:
             self.last_sign = now
             return
-        pixels = capture.retrieve()
-        if pixels is not None and not self._leave.is_set():
+        try:
+            pixels = capture.retrieve()
+        except DamagedFrame as error:
+            pixels, self.damage = None, str(error)
+        if pixels is None:
+            self.damaged += 1
+        elif not self._leave.is_set():
             self.last_sign = now
             self.gave_a_frame = True  # before the frame: who takes it finds it said
             self._place.put(Shot(pixels, captured_at))
+
+    def _rests(self, pause: float) -> bool:
+        """Wait a moment if it is too early to ask for the next frame, and return whether it was."""
+        now = time.monotonic()
+        left = max(self._asked_at + pause, self.wanted_at) - now
+        if left <= 0:
+            self._asked_at = now
+            return False
+        self.last_sign = now
+        self._leave.wait(min(left, _NAP))
+        return True

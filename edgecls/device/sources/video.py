@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import os
 import threading
 import time
@@ -15,6 +16,7 @@ from edgecls.device.configuration.settings import VideoSettings
 from edgecls.device.sources.condition import Condition
 from edgecls.device.sources.motion import MotionGate
 from edgecls.device.sources.quiet import quiet
+from edgecls.device.sources.video_start import start_of
 from edgecls.device.sources.view import view
 from edgecls.errors import BadData, from_os_error
 from edgecls.records import Frame
@@ -23,14 +25,15 @@ log = logging.getLogger(__name__)
 
 _NAP = 0.25  # seconds between signs of life
 _HEAD = 1 << 20  # bytes
+_LONGEST = 366 * 86400.0  # seconds: a file that says that it is longer says nonsense
 
 
 class VideoSource:
     """Each frame of a video file, in order, once; ends with the file.
 
     A frame's key is the identity of the video and its number, counted from 0: a restart decodes the video from the
-    start and gives every frame the same key again. `captured_at` is the file's time of modification plus the frame's
-    time in the video.
+    start and gives every frame the same key again. `captured_at` is when the recording began, which the settings say or
+    else `start_of`, plus the frame's position in the video.
     """
 
     def __init__(self, settings: VideoSettings) -> None:
@@ -45,7 +48,7 @@ class VideoSource:
         if os.path.exists(self._path) and not os.path.isfile(self._path):  # to open a pipe would wait for its writer
             raise BadData(f"{self._path} is not a file: name a video file as source.path")
         try:
-            self._identity, self._modified = _identify(self._path)
+            self._identity, modified = _identify(self._path)
         except OSError as error:
             raise from_os_error(error, f"cannot read {self._path}") from error
         quiet()
@@ -57,7 +60,17 @@ class VideoSource:
             )
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self._fps = fps if 0.01 <= fps <= 10_000 else 25.0  # a file may say nothing, or nonsense
+        self._start = self._started(modified, max(self._capture.get(cv2.CAP_PROP_FRAME_COUNT), 0.0) / self._fps)
         return self
+
+    def _started(self, modified: datetime, seconds: float) -> datetime:
+        """Return when the first frame was captured; `seconds` is the video's length."""
+        if self.settings.started:
+            return self.settings.started.astimezone(timezone.utc)  # a time without a zone is local
+        try:
+            return start_of(self._path, modified, min(seconds, _LONGEST))
+        except OSError as error:
+            raise from_os_error(error, f"cannot read {self._path}") from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -70,16 +83,17 @@ class VideoSource:
         """See `Source.frames`. None while waiting for a frame's time, and for every frame that is not delivered."""
         assert self._capture, "to be used as a context manager"
         begun = time.monotonic()
-        number = 0
+        number, position = 0, 0.0
         while not stop.is_set() and self._capture.grab():
+            position = self._position(self._capture, number, position)
             if number % self.settings.every_nth:
                 yield None
             else:
                 if self.settings.pace == "real":
-                    yield from _wait(begun + number / self._fps, stop)
+                    yield from _wait(begun + position, stop)
                     if stop.is_set():
                         return
-                yield self._frame(number, self._capture)
+                yield self._frame(number, position, self._capture)
             number += 1
         if not stop.is_set():
             self._check_end(number, round(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
@@ -96,10 +110,24 @@ class VideoSource:
         with self:
             pass
 
-    def _frame(self, number: int, capture: cv2.VideoCapture) -> Frame | None:
+    def _position(self, capture: cv2.VideoCapture, number: int, before: float) -> float:
+        """Return the position of the frame just grabbed, in seconds from the first one.
+
+        The rate may vary, so the file's own time stamps are read. Where they are missing or go back (H.264 without a
+        container, damaged files), the frame's number and the mean rate take their place.
+        """
+        seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        if number == 0:
+            self._first = seconds if math.isfinite(seconds) else 0.0
+        position = seconds - self._first
+        if number and not before < position < _LONGEST:
+            return before + 1 / self._fps
+        return position if number else 0.0
+
+    def _frame(self, number: int, position: float, capture: cv2.VideoCapture) -> Frame | None:
         done, image = capture.retrieve()
         key = f"{self._identity}#{number}"
-        captured_at = self._modified + timedelta(seconds=number / self._fps)
+        captured_at = self._start + timedelta(seconds=position)
         if not done or image is None:
             return Frame(self.name, key, captured_at, None, self._path, "cannot be decoded")
         pixels = view(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), self.settings)  # type: ignore[arg-type]

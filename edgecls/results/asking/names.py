@@ -1,12 +1,14 @@
-"""Whether what a filter names is there at all: a label that was misspelt finds nothing, and nobody would know why."""
+"""What a filter names, as the database has it: a label that was misspelt finds nothing, and nobody would know why."""
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
 
 from sqlite_utils import Database
 
 from edgecls.errors import UsageError
+from edgecls.labels import find_labels
 from edgecls.records import UNKNOWN
 from edgecls.results.asking.filters import Filter, is_model
 from edgecls.results.schema import file_of, storable, translated
@@ -15,20 +17,21 @@ MOST = 8
 """Names that a message tells."""
 
 
-def check_names(db: Database, which: Filter) -> None:
-    """Raise UsageError if `which` names a label, device, model or run that is not in `db`; it says which are.
+def resolve_names(db: Database, which: Filter) -> Filter:
+    """Return `which` with its labels spelled as in `db`; they may differ in case, Unicode normalization and blanks.
 
-    A label is there if a row has it, or a model that ran could give it. Before the first run nothing is, and all pass.
+    Raises UsageError where `which` names a label, device, model or run that is not there; the message says which are. A
+    label is there if a row has it, or a model that ran could give it. Before the first run all names pass.
     """
     with translated(file_of(db)):
         models = db.execute(
             "SELECT DISTINCT name, sha256, labels FROM models JOIN runs ON model_id = models.id"
         ).fetchall()
         if not models:
-            return
+            return which
         if which.labels:
             known = {*_labels_of_rows(db), *(label for *_, labels in models for label in json.loads(labels)), UNKNOWN}
-            _check("label", map(storable, which.labels), known)
+            which = replace(which, labels=_spelled(which.labels, known))
         if which.devices:
             devices = {device for (device,) in db.execute("SELECT DISTINCT device FROM runs")}
             _check("device", map(storable, which.devices), devices)
@@ -39,6 +42,17 @@ def check_names(db: Database, which: Filter) -> None:
         if which.runs:
             runs = [str(run) for (run,) in db.execute("SELECT id FROM runs")]
             _check("run", map(str, which.runs), runs)
+    return which
+
+
+def _spelled(labels: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    spelled: list[str] = []
+    for label in map(storable, labels):
+        alike = find_labels(label, known)
+        if not alike:
+            _check("label", [label], known)
+        spelled += alike
+    return tuple(dict.fromkeys(spelled))
 
 
 def _labels_of_rows(db: Database) -> Iterable[str]:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgecls.errors import UsageError, from_os_error
+from edgecls.image_files import is_ignored_folder
+from edgecls.labels import label_key
 from edgecls.results.next_model.harvest import Reason
 from edgecls.results.next_model.picking import Pick
 
@@ -109,10 +111,10 @@ class FolderNames:
         if label not in self._names:
             plain, number = safe_name(label), 1
             name = plain
-            while name.casefold() in self._taken:
+            while label_key(name) in self._taken:
                 number += 1
                 name = f"{plain}-{number}"
-            self._taken.add(name.casefold())
+            self._taken.add(label_key(name))
             self._names[label] = name
         return self._names[label]
 
@@ -124,7 +126,8 @@ class FolderNames:
 def safe_name(text: str) -> str:
     """`text` as a name that no file system, shell or terminal takes amiss."""
     name = _UNSAFE.sub("_", text)[:LONGEST].strip(" ")
-    return re.sub(r"^[.-]|\.$", "_", name) or "_"
+    name = re.sub(r"^[.-]|\.$", "_", name) or "_"
+    return f"_{name}" if is_ignored_folder(name) else name
 
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]')

@@ -1,5 +1,6 @@
 """What people say of frames: the label that each should have had. The prediction stays as it was."""
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -9,6 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, final
 
 from edgecls.errors import BadData, UsageError
+from edgecls.labels import clean_label, find_label
+from edgecls.records import UNKNOWN
 from edgecls.results.opening import open_for_writing
 from edgecls.results.schema import check_file, immediate, storable, timestamp, translated
 
@@ -58,10 +61,12 @@ class Reviews:
     def put(self, result_id: int, label: str) -> str | None:
         """Note that the frame of this row is a `label`; returns the label that its review had before, None if none.
 
-        Raises UsageError where there is no such row, where its frame could not be classified (it has no prediction to
-        review), and where the label is empty.
+        The label is stored as the frame's model spells it, else as other models and reviews do. Raises UsageError where
+        there is no such row, where its frame could not be classified (it has no prediction to review), and where the
+        label is empty.
         """
-        if not label.strip():
+        label = clean_label(label)
+        if not label:
             raise UsageError("a review needs a label: say what the picture shows, or withdraw the review")
         with self._in_one_go():
             row = self.database.execute(_ROW, (result_id,)).fetchone()
@@ -70,7 +75,8 @@ class Reviews:
             if row[4] is None:
                 raise UsageError(f"row {result_id} has no prediction to review, its frame could not be classified")
             before = review_of(self.database, result_id)
-            self.database.execute(_PUT, (*row, storable(label), timestamp(datetime.now(timezone.utc))))
+            label = _Spelling(self.database).of(label, model=row[3], predicted=row[4])
+            self.database.execute(_PUT, (*row, label, timestamp(datetime.now(timezone.utc))))
         return before
 
     def put_frames(self, reviews: Iterable[tuple["PredictedFrame", str]]) -> int:
@@ -80,10 +86,13 @@ class Reviews:
         """
         changed = 0
         with self._in_one_go():
-            for frame, label in reviews:
-                told = {**asdict(frame), "label": storable(label), "at": timestamp(datetime.now(timezone.utc))}
-                if not self.database.execute("SELECT 1 FROM models WHERE sha256 = ?", (frame.model,)).fetchone():
+            spelling = _Spelling(self.database)
+            for frame, text in reviews:
+                model = self.database.execute("SELECT id FROM models WHERE sha256 = ?", (frame.model,)).fetchone()
+                if not model:
                     raise BadData(f"{self.path} has no rows of the model of {frame.path}: name the database it is from")
+                label = spelling.of(text, model=model[0], predicted=frame.predicted)
+                told = {**asdict(frame), "label": label, "at": timestamp(datetime.now(timezone.utc))}
                 changed += self.database.execute(_PUT_FRAME, told).rowcount
         return changed
 
@@ -103,6 +112,29 @@ class Reviews:
         """What was read must still hold when it is written."""
         with translated(self.path), immediate(self.database):
             yield
+
+
+class _Spelling:
+    """How the models and reviews of a database spell their labels."""
+
+    def __init__(self, db: "Database") -> None:
+        models = db.execute("SELECT id, labels FROM models").fetchall()
+        self._of_model: dict[int, list[str]] = {model: json.loads(labels) for model, labels in models}
+        self._known = known_labels(db)
+
+    def of(self, text: str, *, model: int, predicted: str) -> str:
+        """Return the label that is meant; a new one, cleaned, where none is."""
+        for labels in ([predicted, *self._of_model[model]], self._known):
+            if spelled := find_label(text, labels):
+                return storable(spelled)
+        return storable(clean_label(text))
+
+
+def known_labels(db: "Database") -> list[str]:
+    """Return the labels of all models and all reviews, and UNKNOWN; sorted. `db` may be of `open_results`."""
+    of_models = (label for (labels,) in db.execute("SELECT labels FROM models") for label in json.loads(labels))
+    reviews = db.execute("SELECT DISTINCT label FROM reviews").fetchall() if has_reviews(db) else []
+    return sorted({UNKNOWN, *of_models, *(label for (label,) in reviews)})
 
 
 def review_of(db: "Database", result_id: int) -> str | None:

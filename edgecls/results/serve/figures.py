@@ -2,11 +2,14 @@
 
 # ruff: noqa: S608  # statements are put together from constants; values are parameters
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from edgecls.labels import find_label
 from edgecls.records import UNKNOWN
 from edgecls.results.serve.frames import has_table
+from edgecls.results.serve.selection import Selection
 
 if TYPE_CHECKING:
     from edgecls.results.serve.site import Site
@@ -48,10 +51,17 @@ async def labels(site: "Site", since: str = "", limit: int = 1000) -> list[tuple
     return [(row[0], row[1]) for row in (await site.results.execute(sql, {"since": since, "limit": limit})).rows]
 
 
-async def choices(site: "Site", chosen: str) -> list[tuple[str, int]]:
-    """(label, rows) to choose from: those that there are, and the one `chosen`."""
+async def choices(site: "Site", which: Selection) -> tuple[Selection, list[tuple[str, int]]]:
+    """Return (`which` with its label spelled as in the database, (label, rows) to choose from).
+
+    These are the labels that there are, and the wanted one.
+    """
     found = await labels(site)
-    return found if not chosen or chosen in dict(found) else [*found, (chosen, 0)]
+    if not which.label or which.label in dict(found):
+        return which, found
+    if spelled := find_label(which.label, dict(found)):
+        return replace(which, label=spelled), found
+    return which, [*found, (which.label, 0)]
 
 
 async def over_time(site: "Site", since: str, unit: str) -> dict[str, dict[str, int]]:

@@ -22,12 +22,10 @@ def read(path, split_file=None, seed=0):
 def test_labels_counts_and_splits(folder):
     data = read(folder)
     assert data.labels == ("blue", "red")
-    assert data.counts() == {
-        "train": {"blue": 6, "red": 4},
-        "validation": {"blue": 1, "red": 1},
-        "test": {"blue": 2, "red": 1},
-    }
-    assert [len(data.of(split)) for split in SPLITS] == [10, 2, 3]
+    counts = data.counts()
+    assert {label: sum(counts[split][label] for split in SPLITS) for label in COUNTS} == COUNTS
+    assert all(counts[split][label] for split in SPLITS for label in COUNTS)
+    assert [len(data.of(split)) for split in SPLITS] == [sum(counts[split].values()) for split in SPLITS]
     assert data.skipped == ()
 
 
@@ -74,13 +72,62 @@ def test_nothing_decodes(tmp_path):
         read(tmp_path)
 
 
-def test_a_class_whose_images_do_not_decode(folder):
+def test_a_class_with_one_image_left_is_trained_and_named(folder):
     for path in sorted((folder / "red").iterdir())[1:]:
         path.write_bytes(b"torn")
-    with pytest.raises(
-        BadData, match=r"class 'red' has 1 usable image and none for.*; 5 files were left out, the first: "
-    ):
+    data = read(folder)
+    assert {split: counts["red"] for split, counts in data.counts().items()} == {"train": 1, "validation": 0, "test": 0}
+    assert [problem.message for problem in data.of_kind("class not in every split")] == [
+        "class 'red' has no validation image: no threshold can be found for it, and it is never answered: add images of it",
+        "class 'red' has no test image: nothing says how well it is recognised: add images of it",
+    ]
+
+
+def test_a_failure_names_the_files_that_do_not_decode(folder):
+    for path in (folder / "red").iterdir():
+        path.write_bytes(b"torn")
+    with pytest.raises(BadData, match=r"only one class \('blue'\).*; 6 files were left out, the first: "):
         read(folder)
+
+
+def test_a_class_without_training_images_is_left_out_and_named(folder, tmp_path):
+    (folder / "emu").mkdir()
+    (folder / "emu" / "00.png").write_bytes(image("emu"))
+    rows = [f"{label}/{n:02}.png,{label},{('train', 'val', 'test')[n % 3]}" for label in COUNTS for n in range(6)]
+    split_file = write_csv(tmp_path / "s.csv", "file,class,split", *rows, "emu/00.png,emu,test")
+    data = read(folder, split_file)
+    assert data.labels == ("blue", "red")
+    assert [(path.name, reason) for path, reason in data.skipped] == [
+        ("00.png", "is of a class without training images")
+    ]
+    said = "class 'emu' has no training image: its 1 image is left out: put some into the split for training"
+    assert [problem.message for problem in data.of_kind("class left out")] == [said]
+    assert list(read_split(folder, split_file, "test", 0, Steps()).samples) == data.of("test")
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_images_keep_the_split_that_the_model_was_made_with(folder, split):
+    before = read(folder)
+    for n in range(30):
+        (folder / "blue" / f"new {n}.png").write_bytes(image("blue", 100 + n))
+    (folder / "red" / "00.png").rename(folder / "red" / "renamed.png")
+    (folder / "red" / "01.png").unlink()
+    used = before.image_list()
+    after = read_split(folder, None, split, 0, Steps(), used=used)
+    known = {content: used.split_of(*content) for content in after.contents}
+    assert set(known.values()) <= {split, None}
+    assert sum(each == split for each in known.values()) >= len(before.of(split)) - 1
+    assert None in known.values()
+    assert used.missing(after.everything) == 1
+
+
+def test_an_image_that_is_saved_again_is_known_by_its_pixels(folder):
+    used = read(folder).image_list()
+    path = folder / "red" / "00.png"
+    path.write_bytes(path.read_bytes() + b"a comment behind the end")
+    whole = read_split(folder, None, None, 0, Steps())
+    assert all(used.split_of(*content) for content in whole.contents)
+    assert used.missing(whole.everything) == 0
 
 
 def test_one_class_only(tmp_path):

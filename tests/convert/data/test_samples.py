@@ -107,7 +107,8 @@ def test_a_csv_and_a_split_file_that_disagree(tmp_path, row, other):
             "path,label,split\na.png,cat,test\nb.png,cat,dev\n",
             "line 3: split is 'dev': use train, val or test, or leave",
         ),
-        ('path,label\na.png,"cat\ntabby"\n', "a line of UTF-8 text cannot hold: rename it"),
+        ("path,label\na.png,\u200b\n", "line 2: path and label must both be given"),
+        ("path,label\na.png,Unknown\n", "no class can be called 'Unknown'"),
         ("path,label\na.png," + 140_000 * "x", "is not a CSV file in UTF-8"),
     ],
 )
@@ -152,17 +153,42 @@ def test_folders_that_hold_nothing(tmp_path):
         read_samples(tmp_path)
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "notes.txt").touch()
-    with pytest.raises(BadData, match=r"no images in .*cat: add some, or remove the folder"):
+    with pytest.raises(BadData, match=r"no images in the sub-folders of .*, 1 folder without images \(cat\)"):
         read_samples(tmp_path)
 
 
-@pytest.mark.parametrize("name", [b"a\nb", b"\xff", b" ", "\ufeffcat".encode()])
-def test_a_class_that_no_label_file_can_hold(tmp_path, name):
+def test_an_empty_class_folder_is_named_and_ends_nothing(pets, caplog):
+    (pets / "emu").mkdir()
+    assert [sample.label for sample in read_samples(pets)] == ["cat", "cat", "dog"]
+    assert caplog.messages == [f"{pets}: 3 images; not taken: 1 folder without images (emu)"]
+
+
+@pytest.mark.parametrize("name", [b"\xff", b" ", b"unknown", b"Unknown ", "\u200b".encode()])
+def test_a_folder_whose_name_no_class_can_have(tmp_path, name):
     folder = tmp_path / os.fsdecode(name)
     folder.mkdir()
     (folder / "1.png").touch()
-    with pytest.raises(BadData, match="rename it"):
+    with pytest.raises(BadData, match="rename the class"):
         read_samples(tmp_path)
+
+
+def test_a_class_in_several_spellings_is_one(tmp_path, caplog):
+    write_folder(tmp_path, {"Robin": 1, "robin": 2, "robin\u200b": 1, "gru\u0308n": 1, "grün": 1, "wren": 1})
+    samples = read_samples(tmp_path)
+    assert Counter(sample.label for sample in samples) == {"robin": 4, "grün": 2, "wren": 1}
+    assert [sample.label for sample in samples] == sorted(sample.label for sample in samples)
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "'robin' (3 images) and 'Robin' (1 image) are used as one class, 'robin': "
+        "rename one if they are different classes"
+    )
+
+
+def test_a_split_file_may_spell_a_class_as_another_program_does(tmp_path):
+    table = write_csv(tmp_path / "t.csv", "path,label", "1.png,Gr\u00f6\u00dfe")
+    split_file = write_csv(tmp_path / "s.csv", "file,class,split", "1.png,gro\u0308\u00dfe\u00a0,test")
+    (sample,) = read_samples(table, split_file)
+    assert (sample.label, sample.split) == ("größe", "test")
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"path,label\n", b"path,label,split,group\na,b,test,\n"]))

@@ -133,3 +133,13 @@ def test_a_model_is_measured_by_what_the_device_answers(tiny_model, tmp_path):
     assert found.n == 12
     assert found.per_class["violet"] == {"precision": 0, "recall": 0, "f1": 0, "support": 2}
     assert found.accuracy == pytest.approx(10 / 12)
+
+
+def test_a_data_set_may_spell_its_classes_otherwise_than_the_model(tiny_model, tmp_path):
+    folder = write_folder(tmp_path / "data", {"blue": 3, "red": 3})
+    as_the_model = evaluate(tiny_model, read_samples(folder), Steps())
+    (folder / "red").rename(folder / "Red\u200b")
+    (folder / "blue").rename(folder / "BLUE")
+    samples = read_samples(folder)
+    assert {sample.label for sample in samples} == {"Red", "BLUE"}
+    assert evaluate(tiny_model, samples, Steps()) == as_the_model

@@ -44,6 +44,8 @@ def test_everything(config):
     found = read_config(
         config("""
         model = "/srv/cells.tflite"
+        labels = "/srv/labels.txt"
+        input_range = "0..1"
         database = "/srv/cells.db"
         device = "line 3"
         runtime = "litert"
@@ -86,6 +88,8 @@ def test_everything(config):
             "max_bytes": 1000,
         },
         "model": "/srv/cells.tflite",
+        "labels": "/srv/labels.txt",
+        "input_range": "0..1",
         "database": "/srv/cells.db",
         "device": "line 3",
         "runtime": "litert",

@@ -98,8 +98,7 @@ def test_outputs_outlive_the_next_frame(opened):
 @pytest.mark.parametrize(
     ("variant", "said"),
     [
-        ({"input_type": "float32"}, r"takes float32 \(1, 16, 16, 3\), and edgecls feeds uint8 pixels, RGB or grey, "),
-        ({"channels": 4}, r"takes uint8 \(1, 16, 16, 4\), and edgecls feeds uint8 pixels, RGB or grey, "),
+        ({"channels": 4}, r"takes uint8 \(1, 16, 16, 4\), and edgecls feeds one image, RGB or grey: "),
         ({"outputs": 2}, "has 2 outputs, an image classifier has one: choose another model"),
     ],
 )

@@ -7,12 +7,11 @@ import signal
 import socket
 import threading
 import time
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import cv2
 import numpy as np
 import pytest
+from http_server import send_stream, web_server
 from moving_pictures import collecting, number, numbered
 from pictures import encode, plain
 from rtsp import NEEDS, RtspServer, has_gstreamer
@@ -55,7 +54,7 @@ def test_a_server_that_is_killed_and_comes_back(server, until, caplog):
         assert {number(frame) for frame in frames} <= set(range(10))
         assert len({number(frame) for frame in frames}) > 3
         assert frames[0].image.shape == (120, 160, 3)
-        assert frames[0].source == f"camera:{server.address}"
+        assert frames[0].source == f"camera:{server.shown}"
         server.end()
         until(lambda: caplog.records, WAIT)
         n, sighs = len(frames), len(signs)
@@ -63,8 +62,8 @@ def test_a_server_that_is_killed_and_comes_back(server, until, caplog):
         server.start()
         until(lambda: len(frames) > n + 5, WAIT)
     lost, back = [record.getMessage() for record in caplog.records]
-    assert lost == f"camera:{server.address} is lost: it stopped giving frames; trying again until it comes"
-    assert back.startswith(f"camera:{server.address} is back after")
+    assert lost == f"camera:{server.shown} is lost: it stopped giving frames; trying again until it comes"
+    assert back.startswith(f"camera:{server.shown} is back after")
     assert len({frame.key for frame in frames}) == len(frames)
 
 
@@ -115,46 +114,16 @@ def test_a_server_that_accepts_and_says_nothing(until, monkeypatch):
             until(lambda: signs)
 
 
-@contextmanager
-def http_camera(pictures):
-    """Streams the pictures as MJPEG to whoever asks, up to 40 a second, and then closes."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=edge")
-            self.end_headers()
-            for picture in pictures:
-                data = encode(picture, ".jpg")
-                head = f"--edge\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
-                try:
-                    self.wfile.write(head.encode() + data + b"\r\n")
-                except OSError:
-                    return
-                time.sleep(0.025)
-
-        def log_message(self, *_):
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = False
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield f"http://me:secret@127.0.0.1:{server.server_address[1]}/video?password=hidden&channel=1"
-        server.shutdown()
-        thread.join()
-
-
 def test_an_http_stream_that_ends_again_and_again(until, caplog):
-    picture = np.hstack([plain("red", 80, 96), plain("blue", 80, 96)])
-    with http_camera([picture] * 100) as address, collecting(camera(address, rotation=180)) as (frames, _, _):
-        until(lambda: sum("lost" in record.getMessage() for record in caplog.records) == 2, WAIT)
-        assert np.abs(frames[0].image[:, 10:70].mean((0, 1)) - plain("blue")[0, 0]).max() < 12
+    picture = encode(np.hstack([plain("red", 80, 96), plain("blue", 80, 96)]), ".jpg")
+    with web_server(lambda handler: send_stream(handler, [picture] * 100)) as server:
+        address = f"http://me:secret@{server.host}/video?password=hidden&channel=1"
+        with collecting(camera(address, rotation=180)) as (frames, _, _):
+            until(lambda: sum("lost" in record.getMessage() for record in caplog.records) == 2, WAIT)
+            assert np.abs(frames[0].image[:, 10:70].mean((0, 1)) - plain("blue")[0, 0]).max() < 12
     shown = [frames[0].source, *(record.getMessage() for record in caplog.records)]
     assert all("secret" not in text and "hidden" not in text for text in shown)
-    assert frames[0].source.endswith("/video?password=***&channel=1")
+    assert frames[0].source == f"camera:http://{server.host}/..."
 
 
 @pytest.mark.parametrize(
@@ -163,7 +132,7 @@ def test_an_http_stream_that_ends_again_and_again(until, caplog):
         ("/dev/video-not-there", "there is no /dev/video-not-there: plug it in"),
         ("/dev/null", "/dev/null is no camera, or another program uses it"),
         ("rtsp://127.0.0.1:1/camera", "nothing answers there with a video stream: check address"),
-        ("http://127.0.0.1:1/camera", "nothing answers there with a video stream: check address"),
+        ("http://127.0.0.1:1/camera", "it cannot be reached (Connection refused): check address"),
     ],
 )
 def test_what_is_no_camera_is_waited_for(device, reason, caplog, capfd):

@@ -257,7 +257,7 @@ def test_a_camera_that_is_tried_out_gave_a_frame_and_is_closed(camera, caplog):
     [
         ("gone", "there is no /dev/video7: plug it in"),
         ("hangs", r"no frame for \d s"),
-        ("gives only damaged frames", r"no frame for \d s"),
+        ("gives only damaged frames", r"no whole frame for \d s"),
     ],
 )
 def test_a_camera_that_is_tried_out_is_not_waited_for(camera, caplog, state, said):

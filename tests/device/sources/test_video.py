@@ -33,7 +33,7 @@ def test_every_frame_once_in_order(video):
     assert [number(frame) for frame in frames] == list(range(20))
     identity = frames[0].key.partition("#")[0]
     assert [frame.key for frame in frames] == [f"{identity}#{n}" for n in range(20)]
-    begun = datetime.fromtimestamp(1e9, timezone.utc)
+    begun = datetime.fromtimestamp(1e9 - 2, timezone.utc)
     assert [frame.captured_at for frame in frames] == [begun + timedelta(seconds=n / 10) for n in range(20)]
     assert {(frame.source, frame.path) for frame in frames} == {(f"video:{video}", str(video))}
 

@@ -1,12 +1,14 @@
 """A harvested folder, once its pictures have been moved, as reviews."""
 
 import tempfile
+import unicodedata
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from harvests import fill
+from example_rows import begin
+from harvests import fill, row, write_image
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,24 +40,86 @@ def harvest(path, tmp_path):
 
 def move(harvest, row_id, label):
     (found,) = harvest.glob(f"*/{row_id}-*")
-    (harvest / label).mkdir(exist_ok=True)
+    (harvest / label).mkdir(parents=True, exist_ok=True)
     return found.rename(harvest / label / found.name)
 
 
 def test_where_a_picture_lies_is_its_label(harvest, path, read):
     move(harvest, 1, "tabby")
-    move(harvest, 2, "house cat")  # a new folder is a new label
+    move(harvest, 2, "house cat")
     move(harvest, 3, "unknown")
     move(harvest, 4, "lynx/old").rename(harvest / "lynx" / "old" / "4-003.png")
     next(harvest.glob("*/5-*")).unlink()
     next(harvest.glob("*/6-*")).rename(harvest / "6-005.png")  # out of all folders
-    found, changed = read_back(harvest, path)
+    found, changed = read_back(harvest, path, ["house cat"])
     assert (found.unsorted, found.removed, found.ambiguous, changed) == (2, 1, [], 3)
     assert read(
         "SELECT results.id, reviews.path = results.path, predicted, reviews.label, model_id "
         "FROM reviews JOIN results USING (source, key) ORDER BY 1"
     ) == [(1, 1, "lynx", "tabby", 1), (2, 1, "puma", "house cat", 1), (4, 1, "lynx", "lynx", 1)]
     assert read("SELECT count(*) FROM reviews WHERE reason NOT IN ('control', 'low margin')") == [(0,)]
+
+
+def test_a_folder_may_spell_its_label_as_another_system_does(harvest, path, read):
+    move(harvest, 1, "TABBY")
+    move(harvest, 2, "Lynx\u200b ")
+    move(harvest, 3, "Unknown")
+    found, changed = read_back(harvest, path)
+    assert (found.unsorted, changed) == (1, 5)
+    labels = "SELECT results.id, reviews.label FROM reviews JOIN results USING (source, key) ORDER BY 1"
+    assert read(labels) == [(1, "tabby"), (2, "lynx"), (4, "lynx"), (5, "puma"), (6, "tabby")]
+
+
+def test_a_macos_machine_decomposes_the_names_of_folders_and_files(path, tmp_path, read):
+    with Store(path) as store:
+        begin(store, labels=["größe", "länge"])
+        store.write(row(write_image(tmp_path, "fußgänger.png", 1), "größe"))
+    with closing(open_results(path)) as db:
+        picks = Picker(db, Images(), Wish(1)).pick(put_in_order(candidates(db), Wish(1)))
+        write_folder(tmp_path / "out", picks, labels_of_models(db))
+    (found,) = tmp_path.glob("out/*/1-*")
+    target = tmp_path / "out" / unicodedata.normalize("NFD", "länge2") / unicodedata.normalize("NFD", found.name)
+    target.parent.mkdir()
+    found.rename(target)
+    target.parent.rename(tmp_path / "out" / unicodedata.normalize("NFD", "LÄNGE"))
+    read_back(tmp_path / "out", path)
+    assert read("SELECT label FROM reviews") == [("länge",)]
+
+
+def test_folders_that_are_no_labels_are_named_before_anything_is_stored(harvest, path, read):
+    move(harvest, 1, "checked/tabby")
+    move(harvest, 2, "blu e")
+    with pytest.raises(BadData) as caught:
+        read_back(harvest, path)
+    assert str(caught.value) == (
+        f"folders that are no label of a model or a review in {path}: 'blu e' (1 image), 'checked' (1 image); "
+        "known labels: lynx, puma, tabby; move these images to where they belong, or store the labels with "
+        "--new-label 'blu e' --new-label checked; nothing was stored"
+    )
+    assert read("SELECT count(*) FROM reviews") == [(0,)]
+    assert read_back(harvest, path, ["Blu e", "checked"])[1] == 6
+    assert read_back(harvest, path)[1] == 0  # the reviews know them by now
+
+
+@pytest.mark.parametrize("name", [".Trash-1000/files", "@eaDir/thumbs", "#recycle", "$RECYCLE.BIN", "lynx/.thumbnails"])
+def test_what_lies_in_folders_of_the_system_was_removed(harvest, path, name):
+    (harvest / name).mkdir(parents=True)
+    move(harvest, 1, name)
+    first = next(harvest.glob("*/2-*"))
+    (harvest / name / first.name).write_bytes(first.read_bytes())  # a thumbnail is no second place
+    found, changed = read_back(harvest, path)
+    assert (found.removed, found.ambiguous, changed) == (1, [], 5)
+
+
+def test_a_label_that_is_named_like_a_folder_of_the_system(path, tmp_path, read):
+    with Store(path) as store:
+        begin(store, labels=["@home", "lost+found"])
+        store.write(row(write_image(tmp_path, "a.png", 1), "@home"))
+    with closing(open_results(path)) as db:
+        picks = Picker(db, Images(), Wish(1)).pick(put_in_order(candidates(db), Wish(1)))
+        write_folder(tmp_path / "out", picks, labels_of_models(db))
+    assert read_back(tmp_path / "out", path)[1] == 1
+    assert read("SELECT label FROM reviews") == [("@home",)]
 
 
 def test_a_second_time_changes_only_what_was_moved_since(harvest, path, read):
@@ -139,10 +203,10 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
     score=st.none() | st.floats(0, 1),
 )
 def test_hostile_texts_come_back_as_they_were(source, key, path, label, score):
-    row = Row(7, source, key, path or "a", label, score, label, 0.5, "ab" * 32, "{}")
+    harvested = Row(7, source, key, path or "a", label, score, label, 0.5, "ab" * 32, "{}")
     with tempfile.TemporaryDirectory() as place:
         out = Path(place, "out")
-        write_folder(out, [Pick(row, "control", b"picture")], ["tabby", label])
+        write_folder(out, [Pick(harvested, "control", b"picture")], ["tabby", label])
         ((frame, said),) = look(out).reviews
     assert said == label
     assert asdict(frame) == {

@@ -5,7 +5,7 @@ import pytest
 from example_rows import begin, failed, frame
 
 from edgecls.errors import BadDatabase, NoInput, TryAgain, UsageError
-from edgecls.results.next_model.reviews import Reviews, review_of
+from edgecls.results.next_model.reviews import Reviews, known_labels, review_of
 from edgecls.results.queries import open_results
 from edgecls.results.schema import connect
 from edgecls.results.store import Store
@@ -74,7 +74,22 @@ def test_what_cannot_be_reviewed_changes_nothing(reviews, store, read, result_id
 
 def test_labels_are_any_text(reviews, path):
     reviews.put(1, "'); DROP TABLE reviews --\n<b>\udcff")
-    assert asked(path, 1) == "'); DROP TABLE reviews --\n<b>\\udcff"
+    assert asked(path, 1) == "'); DROP TABLE reviews -- <b>\\udcff"
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [("LYN\u200bX ", "lynx"), ("Tabby", "tabby"), ("Unknown", "unknown"), ("gro\u0308ße", "größe")],
+)
+def test_a_label_is_stored_as_the_model_spells_it(reviews, path, written, stored):
+    reviews.put(1, written)
+    assert asked(path, 1) == stored
+
+
+def test_a_label_that_no_model_knows_is_stored_as_the_first_review_spells_it(reviews, path):
+    reviews.put(1, "Manul")
+    reviews.put(2, "manul")
+    assert (asked(path, 2), known_labels(reviews.database)) == ("Manul", ["Manul", "lynx", "tabby", "unknown"])
 
 
 def test_a_daemon_may_be_writing(reviews, store, read):

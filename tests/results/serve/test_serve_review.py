@@ -65,8 +65,8 @@ def test_one_after_the_other_is_undone(site, read):
 
 def test_undoing_a_second_thought_brings_the_first_back(site, read):
     say(site, site.get("/review"), id=4, label="tabby")
-    page = say(site, site.get("/review?id=4"), id=4, label="manul")
-    assert read("SELECT label FROM reviews") == [("manul",)]
+    page = say(site, site.get("/review?id=4"), id=4, label="lynx")
+    assert read("SELECT label FROM reviews") == [("lynx",)]
     say(site, page, undo=1)
     assert read("SELECT label FROM reviews") == [("tabby",)]
 
@@ -91,18 +91,34 @@ def test_only_what_is_asked_for(site):
 
 
 def test_labels_are_cleaned_and_needed(site, read):
-    page = say(site, site.get("/review"), id=4, label="  a   manul\n")
+    page = say(site, site.get("/review"), id=4, label="  a   ma\u200bnul\n", new=1)
     assert read("SELECT label FROM reviews") == [("a manul",)]
     token = re.search(r'name="csrftoken" value="([^"]+)"', page.text)[1]
     for form in (
         {"id": 4, "label": " "},
-        {"id": 5, "label": "x"},
-        {"id": 77, "label": "x"},
-        {"label": "x"},
+        {"id": 5, "label": "lynx"},
+        {"id": 77, "label": "lynx"},
+        {"label": "lynx"},
         {"id": "x"},
     ):
         assert site.post("/review", {"csrftoken": token, **form}).status_code == 400, form
     assert read("SELECT label FROM reviews") == [("a manul",)]
+
+
+def test_a_label_is_stored_as_the_model_spells_it(site, read):
+    say(site, site.get("/review"), id=4, label=" LYN\u200bX")
+    assert read("SELECT label FROM reviews") == [("lynx",)]
+
+
+def test_a_new_label_is_asked_about_before_it_is_stored(site, read):
+    page = say(site, site.get("/review"), id=4, label="tabbi")
+    assert (asked(page), read("SELECT label FROM reviews")) == (4, [])
+    assert "No model and no review here has the label <strong>tabbi</strong>" in page.text
+    assert '<input type="hidden" name="label" value="tabbi"><input type="hidden" name="new" value="1">' in page.text
+    page = say(site, page, id=4, label="tabbi", new=1)
+    assert (asked(page), read("SELECT label FROM reviews")) == (3, [("tabbi",)])
+    page = say(site, page, id=3, label="Tabbi")  # known by now
+    assert read("SELECT label FROM reviews") == [("tabbi",), ("tabbi",)]
 
 
 @pytest.mark.parametrize(
@@ -130,18 +146,18 @@ def test_a_database_that_another_process_holds(site, store, read, monkeypatch):
     page = site.get("/review")
     token = re.search(r'name="csrftoken" value="([^"]+)"', page.text)[1]
     store.database.conn.execute("BEGIN IMMEDIATE")
-    answer = site.post("/review", {"csrftoken": token, "id": 4, "label": "x"})
+    answer = site.post("/review", {"csrftoken": token, "id": 4, "label": "lynx"})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "another process holds" in answer.text
     store.database.conn.execute("ROLLBACK")
-    say(site, page, id=4, label="x")
-    assert read("SELECT label FROM reviews") == [("x",)]
+    say(site, page, id=4, label="lynx")
+    assert read("SELECT label FROM reviews") == [("lynx",)]
 
 
 def test_the_daemon_writes_while_people_review(site, store, read):
     page = site.get("/review")
     store.write(frame("new", label="unknown", score=0.1))
-    page = say(site, page, id=asked(page), label="x")
+    page = say(site, page, id=asked(page), label="lynx")
     assert asked(page) == 6
     store.write(frame("newer"))
     assert read("SELECT count(*) FROM results") == [(7,)]

@@ -17,7 +17,7 @@ PAGE = 48
 
 async def gallery(datasette: "Site", request: Request) -> Response:
     """`/gallery`; `before` or `after` a place, which is how it is paged."""
-    which = Selection.of(fields(request))
+    which, labels = await figures.choices(datasette, Selection.of(fields(request)))
     before, after = Place.read(request.args.get("before")), Place.read(request.args.get("after"))
     frames = await select(datasette, which, PAGE + 1, before=before, after=after)
     has_more = len(frames) > PAGE
@@ -28,7 +28,7 @@ async def gallery(datasette: "Site", request: Request) -> Response:
     page = {
         "here": "gallery",
         "which": which,
-        "labels": await figures.choices(datasette, which.label),
+        "labels": labels,
         "frames": frames,
         "query": which.query(),
         "newer": newer and which.query(after=Place.of(frames[0])),

@@ -1,12 +1,15 @@
 """Reviewing: a picture, and one key for what it is. What the model said stays as it is."""
 
 import asyncio
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from datasette.utils.asgi import NotFound, Request, Response
 
 from edgecls.errors import UsageError
-from edgecls.results.next_model.reviews import Reviews
+from edgecls.labels import class_key, clean_label
+from edgecls.results.next_model.reviews import Reviews, known_labels
+from edgecls.results.queries import open_results
 from edgecls.results.serve import figures, queue
 from edgecls.results.serve.frames import picture_url, whole
 from edgecls.results.serve.pages.frame import missing
@@ -30,7 +33,7 @@ async def review(datasette: "Site", request: Request) -> Response:
     which = Selection.of(state)
     if request.method == "POST":
         return Response.redirect(f"/review?{await _said(datasette, which, state, await request.post_vars())}", 303)
-    labels = await figures.choices(datasette, which.label)
+    which, labels = await figures.choices(datasette, which)
     page = {"here": "review", "which": which, "labels": labels, **await _page(datasette, which, state)}
     return Response.html(await datasette.render_template("edgecls/review.html", page, request=request))
 
@@ -58,6 +61,7 @@ async def _page(site: "Site", which: Selection, state: dict[str, str]) -> dict[s
         "row": row,
         "left": upcoming.left,
         "missing": await missing(site, row),
+        "new_label": state.get("new"),
         "keys": queue.keys(row, said),
         "guess": queue.guess(row),
         "known": sorted({*(row["labels"] or []), *said}),
@@ -79,10 +83,19 @@ async def _said(site: "Site", which: Selection, state: dict[str, str], form: dic
     row_id = _number(form.get("id"))
     if row_id is None:
         raise UsageError("the form names no row: go back, and reload the page")
-    before = await asyncio.to_thread(_write, site.path, row_id, " ".join(form.get("label", "").split()) or "")
+    label, is_new = clean_label(form.get("label", "")), bool(form.get("new"))
+    if label and not is_new and not await asyncio.to_thread(_is_known, site.path, label):
+        return which.query(skip=state.get("skip"), done=_list(done), was=was, id=row_id, new=label)
+    before = await asyncio.to_thread(_write, site.path, row_id, label)
     # What was said before can be had back once: nothing earlier is kept beside it.
     done = [row_id] if before else [*done, row_id][-UNDONE_AT_MOST:]
     return which.query(skip=state.get("skip"), done=_list(done), was=before)
+
+
+def _is_known(path: "Path", label: str) -> bool:
+    """Return whether a model or a review of the database has this label; a new one may be a slip of the hand."""
+    with closing(open_results(path)) as db:
+        return class_key(label) in map(class_key, known_labels(db))
 
 
 def _write(path: "Path", row_id: int, label: str | None) -> str | None:
