@@ -12,7 +12,7 @@ import typer
 from edgecls.cli.data_options import Dataset, GroupBy, SplitFile
 from edgecls.cli.output import OutputFormat, printable, write_rows
 from edgecls.errors import NoInput, UsageError, from_os_error
-from edgecls.files import check_writable, is_stream
+from edgecls.files import check_not_input, check_writable, is_stream
 from edgecls.progress import Steps
 
 TRAINING, QUANTIZATION = "Training", "Quantization"
@@ -146,6 +146,7 @@ def convert(
         class_weights=class_weights,
         search=search,
     )
+    check_not_input(output, *(add_reviews or ()))
     reviewed, missing = reviewed_images(add_reviews, review_images) if add_reviews else ([], [])
     _tell_missing(missing)
     with report_folder(report):

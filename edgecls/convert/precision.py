@@ -65,10 +65,12 @@ def rejection(rejected: Rejected) -> str:
     low, high = gate.interval
     worst = min(gate.recall_change, key=lambda label: gate.recall_change[label])
     tried = ", with its head refitted too" if rejected.remedies else ""
+    checkpoint = rejected.output.with_name(f"{rejected.output.name}.checkpoint")
+    force = "--resume --force, without training again" if checkpoint.exists() else "--force"
     enough = 0 if gate.passes(0) else max(math.ceil(round(low * 1000, 6)) / 1000, 0.001)
     return (
         f"{rejected.output} was not written: {quantization} loses too much{tried}: accuracy {gate.float_accuracy:.4f} "
         f"becomes {gate.quantized_accuracy:.4f}, a loss between {low:.3f} and {high:.3f} (90 %), and the recall of "
         f"{worst!r} changes by {gate.recall_change[worst]:+.3f}: allow it with --max-drop {enough:g}, or write it all the "
-        f"same with --force"
+        f"same with {force}"
     )
