@@ -11,13 +11,16 @@
     ├── MissingWeights     69   pretrained weights are not on this machine, and cannot be downloaded
     ├── TookTooLong        75   a question to the database took longer than it was given
     ├── WriteFailed        74   disk full, no permission, a device error
-    │   └── TryAgain            of these, what may pass: a full disk, a file that another process holds
+    │   ├── TryAgain            of these, what may pass: a full disk, a file that another process holds
+    │   └── FileReplaced        an open database is no longer what lies at its name
     └── BadConfig          78   the configuration is wrong; a restart will not mend it
 
 A message is one line: what is wrong, then what to do about it. Codes are those of BSD's sysexits.h.
 """
 
 import errno
+import os
+import stat
 
 
 class EdgeclsError(Exception):
@@ -84,6 +87,10 @@ class TryAgain(WriteFailed):
     """A refusal that may pass by itself: the disk is full, or another process holds the file."""
 
 
+class FileReplaced(WriteFailed):
+    """An open file was removed, renamed, replaced or overwritten: what is written to it nobody would find."""
+
+
 class BadConfig(EdgeclsError):
     """The configuration cannot work; restarting will not help. Each of `problems` is a line."""
 
@@ -97,7 +104,6 @@ class BadConfig(EdgeclsError):
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: free some space",
     errno.EDQUOT: "the disk quota is used up: free some space",
-    errno.EACCES: "permission denied: check owner and mode, or run as a user who may",
     errno.EPERM: "operation not permitted: check owner and mode, or run as a user who may",
     errno.EROFS: "the file system is read-only: choose a path on a writable one",
     errno.EEXIST: "something of that name is there already: choose another name",
@@ -117,5 +123,47 @@ def from_os_error(error: OSError, what: str) -> EdgeclsError:
     if isinstance(error, FileNotFoundError):
         return NoInput(f"{what}: no such file or folder")
     remedy = _REMEDIES.get(error.errno or 0, error.strerror or str(error))
+    if error.errno == errno.EACCES:
+        remedy = f"permission denied: {who_may_not(error.filename)}: check owner and mode, or run as a user who may"
     kind = TryAgain if error.errno in _PASSING else WriteFailed
     return kind(f"{what}: {remedy}")
+
+
+def user_name() -> str:
+    """Return the name of the user that this process runs as, or the number where there is no name."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def who_may_not(path: object) -> str:
+    """Return which user may not use what: of the path, the first folder that is closed, with its owner and mode.
+
+    `path` is what an OSError names; None where it names nothing.
+    """
+    user = user_name()
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return f"user {user} may not"
+    whole = os.path.abspath(os.fsdecode(path))
+    folders = [whole[:at] or os.sep for at, character in enumerate(whole) if character == os.sep]
+    effective = os.access in os.supports_effective_ids
+    for folder in folders:
+        if not os.access(folder, os.X_OK, effective_ids=effective):
+            return f"user {user} may not enter {_owned(folder)}"
+    if os.path.lexists(whole):
+        return f"user {user} may not use {_owned(whole)}"
+    return f"user {user} may not write to {_owned(folders[-1])}"
+
+
+def _owned(path: str) -> str:
+    """Return a path with its owner and mode, as far as they can be seen."""
+    import pwd
+
+    try:
+        status = os.stat(path)
+        return f"{path} (owner {pwd.getpwuid(status.st_uid).pw_name}, mode {stat.S_IMODE(status.st_mode):04o})"
+    except (OSError, KeyError):
+        return path

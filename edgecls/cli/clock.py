@@ -66,7 +66,7 @@ def _check_options(*, correct: bool, run: int | None, changes: tuple[str | None,
 def _corrected(db: Path) -> "list[Run]":
     from edgecls.results.clock.correction import correct
 
-    with closing(_open_to_correct(db)) as database:
+    with _open_to_correct(db) as database:
         return correct(database)
 
 
@@ -76,18 +76,18 @@ def _moved(db: Path, run: int, offset: str | None, set_start: str | None) -> "li
 
     start = parse_time(set_start, "--set-start")
     by = parse_offset(offset) if offset is not None else timedelta()
-    with closing(_open_to_correct(db)) as database:
+    with _open_to_correct(db) as database:
         if start:
             by = next((start - each.started_at for each in runs_of(database) if each.id == run), by)
         return move_boot(database, run, by.total_seconds())
 
 
 def _open_to_correct(db: Path) -> Any:
-    from edgecls.results.opening import open_for_writing
+    from edgecls.results.opening import writing_to
     from edgecls.results.queries import open_results
 
     open_results(db).close()  # a file that is not there is not made
-    return open_for_writing(db)
+    return writing_to(db)
 
 
 _PARTS = re.compile(r"([+-]?)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)

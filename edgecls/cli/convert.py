@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgecls.cli.data_options import Dataset, GroupBy, SplitFile
+from edgecls.cli.data_options import Dataset, Exclude, GroupBy, SplitFile, Verbose
 from edgecls.cli.output import OutputFormat, printable, write_rows
 from edgecls.errors import NoInput, UsageError, from_os_error
 from edgecls.files import check_not_input, check_writable, is_stream
@@ -34,6 +34,7 @@ def convert(
     ],
     split_file: SplitFile = None,
     group_by: GroupBy = None,
+    exclude: Exclude = None,
     add_reviews: Annotated[
         list[Path] | None,
         _option(
@@ -54,9 +55,26 @@ def convert(
     input_size: Annotated[
         int | None, _option("--input-size", "Pixels each way, of backbones that allow it.", metavar="PIXELS", min=1)
     ] = None,
+    fit: Annotated[
+        str,
+        _option(
+            "--fit",
+            "Of images that are not square: crop (their middle), stretch, pad (all of them), or auto: crop, unless much "
+            "is lost by it.",
+        ),
+    ] = "auto",
     crop: Annotated[
         float | None,
-        _option("--crop", "The central share of an image that is seen; 1: all of it.", metavar="SHARE", min=0.1, max=1),
+        _option("--crop", "The central share of each side of that; 1: all of it.", metavar="SHARE", min=0.1, max=1),
+    ] = None,
+    white: Annotated[
+        int | None,
+        _option(
+            "--white",
+            "The value that is white in files of 16 bits or an .npz, such as 4095; by default found.",
+            min=1,
+            max=65535,
+        ),
     ] = None,
     report: Annotated[
         Path | None,
@@ -121,17 +139,19 @@ def convert(
             "--min-precision", "Of what is answered; what is less sure is unknown. 0: all is answered.", min=0, max=1
         ),
     ] = 0.95,
+    verbose: Verbose = False,  # noqa: ARG001 - its callback sets the level of the log
 ) -> None:
     """Fine-tune a pretrained network on labelled images, quantize it, and show how good it is."""
     import edgecls
     from edgecls.convert.backbones import find_backbone
-    from edgecls.convert.settings import Training, find_quantization
+    from edgecls.convert.settings import Training, find_fit, find_quantization
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
             signal.signal(number, signal.default_int_handler)  # so that gigabytes of caches are removed then, too
     find_backbone(backbone, input_size)  # a slip is told at once, before the packages of the workstation are looked for
     find_quantization(quantize)
+    find_fit(fit)
     training = Training(
         fine_tune=fine_tune,  # type: ignore[arg-type]  # checked there
         time_budget=parse_duration(time_budget) if time_budget else None,
@@ -155,10 +175,13 @@ def convert(
             output,
             split_file=split_file,
             group_by=group_by,
+            exclude=exclude or (),
             reviewed=reviewed,
             backbone=backbone,
             input_size=input_size,
+            fit=fit,
             crop=crop,
+            white=white,
             quantization=quantize,
             training=training,
             max_drop=max_drop,
@@ -182,7 +205,7 @@ def convert(
 
         line = f"edgecls: {rejection(done.rejected)}; written instead: {done.model.path}, {precision}"
         typer.echo(printable(line), err=True)
-    if done.dataset.skipped or missing or done.rejected:
+    if done.dataset.skipped or done.dataset.losses or missing or done.rejected:
         raise typer.Exit(1)
 
 
@@ -307,7 +330,7 @@ def _print_trust(done: Any, quantization: str) -> None:
             f"searched: the best of {len(done.trials)} settings of the head has a validation loss of "
             f"{best['validation_loss']:.4f}, those given {done.trials[0]['validation_loss']:.4f}"
         )
-    typer.echo(f"trained: {done.plan}; views: {done.settings['augmentation']}")
+    typer.echo(f"trained: {done.plan}; views: {done.settings['augmentation']}; fit: {done.settings['fit']}")
     typer.echo(f"accuracy of {quantization}: between {low:.3f} and {high:.3f} (95 %)")
     allowed = done.max_drop
     one_image = " (one image)" if gate.by_one_image(allowed) else ""

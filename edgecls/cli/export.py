@@ -29,7 +29,7 @@ from edgecls.cli.result_options import (
     filtered,
 )  # fmt: skip
 from edgecls.errors import UsageError
-from edgecls.files import check_not_input, written_atomically
+from edgecls.files import check_not_input, is_stream, written_atomically
 from edgecls.results import queries
 from edgecls.results.asking.finding import COLUMNS
 from edgecls.results.asking.names import resolve_names
@@ -40,8 +40,19 @@ class ExportFormat(str, Enum):
     """The value of --format."""
 
     csv = "csv"
+    json = "json"
     jsonl = "jsonl"
     parquet = "parquet"
+
+
+SUFFIXES = {
+    ".csv": ExportFormat.csv,
+    ".json": ExportFormat.json,
+    ".jsonl": ExportFormat.jsonl,
+    ".ndjson": ExportFormat.jsonl,
+    ".parquet": ExportFormat.parquet,
+}
+"""The format of a file by the end of its name."""
 
 
 def export(
@@ -50,7 +61,10 @@ def export(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", readable=False, help="By default stdout.")
     ] = None,
-    output_format: Annotated[ExportFormat, typer.Option("--format", help="What to write.")] = ExportFormat.csv,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
+    output_format: Annotated[
+        ExportFormat | None, typer.Option("--format", help="By default what the suffix of FILE says, else csv.")
+    ] = None,
     label: Label = None,
     since: Since = None,
     until: Until = None,
@@ -67,6 +81,13 @@ def export(
     columns: Columns = None,
 ) -> None:
     """Write rows to FILE, whole or not at all, however many there are: they are never all in memory."""
+    if out is not None:
+        check_not_input(out, *with_side_files(db))
+    file_format = format_of(out, output_format)
+    if out is None and force:
+        raise UsageError("--force replaces a file: name it with -o, or leave --force out")
+    if out is not None and not force and not is_stream(out) and out.exists():
+        raise UsageError(f"{out} exists already: name another file, or replace it with --force")
     which = filtered(
         since, until, label=label, device=device, model=model, run=run, min_score=min_score, errors=errors,
         unknown=unknown, search=search, threshold=threshold, limit=limit,
@@ -76,18 +97,33 @@ def export(
         which = resolve_names(database, which)
         rows = queries.find(database, which, order)
         if out is None:
-            if output_format is ExportFormat.parquet:
+            if file_format is ExportFormat.parquet:
                 raise UsageError("Parquet is no text for a terminal: name a file with -o")
-            write_rows(names, rows, output_format.value)
+            write_rows(names, rows, file_format.value)
             return
-        check_not_input(out, *with_side_files(db))
         with written_atomically(out) as file:
-            if output_format is ExportFormat.parquet:
+            if file_format is ExportFormat.parquet:
                 from edgecls.results.asking.parquet import write_parquet
 
                 write_parquet(file, names, rows)
             else:
                 text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-                write_rows(names, rows, output_format.value, text)
+                write_rows(names, rows, file_format.value, text)
                 text.flush()
                 text.detach()
+
+
+def format_of(out: Path | None, asked: ExportFormat | None) -> ExportFormat:
+    """Return the format to write: what the suffix of `out` says, or `asked` where that says nothing.
+
+    Raises UsageError where both say something else, and for a suffix that is not known.
+    """
+    suffix = "" if out is None or is_stream(out) else out.suffix.lower()
+    if not suffix:
+        return asked or ExportFormat.csv
+    known = SUFFIXES.get(suffix)
+    if known is None:
+        raise UsageError(f"unknown suffix {suffix} of {out} (known: {', '.join(SUFFIXES)}): choose one of these")
+    if asked is not None and asked is not known:
+        raise UsageError(f"--format {asked.value} contradicts the name {out}: leave --format out, or change the suffix")
+    return known

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from edgecls.cli.output import printable
-from edgecls.cli.result_options import Db, Device, Label, Model, Since, Until, filtered
+from edgecls.cli.result_options import Db, Device, Label, Model, Since, Until, filtered, given
 from edgecls.errors import NoInput, UsageError
 from edgecls.progress import Steps
 from edgecls.results.asking.filters import Filter
@@ -18,6 +18,7 @@ SHOWN = 3
 
 
 def harvest(
+    context: typer.Context,
     *,
     db: Db = Path("results.db"),
     out: Annotated[
@@ -65,6 +66,12 @@ def harvest(
 ) -> None:
     """Copy the images most worth labelling into folders by predicted label: moving them to their right folder is labelling."""
     if read_back is not None and out is None:
+        unused = [name for name in given(context) if name not in ("db", "read_back", "new_label")]
+        if unused:
+            options = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
+            raise UsageError(
+                f"{options} has no effect on --read-back, which stores all images of the folder: leave it out"
+            )
         _read_back(read_back, db, new_label or ())
     elif out is not None and read_back is None:
         if new_label:

@@ -31,6 +31,7 @@ COMMANDS = {
     "stats": "stats:stats",
     "export": "export:export",
     "backup": "results:backup",
+    "restore": "results:restore",
     "serve": "serve:serve",
     "review": "serve:review",
     "harvest": "harvest:harvest",

@@ -31,6 +31,7 @@ from edgecls.cli.result_options import (
     Until,
     chosen,
     filtered,
+    given,
 )  # fmt: skip
 from edgecls.cli.times import local
 from edgecls.errors import UsageError
@@ -49,6 +50,7 @@ POLL_S = 1.0
 
 
 def query(
+    context: typer.Context,
     *,
     db: Db = Path("results.db"),
     label: Label = None,
@@ -79,6 +81,8 @@ def query(
         raise UsageError("--sql takes no filter beside it: put the conditions into its WHERE")
     if follow and (order != "newest" or output_format is OutputFormat.json):
         raise UsageError("--follow prints rows as they come: leave --order out, and write --format jsonl for JSON")
+    if follow and "timeout" in given(context):
+        raise UsageError("--timeout has no effect on --follow, which goes on until Ctrl-C: leave it out")
     is_table = output_format is OutputFormat.table
     names = chosen(columns, COLUMNS, TABLE_COLUMNS if is_table else COLUMNS)
     with closing(queries.open_results(db)) as database:

@@ -46,6 +46,12 @@ Timeout = Annotated[
 ]
 
 
+def given(context: typer.Context) -> list[str]:
+    """Return the names of the parameters that the command line gives, be it with their default values."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+
+
 def interval(since: str | None, until: str | None) -> Filter:
     """The filter of these two."""
     earliest, latest = parse_time(since, "--since"), parse_time(until, "--until")

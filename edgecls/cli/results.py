@@ -1,11 +1,14 @@
 """Commands of the results wing that are about the file as a whole."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from edgecls.cli.output import printable
 from edgecls.cli.result_options import Db
+from edgecls.errors import BadConfig, TryAgain
 
 
 def backup(
@@ -18,4 +21,25 @@ def backup(
     from edgecls.results.backup import back_up
 
     rows = back_up(db, out, force=force)
-    typer.echo(f"edgecls: {out}: {rows} rows", err=True)
+    how = f"edgecls restore {shlex.quote(str(out))} --db {shlex.quote(str(db))}"
+    typer.echo(printable(f"edgecls: {out}: {rows} rows (to restore it: stop the daemon, then `{how}`)"), err=True)
+
+
+def restore(
+    backup: Annotated[Path, typer.Argument(metavar="BACKUP", readable=False, help="The backup; only read.")],
+    *,
+    db: Db = Path("results.db"),
+) -> None:
+    """Put a backup in the place of the database, which is kept under another name. Stop the daemon first."""
+    from edgecls.device.running.lock import lock_database
+    from edgecls.results.restore import restore as restore_database
+
+    try:
+        lock = lock_database(db)
+    except BadConfig as error:
+        stop = "stop it first (sudo systemctl stop edgecls), and start it again afterwards"
+        raise TryAgain(f"a running edgecls has the database {db}: {stop}") from error
+    with lock:
+        rows, former = restore_database(backup, db)
+    kept = f"; what was there is now {former}" if former else ""
+    typer.echo(printable(f"edgecls: {db}: {rows} rows from {backup}{kept}"), err=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, get_args
 
 import cv2
 import numpy as np
@@ -22,13 +22,15 @@ from edgecls.convert.data.dataset import Dataset, read_dataset
 from edgecls.convert.data.samples import reviewed_samples
 from edgecls.convert.heavy import load_tensorflow
 from edgecls.convert.output_lock import lock_output
-from edgecls.convert.settings import AUTO, Training, find_quantization
+from edgecls.convert.settings import AUTO, Training, find_fit, find_quantization
 from edgecls.convert.training.augment import find_preset
 from edgecls.convert.training.search import check_search
+from edgecls.convert.unseen import much_is_unseen, warn_of_unseen
 from edgecls.convert.work_folder import work_folder
 from edgecls.errors import UsageError
 from edgecls.files import check_not_input, check_writable, is_stream
 from edgecls.model_file import ModelInfo
+from edgecls.preprocess import Fit
 from edgecls.progress import Steps
 
 if TYPE_CHECKING:
@@ -36,13 +38,14 @@ if TYPE_CHECKING:
     from edgecls.convert.evaluation.predictions import Predictions
     from edgecls.convert.evaluation.temperature import Scaling
     from edgecls.convert.precision import Chosen
+    from edgecls.convert.training.task import Task
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-FINE_TUNED_CROP = 1.0
+WHOLE = 1.0
 """A frozen network sees best what it was pretrained on, the middle of a photograph. One that is trained can learn to see
 all of it: that gave 1.5 points on two data sets, and nothing at the border goes unseen."""
 
@@ -66,10 +69,13 @@ def convert(
     *,
     split_file: str | Path | None = None,
     group_by: str | None = None,
+    exclude: Sequence[str] = (),
     reviewed: Sequence[tuple[str | Path, str]] = (),
     backbone: str = DEFAULT_BACKBONE,
     input_size: int | None = None,
+    fit: str = AUTO,
     crop: float | None = None,
+    white: int | None = None,
     quantization: str = "int8",
     training: Training | None = None,
     max_drop: float = 0.01,
@@ -81,26 +87,25 @@ def convert(
 ) -> "Conversion":
     """Fine-tune `backbone` on `dataset`, quantize it, measure it as the device will, and write the model to `output`.
 
-    `dataset`, `split_file` and `group_by` are as in `samples.read_samples`; `reviewed` are (image, label) that are trained
-    on too, see `data.added`; `crop` is the central share of an image
-    that is seen, 0 < crop <= 1, by default all of it where the backbone is fine-tuned, else what the backbone was
-    pretrained on. A quantized model that certainly loses more than
-    `max_drop` of the float one's accuracy, see `Gate.passes`, even after what can be done about it, is not written but
-    with `force`: instead the next safer precision is, beside `output` and under another name, see `Conversion.rejected`.
+    `dataset`, `split_file`, `group_by` and `exclude` are as in `samples.read_samples`; `reviewed` are (image, label) that
+    are trained on too, see `data.added`; `fit` is how an image is made to fit the network, as in `Preprocessing`, or
+    "auto": `crop`, unless that leaves out much and another is better on the training images; `crop` is the central share
+    of an image that is seen, 0 < crop <= 1, by default all of it, but what the backbone was pretrained on where it is not
+    fine-tuned and images are cropped. `white` is the value that is white in 16-bit files or an `.npz`, by default found.
+    A quantized model that certainly loses more than `max_drop` of the float one's accuracy, see `Gate.passes`, even after
+    what can be done about it, is not written but with `force`: instead the next safer precision is, beside `output` and
+    under another name, see `Conversion.rejected`.
     `min_precision` is what each label's threshold should give, 0 for no thresholds. While it fine-tunes, what was
     trained is kept beside `output`, and `resume` goes on from there. Otherwise nothing is written to `output`
     before all has gone well. Raises UsageError, NoInput, BadData, MissingExtra and WriteFailed; TryAgain where another
     conversion is writing `output`.
     """
     steps, output = steps or Steps(), Path(output)
-    chosen, _ = find_backbone(backbone, input_size), find_quantization(quantization)
+    chosen, _, asked_fit = find_backbone(backbone, input_size), find_quantization(quantization), find_fit(fit)
     training = (training or Training()).with_defaults(chosen.training)
-    chosen = replace(chosen, crop=crop or (chosen.crop if training.fine_tune == "none" else FINE_TUNED_CROP))
     _check_training(training, chosen)
     check_not_input(output, Path(dataset), *([Path(split_file)] if split_file else []))
-    kept = output.with_name(f"{output.name}.checkpoint")
-    if resume and not kept.exists():
-        raise UsageError(f"there is no {kept} to go on from: run without --resume")
+    kept = _checkpoint_path(output, resume=resume)
     data = read_dataset(
         Path(dataset),
         Path(split_file) if split_file else None,
@@ -108,6 +113,8 @@ def convert(
         steps,
         group_by=group_by,
         reviewed=reviewed_samples(reviewed),
+        exclude=exclude,
+        white=white,
     )
     check_not_input(output, *(sample.path for sample in data.samples if output.exists()))
     with steps.step("loading TensorFlow"):
@@ -123,7 +130,10 @@ def convert(
     from edgecls.convert.training.train import train
 
     with work_folder() as work:
-        task = make_task(chosen, data, training, work, seed, steps)
+        chosen = replace(chosen, white8=data.white.eight, white16=data.white.sixteen)
+        share = crop or (None if training.fine_tune == "none" else WHOLE)
+        task = _fitted(make_task(chosen, data, training, work, seed, steps), data, asked_fit, share)
+        chosen = task.backbone
         checkpoint = Checkpoint(
             work / "checkpoint" if is_stream(output) else kept, _identity(training, backbone, chosen, data, seed)
         )
@@ -138,16 +148,16 @@ def convert(
         maker = Maker(task, data, info, trained)
         float_model = maker.make_float()
         float_predictions = maker.measure(float_model, "float")
-        unscaled = replace(float_predictions, scores=unscale(float_predictions.scores, scaling.temperature))
         made = choose_precision(maker, quantization, (float_model, float_predictions), output, max_drop, force=force)
+        float_predictions = made.float_predictions
+        unscaled = replace(float_predictions, scores=unscale(float_predictions.scores, scaling.temperature))
         _warn_of_bound(scaling)
         with steps.step("choosing thresholds"):
             thresholds = choose_thresholds(validated := maker.validate(made.flatbuffer), min_precision)
         predictions = replace(made.predictions, thresholds=thresholds.by_label)
         finished = replace(info, name=made.path.stem, quantization=made.precision, thresholds=thresholds.by_label)
         validated = replace(validated, thresholds=thresholds.by_label)
-        metrics = _metrics(made, (float_predictions, unscaled), predictions, validated)
-        metrics |= {"temperature": round(scaling.temperature, 6)}
+        metrics = _metrics(made, (float_predictions, unscaled), predictions, validated, scaling)
         model = maker.finish(made.path, made.flatbuffer, replace(finished, metrics=metrics))
         if not made.rejected:  # from it the one that was asked for can be made, with --force, without training
             checkpoint.remove()
@@ -158,7 +168,10 @@ def convert(
         "reviewed": data.added,
         "backbone": backbone,
         "input_size": chosen.input_size,
+        "fit": chosen.fit,
         "crop": chosen.crop,
+        "white8": chosen.white8,
+        "white16": chosen.white16,
         "quantization": quantization,
         "seed": seed,
         "resume": resume,
@@ -195,8 +208,19 @@ def convert(
     )
 
 
+def _checkpoint_path(output: Path, *, resume: bool) -> Path:
+    path = output.with_name(f"{output.name}.checkpoint")
+    if resume and not path.exists():
+        raise UsageError(f"there is no {path} to go on from: run without --resume")
+    return path
+
+
 def _metrics(
-    made: "Chosen", of_float: "tuple[Predictions, Predictions]", tested: "Predictions", validated: "Predictions"
+    made: "Chosen",
+    of_float: "tuple[Predictions, Predictions]",
+    tested: "Predictions",
+    validated: "Predictions",
+    scaling: "Scaling",
 ) -> dict[str, Any]:
     """Return what the model file says of how good it is.
 
@@ -214,9 +238,28 @@ def _metrics(
         made.precision: measure(tested).summary(),
         "gate": {**made.gate.summary(), "passed": made.passed},
         **(made.rejected.metrics() if made.rejected else {}),
+        "temperature": round(scaling.temperature, 6),
         "unscaled_ece": round(reliability(unscaled).error, 6),
         "validation": count_answers(validated),
     }
+
+
+def _fitted(task: "Task", data: Dataset, asked: Fit | None, crop: float | None) -> "Task":
+    """Return the task with a backbone of the fit that was asked for, or else of the best one.
+
+    `crop` is the share of an image that is seen; None: what the backbone was pretrained on where images are cropped,
+    and else all of it.
+    """
+    shares = {"crop": crop or task.backbone.crop, "stretch": crop or WHOLE, "pad": crop or WHOLE}
+    specs: dict[Fit, Backbone] = {fit: replace(task.backbone, fit=fit, crop=shares[fit]) for fit in get_args(Fit)}
+    fit = asked or "crop"
+    if asked is None and task.backbone.pretrained and much_is_unseen(data, specs["crop"].preprocessing):
+        from edgecls.convert.training.choose_fit import measure_fits
+
+        fit = measure_fits(task, specs)
+    else:
+        warn_of_unseen(data, specs[fit].preprocessing)
+    return replace(task, backbone=specs[fit])
 
 
 def _check_training(training: Training, backbone: Backbone) -> None:
@@ -243,6 +286,7 @@ def _warn_of_bound(scaling: "Scaling") -> None:
 def _identity(training: Training, name: str, backbone: Backbone, data: Dataset, seed: int) -> str:
     """All that training depends on, as a text."""
     about = {**asdict(training), "backbone": name, "size": backbone.input_size, "crop": backbone.crop, "seed": seed}
+    about |= {"fit": backbone.fit, "white": [backbone.white8, backbone.white16], "array": data.scale}
     about |= {"images": data.fingerprint, "versions": _versions()}
     return json.dumps(about, sort_keys=True)
 
@@ -250,6 +294,7 @@ def _identity(training: Training, name: str, backbone: Backbone, data: Dataset, 
 def _describe(name: str, backbone: Backbone, data: Dataset, seed: int, group_by: str | None) -> ModelInfo:
     described = {"fingerprint": data.fingerprint, "images": data.counts(), "seed": seed}
     described |= {"reviewed": data.added} if data.added else {}
+    described |= {"array": data.scale._asdict()} if data.scale else {}
     return ModelInfo(
         name=name,
         preprocessing=backbone.preprocessing,

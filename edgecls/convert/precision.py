@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecls.convert.evaluation.gate import Gate, Rejected, compare_precisions
-from edgecls.convert.evaluation.predictions import Predictions
+from edgecls.convert.evaluation.predictions import Predictions, in_common
 from edgecls.convert.maker import Maker
 from edgecls.errors import BadData
 from edgecls.files import is_stream
@@ -15,14 +15,16 @@ from edgecls.files import is_stream
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A model to be written to `path`, its predictions on the test images, and what was tried to make it better.
+    """A model to be written to `path`, and what was tried to make it better.
 
+    `predictions` are its own, `float_predictions` those of the float model, of the test images that neither has lost.
     `passed` is false where it was forced; `rejected` is what was asked for, where this is another precision.
     """
 
     path: Path
     precision: str
     flatbuffer: bytes
+    float_predictions: Predictions
     predictions: Predictions
     gate: Gate
     passed: bool
@@ -40,16 +42,22 @@ def choose_precision(
     beside which nothing can be written.
     """
     model, predictions, remedies = maker.quantize(quantization, of_float, max_drop)
-    gate = compare_precisions(of_float[1], predictions)
+    before, predictions = in_common(of_float[1], predictions)
+    gate = compare_precisions(before, predictions)
     passed = gate.passes(max_drop)
     if passed or force:
-        return Chosen(output, quantization, model.flatbuffer, predictions, gate, passed, remedies, remedy=model.remedy)
+        return Chosen(
+            output, quantization, model.flatbuffer, before, predictions, gate, passed, remedies, remedy=model.remedy
+        )
     rejected = Rejected(quantization, output, gate, remedies)
     if is_stream(output):
         raise BadData(rejection(rejected))
     precision, flatbuffer, predictions = maker.make_safer(quantization, of_float, max_drop)
-    gate = compare_precisions(of_float[1], predictions)
-    return Chosen(_beside(output, precision), precision, flatbuffer, predictions, gate, passed=True, rejected=rejected)
+    before, predictions = in_common(of_float[1], predictions)
+    gate = compare_precisions(before, predictions)
+    return Chosen(
+        _beside(output, precision), precision, flatbuffer, before, predictions, gate, passed=True, rejected=rejected
+    )
 
 
 def _beside(output: Path, precision: str) -> Path:

@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import NamedTuple
 
@@ -64,14 +64,14 @@ class Steps:
         is_live: bool = True,
         saved: Saves | None = None,
         retention: Prunes | None = None,
-        words: CatchesUp | None = None,
+        upkeep: Sequence[CatchesUp] = (),
         held_frames: int = 0,
         together: int = 1,
         patience: Patience = impatient,
     ) -> None:
         self._source, self._ahead, self._store = source, ahead, store
         self.vote, self._saved, self._retention = vote, saved, retention
-        self._words = words
+        self._upkeep = upkeep
         self._is_live = is_live
         self.held: deque[Frame] = deque(maxlen=max(held_frames, 1))
         self._together = together
@@ -230,9 +230,8 @@ class Steps:
         for budget in (self._saved, self._retention):
             if budget:
                 self._patience(budget.prune)
-        words = self._words
-        if words:
-            self._patience(lambda: words.catch_up(rows))
+        for part in self._upkeep:
+            self._patience(lambda part=part: part.catch_up(rows))  # type: ignore[misc]  # mypy does not infer it
 
 
 def turns(frames: Iterator[Frame | None], steps: Steps, tally: Tally) -> Iterator[Turn]:

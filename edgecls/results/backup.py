@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from edgecls.errors import BadDatabase, UsageError
 from edgecls.files import check_not_input, check_writable, is_stream, replaced
 from edgecls.results.queries import open_results, opened_to_read
-from edgecls.results.schema import connect, is_damage, translated, with_side_files
+from edgecls.results.schema import connect, is_damage, set_first_generation, translated, with_side_files
 
 
 def back_up(database: Path, out: Path, *, force: bool = False) -> int:
@@ -35,14 +35,19 @@ def back_up(database: Path, out: Path, *, force: bool = False) -> int:
     _check_name(database, out, force=force)
     try:
         with replaced(out, overwrite=force or is_stream(out)) as file:
-            try:
-                _copy(database, Path(file.name), out)
-                rows = _verified(Path(file.name), out)
-            finally:
-                remove_side_files(Path(file.name))
+            rows = write_copy(database, Path(file.name), out)
     except FileExistsError as error:
         raise _taken(out) from error
     return rows
+
+
+def write_copy(database: Path, copy: Path, out: Path) -> int:
+    """Write a checked copy of `database` to the empty file `copy`, which messages call `out`; returns its number of rows."""
+    try:
+        _copy(database, copy, out)
+        return _verified(copy, out)
+    finally:
+        remove_side_files(copy)
 
 
 def _check_name(database: Path, out: Path, *, force: bool) -> None:
@@ -72,6 +77,8 @@ def _copy(database: Path, copy: Path, out: Path) -> None:
             # All that can go wrong with the database goes wrong on opening it, or is damage; the rest is the copy's.
             with translated(database if is_damage(error) else out):
                 raise
+    with translated(out), closing(connect(copy, "mode=rw")) as db:
+        set_first_generation(db)  # no log of the database is this one's
 
 
 def _looked_into(database: Path, options: str) -> Database:

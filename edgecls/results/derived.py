@@ -5,6 +5,9 @@ A trigger works in the transaction that writes a row: what it keeps cannot disag
 
 # ruff: noqa: S608  # statements are put together from constants of this file
 
+import sqlite3
+from collections.abc import Sequence
+
 from sqlite_utils import Database
 
 
@@ -37,6 +40,76 @@ _NEWEST_GOES = """
         UPDATE results_text_up_to SET id = (SELECT coalesce(max(id), 0) FROM results)
         WHERE id > (SELECT coalesce(max(id), 0) FROM results);"""
 
+_SEARCH_INDEX = """
+    CREATE VIRTUAL TABLE results_text USING fts5(
+        path, label, error, content='results', content_rowid='id', detail=none, columnsize=0
+    )
+    """
+
+
+def make_search_index_anew(db: Database, *, by_force: bool = False) -> None:
+    """Replace the search index by an empty one, inside a transaction; its rows are to be indexed again.
+
+    `by_force`: whatever damage there is in its pages, which stay behind unused until a VACUUM.
+    """
+    # DROP would have to open what is damaged: so the entry in the schema goes, and the tables behind it as what they are.
+    _forget_tables(db, ("results_text",))
+    tables = (*(f"results_text_{each}" for each in _SHADOWS), "results_text_up_to")
+    if by_force:
+        _forget_tables(db, tables)
+    for table in tables:
+        db.execute(f"DROP TABLE IF EXISTS {table}")
+    for statement in (_SEARCH_INDEX, *_UP_TO):
+        db.execute(statement)
+
+
+def make_counts_anew(db: Database, *, by_force: bool = False) -> None:
+    """Replace the tables of counts by what the rows say now, inside a transaction. `by_force` as for the search index."""
+    for trigger in ("results_tally_insert", "results_tally_delete", "results_tally_update", "results_day_insert"):
+        db.execute(f"DROP TRIGGER IF EXISTS {trigger}")
+    tables = ("tallies", "days", "days_up_to")
+    if by_force:
+        _forget_tables(db, tables)
+    for table in tables:
+        db.execute(f"DROP TABLE IF EXISTS {table}")
+    for statement in _COUNTS:
+        db.execute(statement)
+
+
+def counts_agree(db: Database) -> bool:
+    """Return whether the counts are of as many rows as there are: a tenth of a second for a million rows."""
+    try:
+        return bool(db.execute(_COUNTS_AGREE).fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return False
+        raise
+
+
+_COUNTS_AGREE = """
+    SELECT coalesce((SELECT sum(rows) FROM tallies), 0) = (SELECT count(*) FROM results)
+        AND (SELECT count(*) FROM days_up_to) = 1
+        AND coalesce((SELECT sum(rows) FROM days), 0) = coalesce(
+            (SELECT sum(rows) FROM tallies WHERE hour < (SELECT day FROM days_up_to)), 0)
+        AND (SELECT count(*) FROM sqlite_master
+             WHERE type = 'trigger' AND (name LIKE 'results_tally_%' OR name = 'results_day_insert')) = 4
+"""
+
+
+def _forget_tables(db: Database, names: Sequence[str]) -> None:
+    """Remove tables without reading them, as DROP would."""
+    db.execute("PRAGMA writable_schema = ON")
+    for name in names:
+        db.execute("DELETE FROM sqlite_master WHERE type IN ('table', 'index') AND tbl_name = ?", (name,))
+    db.execute("PRAGMA writable_schema = RESET")
+
+
+_SHADOWS = ("data", "idx", "content", "docsize", "config")
+_UP_TO = (
+    "CREATE TABLE results_text_up_to (id INTEGER NOT NULL)",  # one row: later ones are not in the index yet
+    "INSERT INTO results_text_up_to VALUES (0)",
+)
+
 _M003 = (
     """
     CREATE TABLE tallies (              -- how many rows a run wrote in an hour, by label and tenth of the score
@@ -63,13 +136,8 @@ _M003 = (
     """,
     # Words alone, without their places: 20 bytes a row, where phrases would take twice that. A row alone in its
     # transaction would cost the index seven pages, and a card its life: rows are indexed many at a time, by `words`.
-    """
-    CREATE VIRTUAL TABLE results_text USING fts5(
-        path, label, error, content='results', content_rowid='id', detail=none, columnsize=0
-    )
-    """,
-    "CREATE TABLE results_text_up_to (id INTEGER NOT NULL)",  # one row: later ones are not in the index yet
-    "INSERT INTO results_text_up_to VALUES (0)",
+    _SEARCH_INDEX,
+    *_UP_TO,
     f"""
     CREATE TRIGGER results_text_delete AFTER DELETE ON results
     BEGIN {_FORGET_WORDS} {_NEWEST_GOES} END
@@ -122,11 +190,7 @@ _DAY_OUT = f"""
         WHERE (run_id, day, label, bin) = ({_DAY_KEY.format(row="old")});
         DELETE FROM days WHERE rows = 0 AND (run_id, day, label, bin) = ({_DAY_KEY.format(row="old")});"""
 
-_M006 = (
-    "DROP TRIGGER results_tally_insert",
-    "DROP TRIGGER results_tally_delete",
-    "DROP TRIGGER results_tally_update",
-    "DROP TABLE tallies",
+_COUNTS = (
     """
     CREATE TABLE tallies (              -- how many rows a run wrote in an hour, by label and tenth of the score
         run_id INTEGER NOT NULL,
@@ -178,4 +242,12 @@ _M006 = (
     CREATE TRIGGER results_tally_update AFTER UPDATE OF run_id, classified_at, label, score ON results
     BEGIN {_COUNT_OUT} {_COUNT_IN_BOUNDED} {_DAY_OUT} {_SUM_DAYS} {_DAY_IN} END
     """,
+)
+
+_M006 = (
+    "DROP TRIGGER results_tally_insert",
+    "DROP TRIGGER results_tally_delete",
+    "DROP TRIGGER results_tally_update",
+    "DROP TABLE tallies",
+    *_COUNTS,
 )

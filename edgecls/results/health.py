@@ -8,11 +8,12 @@ twice.
 
 import logging
 import os
+import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -20,13 +21,18 @@ from sqlite_utils import Database
 
 from edgecls.errors import BadDatabase, from_os_error
 from edgecls.files import flush_folder
-from edgecls.results.schema import SIDE_FILES, SMALLEST_PAGE, check_schema, connect, is_damage, translated
+from edgecls.results import words
+from edgecls.results.derived import counts_agree, make_counts_anew, make_search_index_anew
+from edgecls.results.generations import has_foreign_log
+from edgecls.results.schema import SIDE_FILES, SMALLEST_PAGE, check_schema, connect, immediate, is_damage, translated
 
 log = logging.getLogger(__name__)
 
 KILLED = "killed, or the power was cut"
 """`stop_reason` of a run that a later start found open; it has no `stopped_at`."""
 
+LONGEST_LOOK_S = 2.0
+"""At what is derived, after any stop: of it, no frame's row depends."""
 _STEPS_BETWEEN_LOOKS = 1_000_000  # of SQLite's virtual machine: some tens of milliseconds
 
 
@@ -39,7 +45,15 @@ def make_sound(
     will say what it is. `busy_timeout` as for `schema.connect`.
     """
     try:
+        _part_from_foreign_log(path)
         trouble = _trouble(path, stop, progress, busy_timeout)
+        if trouble and _is_sound_alone(path, stop, progress):
+            name = set_aside(path, suffixes=SIDE_FILES)
+            log.warning(_LOG_ASIDE, path, f"damaged ({trouble})", name)
+            trouble = None
+        if trouble and _is_mended(path, stop, progress):
+            log.warning("%s was damaged (%s), but none of its rows: what is derived was made anew", path, trouble)
+            trouble = None
     except _Stopped:
         return False
     if trouble:
@@ -49,6 +63,107 @@ def make_sound(
             *(path, trouble, name, name),
         )
     return True
+
+
+_LOG_ASIDE = (
+    "the log beside %s is %s, the file itself is sound: the log is now %s-wal, and the file is used without it"
+    " (`edgecls restore` is the safe way to put a backup in place)"
+)
+
+
+def _part_from_foreign_log(path: Path) -> None:
+    """Set aside a log that another database has left: it would be written over the file at `path`."""
+    if path.is_file() and _size(path) >= SMALLEST_PAGE and has_foreign_log(path):
+        log.warning(_LOG_ASIDE, path, "that of another database", set_aside(path, suffixes=SIDE_FILES))
+
+
+def _is_sound_alone(path: Path, stop: threading.Event, progress: Callable[[], None]) -> bool:
+    """Return whether the file at `path` is a sound database without the log that lies beside it."""
+    if _size(path, "-wal") == 0 or _size(path) < SMALLEST_PAGE:
+        return False
+    try:
+        with translated(path), closing(connect(path, "mode=ro&immutable=1")) as db:
+            check_schema(db, path)
+            return _findings(db, stop, progress) is None
+    except (BadDatabase, sqlite3.Error):
+        return False
+
+
+def _is_mended(path: Path, stop: threading.Event, progress: Callable[[], None]) -> bool:
+    """Return whether the database is sound once search index and counts are made anew from its tables.
+
+    An index that disagrees with its table is not mended: which of the two is old, nothing says.
+    """
+    if _size(path) < SMALLEST_PAGE or _is_erased(path, log_left=True):
+        return False
+    try:
+        with closing(connect(path, "mode=rw")) as db, _watched(db, stop, progress):
+            with immediate(db):
+                make_search_index_anew(db, by_force=True)
+                make_counts_anew(db, by_force=True)
+            lines = "\n".join(str(row[0]) for row in db.execute(f"PRAGMA integrity_check({_ALL})")).splitlines()
+            if not all(_UNUSED_PAGE.match(line) for line in lines):
+                return False
+            db.execute("VACUUM")
+            return str(db.execute("PRAGMA integrity_check(1)").fetchone()[0]) == "ok"
+    except sqlite3.Error as error:
+        if stop.is_set() and "interrupted" in str(error):
+            raise _Stopped from error
+        return False
+
+
+_ALL = 1_000_000
+_UNUSED_PAGE = re.compile(r"ok$|\*\*\* in database|Page \d+:? (is )?never used")
+
+
+def mend_derived(db: Database, progress: Callable[[], None]) -> None:
+    """Make what is derived from the rows anew where it cannot be read, or does not agree with them.
+
+    That takes about a second for a million rows; what has not shown in LONGEST_LOOK_S is left for a later start.
+    """
+    for is_right, make_anew, what in (
+        (words.is_sound, make_search_index_anew, "the search index was damaged"),
+        (counts_agree, make_counts_anew, "the counts of rows by hour and day did not agree with the rows"),
+    ):
+        if _is_right(db, is_right, progress):
+            continue
+        with immediate(db), _watched(db, threading.Event(), progress):
+            make_anew(db)
+        log.warning("%s: made anew from the rows, which are all there", what)
+
+
+def _is_right(db: Database, is_right: Callable[[Database], bool], progress: Callable[[], None]) -> bool:
+    """Return what `is_right` says of `db`; True if that takes too long."""
+    time_is_up = threading.Event()
+    deadline = time.monotonic() + LONGEST_LOOK_S
+
+    def look() -> None:
+        progress()
+        if time.monotonic() > deadline:
+            time_is_up.set()
+
+    try:
+        with _watched(db, time_is_up, look):
+            return is_right(db)
+    except sqlite3.OperationalError as error:
+        if time_is_up.is_set() and "interrupted" in str(error):
+            return True
+        raise
+
+
+@contextmanager
+def _watched(db: Database, stop: threading.Event, progress: Callable[[], None]) -> Iterator[None]:
+    """Call `progress` while SQLite works inside, and interrupt it once `stop` is set."""
+
+    def look() -> int:
+        progress()
+        return stop.is_set()
+
+    db.conn.set_progress_handler(look, _STEPS_BETWEEN_LOOKS)
+    try:
+        yield
+    finally:
+        db.conn.set_progress_handler(None, 0)
 
 
 def note_killed_runs(db: Database) -> None:
@@ -74,8 +189,10 @@ def _trouble(path: Path, stop: threading.Event, progress: Callable[[], None], bu
         return "its beginning is not that of a database"
     if _size(path) < SMALLEST_PAGE:
         return None
+    # To close it after writing would write the log into the file, which may be sound without it.
+    mode = "mode=ro" if _size(path, "-wal") else "mode=rw"
     try:
-        with translated(path), closing(connect(path, "mode=rw", busy_timeout=busy_timeout)) as db:
+        with translated(path), closing(connect(path, mode, busy_timeout=busy_timeout)) as db:
             check_schema(db, path, empty_is_fine=True)
             return _findings(db, stop, progress) if log_left or _was_killed(db) else None
     except BadDatabase as error:
@@ -116,15 +233,10 @@ def _was_killed(db: Database) -> bool:
 
 def _findings(db: Database, stop: threading.Event, progress: Callable[[], None]) -> str | None:
     """What `integrity_check` finds first; None if nothing."""
-
-    def look() -> int:
-        progress()
-        return stop.is_set()
-
     begun = time.monotonic()
-    db.conn.set_progress_handler(look, _STEPS_BETWEEN_LOOKS)
     try:
-        found = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
+        with _watched(db, stop, progress):
+            found = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
     except sqlite3.OperationalError as error:
         if stop.is_set() and "interrupted" in str(error):
             raise _Stopped from error
@@ -133,16 +245,17 @@ def _findings(db: Database, stop: threading.Event, progress: Callable[[], None])
     return None if found == "ok" else " ".join(found.split())
 
 
-def set_aside(path: Path) -> Path:
+def set_aside(path: Path, *, kind: str = "corrupt", suffixes: tuple[str, ...] = ("", *SIDE_FILES)) -> Path:
     """Rename the database at `path`, and what SQLite keeps beside it, to NAME.corrupt-TIME; returns that name.
 
-    TIME is now, in UTC; no name is taken twice, and nothing is deleted. Raises WriteFailed where the system refuses.
+    TIME is now, in UTC; no name is taken twice, and nothing is deleted. `suffixes`: of the files that are renamed, by
+    default all. Raises WriteFailed where the system refuses.
     """
-    name = _free_name(path)
+    name = free_name(path, kind)
     try:
         # The database first: should we be killed in between, a log without one is found, and set aside, at the next
         # start; a damaged database without its log might pass for a sound one.
-        for suffix in ("", *SIDE_FILES):
+        for suffix in suffixes:
             if os.path.lexists(f"{path}{suffix}"):
                 os.rename(f"{path}{suffix}", f"{name}{suffix}")
         flush_folder(path.parent)
@@ -151,8 +264,9 @@ def set_aside(path: Path) -> Path:
     return name
 
 
-def _free_name(path: Path) -> Path:
-    base = f"{path.name}.corrupt-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
+def free_name(path: Path, kind: str) -> Path:
+    """Return NAME.KIND-TIME, a name that no database at `path` has been set aside under yet."""
+    base = f"{path.name}.{kind}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
     name, number = path.with_name(base), 1
     while any(os.path.lexists(f"{name}{suffix}") for suffix in ("", *SIDE_FILES)):
         number += 1

@@ -3,12 +3,16 @@
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database
 
-from edgecls.errors import NoInput, WriteFailed, from_os_error
+from edgecls.errors import FileReplaced, NoInput, WriteFailed, from_os_error
 from edgecls.results import schema
+from edgecls.results.generations import check_log, count_generation
+from edgecls.results.place import OVERWRITTEN, Place
 from edgecls.results.schema import check_file, check_schema, connect, is_locked, migrate, translated
 
 
@@ -29,6 +33,22 @@ def open_for_writing(path: Path, *, busy_timeout: float | None = None, name: Pat
         raise
 
 
+@contextmanager
+def writing_to(path: Path) -> Iterator[Database]:
+    """Open the database at `path`, and close it in the end. Raises as `Store` does, and FileReplaced on leaving too."""
+    with closing(open_for_writing(path)) as db, translated(path):
+        place = Place(path, db)
+        try:
+            yield db
+            place.check()
+        except FileReplaced:
+            if place.problem() == OVERWRITTEN:
+                place.discard_log()
+            raise
+        finally:
+            place.close()
+
+
 def _create(path: Path) -> bool:
     """Put an empty file at `path` unless something is there: True if this call, and no other process, made it."""
     try:
@@ -36,6 +56,7 @@ def _create(path: Path) -> bool:
     except FileExistsError as error:
         if path.is_file():
             check_file(path)
+            check_log(path)
             return False
         raise WriteFailed(f"cannot write {path}: it is a folder, a device or a broken link: name a file") from error
     except FileNotFoundError as error:
@@ -55,6 +76,8 @@ def _set_up(path: Path, busy_timeout: float) -> Database:
         db.conn.execute("PRAGMA synchronous=FULL")
         db.conn.execute("PRAGMA foreign_keys=ON")
         migrate(db)
+        if db.conn.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            count_generation(db)
     except BaseException:
         db.close()
         raise

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from sqlite_utils import Database
 
 from edgecls.results.asking.filters import EVERYTHING, Filter
 from edgecls.results.asking.finding import COLUMNS, Finding, Raw
+from edgecls.results.generations import check_log
 from edgecls.results.schema import check_file, check_schema, connect, file_of, is_locked, translated
 
 Row = dict[str, Any]
@@ -26,6 +28,7 @@ def open_results(path: str | Path) -> Database:
     """
     path = Path(path)
     check_file(path)
+    check_log(path)
     with translated(path):
         return opened_to_read(path, _connected)
 
@@ -39,7 +42,8 @@ def opened_to_read(path: Path, connected: Callable[[Path, str], Database]) -> Da
     try:
         return connected(path, "mode=ro")
     except sqlite3.OperationalError as error:
-        wal = path.with_name(path.name + "-wal")
+        real = Path(os.path.realpath(path))  # the log lies beside the file, not beside a link to it
+        wal = real.with_name(f"{real.name}-wal")
         if is_locked(error) or (wal.exists() and wal.stat().st_size):
             raise
         return connected(path, "mode=ro&immutable=1")

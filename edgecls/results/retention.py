@@ -4,7 +4,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 from edgecls.errors import TryAgain
-from edgecls.results.schema import parsed, timestamp, translated
+from edgecls.results.schema import parsed, timestamp
 from edgecls.results.store import Store
 from edgecls.steady_clock import CLOCK, UNSET, SteadyClock
 
@@ -48,7 +48,7 @@ class Retention:
         clock.agrees(self._last_times())
 
     def _last_times(self) -> list[datetime]:
-        with translated(self._store.path):
+        with self._store.in_use():
             rows = self._store.database.execute(_LAST_TIMES, (_LAST,)).fetchall()
         return [parsed(at) for (at,) in rows]
 
@@ -68,7 +68,7 @@ class Retention:
         return removed
 
     def _remove_batch(self) -> int:
-        with translated(self._store.path):
+        with self._store.in_use():
             doomed = self._doomed()
             if doomed:
                 with self._store.database.atomic():

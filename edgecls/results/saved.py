@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from edgecls.records import SavedFrame
-from edgecls.results.schema import storable, translated
+from edgecls.results.schema import storable
 from edgecls.results.store import Store
 
 
@@ -23,17 +23,17 @@ class SavedRows:
 
     def last_label(self, source: str) -> str | None:
         """The label of the last frame of `source` that could be classified; None if there is none."""
-        with translated(self._store.path):
+        with self._store.in_use():
             found = self._store.database.execute(_LAST_LABEL, (storable(source),)).fetchone()
         return None if found is None else str(found[0])
 
     def forget(self, row_ids: Sequence[int]) -> None:
         """Note that the files of these rows are gone: `path` and `saved_bytes` become null. One transaction."""
-        with translated(self._store.path), self._store.database.atomic():
+        with self._store.in_use(), self._store.database.atomic():
             self._store.database.conn.executemany(_FORGET, [(row_id,) for row_id in row_ids])
 
     def _frames(self, sql: str, values: tuple[int, ...]) -> list[SavedFrame]:
-        with translated(self._store.path):
+        with self._store.in_use():
             return [SavedFrame(*row) for row in self._store.database.execute(sql, values)]
 
 

@@ -4,6 +4,7 @@ sqlite3's errors are translated here, in `translated`, and nowhere else.
 """
 
 import os
+import secrets
 import shlex
 import sqlite3
 import stat
@@ -73,7 +74,15 @@ def file_of(db: Database) -> str:
 def migrate(db: Database) -> None:
     """Apply what is missing, all or nothing, so that two processes starting together take turns."""
     with immediate(db):
+        is_new = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         MIGRATIONS.apply(db)
+        if is_new:
+            set_first_generation(db)
+
+
+def set_first_generation(db: Database) -> None:
+    """Let the generations of the log begin at random (see `generations`): no two databases then have the same."""
+    db.execute(f"PRAGMA user_version = {1 + secrets.randbelow(2**30)}")
 
 
 @contextmanager
@@ -123,11 +132,26 @@ def check_schema(db: Database, path: Path, *, empty_is_fine: bool = False) -> No
     """Raise BadDatabase unless this edgecls can use `db`, opened from `path`; `empty_is_fine` to one who will write."""
     if empty_is_fine and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         return
+    if not empty_is_fine:
+        _check_is_made(db, path)
     applied = {migration.name for migration in MIGRATIONS.applied(db)}
     if applied - NAMES:
         raise BadDatabase(f"{path} was written by a newer edgecls: upgrade edgecls")
     if not applied or not TABLES.issubset(db.table_names()):
         raise BadDatabase(f"{path} is not an edgecls results database: name another file")
+
+
+def _check_is_made(db: Database, path: Path) -> None:
+    """Raise BadDatabase for a file without tables: they may be in a log that was left behind when the file was copied."""
+    if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return
+    if path.stat().st_size == 0:
+        raise BadDatabase(f"{path} is empty: no edgecls has written to it yet; name another file")
+    if db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+        raise BadDatabase(
+            f"{path} has no rows: if it is a copy, those are in {path.name}-wal beside the original, which was not copied:"
+            " copy a database with `edgecls backup`"
+        )
 
 
 def is_locked(error: BaseException | None) -> bool:
@@ -142,6 +166,16 @@ def is_damage(error: BaseException | None) -> bool:
     return isinstance(error, sqlite3.DatabaseError) and any(phrase in str(error) for phrase in _DAMAGE)
 
 
+def is_index_damage(error: BaseException | None) -> bool:
+    """Return whether `error` is sqlite3's for a search index that is broken, while the rows need not be."""
+    if not isinstance(error, sqlite3.DatabaseError):
+        return False
+    text = str(error)
+    # FTS5 says no more than this where it finds its own tables other than it has left them.
+    return text in ("constraint failed", "SQL logic error") or any(phrase in text for phrase in _INDEX_DAMAGE)
+
+
+_INDEX_DAMAGE = ("vtable constructor failed: results_text", "fts5", "results_text")
 _DAMAGE = ("file is not a database", "disk image is malformed", "malformed database schema")
 
 
@@ -167,18 +201,34 @@ def translation(error: Exception, name: str | Path) -> EdgeclsError | None:
     said = str(error)
     for phrase, kind, remedy in _TRANSLATIONS:
         if phrase in said:
-            return kind(f"{name}{remedy.format(file=shlex.quote(str(name)))}")
+            cause = _LOG_BESIDE if remedy is _DAMAGED and _has_log(name) else ""
+            return kind(f"{name}{remedy.format(file=shlex.quote(str(name)))}{cause.format(name=name)}")
     return None
+
+
+def _has_log(name: str | Path) -> bool:
+    log = with_side_files(Path(name))[1]
+    return log.is_file() and log.stat().st_size > 0
+
+
+_LOG_BESIDE = (
+    " (was a backup copied over a database that was in use? Then {name}-wal is the log of the former one: move it away and"
+    " open {name} again; `edgecls restore` avoids this)"
+)
 
 
 _NAME_ONE = ": name one that edgecls wrote, or a new file"
 _DAMAGED = " is damaged: rescue its rows with `sqlite3 {file} .dump`, or name another file"
+_INDEX = " has a damaged search index: `edgecls run` makes it anew at its next start, and all rows are there"
 _NO_ACCESS = " cannot be opened: check owner, mode and mount of the file and its folder, or name another"
 _TRANSLATIONS: tuple[tuple[str, type[EdgeclsError], str], ...] = (
     ("file is not a database", BadDatabase, f" is not a SQLite database{_NAME_ONE}"),
     ("disk image is malformed", BadDatabase, _DAMAGED),
     ("malformed database schema", BadDatabase, _DAMAGED),
     ("disk is full", TryAgain, ": the disk is full: free some space"),
+    ("vtable constructor failed: results_text", BadDatabase, _INDEX),
+    ("fts5", BadDatabase, _INDEX),
+    ("no such table: main.results_text", BadDatabase, _INDEX),
     # Also what a full disk says where it is the shared memory of the log that finds no room.
     ("disk I/O error", TryAgain, " (disk I/O error): the disk is full or failing: free some space, or replace it"),
     ("readonly database", WriteFailed, " is read-only: check owner, mode and mount, or name another file"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from edgecls.errors import EdgeclsError, TryAgain
-from edgecls.results.schema import storable, translated
+from edgecls.results.schema import storable
 from edgecls.results.store import Store
 
 MOST = 1000
@@ -31,7 +31,7 @@ class SeenFiles:
 
     def take_known(self) -> Iterator[tuple[str, State]]:
         """(name, state) of each file that has its row; none where the database does not answer."""
-        with suppress(EdgeclsError), translated(self._store.path):
+        with suppress(EdgeclsError), self._store.in_use():
             for key, *state in self._store.database.execute(_KNOWN, [self._source]):
                 yield key.rpartition("#")[0], tuple(state)
 
@@ -63,7 +63,7 @@ class SeenFiles:
         # The keys of a file are its name, a number sign, and what tells its contents apart; "$" comes after "#".
         names = [(self._source, f"{storable(name)}#", f"{storable(name)}$") for name in self._pending]
         new = [(self._source, storable(key), *state) for key, state in filter(None, self._pending.values())]
-        with translated(self._store.path), self._store.database.atomic():
+        with self._store.in_use(), self._store.database.atomic():
             self._store.database.conn.executemany(_FORGET, names)
             self._store.database.conn.executemany(_REMEMBER, new)
         self._pending.clear()

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -10,14 +11,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, final
 
-from edgecls.errors import BadDatabase, EdgeclsError
+from edgecls.errors import BadDatabase, EdgeclsError, TryAgain
 from edgecls.records import Classification
 from edgecls.results import health
 from edgecls.results.clock.boot_clock import CLOCK, BootClock, is_a_jump
+from edgecls.results.generations import count_generation
+from edgecls.results.leaving import leave
 from edgecls.results.opening import open_for_writing
+from edgecls.results.place import Place
 from edgecls.results.rows import INSERT_RESULT, as_json, values
-from edgecls.results.schema import storable, timestamp, translated
-from edgecls.results.words import catch_up
+from edgecls.results.schema import BUSY_TIMEOUT_S, storable, timestamp, translated
+from edgecls.results.words import catch_up, mend
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -44,18 +48,42 @@ class Store:
         TryAgain: the disk is full, or another process holds the file; what was asked may be asked again.
         WriteFailed: access is refused.
         BadDatabase: the file is damaged, of a newer edgecls, or something else altogether. It is left as it was.
+        FileReplaced: the file was removed, renamed or overwritten since it was opened. What was asked is to be asked
+            again of another store: this one can only be closed.
     """
 
-    def __init__(self, path: str | Path, *, busy_timeout: float | None = None, clock: BootClock = CLOCK) -> None:
-        """`busy_timeout`: seconds to wait for another process, by default ten."""
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        busy_timeout: float | None = None,
+        clock: BootClock = CLOCK,
+        progress: Callable[[], None] | None = None,
+        file: Path | None = None,
+    ) -> None:
+        """Open the file; see `open_durably` for a service.
+
+        `busy_timeout`: seconds to wait for another process, by default ten. `progress` is called now and then while
+        closing takes long. `file`: where `path` leads to, if that is a link to what may not be there yet.
+        """
         self.path = Path(path)
+        self._progress = progress
+        self._busy_timeout = BUSY_TIMEOUT_S if busy_timeout is None else busy_timeout
         self._clock = clock
         self._lead: float | None = None
         self._run_id: int | None = None
         self._damaged = False
         self._has_news = False
-        self.database: Database = open_for_writing(self.path, busy_timeout=busy_timeout)
-        """For the other modules of this wing."""
+        self.database: Database = open_for_writing(file or self.path, busy_timeout=busy_timeout)
+        """For the other modules of this wing, inside `in_use`."""
+        self._is_open = True
+        try:
+            with translated(self.path):
+                self._place = Place(self.path, self.database)
+            self._place.check()
+        except BaseException:
+            self.database.close()
+            raise
 
     @classmethod
     def open_durably(
@@ -69,13 +97,14 @@ class Store:
 
         The caller sees to it that no other service writes to this file.
         """
-        path = Path(os.path.realpath(path))  # SQLite's log lies beside the file, not beside a link to it
+        real = Path(os.path.realpath(path))  # SQLite's log lies beside the file, not beside a link to it
         patience = PATIENT_BUSY_TIMEOUT_S
-        sound = health.make_sound(path, stop or threading.Event(), progress or _nothing, busy_timeout=patience)
-        store = cls(path, busy_timeout=patience)
+        sound = health.make_sound(real, stop or threading.Event(), progress or _nothing, busy_timeout=patience)
+        store = cls(path, busy_timeout=patience, progress=progress, file=real)
         try:
             if sound:
-                with translated(path):
+                with store.in_use():
+                    health.mend_derived(store.database, progress or _nothing)
                     health.note_killed_runs(store.database)
         except BaseException:
             store.close()
@@ -107,7 +136,7 @@ class Store:
         now, lead = timestamp(self._clock.now()), self._clock.lead()
         model = (sha256, storable(model_name), as_json(list(labels)), as_json(metrics), now)
         run = (storable(device), storable(source), version, as_json(config), now, self._clock.boot_id, lead, sha256)
-        with self._in_use(), self.database.atomic():
+        with self.in_use(), self.database.atomic():
             self.database.execute(_INSERT_MODEL, model)
             run_id = self.database.execute(_INSERT_RUN, run).lastrowid
         assert run_id is not None
@@ -121,7 +150,7 @@ class Store:
     def failed(self, source: str, key: str) -> bool | None:
         """Whether this frame, which `has` its row, could not be classified; None if it has none yet."""
         frame = (storable(source), storable(key))
-        with self._in_use():
+        with self.in_use():
             found = self.database.execute(_FAILED, frame * 2).fetchone()
         return None if found is None else bool(found[0])
 
@@ -146,7 +175,7 @@ class Store:
             self._write_by_new_clock(self._run_id, classifications, lead)
             return
         rows = [values(self._run_id, each) for each in classifications]
-        with self._in_use(), self.database.atomic():
+        with self.in_use(), self.database.atomic():
             self.database.conn.executemany(INSERT_RESULT, rows)
         self._has_news = True
 
@@ -159,7 +188,7 @@ class Store:
             return abs(now - jump - one.classified_at) < abs(now - one.classified_at)
 
         late = [values(run_id, one) for one in classifications if is_late(one)]
-        with self._in_use(), self.database.atomic():
+        with self.in_use(), self.database.atomic():
             self.database.conn.executemany(INSERT_RESULT, late)
             self.database.execute(_END_RUN, (timestamp(now - jump), CLOCK_WAS_SET, run_id))
             new_id = self.database.execute(_GO_ON, (timestamp(now), lead, run_id)).lastrowid
@@ -180,29 +209,74 @@ class Store:
         lead = self._clock.lead()
         late = lead - (self._lead or 0.0) if is_a_jump(self._lead, lead) else 0.0
         now = timestamp(self._clock.now() - timedelta(seconds=late))
-        with self._in_use():
+        with self.in_use():
             self.database.execute(_END_RUN, (now, storable(reason), self._run_id))
         self._run_id = None
 
+    def check_place(self) -> None:
+        """Raise FileReplaced unless what lies at the path is the open file: a few microseconds, without SQLite."""
+        self._place.check()
+
+    def log_state(self) -> tuple[int, int]:
+        """Return what changes with each write: size [bytes] and time of modification [ns] of SQLite's log."""
+        return self._place.log_state()
+
+    def write_log_back(self) -> bool:
+        """Write SQLite's log into the file, which then contains all rows; returns False if readers are in the way.
+
+        Waits for nobody. For a store of `open_durably`.
+        """
+        with self.in_use():
+            try:
+                self.database.conn.execute("PRAGMA busy_timeout=0")
+                (busy, *_) = self.database.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                count_generation(self.database)
+            finally:
+                self.database.conn.execute(f"PRAGMA busy_timeout={round(self._busy_timeout * 1000)}")
+        return not busy
+
     def close(self) -> None:
         """Close the file; again does nothing. Before that, its newest rows become ready to be searched for words."""
+        if not self._is_open:
+            return
+        self._is_open = False
         try:
-            if self._has_news:
-                self._has_news = False
+            problem = self._problem()
+            if problem:
+                leave(self.path, self.database, self._place, problem, self._progress)
+            elif self._has_news:
                 # Not all that there may be: a stop is not to take long, and whoever writes next goes on.
-                with suppress(EdgeclsError), self._in_use():
+                with suppress(EdgeclsError), self.in_use():
                     catch_up(self.database, _WORDS_AT_CLOSE)
         finally:
             self.database.close()
+            if problem:
+                self._place.remove_logs()
+            self._place.close()
 
     @contextmanager
-    def _in_use(self) -> Iterator[None]:
+    def in_use(self) -> Iterator[None]:
+        """Raise the errors of this class while the database is asked; what was done inside counts once this is left.
+
+        A damaged search index is made anew, and TryAgain raised: the rest of the file is as it was.
+        """
+        self._place.check()
         try:
             with translated(self.path):
                 yield
-        except BadDatabase:
-            self._damaged = True
+        except (BadDatabase, sqlite3.DatabaseError) as error:
+            self._place.check()  # of a file that is being overwritten SQLite says that it is damaged
+            if mend(self.database, error):
+                raise TryAgain(f"{self.path}: the search index was damaged, and is made anew") from error
+            self._damaged = self._damaged or isinstance(error, BadDatabase)
             raise
+        self._place.check()
+
+    def _problem(self) -> str | None:
+        try:
+            return self._place.problem()
+        except EdgeclsError:
+            return None
 
 
 def _nothing() -> None:

@@ -4,16 +4,21 @@ A row indexed in its own transaction would cost a memory card seven pages more, 
 `results_text_up_to` says how far. `search` looks at the rows after that directly.
 """
 
+import logging
+import sqlite3
 import time
 from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
 from edgecls.errors import TryAgain
-from edgecls.results.schema import translated
+from edgecls.results.derived import make_search_index_anew
+from edgecls.results.schema import immediate, is_damage, is_index_damage
 
 if TYPE_CHECKING:
     from edgecls.results.store import Store
+
+log = logging.getLogger(__name__)
 
 BATCH = 1000
 """Rows indexed in one transaction: some ten milliseconds."""
@@ -24,7 +29,7 @@ EVERY_S = 60.0
 def catch_up(db: Database, most: int = BATCH) -> int:
     """Index at most `most` rows that are not indexed yet, in order of writing, in one transaction; returns how many."""
     with db.atomic():
-        (up_to,) = db.execute("SELECT id FROM results_text_up_to").fetchone()
+        (up_to,) = db.execute("SELECT id FROM results_text_up_to").fetchone() or _no_bound()
         last, count = db.execute(_BATCH, (up_to, most)).fetchone()
         if count:
             db.execute(_INDEX, (up_to, last))
@@ -32,11 +37,60 @@ def catch_up(db: Database, most: int = BATCH) -> int:
     return int(count)
 
 
+def _no_bound() -> tuple[int]:
+    raise sqlite3.DatabaseError("results_text_up_to is empty")
+
+
 _BATCH = "SELECT max(id), count(*) FROM (SELECT id FROM results WHERE id > ? ORDER BY id LIMIT ?)"
 _INDEX = """
     INSERT INTO results_text (rowid, path, label, error)
     SELECT id, path, label, error FROM results WHERE id > ? AND id <= ? ORDER BY id
 """
+
+
+def mend(db: Database, error: BaseException | None) -> bool:
+    """Make the index anew if `error` is due to damage in it; returns whether it was. It is then empty, and catches up.
+
+    `error`: sqlite3's, or ours with that one as its cause.
+    """
+    cause = error if isinstance(error, sqlite3.Error) else error and error.__cause__
+    if db.conn.in_transaction or not (is_index_damage(cause) or is_damage(cause)):
+        return False
+    if not is_index_damage(cause) and is_sound(db):
+        return False
+    try:
+        with immediate(db):
+            make_search_index_anew(db)
+    except sqlite3.Error:  # then it is more than the index
+        return False
+    log.warning("the search index was damaged: it is made anew from the rows, which are all there")
+    return True
+
+
+def is_sound(db: Database) -> bool:
+    """Return whether the index can be read from its beginning to its end: a second for a million rows, about."""
+    try:
+        db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.terms USING fts5vocab('main', 'results_text', 'row')")
+        (terms,) = db.execute("SELECT count(*) FROM temp.terms").fetchone()
+        (up_to,) = db.execute("SELECT id FROM results_text_up_to").fetchone() or (None,)
+    except sqlite3.DatabaseError as error:
+        if is_index_damage(error) or is_damage(error):
+            return False
+        raise
+    return up_to is not None and (terms > 0 or up_to == 0)
+
+
+def index_all(db: Database) -> None:
+    """Index all rows that are not yet, mending the index if need be."""
+    while True:
+        try:
+            while catch_up(db, BATCH):
+                pass
+        except sqlite3.DatabaseError as error:  # noqa: PERF203 - once at most
+            if not mend(db, error):
+                raise
+        else:
+            return
 
 
 class WordIndex:
@@ -58,7 +112,7 @@ class WordIndex:
         if time.monotonic() < self._due and self._rows < BATCH:
             return 0
         try:
-            with translated(self._store.path):
+            with self._store.in_use():
                 indexed = catch_up(self._store.database, BATCH)
         except TryAgain:
             indexed = 0

@@ -117,7 +117,7 @@ def test_on_a_full_disk_nothing_is_left_and_the_old_file_stays(environment, data
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
     done = subprocess.run(
-        [sys.executable, "-m", "edgecls", "export", "--format", kind, "-o", "exports/out", "--db", str(database)],
+        [sys.executable, "-m", "edgecls", "export", "--format", kind, "-o", "exports/out", "--force", "--db", str(database)],
         cwd=tmp_path, env=environment, capture_output=True, text=True, preexec_fn=little_room,
     )  # fmt: skip
     assert done.returncode == 74, done.stderr
@@ -141,3 +141,52 @@ main()
 """
     assert "pip install 'edgecls[parquet]'" in edgecls(script=script, code=69).stderr
     assert sorted(file.name for file in tmp_path.iterdir() if "out" in file.name) == []
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [("a.csv", b"id,"), ("a.jsonl", b'{"id"'), ("a.ndjson", b'{"id"'), ("a.JSON", b"[\n{"), ("a", b"id,")],
+)
+def test_the_suffix_says_the_format(edgecls, tmp_path, name, start):
+    edgecls("export", "-o", name)
+    assert (tmp_path / name).read_bytes().startswith(start)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_parquet_file_by_its_suffix(edgecls, tmp_path):
+    pytest.importorskip("pyarrow")
+    edgecls("export", "-o", "robins.parquet")
+    assert (tmp_path / "robins.parquet").read_bytes().startswith(b"PAR1")
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "a.xlsx"], "unknown suffix .xlsx of a.xlsx (known: .csv, .json, .jsonl, .ndjson, .parquet)"),
+        (["-o", "a.db"], "unknown suffix .db"),
+        (["-o", "a.csv.gz"], "unknown suffix .gz"),
+        (["-o", "a.xlsx", "--format", "csv"], "unknown suffix .xlsx"),
+        (["-o", "a.parquet", "--format", "csv"], "--format csv contradicts the name a.parquet"),
+        (["-o", "a.csv", "--format", "jsonl"], "--format jsonl contradicts the name a.csv"),
+        (["--force"], "--force replaces a file: name it with -o"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(edgecls, tmp_path, arguments, message):
+    assert message in edgecls("export", *arguments, code=2).stderr
+    assert not list(tmp_path.glob("a*"))
+
+
+def test_what_is_there_stays_unless_forced(edgecls, database, tmp_path):
+    (tmp_path / "a.csv").write_text("precious")
+    assert (
+        "a.csv exists already: name another file, or replace it with --force"
+        in edgecls("export", "-o", "a.csv", code=2).stderr
+    )
+    assert (tmp_path / "a.csv").read_text() == "precious"
+    edgecls("export", "-o", "a.csv", "--force", "--limit", "2")
+    assert len((tmp_path / "a.csv").read_text().splitlines()) > 2
+    (tmp_path / "results.csv").hardlink_to(database)
+    said = edgecls("export", "-o", "results.csv", "--force", code=2).stderr
+    assert "it would replace" in said

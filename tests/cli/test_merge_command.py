@@ -39,7 +39,7 @@ def run(folder, monkeypatch):
 
 
 def test_conflicts_are_named_and_the_exit_code_says_that_there_were_some(run):
-    rows, said = run("all.db", "porch.db", "gate.db", code=1)
+    rows, said = run("all.db", "porch.db", "gate.db", "--device", "pi4=gate.db", code=1)
     assert [(row["file"], row["rows"], row["added"], row["conflicts"]) for row in rows] == [
         ("porch.db", 2, 2, 0), ("gate.db", 2, 1, 1),
     ]  # fmt: skip
@@ -62,6 +62,10 @@ def test_a_device_gets_another_name(run):
         (["--device", "=gate.db"], "names no device and file"),
         (["--device", "shed=shed.db"], "shed.db is not among the databases to be merged"),
         (["--device", "a=gate.db", "--device", "b=gate.db"], "two names: choose one"),
+        (
+            [],
+            "gate.db is of a device called pi4, and so is another database that is merged: say --device pi4-2=gate.db",
+        ),
     ],
 )
 def test_names_that_make_no_sense(run, options, message):

@@ -10,6 +10,7 @@ from edgecls.device.running.notify import Notifier
 from edgecls.device.running.results_wing import ResultsWing
 from edgecls.device.running.serving import Service
 from edgecls.device.running.signals import Requests
+from edgecls.results.log_keeping import LogKeeping
 from edgecls.results.patient import patiently
 from edgecls.results.queries import find, open_results
 from edgecls.results.retention import Retention
@@ -24,6 +25,7 @@ def wing():
         patiently=lambda action, stop, progress: patiently(action, stop, progress=progress),
         saved_rows=SavedRows,
         retention=lambda store, days, most, remember: Retention(store, days=days, most=most, remember=remember),
+        log_keeping=LogKeeping,
     )
 
 

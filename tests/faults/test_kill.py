@@ -69,7 +69,7 @@ def test_killed_a_hundred_times_while_files_arrive(place, counted, tiny_model, a
     waiting = FILES - place.count()
     assert place.finish() == 0
     assert {path.name for path in place.folder.iterdir()} == {
-        "edgecls.toml", "inbox", "log", "results.db", "results.db.lock"
+        "edgecls.toml", "inbox", "log", ".results.db.lock", "results.db"
     }  # fmt: skip
     _check_rows(place)
     assert place.files() == _left(after)

@@ -133,7 +133,7 @@ def test_tables_and_views_that_a_user_added_do_not_matter(opener, path):
 
 def test_an_empty_file_is_nothing_to_read_but_a_place_to_write(path):
     path.touch()
-    with pytest.raises(BadDatabase, match="is not an edgecls results database"):
+    with pytest.raises(BadDatabase, match="is empty: no edgecls has written to it yet"):
         open_results(path)
     with Store(path) as store:
         begin(store)

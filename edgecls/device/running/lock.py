@@ -28,25 +28,57 @@ class Lock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let go."""
-        os.close(self._descriptor)
+        self.release()
+
+    def release(self) -> None:
+        """Let go; again does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def is_of(self, path: Path) -> bool:
+        """Return whether this is still what keeps another daemon from the database at `path`."""
+        return _is_at(_beside(path), self._descriptor)
 
 
 def lock_database(path: Path) -> Lock:
     """Hold the database at `path` by a file beside it, which stays: to remove a lock file is a race.
 
     Beside the file that is meant, where `path` is or contains a link: by whatever name, it is one database. Not by
-    that file itself: to close any descriptor of it would drop the locks of SQLite. Raises BadConfig where another
-    daemon holds it, NoInput and WriteFailed.
+    that file itself: to close any descriptor of it would drop the locks of SQLite. The name begins with a dot, so that
+    `rm results.db*` leaves it. Raises BadConfig where another daemon holds it, NoInput and WriteFailed.
     """
+    beside = _beside(path)
+    while True:
+        try:
+            descriptor = _open_or_make(beside)
+        except FileNotFoundError as error:
+            raise NoInput(f"cannot create {path}: there is no folder {beside.parent}: make it first") from error
+        except OSError as error:
+            raise from_os_error(error, f"cannot make {beside}") from error
+        lock = _held(descriptor, f"the database {path}", "give this one another database")
+        if _is_at(beside, descriptor):
+            return lock
+        os.close(descriptor)  # removed between opening and locking it: whoever comes next would make another one
+
+
+def _beside(path: Path) -> Path:
     real = Path(os.path.realpath(path))
-    beside = real.with_name(f"{real.name}.lock")
+    return real.with_name(f".{real.name}.lock")
+
+
+def _open_or_make(path: Path) -> int:
     try:
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except FileNotFoundError as error:
-        raise NoInput(f"cannot create {path}: there is no folder {real.parent}: make it first") from error
-    except OSError as error:
-        raise from_os_error(error, f"cannot make {beside}") from error
-    return _held(descriptor, f"the database {path}", "give this one another database")
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # made by root, for `edgecls restore`
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def lock_folder(path: Path) -> Lock | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from edgecls.bundled import default_model
+from edgecls.depth import UNKNOWN_WHITE
 from edgecls.device.classifier import Classifier
 from edgecls.device.configuration.config import AnySource, Config
 from edgecls.device.configuration.settings import FolderSettings, LiveSettings, VideoSettings
@@ -55,17 +56,19 @@ def load(config: Config) -> list[Classifier]:
     """
     path = config.model or default_model()
     while True:
-        before = _version(path)
+        before = version_of(path)
         labels = read_labels(config.labels) if config.labels else None
         classifiers = _open(read_model(path, labels, input_range=config.input_range), config)
-        if _version(path) == before:
+        if version_of(path) == before:
             break
     replay_golden(classifiers[0])
+    for classifier in classifiers:
+        classifier.warn_of_unseen()
     return classifiers
 
 
-def _version(path: Path) -> Version | None:
-    """None where there is nothing: whoever reads it says so."""
+def version_of(path: Path) -> Version | None:
+    """Return size and times of the file at `path`; None where there is nothing: whoever reads it says so."""
     try:
         return Version.of(os.stat(path))
     except OSError:
@@ -89,11 +92,35 @@ def _open(model: ModelFile, config: Config) -> list[Classifier]:
     ]
 
 
-@contextlib.contextmanager
-def locked_database(path: Path, open_store: Callable[[Path], RunStore]) -> Iterator[RunStore]:
-    """The database at `path`, which no second daemon can open while inside."""
-    with lock_database(path), open_store(path) as store:
-        yield store
+class LockedDatabase:
+    """The database at `path`, open as `value` until `close`, which no second daemon can open meanwhile."""
+
+    def __init__(self, path: Path, open_store: Callable[[Path], RunStore]) -> None:
+        self._path, self._open_store = path, open_store
+        self._store = contextlib.ExitStack()
+        self._lock = lock_database(path)
+        try:
+            self.open_again()
+        except BaseException:
+            self.close()
+            raise
+
+    def open_again(self) -> None:
+        """Open what is at the path now, after `close_store`. Raises what `open_store` and `lock_database` raise."""
+        if not self._lock.is_of(self._path):
+            lock = lock_database(self._path)
+            self._lock.release()
+            self._lock = lock
+        self.value = self._store.enter_context(self._open_store(self._path))
+
+    def close_store(self) -> None:
+        """Close the file, but let nobody else have it; again does nothing."""
+        self._store.close()
+
+    def close(self) -> None:
+        """Close the file, and let go of it; again does nothing."""
+        self._store.close()
+        self._lock.release()
 
 
 @contextlib.contextmanager
@@ -142,19 +169,21 @@ class Budgets:
 
     saved: Saves | None
     retention: Prunes | None
-    words: CatchesUp | None = None
+    upkeep: tuple[CatchesUp, ...] = ()
 
 
-def budgets(config: Config, store: RunStore, wing: ResultsWing) -> Budgets:
+def budgets(config: Config, store: RunStore, wing: ResultsWing, model: ModelFile) -> Budgets:
     """Saved frames and the retention of rows. Raises WriteFailed where frames are to be saved and cannot be."""
+    white = model.info.preprocessing.white if model.info else UNKNOWN_WHITE
     source, saved, retention = config.source, None, None
     files_stay = isinstance(source, FolderSettings) and source.after != "delete"
     if wing.saved_rows:
         rows, folder = wing.saved_rows(store), frames_folder(config.database)
-        saved = SavedFrames(config.saved_frames, folder, rows, from_files=not files_stay)
+        saved = SavedFrames(config.saved_frames, folder, rows, from_files=not files_stay, white=white)
     if wing.retention:
         # What comes again after a restart must not make a second row: files that are kept, frames of a video.
         comes_again = is_replayed(source) or (isinstance(source, FolderSettings) and source.after == "keep")
         days, most = config.retention.rows_days, config.retention.rows_most
         retention = wing.retention(store, days, most, comes_again)
-    return Budgets(saved, retention, wing.words(store) if wing.words else None)
+    upkeep = tuple(make(store) for make in (wing.words, wing.log_keeping) if make)
+    return Budgets(saved, retention, upkeep)

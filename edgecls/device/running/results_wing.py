@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from edgecls import __version__
+from edgecls.addresses import hide_addresses
 from edgecls.device.protocols import CatchesUp, Prunes, Sink, impatient
 from edgecls.device.saving.saved_frames import SavedRows
 from edgecls.device.sources.seen_files import SeenFiles
@@ -78,6 +79,8 @@ class ResultsWing:
     """(store, days, most, remember) -> what removes old rows; without it they stay"""
     words: Callable[[Any], CatchesUp] | None = None
     """(store) -> what makes its rows ready to be searched for words"""
+    log_keeping: Callable[[Any], CatchesUp] | None = None
+    """(store) -> what writes its log back into the file, and notices if that was removed or replaced"""
     seen_files: Callable[[Any, str], SeenFilesInStore] | None = None
     """(store, source) -> what remembers its files over a restart; without it all are read again"""
 
@@ -92,5 +95,5 @@ def begin_run(store: RunStore, model: ModelFile, *, device: str, source: str, co
         device=device,
         source=source,
         version=__version__,
-        config=config,
+        config=hide_addresses(config),  # of settings that are yet to come, too
     )

@@ -10,24 +10,26 @@ from typing import TYPE_CHECKING, TypeVar
 from edgecls.device.ahead import Ahead
 from edgecls.device.classifier import Classifier
 from edgecls.device.configuration.config import AnySource, Config
+from edgecls.device.configuration.settings import FolderSettings
 from edgecls.device.daemon import GROUP_ROWS, Steps, Turn, turns
 from edgecls.device.running.heartbeat import Heartbeat, Tally
 from edgecls.device.running.notify import Notifier
 from edgecls.device.running.parts import (
     Intake,
+    LockedDatabase,
     Opened,
     budgets,
     intake,
     is_at_once,
     is_replayed,
     load,
-    locked_database,
     remembering,
+    version_of,
     vote,
 )
-from edgecls.device.running.results_wing import ResultsWing, RunStore, begin_run
+from edgecls.device.running.results_wing import ResultsWing, begin_run
 from edgecls.device.running.signals import AnyOf, Requests
-from edgecls.errors import EdgeclsError
+from edgecls.errors import EdgeclsError, FileReplaced
 
 if TYPE_CHECKING:
     from edgecls.model_file import ModelFile
@@ -72,6 +74,7 @@ class Service:
         self._heartbeat = Heartbeat(self._notifier, watchdog)
         self._each_turn = each_turn
         self._again: list[Frame] = []  # frames that were not finished before a reload
+        self._is_misplaced = False  # the database was removed, renamed or overwritten since it was opened
         self._hurry = threading.Event()  # to wait for no disk: what is left is closed
         self._closing = contextlib.ExitStack()
 
@@ -90,7 +93,9 @@ class Service:
             # Last: where the others fail no file is begun.
             self._database = self._when_possible(lambda: self._open_database(self.config))
             undo.callback(self._close_database)
-            self._budgets = self._when_possible(lambda: budgets(self.config, self._database.value, self._results))
+            self._budgets = self._when_possible(
+                lambda: budgets(self.config, self._database.value, self._results, self._model)
+            )
             self._steps = self._new_steps()
             self._when_possible(self._begin_run)
             self._run_is_open = True
@@ -118,15 +123,20 @@ class Service:
     def run(self) -> None:
         """Take frames until the source ends or the stop is asked for."""
         while self._take_frames():
-            self._requests.reload.clear()
             self._again = [*self._steps.give_back(), *self._again]
-            self._reload()
+            if self._is_misplaced:
+                if not self._begin_again():
+                    return
+            else:
+                self._requests.reload.clear()
+                self._reload()
         self._notifier.send(STOPPING=1, STATUS=f"stopping: {self.tally}")
         taken_again = is_replayed(self.config.source) and self._requests.stop.is_set()  # the votes of a video
         if self._run_is_open and not taken_again:
             self._steps.finish(self.tally)
         self._write_seen()
-        reason = "signal" if self._requests.stop.is_set() else "idle"
+        ended = "end of the video" if self.config.source.type == "video" else "idle"
+        reason = "signal" if self._requests.stop.is_set() else ended
         self._patience(lambda: self._database.value.end_run(reason))
         log.info("stopped (%s): %d rows written", reason, self.tally.rows)
 
@@ -141,12 +151,12 @@ class Service:
             if self._requests.stop.is_set():
                 if turn is Turn.STOPPED:
                     return False
-            elif turn is Turn.STOPPED:
+            elif turn is Turn.STOPPED or self._is_misplaced:
                 return True
             elif self._requests.reload.is_set():
                 self._steps.settle(self.tally)  # what is on its way, with the model that has it
                 return True
-        return False
+        return self._is_misplaced and not self._requests.stop.is_set()
 
     def _turns(self) -> Iterator[Turn]:
         """First what the reload has interrupted."""
@@ -171,7 +181,7 @@ class Service:
             is_live=not is_replayed(self.config.source),
             saved=self._budgets.saved,
             retention=self._budgets.retention,
-            words=self._budgets.words,
+            upkeep=self._budgets.upkeep,
             held_frames=self.config.vote.votes if saves else 0,
             # A frame that is saved waits for the disk anyway, and its budget holds row by row.
             together=1 if saves or is_at_once(self.config.source) else GROUP_ROWS,
@@ -184,7 +194,11 @@ class Service:
 
     def _patience(self, action: Callable[[], object]) -> bool:
         interrupt = AnyOf(self._requests.stop, self._requests.reload, self._hurry)
-        return self._results.patiently(action, interrupt, self._held_up)
+        try:
+            return self._results.patiently(action, interrupt, self._held_up)
+        except FileReplaced:  # closing it says so
+            self._is_misplaced = True
+            return False
 
     def _held_up(self) -> None:
         self._progress(f"{self._what_is_awaited()}; ")
@@ -215,8 +229,40 @@ class Service:
         self._notifier.send(EXTEND_TIMEOUT_USEC=START_S * 1_000_000)
         self._heartbeat.progress(what)
 
-    def _open_database(self, config: Config) -> Opened[RunStore]:
-        return Opened(locked_database(config.database, lambda path: self._results.open_store(path, self._opening)))
+    def _open_database(self, config: Config) -> LockedDatabase:
+        return LockedDatabase(config.database, lambda path: self._results.open_store(path, self._opening))
+
+    def _begin_again(self) -> bool:
+        """Open what is at the database's name now, or make a new one; False if the stop was asked for before that.
+
+        What was not acknowledged gets its row there. Files that stay in their folder are looked at again, as at a start.
+        """
+        self._database.close_store()
+        self._run_is_open = False
+        self._wait_until_whole()
+        if not self._results.patiently(self._database.open_again, self._requests.stop, self._waiting):
+            log.info("stopped (signal): %d rows written", self.tally.rows)
+            return False
+        self._is_misplaced = False
+        self._budgets = self._when_possible(lambda: budgets(self.config, self._database.value, self._results))
+        before = self._steps
+        source = self.config.source
+        if isinstance(source, FolderSettings) and source.after == "keep":
+            with contextlib.suppress(_Refused):  # it is open all the same, at the second attempt
+                self._exchange_source(source)
+            self._steps = self._new_steps()
+        else:
+            self._steps = self._new_steps()
+            self._steps.take_over_vote(before)
+        log.warning("%s was opened again: going on", self.config.database)
+        return True
+
+    def _wait_until_whole(self) -> None:
+        """Another program may be in the middle of copying a database to that name: wait until it rests for a second."""
+        before, now = None, version_of(self.config.database)
+        while now != before and not self._requests.stop.wait(1.0):
+            self._waiting()
+            before, now = now, version_of(self.config.database)
 
     def _reload(self) -> None:
         """Configuration and model anew, if all of it can be had; else everything stays, and a line says why."""
@@ -240,7 +286,7 @@ class Service:
                 database = self._open_database(config)
         try:
             with _refusing():
-                new_budgets = budgets(config, database.value, self._results)
+                new_budgets = budgets(config, database.value, self._results, classifiers[0].model)
             if config.source != self.config.source:
                 self._exchange_source(config.source)
         except BaseException:
@@ -258,6 +304,7 @@ class Service:
             self._hurry.clear()
         if not same_database:
             self._database.close()
+            self._is_misplaced = False
         self._ahead.close()
         self.config, self._database, self._budgets = config, database, new_budgets
         self._take_up(classifiers)

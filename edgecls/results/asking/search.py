@@ -4,15 +4,18 @@ Most rows are in the index `results_text`. Those written last are not yet: they 
 memory, so that one tokenizer decides what a word is.
 """
 
+import logging
 import math
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 
 from sqlite_utils import Database
 
 from edgecls.errors import UsageError
-from edgecls.results.schema import storable
+from edgecls.results.schema import is_damage, is_index_damage, storable
+
+log = logging.getLogger(__name__)
 
 _BATCH = 5000
 
@@ -26,7 +29,7 @@ class Search:
     def __init__(self, db: Database, words: str) -> None:
         self._db = db
         self._expression = expression(words)
-        self._is_indexed = "results_text" in db.table_names()
+        self._is_indexed = "results_text" in db.table_names() and self._can_be_read()
         # First, and only then the index: a row that is indexed in between is found twice, and none is missed.
         self._later = sorted(self._not_indexed())
         self._gap = (math.inf, -math.inf)  # between these two no row has the words
@@ -36,7 +39,10 @@ class Search:
         if not self._is_indexed:
             return self._later
         limit = -1 if most is None else most + 1
-        found = [row for (row,) in self._db.execute(f"{_FOUND} LIMIT ?", (self._expression, limit))]
+        with self._readable():
+            found = [row for (row,) in self._db.execute(f"{_FOUND} LIMIT ?", (self._expression, limit))]
+        if not self._is_indexed:
+            return self._later
         return None if most is not None and len(found) > most else list({*found, *self._later})
 
     def ids_between(self, first: int, last: int) -> Sequence[int]:
@@ -44,13 +50,38 @@ class Search:
         below, above = self._gap
         if below < first and last < above:
             return []
-        found = [
-            row for (row,) in self._db.execute(f"{_FOUND} AND rowid BETWEEN ? AND ?", (self._expression, first, last))
-        ]
+        found: list[int] = []
+        if self._is_indexed:
+            with self._readable():
+                within = (self._expression, first, last)
+                found = [row for (row,) in self._db.execute(f"{_FOUND} AND rowid BETWEEN ? AND ?", within)]
         found = list({*found, *(row for row in self._later if first <= row <= last)})
-        if not found:
+        if not found and self._is_indexed:
             self._gap = self._gap_around(first, last)
         return found
+
+    def _can_be_read(self) -> bool:
+        """Whether the index is there as a whole, as far as one word shows."""
+        self._is_indexed = True
+        with self._readable():
+            self._db.execute(f"{_FOUND} LIMIT 1", (self._expression,)).fetchall()
+            if self._db.execute("SELECT id FROM results_text_up_to").fetchone() is None:
+                raise sqlite3.DatabaseError("results_text_up_to is empty")
+        return self._is_indexed
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Look at all rows instead where the index turns out damaged: the rows need not be."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if not (is_damage(error) or is_index_damage(error)):
+                raise
+            log.warning(
+                "the search index is damaged (edgecls run makes it anew): each row is searched, which takes longer"
+            )
+            self._is_indexed = False
+            self._later = sorted(self._not_indexed())
 
     def _gap_around(self, first: int, last: int) -> tuple[float, float]:
         """The rows next to these that have the words: a word of last year alone need not be looked for in each hour since."""

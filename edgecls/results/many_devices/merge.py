@@ -15,11 +15,11 @@ from edgecls.errors import UsageError
 from edgecls.files import is_stream, replaced
 from edgecls.progress import Steps
 from edgecls.results.backup import remove_side_files
-from edgecls.results.many_devices.merge_input import BATCH, Input, Merged, MergeInput
-from edgecls.results.opening import open_for_writing
+from edgecls.results.many_devices.merge_input import Input, Merged, MergeInput
+from edgecls.results.opening import open_for_writing, writing_to
 from edgecls.results.queries import open_results
 from edgecls.results.schema import immediate, translated
-from edgecls.results.words import catch_up
+from edgecls.results.words import index_all
 
 CACHE_KIB = 128 * 1024
 """Keys come in no order: each row touches pages all over the index of an OUT that is there already."""
@@ -66,7 +66,8 @@ def _check_files(out: Path, inputs: Sequence[Input]) -> None:
 
 def _merge_into(path: Path, inputs: Sequence[Input], steps: Steps, name: Path | None = None) -> list[Merged]:
     """`name`: under which the file at `path`, a new one, will be known."""
-    with closing(open_for_writing(path, name=name)) as db, translated(name or path):
+    opened = closing(open_for_writing(path, name=name)) if name else writing_to(path)
+    with translated(name or path), opened as db:
         if name:  # nobody else has it: without a log, and flushed once, when it takes its name
             db.conn.execute("PRAGMA journal_mode=DELETE")
             db.conn.execute("PRAGMA synchronous=OFF")
@@ -75,8 +76,7 @@ def _merge_into(path: Path, inputs: Sequence[Input], steps: Steps, name: Path | 
         with immediate(db):
             merged = [_add(db, one, steps) for one in inputs]
         with steps.step("indexing words"):
-            while catch_up(db, BATCH):
-                pass
+            index_all(db)
     return merged
 
 

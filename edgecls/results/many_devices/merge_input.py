@@ -110,18 +110,44 @@ class MergeInput:
         return destinations
 
     def _check_names(self, runs: list[MergeRun], known: dict[Any, MergeRun]) -> None:
-        """A forgotten --device would give a device that is there already a second name, and its rows a second place."""
+        """Refuse what would give a device two names, or two devices one; and a --device that would change nothing."""
+        there = {run.id: known[run.identity] for run in runs if run.identity in known}
         if self._name is not None:
-            if any(run.columns["merged"] for run in runs):
-                raise UsageError(f"{self._given.path} was merged from several: --device can name one device only")
+            self._check_name_given(runs, there)
             return
         for run in runs:
-            there = known.get(run.identity)
-            if there and there.columns["merged"] and there.device != run.device:
+            before = there.get(run.id)
+            if before and before.columns["merged"] and before.device != run.device:
                 name = self._given.path
                 raise UsageError(
-                    f"{name} was merged as {there.device} before: say --device {there.device}={name} again"
+                    f"{name} was merged as {before.device} before: say --device {before.device}={name} again"
                 )
+        for device in {run.device for run in runs}:
+            self._check_is_same_device(device, [run for run in runs if run.device == device], known)
+
+    def _check_name_given(self, runs: list[MergeRun], there: dict[int, MergeRun]) -> None:
+        path, name = self._given.path, self._name
+        if any(run.columns["merged"] for run in runs):
+            raise UsageError(f"{path} was merged from several: --device can name one device only")
+        names = {run.device for run in there.values()}
+        if runs and len(there) == len(runs) and name not in names:
+            raise UsageError(
+                f"{path} was merged as {', '.join(sorted(names))} before, and its rows keep that name: leave --device"
+                f" {name}={path} out, or merge all databases into a new file"
+            )
+
+    def _check_is_same_device(self, device: str, runs: list[MergeRun], known: dict[Any, MergeRun]) -> None:
+        """Raise UsageError where two devices of one name would become one. A copy of a database has its runs in common."""
+        if all(run.device != device for run in known.values()) or any(run.identity in known for run in runs):
+            return
+        path = self._given.path
+        what = f"{path} is of a device called {device}, and so is another database that is merged"
+        if any(run.columns["merged"] for run in runs):
+            raise UsageError(f"{what}: merge the databases of its devices themselves, with --device NAME=FILE")
+        raise UsageError(
+            f"{what}: say --device {device}-2={path} (or another name) if these are two devices, and --device"
+            f" {device}={path} if {path} is a later database of the same one"
+        )
 
     def _add_run(self, run: MergeRun) -> Destination:
         device = run.device if self._name is None else self._name

@@ -13,6 +13,7 @@ from edgecls.errors import BadData, UsageError
 from edgecls.labels import clean_label, find_label
 from edgecls.records import UNKNOWN
 from edgecls.results.opening import open_for_writing
+from edgecls.results.place import Place
 from edgecls.results.schema import check_file, immediate, storable, timestamp, translated
 
 if TYPE_CHECKING:
@@ -49,6 +50,12 @@ class Reviews:
         self.path = Path(path)
         check_file(self.path)
         self.database: Database = open_for_writing(self.path, busy_timeout=busy_timeout)
+        try:
+            with translated(self.path):
+                self._place = Place(self.path, self.database)
+        except BaseException:
+            self.database.close()
+            raise
 
     def __enter__(self) -> "Reviews":
         return self
@@ -106,12 +113,15 @@ class Reviews:
     def close(self) -> None:
         """Close the file; again does nothing."""
         self.database.close()
+        self._place.close()
 
     @contextmanager
     def _in_one_go(self) -> Iterator[None]:
-        """What was read must still hold when it is written."""
+        """What was read must still hold when it is written, and be written to the file that is at its name."""
+        self._place.check()
         with translated(self.path), immediate(self.database):
             yield
+        self._place.check()
 
 
 class _Spelling:

@@ -46,7 +46,7 @@ def test_what_is_not_there(tmp_path):
     assert lock_folder(Path(__file__)) is None
     with pytest.raises(NoInput, match=r"there is no folder .*none: make it first"):
         lock_database(tmp_path / "none" / "results.db")
-    (tmp_path / "results.db.lock").mkdir()
+    (tmp_path / ".results.db.lock").mkdir()
     with pytest.raises(WriteFailed, match=r"cannot make .*\.lock: it is a folder"):
         lock_database(tmp_path / "results.db")
 

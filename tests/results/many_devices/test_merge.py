@@ -9,6 +9,7 @@ from merging import ROWS, Device, everything, inputs, read
 from test_tallies import assert_they_agree
 
 from edgecls.errors import UsageError
+from edgecls.results.backup import back_up
 from edgecls.results.clock.correction import correct
 from edgecls.results.many_devices.merge import merge
 from edgecls.results.many_devices.merge_input import Input
@@ -83,10 +84,48 @@ def test_two_devices_of_one_name_are_a_conflict_that_is_named(tmp_path, out):
     one, other = Device(tmp_path, file="one"), Device(tmp_path, file="other")
     one.write("a", "b")
     other.write("b", "c")
-    first, second = merge(out, inputs(one, other))
+    first, second = merge(out, [Input(one.path), Input(other.path, "pi4")])
     assert (first.added, second.added, second.conflicts) == (2, 1, 1)
     assert second.named == [("pi4:camera:0", "b")]
     assert [row[1] for row in read(out, ROWS)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_two_devices_of_one_name_do_not_become_one_in_silence(tmp_path, out, together):
+    """Their keys differ, so that no conflict would tell; the boot is the same, as of two daemons on one machine."""
+    one, other = Device(tmp_path, file="one"), Device(tmp_path, file="other")
+    other.boot_id = one.boot_id
+    one.write("a")
+    other.write("b")
+    if not together:
+        merge(out, inputs(one))
+    before = read(out, ROWS) if out.exists() else None
+    with pytest.raises(UsageError, match=r"other\.db is of a device called pi4.*--device pi4-2=.*--device pi4="):
+        merge(out, inputs(one, other) if together else inputs(other))
+    assert (read(out, ROWS) if out.exists() else None) == before
+    named = [*inputs(one), Input(other.path, "pi4")]  # a later database of the same device
+    merge(out, named)
+    assert [each.known for each in merge(out, inputs(one, other))] == [1, 1]  # it is known now
+
+
+def test_a_copy_and_a_backup_of_a_database_are_that_database(tmp_path, out):
+    device = Device(tmp_path).write("a")
+    back_up(device.path, tmp_path / "backup.db")
+    device.store.end_run("stopped")
+    device.begin(device.store)
+    device.write("b")
+    assert [(each.added, each.known) for each in merge(out, inputs(tmp_path / "backup.db", device))] == [(1, 0), (1, 1)]
+    assert [(each.added, each.known) for each in merge(out, inputs(tmp_path / "backup.db"))] == [(0, 1)]
+
+
+def test_a_name_that_would_change_nothing_is_refused(tmp_path, out):
+    one, other = Device(tmp_path, "porch").write("a"), Device(tmp_path, "gate").write("b")
+    merge(out, inputs(one, other))
+    with pytest.raises(UsageError, match=r"gate\.db was merged as gate before, .*leave --device shed=.* out"):
+        merge(out, [*inputs(one), Input(other.path, "shed")])
+    other.store.end_run("stopped")
+    other.begin(other.store)
+    assert [each.runs for each in merge(out, [Input(other.path, "shed")])] == [1]  # as of a card that was copied
 
 
 def test_a_device_is_given_another_name(tmp_path, out):
