@@ -244,7 +244,9 @@ class Service:
             log.info("stopped (signal): %d rows written", self.tally.rows)
             return False
         self._is_misplaced = False
-        self._budgets = self._when_possible(lambda: budgets(self.config, self._database.value, self._results))
+        self._budgets = self._when_possible(
+            lambda: budgets(self.config, self._database.value, self._results, self._model)
+        )
         before = self._steps
         source = self.config.source
         if isinstance(source, FolderSettings) and source.after == "keep":
