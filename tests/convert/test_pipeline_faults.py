@@ -19,7 +19,7 @@ from edgecls.convert.output_lock import lock_output
 from edgecls.convert.settings import Training
 from edgecls.device.classifier import Classifier
 from edgecls.device.golden import replay_golden
-from edgecls.errors import BadData, BadModel, EdgeclsError, MissingExtra, NoInput, TryAgain, UsageError, WriteFailed
+from edgecls.errors import BadData, BadModel, MissingExtra, NoInput, TryAgain, UsageError, WriteFailed
 from edgecls.files import write_atomically
 from edgecls.model_file import read_model
 
@@ -130,9 +130,7 @@ def test_an_image_that_vanishes_midway(colours, tmp_path, monkeypatch):
         load()
 
     monkeypatch.setattr(pipeline, "load_tensorflow", vanish)
-    with pytest.raises(EdgeclsError, match=r"00\.png"):
-        convert(colours, tmp_path / "m.tflite")
-    assert not (tmp_path / "m.tflite").exists()
+    assert len(convert(colours, tmp_path / "m.tflite").dataset.losses) == 1
 
 
 def test_a_model_that_cannot_be_written_to_its_place_is_kept(colours, tmp_path, monkeypatch, temporary_folder):
