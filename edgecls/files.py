@@ -25,6 +25,7 @@ from typing import BinaryIO
 
 from edgecls.errors import NoInput, UsageError, WriteFailed, from_os_error
 
+_STDOUT = 1
 _MOST_LINKS = 40
 """As many symbolic links in a row does Linux follow."""
 _LONGEST_PREFIX = 200
@@ -46,7 +47,8 @@ def written_atomically(path: Path) -> Iterator[BinaryIO]:
     """Yield a file to write what shall be at `path`; a power cut, or an error inside, leaves the old file, never a part.
 
     A device, a pipe or a descriptor (`/dev/stdout`) receives the bytes as they are written.
-    Raises NoInput where the folder is missing, WriteFailed where the system refuses; BrokenPipeError passes unchanged.
+    Raises NoInput where the folder is missing, WriteFailed where the system refuses. That nobody reads from stdout any more,
+    BrokenPipeError, passes unchanged.
     """
     check_writable(path)
     if is_stream(path):
@@ -62,7 +64,7 @@ def replaced(path: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
     """Yield an empty regular file, `.name` is its path, whose content becomes that of `path` when the block ends.
 
     It lies in the same folder, is flushed to the disk and takes the name in one rename; where `path` is a stream it lies in
-    the folder for temporary files, and is copied. An error inside the block removes it. Raises as `written_atomically`
+    the folder for temporary files, and is copied: all of it, or WriteFailed. An error inside the block removes it. Raises as `written_atomically`
     does, and FileExistsError where something is at `path` by then and not `overwrite`.
     """
     check_writable(path)
@@ -153,8 +155,12 @@ def flush_folder(folder: Path) -> None:
 def _about(path: Path) -> Iterator[None]:
     try:
         yield
-    except (BrokenPipeError, FileExistsError):
+    except FileExistsError:
         raise
+    except BrokenPipeError as error:
+        if _own_descriptor(path) == _STDOUT:
+            raise
+        raise WriteFailed(f"cannot write {path}: whoever read from it has gone: write to a file") from error
     except OSError as error:
         raise from_os_error(error, f"cannot write {path}") from error
 
@@ -228,11 +234,14 @@ def _rename_to_free_name(temporary: str, target: Path) -> None:
 
 
 def _copy(temporary: str, path: Path) -> None:
-    with open(temporary, "rb") as source, _opened(path) as out:
-        shutil.copyfileobj(source, out, 1 << 20)
-        out.flush()
-        with contextlib.suppress(OSError):  # a pipe
-            os.fsync(out.fileno())
+    try:
+        with open(temporary, "rb") as source, _opened(path) as out:
+            shutil.copyfileobj(source, out, 1 << 20)
+            out.flush()
+            with contextlib.suppress(OSError):  # a pipe
+                os.fsync(out.fileno())
+    except BrokenPipeError as error:
+        raise WriteFailed(f"cannot write all of {path}: whoever read from it has gone: write to a file") from error
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ import typer
 from edgecls.cli.data_options import Dataset, Exclude, GroupBy, SplitFile, Verbose
 from edgecls.cli.output import OutputFormat, printable, write_rows
 from edgecls.errors import NoInput, UsageError, from_os_error
-from edgecls.files import check_writable
+from edgecls.files import check_not_input, check_writable, is_stream
 from edgecls.progress import Steps
 
 TRAINING, QUANTIZATION = "Training", "Quantization"
@@ -145,7 +146,9 @@ def convert(
     from edgecls.convert.backbones import find_backbone
     from edgecls.convert.settings import Training, find_fit, find_quantization
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that gigabytes of caches are removed then, too
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, signal.default_int_handler)  # so that gigabytes of caches are removed then, too
     find_backbone(backbone, input_size)  # a slip is told at once, before the packages of the workstation are looked for
     find_quantization(quantize)
     find_fit(fit)
@@ -163,7 +166,8 @@ def convert(
         class_weights=class_weights,
         search=search,
     )
-    reviewed, missing = reviewed_images(add_reviews or (), review_images)
+    check_not_input(output, *(add_reviews or ()))
+    reviewed, missing = reviewed_images(add_reviews, review_images) if add_reviews else ([], [])
     _tell_missing(missing)
     with report_folder(report):
         done = edgecls.convert(
@@ -187,14 +191,21 @@ def convert(
             resume=resume,
             steps=Steps(show=True),
         )
+        precision = done.model.info.quantization if done.model.info else quantize
+        with contextlib.redirect_stdout(sys.stderr) if is_stream(output) else contextlib.nullcontext():
+            _print_conversion(done, precision)
         if report is not None:
             from edgecls.convert.report import write_report
 
             page = write_report(report, done)
-    _print_conversion(done, quantize)
     if report is not None:
         typer.echo(f"{page}: the report")
-    if done.dataset.skipped or done.dataset.losses or missing:
+    if done.rejected:
+        from edgecls.convert.precision import rejection
+
+        line = f"edgecls: {rejection(done.rejected)}; written instead: {done.model.path}, {precision}"
+        typer.echo(printable(line), err=True)
+    if done.dataset.skipped or done.dataset.losses or missing or done.rejected:
         raise typer.Exit(1)
 
 
@@ -322,11 +333,21 @@ def _print_trust(done: Any, quantization: str) -> None:
     typer.echo(f"trained: {done.plan}; views: {done.settings['augmentation']}; fit: {done.settings['fit']}")
     typer.echo(f"accuracy of {quantization}: between {low:.3f} and {high:.3f} (95 %)")
     allowed = done.max_drop
-    cost = f"{gate.drop:+.4f}{' (one image)' if gate.by_one_image(allowed) else ''}"
-    typer.echo(f"{quantization} and float32 agree on {gate.agreement:.1%} of the images; it costs {cost}")
+    one_image = " (one image)" if gate.by_one_image(allowed) else ""
+    typer.echo(
+        f"{quantization} and float32 agree on {gate.agreement:.1%} of the images; it costs {gate.drop:+.4f}{one_image}"
+    )
+    chance = f", so the {allowed:g} allowed may have been kept" if done.passed and not gate.within(allowed) else ""
+    typer.echo(f"what it costs lies between {_interval(gate)}{chance}")
     for remedy in done.remedies:
         kept = ": this is in the model" if remedy == done.remedy else ""
         typer.echo(f"tried, since it cost more than allowed: {remedy}{kept}")
+    if done.rejected:
+        refused = done.rejected
+        typer.echo(
+            f"{refused.quantization} costs {refused.gate.drop:+.4f}, between {_interval(refused.gate)}: more than the "
+            f"{allowed:g} allowed, so it was not written"
+        )
     if not done.passed:
         typer.echo(f"it costs more than the {allowed:g} allowed: written all the same, since --force was given")
     before, after = done.validation_ece
@@ -339,3 +360,8 @@ def _print_trust(done: Any, quantization: str) -> None:
         for line in done.never_answered:
             typer.echo(line)
     typer.echo()
+
+
+def _interval(gate: Any) -> str:
+    low, high = gate.interval
+    return f"{low:+.4f} and {high:+.4f} (90 %)"

@@ -9,7 +9,7 @@ from edgecls.convert.backbones import Backbone
 from edgecls.convert.data.dataset import Dataset
 from edgecls.convert.evaluation.curves import reliability
 from edgecls.convert.evaluation.evaluate import Evaluation, measure
-from edgecls.convert.evaluation.gate import Gate
+from edgecls.convert.evaluation.gate import Gate, Rejected
 from edgecls.convert.evaluation.predictions import Predictions
 from edgecls.convert.evaluation.temperature import at_bound
 from edgecls.convert.evaluation.thresholds import Coverage, Thresholds, never_answered
@@ -29,7 +29,8 @@ class Conversion:
     `temperature` is that of the model that was written, `validation_ece` the calibration error on the validation images
     before and after it; `unscaled_predictions` are the float model's without its own. `remedies`
     are those that were tried because the quantized model had lost too much, `remedy` the one in the model, if any;
-    `passed` is false where it loses more than `max_drop` all the same and was forced. `seconds` is step -> wall-clock seconds,
+    `passed` is false where it loses more than `max_drop` all the same and was forced. `rejected` is the model that was
+    asked for where that was not written, and `model` one of a safer precision, under another name. `seconds` is step -> wall-clock seconds,
     in order; `peak_memory_mb` the most that the process has had in memory, in 10^6 bytes.
     """
 
@@ -56,6 +57,7 @@ class Conversion:
     seconds: Mapping[str, float]
     peak_memory_mb: float
     trials: tuple[Mapping[str, Any], ...] = field(default=())
+    rejected: Rejected | None = None
 
     @cached_property
     def float_evaluation(self) -> Evaluation:

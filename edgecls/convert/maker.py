@@ -1,5 +1,6 @@
 """Model files of one trained network, in each precision, measured as the device would."""
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +16,16 @@ from edgecls.convert.evaluation.predictions import Predictions, in_common, predi
 from edgecls.convert.quantization.calibration import IMAGES, calibration_images
 from edgecls.convert.settings import find_quantization
 from edgecls.device.golden import verify
-from edgecls.errors import BadData, EdgeclsError
+from edgecls.errors import BadData, EdgeclsError, NoInput, WriteFailed
 from edgecls.model_file import ModelFile, ModelInfo, write_model
 from edgecls.preprocess import decode
 from edgecls.progress import Steps
 
 if TYPE_CHECKING:
     from edgecls.convert.training.task import Task, Trained
+
+SAFER = {"int8": "float16", "dynamic": "float16", "float16": "float32"}
+"""A precision -> one that loses less."""
 
 REMEDIES = {
     "the head refitted on int8 features": IMAGES,
@@ -91,10 +95,25 @@ class Maker:
         float_model, float_predictions = of_float
         first = Made(self._quantized(quantization, IMAGES))
         predictions = self.measure(first.flatbuffer, quantization)
-        if quantization != "int8" or compare_precisions(*in_common(float_predictions, predictions)).passes(max_drop):
+        if quantization != "int8" or compare_precisions(*in_common(float_predictions, predictions)).within(max_drop):
             return first, predictions, ()
         best, tried = self._best_remedy(first, float_model, max_drop)
         return best, predictions if best is first else self.measure(best.flatbuffer, quantization), tried
+
+    def make_safer(
+        self, quantization: str, of_float: tuple[bytes, Predictions], max_drop: float
+    ) -> tuple[str, bytes, Predictions]:
+        """Return (name, model, predictions on the test images) of the next safer precision that loses no more.
+
+        The last, float32, is the float model itself, and loses nothing. `of_float` as for `quantize`.
+        """
+        float_model, float_predictions = of_float
+        while (quantization := SAFER.get(quantization, "float32")) != "float32":
+            flatbuffer = self._quantized(quantization, IMAGES)
+            predictions = self.measure(flatbuffer, quantization)
+            if compare_precisions(*in_common(float_predictions, predictions)).passes(max_drop):
+                return quantization, flatbuffer, predictions
+        return quantization, float_model, float_predictions
 
     def _best_remedy(self, first: Made, float_model: bytes, max_drop: float) -> tuple[Made, tuple[str, ...]]:
         """(the nearest to float on the validation images, of equals the last; what was tried until one loses no more).
@@ -110,7 +129,7 @@ class Maker:
             tried.append(remedy)
             if _distance(before, found) <= off:
                 best, off = made, _distance(before, found)
-            if compare_precisions(*in_common(before, found)).passes(max_drop):
+            if compare_precisions(*in_common(before, found)).within(max_drop):
                 break
         return best, tuple(tried)
 
@@ -138,16 +157,28 @@ class Maker:
             last.set_weights(before)
 
     def finish(self, output: Path, flatbuffer: bytes, info: ModelInfo) -> ModelFile:
-        """Write the model with golden examples, once they have been replayed."""
-        task, labels = self._task, self._data.labels
+        """Write the model with golden examples, once they have been replayed.
+
+        Raises WriteFailed where that is not possible, and says where the model is instead.
+        """
+        task = self._task
+        finished = task.work / "finished.tflite"
+
+        def write(path: Path) -> ModelFile:
+            return write_model(
+                path, flatbuffer, info, self._data.labels, examples, mean=self._mean, std=self._std, images=images
+            )
+
         with task.steps.step("recording golden examples"):
             examples = golden.record(flatbuffer, self._golden_images(), task.backbone.preprocessing, task.work)
-            model = write_model(
-                task.work / "finished.tflite", flatbuffer, info, labels, examples, mean=self._mean, std=self._std
-            )
-            verify(model)
-        images = self._data.image_list()
-        return write_model(output, flatbuffer, info, labels, examples, mean=self._mean, std=self._std, images=images)
+            images = self._data.image_list()
+            verify(write(finished))
+        try:
+            return write(output)
+        except (NoInput, WriteFailed) as error:
+            kept = task.work.with_name(f"{info.name}-{secrets.token_hex(4)}.tflite")
+            finished.rename(kept)
+            raise WriteFailed(f"{error}: the model is kept in {kept}: copy it from there") from error
 
     def _golden_images(self) -> list[bytes]:
         """A training image each of the first few classes, made small."""

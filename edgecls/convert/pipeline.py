@@ -1,47 +1,47 @@
 """The steps of a conversion, in order.
 
-TensorFlow is imported after the data set has been read, so that what is wrong with that is told at once.
+TensorFlow and scikit-learn are imported after the data set has been read, so that what is wrong with that is told at once.
 """
 
+import contextlib
 import json
 import logging
-import math
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, get_args
 
 import cv2
 import numpy as np
 
 import edgecls
 from edgecls.convert.backbones import DEFAULT_BACKBONE, Backbone, find_backbone
-from edgecls.convert.conversion import Conversion
 from edgecls.convert.data.dataset import Dataset, read_dataset
 from edgecls.convert.data.samples import reviewed_samples
-from edgecls.convert.evaluation.answered import count_answers
-from edgecls.convert.evaluation.curves import reliability
-from edgecls.convert.evaluation.evaluate import measure
-from edgecls.convert.evaluation.gate import Gate, compare_precisions
-from edgecls.convert.evaluation.predictions import Predictions, in_common
-from edgecls.convert.evaluation.temperature import Scaling, at_bound, find_scaling, unscale
-from edgecls.convert.evaluation.thresholds import apply, choose_thresholds
 from edgecls.convert.heavy import load_tensorflow
-from edgecls.convert.maker import Maker
+from edgecls.convert.output_lock import lock_output
 from edgecls.convert.settings import AUTO, Training, find_fit, find_quantization
 from edgecls.convert.training.augment import find_preset
 from edgecls.convert.training.search import check_search
 from edgecls.convert.unseen import much_is_unseen, warn_of_unseen
 from edgecls.convert.work_folder import work_folder
-from edgecls.errors import BadData, UsageError
-from edgecls.files import check_writable
+from edgecls.errors import UsageError
+from edgecls.files import check_not_input, check_writable, is_stream
 from edgecls.model_file import ModelInfo
 from edgecls.preprocess import Fit
 from edgecls.progress import Steps
 
 if TYPE_CHECKING:
+    from edgecls.convert.conversion import Conversion
+    from edgecls.convert.evaluation.predictions import Predictions
+    from edgecls.convert.evaluation.temperature import Scaling
+    from edgecls.convert.precision import Chosen
     from edgecls.convert.training.task import Task
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,19 @@ WHOLE = 1.0
 all of it: that gave 1.5 points on two data sets, and nothing at the border goes unseen."""
 
 
+def _holding_output(function: Callable[Concatenate[str | Path, str | Path, P], T]) -> Callable[..., T]:
+    """Check that the output can be written, and keep other conversions from it: before minutes of work, not after."""
+
+    @wraps(function)
+    def convert(dataset: str | Path, output: str | Path, *arguments: P.args, **options: P.kwargs) -> T:
+        check_writable(Path(output))
+        with contextlib.nullcontext() if is_stream(Path(output)) else lock_output(Path(output)):
+            return function(dataset, output, *arguments, **options)
+
+    return convert
+
+
+@_holding_output
 def convert(
     dataset: str | Path,
     output: str | Path,
@@ -71,27 +84,28 @@ def convert(
     seed: int = 0,
     resume: bool = False,
     steps: Steps | None = None,
-) -> Conversion:
+) -> "Conversion":
     """Fine-tune `backbone` on `dataset`, quantize it, measure it as the device will, and write the model to `output`.
 
     `dataset`, `split_file`, `group_by` and `exclude` are as in `samples.read_samples`; `reviewed` are (image, label) that
     are trained on too, see `data.added`; `fit` is how an image is made to fit the network, as in `Preprocessing`, or
     "auto": `crop`, unless that leaves out much and another is better on the training images; `crop` is the central share
     of an image that is seen, 0 < crop <= 1, by default all of it, but what the backbone was pretrained on where it is not
-    fine-tuned and images are cropped. `white` is the value that is white in 16-bit files or an `.npz`, by default found. A quantized model that loses more than
-    `max_drop` of the float one's accuracy, even after what can be done about it, is not written but with `force`.
+    fine-tuned and images are cropped. `white` is the value that is white in 16-bit files or an `.npz`, by default found.
+    A quantized model that certainly loses more than `max_drop` of the float one's accuracy, see `Gate.passes`, even after
+    what can be done about it, is not written but with `force`: instead the next safer precision is, beside `output` and
+    under another name, see `Conversion.rejected`.
     `min_precision` is what each label's threshold should give, 0 for no thresholds. While it fine-tunes, what was
     trained is kept beside `output`, and `resume` goes on from there. Otherwise nothing is written to `output`
-    before all has gone well. Raises UsageError, NoInput, BadData, MissingExtra and WriteFailed.
+    before all has gone well. Raises UsageError, NoInput, BadData, MissingExtra and WriteFailed; TryAgain where another
+    conversion is writing `output`.
     """
     steps, output = steps or Steps(), Path(output)
     chosen, _, asked_fit = find_backbone(backbone, input_size), find_quantization(quantization), find_fit(fit)
     training = (training or Training()).with_defaults(chosen.training)
     _check_training(training, chosen)
-    check_writable(output)  # before minutes of work, not after
-    kept = output.with_name(f"{output.name}.checkpoint")
-    if resume and not kept.exists():
-        raise UsageError(f"there is no {kept} to go on from: run without --resume")
+    check_not_input(output, Path(dataset), *([Path(split_file)] if split_file else []))
+    kept = _checkpoint_path(output, resume=resume)
     data = read_dataset(
         Path(dataset),
         Path(split_file) if split_file else None,
@@ -102,8 +116,14 @@ def convert(
         exclude=exclude,
         white=white,
     )
+    check_not_input(output, *(sample.path for sample in data.samples if output.exists()))
     with steps.step("loading TensorFlow"):
         load_tensorflow()
+    from edgecls.convert.conversion import Conversion
+    from edgecls.convert.evaluation.temperature import find_scaling, unscale
+    from edgecls.convert.evaluation.thresholds import apply, choose_thresholds
+    from edgecls.convert.maker import Maker
+    from edgecls.convert.precision import choose_precision
     from edgecls.convert.training.checkpoint import Checkpoint
     from edgecls.convert.training.head import scale_logits
     from edgecls.convert.training.task import make_task
@@ -114,7 +134,9 @@ def convert(
         share = crop or (None if training.fine_tune == "none" else WHOLE)
         task = _fitted(make_task(chosen, data, training, work, seed, steps), data, asked_fit, share)
         chosen = task.backbone
-        checkpoint = Checkpoint(kept, _identity(training, backbone, chosen, data, seed))
+        checkpoint = Checkpoint(
+            work / "checkpoint" if is_stream(output) else kept, _identity(training, backbone, chosen, data, seed)
+        )
         if resume:
             checkpoint.load()  # what is wrong with it is told before the head is trained
         trained = train(task, training, checkpoint, resume=resume)
@@ -126,30 +148,22 @@ def convert(
         maker = Maker(task, data, info, trained)
         float_model = maker.make_float()
         float_predictions = maker.measure(float_model, "float")
-        made, predictions, remedies = maker.quantize(quantization, (float_model, float_predictions), max_drop)
-        float_predictions, predictions, gate = _compare(float_predictions, predictions)
+        made = choose_precision(maker, quantization, (float_model, float_predictions), output, max_drop, force=force)
+        float_predictions = made.float_predictions
         unscaled = replace(float_predictions, scores=unscale(float_predictions.scores, scaling.temperature))
-        passed = gate.passes(max_drop)
-        if not passed and not force:
-            raise BadData(_failure(gate, quantization, remedies))
         _warn_of_bound(scaling)
         with steps.step("choosing thresholds"):
             thresholds = choose_thresholds(validated := maker.validate(made.flatbuffer), min_precision)
-        predictions = replace(predictions, thresholds=thresholds.by_label)
-        metrics = {
-            "split": "test",
-            "float32": measure(float_predictions).summary(),
-            quantization: measure(predictions).summary(),
-            "gate": {"drop": round(gate.drop, 6), "agreement": round(gate.agreement, 6), "passed": passed},
-            "temperature": round(scaling.temperature, 6),
-            "unscaled_ece": round(reliability(unscaled).error, 6),
-            "validation": count_answers(replace(validated, thresholds=thresholds.by_label)),
-        }
-        finished = replace(info, quantization=quantization, thresholds=thresholds.by_label, metrics=metrics)
-        model = maker.finish(output, made.flatbuffer, finished)
-        checkpoint.remove()
-    settings: dict[str, Any] = {"dataset": str(dataset), "split_file": split_file and str(split_file)}
-    settings |= {
+        predictions = replace(made.predictions, thresholds=thresholds.by_label)
+        finished = replace(info, name=made.path.stem, quantization=made.precision, thresholds=thresholds.by_label)
+        validated = replace(validated, thresholds=thresholds.by_label)
+        metrics = _metrics(made, (float_predictions, unscaled), predictions, validated, scaling)
+        model = maker.finish(made.path, made.flatbuffer, replace(finished, metrics=metrics))
+        if not made.rejected:  # from it the one that was asked for can be made, with --force, without training
+            checkpoint.remove()
+    settings: dict[str, Any] = {
+        "dataset": str(dataset),
+        "split_file": split_file and str(split_file),
         "group_by": group_by,
         "reviewed": data.added,
         "backbone": backbone,
@@ -158,9 +172,14 @@ def convert(
         "crop": chosen.crop,
         "white8": chosen.white8,
         "white16": chosen.white16,
+        "quantization": quantization,
+        "seed": seed,
+        "resume": resume,
+        "max_drop": max_drop,
+        "force": force,
+        "min_precision": min_precision,
+        **info.training,
     }
-    settings |= {"quantization": quantization, "seed": seed, "resume": resume}
-    settings |= {"max_drop": max_drop, "force": force, "min_precision": min_precision, **info.training}
     return Conversion(
         model=model,
         dataset=data,
@@ -170,10 +189,10 @@ def convert(
         float_predictions=float_predictions,
         unscaled_predictions=unscaled,
         predictions=predictions,
-        gate=gate,
+        gate=made.gate,
         max_drop=max_drop,
-        passed=passed,
-        remedies=remedies,
+        passed=made.passed,
+        remedies=made.remedies,
         remedy=made.remedy,
         thresholds=thresholds,
         coverage=apply(predictions, thresholds.by_label),
@@ -184,8 +203,45 @@ def convert(
         settings=settings,
         seconds=steps.seconds,
         trials=trained.trials,
+        rejected=made.rejected,
         peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
     )
+
+
+def _checkpoint_path(output: Path, *, resume: bool) -> Path:
+    path = output.with_name(f"{output.name}.checkpoint")
+    if resume and not path.exists():
+        raise UsageError(f"there is no {path} to go on from: run without --resume")
+    return path
+
+
+def _metrics(
+    made: "Chosen",
+    of_float: "tuple[Predictions, Predictions]",
+    tested: "Predictions",
+    validated: "Predictions",
+    scaling: "Scaling",
+) -> dict[str, Any]:
+    """Return what the model file says of how good it is.
+
+    `of_float` are the float model's predictions on the test images, with its temperature and without; `tested` and
+    `validated` those of the model that is written, on the test and the validation images.
+    """
+    from edgecls.convert.evaluation.answered import count_answers
+    from edgecls.convert.evaluation.curves import reliability
+    from edgecls.convert.evaluation.evaluate import measure
+
+    scaled, unscaled = of_float
+    return {
+        "split": "test",
+        "float32": measure(scaled).summary(),
+        made.precision: measure(tested).summary(),
+        "gate": {**made.gate.summary(), "passed": made.passed},
+        **(made.rejected.metrics() if made.rejected else {}),
+        "temperature": round(scaling.temperature, 6),
+        "unscaled_ece": round(reliability(unscaled).error, 6),
+        "validation": count_answers(validated),
+    }
 
 
 def _fitted(task: "Task", data: Dataset, asked: Fit | None, crop: float | None) -> "Task":
@@ -206,12 +262,6 @@ def _fitted(task: "Task", data: Dataset, asked: Fit | None, crop: float | None) 
     return replace(task, backbone=specs[fit])
 
 
-def _compare(before: Predictions, after: Predictions) -> tuple[Predictions, Predictions, Gate]:
-    """(both on the images that neither has lost, what the quantization cost on them)."""
-    before, after = in_common(before, after)
-    return before, after, compare_precisions(before, after)
-
-
 def _check_training(training: Training, backbone: Backbone) -> None:
     """Raise UsageError and MissingExtra for what could not be done later."""
     if training.augmentation != AUTO:
@@ -222,29 +272,15 @@ def _check_training(training: Training, backbone: Backbone) -> None:
         check_search()
 
 
-def _warn_of_bound(scaling: Scaling) -> None:
+def _warn_of_bound(scaling: "Scaling") -> None:
+    from edgecls.convert.evaluation.temperature import at_bound
+
     if at_bound(scaling.temperature):
         log.warning(
             "the temperature ended at its bound, %.3g: scores will not mean much: look at the learning curves, and give "
             "more validation images",
             scaling.temperature,
         )
-
-
-SAFER = {"int8": "float16", "dynamic": "float16", "float16": "float32"}
-"""A precision -> one that loses less."""
-
-
-def _failure(gate: Gate, quantization: str, remedies: Sequence[str]) -> str:
-    worst = min(gate.recall_change, key=lambda label: gate.recall_change[label])
-    tried = ", with its head refitted too" if remedies else ""
-    enough = math.ceil(round(gate.drop * 1000, 6)) / 1000
-    safer = f"choose --quantize {SAFER[quantization]}, " if quantization in SAFER else ""
-    return (
-        f"{quantization} loses too much{tried}: accuracy {gate.float_accuracy:.4f} becomes "
-        f"{gate.quantized_accuracy:.4f}, and the recall of {worst!r} changes by {gate.recall_change[worst]:+.3f}: no "
-        f"model was written: allow it with --max-drop {max(enough, 0):g}, {safer}or write it all the same with --force"
-    )
 
 
 def _identity(training: Training, name: str, backbone: Backbone, data: Dataset, seed: int) -> str:

@@ -107,6 +107,7 @@ def test_the_tables_on_stdout(conversion):
     assert "accuracy" in accuracies[0]
     assert trust[0].startswith("trained: the upper 59% of the network for 2 epochs")
     assert re.fullmatch(r"int8 and float32 agree on [\d.]+% of the images; it costs [+-]0\.\d{4}", trust[2])
+    assert re.fullmatch(r"what it costs lies between -0\.\d{4} and \+0\.\d{4} \(90 %\)(, so .*)?", trust[3])
     steps = [line.rsplit(maxsplit=1) for line in seconds[2:]]
     assert {"reading images", "training head", "fine-tuning", "quantizing to int8", "evaluating int8"} <= {
         name for name, _ in steps
@@ -238,6 +239,21 @@ def test_what_cannot_work_is_one_line(tmp_path, data, output, code, said):
     (tmp_path / "empty").mkdir()
     assert said in complaint(edgecls("convert", tmp_path / data, "-o", tmp_path / output), code)
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+@needs_tensorflow
+def test_what_cannot_work_is_told_before_anything_slow_is_imported(tmp_path, hide):
+    """Seconds of imports would be nothing but waiting."""
+    (tmp_path / "empty").mkdir()
+    model = tmp_path / "m.tflite"
+    lacks = hide("tensorflow.python", "keras.src", "sklearn.metrics", "scipy.stats", "matplotlib.pyplot", "pandas")
+    for arguments, code in (
+        (("none", "-o", model), 66),
+        (("empty", "-o", model), 65),
+        (("empty", "-o", tmp_path / "none" / "m.tflite"), 66),
+        (("empty", "-o", model, "--resume"), 2),
+    ):
+        complaint(edgecls("convert", tmp_path / arguments[0], *arguments[1:], lacks=lacks), code)
 
 
 @needs_tensorflow

@@ -61,6 +61,16 @@ def test_an_export_to_stdout_by_its_name(environment, tmp_path):
 
 
 @pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    "line", ["mkfifo p; (head -c 1 p) & edgecls backup p 2> error", "edgecls backup /dev/stdout 2> error | head -c 1"]
+)
+def test_a_backup_whose_reader_goes_away_before_the_end_has_failed(environment, tmp_path, line):
+    shell(environment, tmp_path, f"set +e; {line}; echo ${{PIPESTATUS[0]}} > code")
+    assert (tmp_path / "code").read_text() == "74\n"
+    assert "whoever read from it has gone: write to a file" in (tmp_path / "error").read_text()
+
+
+@pytest.mark.usefixtures("database")
 def test_a_backup_to_stdout_is_a_database(environment, tmp_path):
     shell(environment, tmp_path, "edgecls backup /dev/stdout | cat > copy.db; edgecls backup /dev/stdout > other.db")
     assert rows(tmp_path / "copy.db") == rows(tmp_path / "other.db") == 20

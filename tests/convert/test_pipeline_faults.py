@@ -2,7 +2,10 @@
 
 import dataclasses
 import errno
+import os
+import shutil
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,9 +15,13 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 from edgecls.convert import maker as maker_module
 from edgecls.convert import pipeline
+from edgecls.convert.output_lock import lock_output
 from edgecls.convert.settings import Training
-from edgecls.errors import BadData, BadModel, EdgeclsError, MissingExtra, NoInput, TryAgain, UsageError, WriteFailed
+from edgecls.device.classifier import Classifier
+from edgecls.device.golden import replay_golden
+from edgecls.errors import BadData, BadModel, MissingExtra, NoInput, TryAgain, UsageError, WriteFailed
 from edgecls.files import write_atomically
+from edgecls.model_file import read_model
 
 pytestmark = pytest.mark.usefixtures("tiny_backbone")
 
@@ -123,6 +130,69 @@ def test_an_image_that_vanishes_midway(colours, tmp_path, monkeypatch):
         load()
 
     monkeypatch.setattr(pipeline, "load_tensorflow", vanish)
-    with pytest.raises(EdgeclsError, match=r"00\.png"):
+    assert len(convert(colours, tmp_path / "m.tflite").dataset.losses) == 1
+
+
+def test_a_model_that_cannot_be_written_to_its_place_is_kept(colours, tmp_path, monkeypatch, temporary_folder):
+    """A stick that is pulled out, say, while it trains."""
+    output = tmp_path / "stick" / "m.tflite"
+    output.parent.mkdir()
+    choose = pipeline._warn_of_bound
+
+    def pull_out(scaling):
+        choose(scaling)
+        shutil.rmtree(output.parent)
+
+    monkeypatch.setattr(pipeline, "_warn_of_bound", pull_out)
+    with pytest.raises(WriteFailed, match=r"stick does not exist: .*: the model is kept in .*: copy it") as raised:
+        convert(colours, output)
+    (kept,) = temporary_folder.glob("m-*.tflite")
+    assert f"kept in {kept}:" in str(raised.value)
+    assert replay_golden(Classifier(read_model(kept))) == 3
+    kept.unlink()
+
+
+def test_a_file_system_without_modes(colours, tmp_path, monkeypatch):
+    """As a stick with exFAT: a new model, and one in the place of an old one."""
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    for name in ("chmod", "fchmod", "chown", "fchown", "link"):
+        monkeypatch.setattr(os, name, refuse)
+    for _ in range(2):
+        assert convert(colours, tmp_path / "m.tflite").model == read_model(tmp_path / "m.tflite")
+
+
+@pytest.mark.usefixtures("never")
+def test_a_second_conversion_into_one_output(colours, tmp_path):
+    with (
+        lock_output(tmp_path / "m.tflite"),
+        pytest.raises(TryAgain, match=r"cannot write .*m\.tflite: another conversion is writing it"),
+    ):
         convert(colours, tmp_path / "m.tflite")
-    assert not (tmp_path / "m.tflite").exists()
+
+
+@pytest.mark.usefixtures("never")
+def test_an_image_of_the_data_set_is_no_output(colours, tmp_path):
+    for output in (colours / "red" / "00.png", tmp_path / "s.csv"):
+        output.touch()
+        with pytest.raises(UsageError, match=r"it would replace .*, which is read: name another file"):
+            convert(colours, output, **({"split_file": output} if output.suffix == ".csv" else {}))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "null"])
+def test_into_a_pipe_or_a_device(colours, tmp_path, kind):
+    output, received = tmp_path / kind, []
+    if kind == "pipe":
+        os.mkfifo(output)
+        reader = threading.Thread(target=lambda: received.append(output.read_bytes()))
+        reader.start()
+    else:
+        output.symlink_to("/dev/null")
+    done = convert(colours, output, training=Training(epochs=1, fine_tune="all"))
+    if kind == "pipe":
+        reader.join(timeout=30)
+        (tmp_path / "m.tflite").write_bytes(received[0])
+        assert read_model(tmp_path / "m.tflite").sha256 == done.model.sha256
+    assert sorted(os.listdir(tmp_path)) == sorted(["colours", kind, *(["m.tflite"] if received else [])])

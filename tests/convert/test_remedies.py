@@ -11,31 +11,28 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 from edgecls.cli.convert import _print_trust
 from edgecls.convert import maker as maker_module
-from edgecls.convert import pipeline
 from edgecls.convert.data.samples import Sample
-from edgecls.convert.evaluation.gate import compare_precisions
 from edgecls.convert.evaluation.predictions import Predictions
-from edgecls.errors import BadData
 from edgecls.progress import Steps
 
 pytestmark = pytest.mark.usefixtures("tiny_backbone")
 
 
-def test_a_model_that_loses_too_much_is_not_written(colours, tmp_path, capsys):
+def test_a_model_that_loses_too_much_is_written_if_forced(colours, tmp_path, capsys):
     """Here even one that loses nothing: it is asked to be better than the float one."""
-    with pytest.raises(BadData, match=r"int8 loses too much, with its head refitted too: accuracy 1\.0000 .* --force"):
-        convert(colours, tmp_path / "m.tflite", max_drop=-0.5)
-    assert not (tmp_path / "m.tflite").exists()
     done = convert(colours, tmp_path / "m.tflite", max_drop=-0.5, force=True)
     assert done.remedies == tuple(maker_module.REMEDIES)
     assert done.remedy == done.remedies[-1]  # of equals the last
     assert not done.passed
+    assert done.rejected is None
     _print_trust(done, "int8")
     said = capsys.readouterr().out
     assert f"tried, since it cost more than allowed: {done.remedy}: this is in the model" in said
     assert "it costs more than the -0.5 allowed: written all the same, since --force was given" in said
     assert "none of the labels is ever answered" in said or "is never answered: its " in said
     metrics = done.model.info.metrics
+    low, high = metrics["gate"].pop("interval")
+    assert low < 0 < high
     assert metrics["gate"] == {"drop": 0.0, "agreement": 1.0, "passed": False}
     assert metrics["temperature"] == convert(colours, tmp_path / "n.tflite").model.info.metrics["temperature"]
 
@@ -100,17 +97,3 @@ def test_a_refitted_head_makes_of_int8_features_what_it_made_of_float_ones(monke
     task = SimpleNamespace(steps=Steps(), backbone=SimpleNamespace(mean=0.0, std=1.0))
     remedy.refit_head(network, task, ())
     assert np.abs(network(rest).numpy() - wanted).mean() < np.abs(before - wanted).mean() / 4
-
-
-@pytest.mark.parametrize(
-    ("quantization", "before", "after", "said"),
-    [
-        ("int8", 0.90, 0.85, "allow it with --max-drop 0.05, choose --quantize float16, or write it all the same"),
-        ("float16", 0.90, 0.87, "allow it with --max-drop 0.03, choose --quantize float32, or write it all the same"),
-        ("float32", 0.90, 0.90, "allow it with --max-drop 0, or write it all the same"),
-    ],
-)
-def test_what_is_suggested_helps(quantization, before, after, said):
-    gate = compare_precisions(of_accuracy(before), of_accuracy(after))
-    assert said in pipeline._failure(gate, quantization, ())
-    assert gate.passes(float(said.split("--max-drop ")[1].split(",")[0]))

@@ -1,5 +1,6 @@
 """What fine-tuning has come to after each epoch, in a file beside the model to be, so that it can go on from there."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -87,6 +88,7 @@ class Checkpoint:
             if about["identity"] != self.identity:
                 raise UsageError(
                     f"{self.path} is of other images, settings or versions: give the same ones, or run without --resume"
+                    f" ({_differences(about['identity'], self.identity)})"
                 )
             weights, variables = _numbered(arrays, "weights"), _numbered(arrays, "variables")
             probabilities = arrays["probabilities"]
@@ -95,8 +97,38 @@ class Checkpoint:
         return State(plan, about["done"], history, best, weights, probabilities, variables)
 
     def remove(self) -> None:
-        """Once the model is there."""
-        self.path.unlink(missing_ok=True)
+        """Remove the file, once the model is there."""
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
+
+_OPTIONS = {"augmentation": "augment", "size": "input-size"}
+"""Settings that the command line calls by another name than their own."""
+
+
+def _differences(before: str, now: str) -> str:
+    """Name each setting of two identities that differs, with both values."""
+    first, second = json.loads(before), json.loads(now)
+    versions = first.pop("versions"), second.pop("versions")
+    names = [name for name in {**first, **second} if first.get(name) != second.get(name)]
+    texts = [
+        "the images are others" if name == "images" else _change(_option(name), name, first, second) for name in names
+    ]
+    texts += [_change(name, name, *versions) for name in versions[1] if versions[0].get(name) != versions[1][name]]
+    return "; ".join(texts)
+
+
+def _option(name: str) -> str:
+    return f"--{_OPTIONS.get(name, name.replace('_', '-'))}"
+
+
+def _change(called: str, name: str, first: dict[str, Any], second: dict[str, Any]) -> str:
+    return f"{called} was {_text(first, name)}, is {_text(second, name)}"
+
+
+def _text(settings: dict[str, Any], name: str) -> str:
+    value = settings.get(name)
+    return "not given" if value is None else str(value)
 
 
 def _numbered(arrays: Any, name: str) -> list[NDArray[Any]]:

@@ -26,6 +26,7 @@ from edgecls.convert.training.views import (
     keep_pixels,
     seconds_per_look,
 )
+from edgecls.errors import EdgeclsError
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ def _epochs(
     checkpoint: Checkpoint,
 ) -> State:
     """Train for the epochs that are left, or until none has been better for `patience` of them."""
-    batches = len(task.images) // min(training.batch_size, len(task.images))
+    batches, kept = len(task.images) // min(training.batch_size, len(task.images)), True
     with task.steps.step("fine-tuning", (state.plan.epochs - state.done) * batches) as advance:
         while state.done < state.plan.epochs and state.done - state.best.number < training.patience:
             loss = fine_tune.train_epoch(upper, examples, training, (task.seed, state.done), advance)
@@ -136,5 +137,18 @@ def _epochs(
             state = replace(state, done=state.done + 1, history=(*state.history, epoch))
             if epoch.validation_loss < state.best.validation_loss:
                 state = replace(state, best=epoch, weights=upper.get_weights(), probabilities=found)
-            checkpoint.save(replace(state, variables=[np.asarray(value) for value in variables_of(upper)]))
+            kept = _save(
+                checkpoint, replace(state, variables=[np.asarray(value) for value in variables_of(upper)]), kept
+            )
     return state
+
+
+def _save(checkpoint: Checkpoint, state: State, before: bool) -> bool:
+    """Save `state` and tell whether that was possible; that it was not is said once, and is no reason to stop."""
+    try:
+        checkpoint.save(state)
+    except EdgeclsError as error:
+        if before:
+            log.warning("%s: training goes on, but --resume could not go on from here", error)
+        return False
+    return True

@@ -88,6 +88,7 @@ def keep_pixels(
     """
     lost = Losses() if losses is None else losses
     kept = DiskArray(path, (len(samples), spec.height, spec.width, spec.channels), np.uint8)
+    path.unlink()  # gigabytes that nobody would remove if the process were killed
 
     def keep(_: None, number: int) -> None:
         kept.write(number, load_or_substitute(samples, number, spec, lost))
@@ -109,6 +110,7 @@ def keep_activations(
     float16 (views, images, *shape).
     """
     kept = DiskArray(path, (len(views), pixels.shape[0], *shape), np.float16)
+    path.unlink()
 
     def keep(runtime: Runtime, number: int) -> None:
         image = pixels.read(number)

@@ -50,6 +50,35 @@ def test_a_single_image_is_no_loss():
     assert not gate.by_one_image(0)
 
 
+@pytest.mark.parametrize(
+    ("n", "lost", "gained", "passes"),
+    [
+        (200, 8, 3, True),  # 2.5 points, which chance explains
+        (200, 10, 2, False),
+        (1000, 40, 15, False),  # 2.5 points of a thousand
+        (300, 4, 0, True),
+        (30, 2, 0, True),
+        (30, 6, 0, False),
+        (300, 0, 40, True),
+    ],
+)
+def test_a_loss_is_judged_with_its_uncertainty(n, lost, gained, passes):
+    truth = ["a", "b"] * (n // 2)
+    wrong = ["b", "a"] * (n // 2)
+    before = of_answers(truth, [*wrong[:gained], *truth[gained:]])
+    after = of_answers(truth, [*truth[: n - lost], *wrong[n - lost :]])
+    gate = compare_precisions(before, after)
+    assert (gate.lost, gate.gained) == (lost, gained)
+    assert gate.passes(0.01) == passes
+    assert (gate.interval[0] <= 0.01) == passes
+    assert not gate.passes(0) or lost <= gained
+    assert gate.summary() == {
+        "drop": round((lost - gained) / n, 6),
+        "interval": [round(bound, 6) for bound in gate.interval],
+        "agreement": round(1 - (lost + gained) / n, 6),
+    }
+
+
 def test_the_same_model():
     predictions = of_answers(TRUTH, TRUTH)
     gate = compare_precisions(predictions, predictions)

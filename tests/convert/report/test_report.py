@@ -10,6 +10,7 @@ from made_conversion import conversion, without_files
 from edgecls.convert.data.dataset import read_dataset
 from edgecls.convert.data.problems import Problem
 from edgecls.convert.data.samples import Sample
+from edgecls.convert.evaluation.gate import Rejected
 from edgecls.convert.report import write_report
 from edgecls.errors import WriteFailed
 from edgecls.progress import Steps
@@ -95,6 +96,8 @@ def test_a_report_has_all_sections(page):
         "seed 7 training.epochs 60 training.learning_rate 0.0002",
         "edgecls 1.2.3 tensorflow 2.21",
         "2 0.27 sgd 1 0.31 adamw",
+        "leaves open",
+        "points (90 % interval)",
         "2 flipped: 1 were right and are wrong, 1 were wrong and are right",
         "ab" * 32,
     ],
@@ -178,6 +181,14 @@ def test_no_mistakes(tmp_path, colours):
     assert "No class changed." in page.text
     assert "Accuracy 100.0 % in float, 100.0 % in int8: it costs 0.0 points." in page.text
     assert "img" not in page.tags
+
+
+def test_a_model_that_was_written_instead_of_another_says_so(tmp_path, colours):
+    made = conversion(read_dataset(colours, None, 0, Steps()), wrong=(0, 1, 2))
+    made.rejected = Rejected("int8", Path("colours.tflite"), made.gate, ("another head",))
+    page = report(tmp_path / "report", made)
+    assert "Not int8: int8 costs +50.0 points (90 % interval" in page.text
+    assert "whatever was tried (another head)" in page.text
 
 
 def test_a_loss_of_one_image_is_called_that(tmp_path, colours):

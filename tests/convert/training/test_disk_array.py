@@ -29,3 +29,16 @@ def test_a_disk_without_room_is_told_at_once(tmp_path):
     with pytest.raises(WriteFailed, match=r"cannot reserve 4,500\.0 GB in .* \(set TMPDIR to another folder\)"):
         DiskArray(tmp_path / "a", (30, 150_000_000_000), np.uint8)
     assert not (tmp_path / "a").exists()
+
+
+def test_it_outlives_its_name_and_then_frees_the_disk(small_disk):
+    """So nothing is left of a process that is killed."""
+    for _ in range(3):
+        array = DiskArray(small_disk / "a", (300_000,), np.uint8)
+        (small_disk / "a").unlink()
+        array.write(slice(None), np.full(300_000, 7, np.uint8))
+        assert array.read(299_999) == 7
+        with pytest.raises(WriteFailed, match="cannot reserve"):
+            DiskArray(small_disk / "b", (300_000,), np.uint8)
+        del array
+    assert not list(small_disk.iterdir())

@@ -25,6 +25,7 @@ from edgecls.convert.training import head
 from edgecls.convert.training.checkpoint import Checkpoint, State
 from edgecls.convert.training.plan import Plan
 from edgecls.errors import BadData, EdgeclsError, UsageError
+from edgecls.files import write_atomically
 from edgecls.progress import Steps
 
 BATCHES = 3
@@ -137,15 +138,25 @@ def test_it_ends_where_it_would_have_ended(images, tmp_path, caplog, backbone, f
     assert [list(output.parent.iterdir()) for output in (resumed, anew)] == [[resumed], [anew]]  # no checkpoints
 
 
-def test_what_fails_after_training_can_be_done_again_without_training(images, tmp_path):
-    """The gate is asked for more than can be, and then for less. The seed is the largest that there is."""
-    options = {"quantization": "float16", "seed": 2**32 - 1}
-    with pytest.raises(BadData, match="float16 loses too much"):
-        convert(images, tmp_path / "m.tflite", max_drop=-1, **options)
+def test_what_was_rejected_can_be_made_all_the_same_without_training(images, tmp_path):
+    """The gate is asked for more than can be. The seed is the largest that there is."""
+    options = {"quantization": "float16", "seed": 2**32 - 1, "max_drop": -1}
+    instead = convert(images, tmp_path / "m.tflite", **options)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.float32.tflite", "m.tflite.checkpoint"]
     steps = Interrupted(0)
     steps.left = 1  # not a step more is trained
-    done = convert(images, tmp_path / "m.tflite", resume=True, steps=steps, **options)
+    done = convert(images, tmp_path / "m.tflite", resume=True, force=True, steps=steps, **options)
     assert [epoch.number for epoch in done.history if epoch.phase == "fine-tuning"][-1] == EPOCHS
+    assert done.history == instead.history
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.float32.tflite", "m.tflite"]
+
+
+def test_where_no_checkpoint_can_be_kept_training_goes_on(images, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(Checkpoint, "save", lambda self, _: write_atomically(tmp_path / "none" / self.path.name, b""))
+    done = convert(images, tmp_path / "m.tflite")
+    assert [epoch.number for epoch in done.history if epoch.phase == "fine-tuning"][-1] == EPOCHS
+    (said,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert said.endswith("create it first: training goes on, but --resume could not go on from here")
 
 
 def test_before_the_first_epoch_is_over_there_is_nothing_to_keep(images, tmp_path, caplog):
@@ -180,27 +191,34 @@ def refuse(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "said"),
     [
-        {"training": dataclasses.replace(TRAINING, learning_rate=0.001)},
-        {"training": dataclasses.replace(TRAINING, fine_tune="top")},
-        {"training": Training(fine_tune="none")},
-        {"backbone": "tiny"},
-        {"seed": 1},
+        ({"training": dataclasses.replace(TRAINING, learning_rate=0.001)}, "--learning-rate was 0.003, is 0.001"),
+        ({"training": dataclasses.replace(TRAINING, fine_tune="top")}, "--fine-tune was all, is top"),
+        ({"training": dataclasses.replace(TRAINING, augmentation="auto")}, "--augment was photo, is auto"),
+        ({"training": dataclasses.replace(TRAINING, time_budget=9)}, "--time-budget was not given, is 9"),
+        (
+            {"training": dataclasses.replace(TRAINING, epochs=2, batch_size=4)},
+            "--epochs was 5, is 2; --batch-size was 7, is 4",
+        ),
+        ({"backbone": "tiny"}, "--backbone was two, is tiny"),
+        ({"seed": 1}, "--seed was 0, is 1; the images are others"),  # the splits are
     ],
 )
-def test_other_settings(images, left, refuse, other):
-    refuse(UsageError, "is of other images, settings or versions: give the same ones, or run", images, left, **other)
+def test_other_settings(images, left, refuse, other, said):
+    general = "is of other images, settings or versions: give the same ones, or run without --resume"
+    refuse(UsageError, rf"{general} \({said}\)$", images, left, **other)
 
 
 def test_other_images(colours, left, refuse):
     (colours / "red" / "03.png").write_bytes(image("red", seed=99))
-    refuse(UsageError, "is of other images", colours, left)
+    refuse(UsageError, r"is of other images.* \(the images are others\)$", colours, left)
 
 
 def test_other_versions(images, left, refuse, monkeypatch):
+    before = keras.__version__
     monkeypatch.setattr(keras, "__version__", "99")
-    refuse(UsageError, "is of other images, settings or versions", images, left)
+    refuse(UsageError, rf"is of other images, settings or versions.* \(keras was {before}, is 99\)$", images, left)
 
 
 def test_nothing_to_go_on_from(images, refuse):

@@ -1,0 +1,51 @@
+"""One conversion an output: a second one would share its checkpoint, and overwrite its model."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgecls.errors import TryAgain
+from edgecls.files import resolve_links
+
+
+@contextlib.contextmanager
+def lock_output(output: Path) -> Iterator[None]:
+    """Hold `output`, by whatever link it is named, until the block ends; the kernel lets go if the process is killed.
+
+    By an flock on a file beside it, `.NAME.lock`, which is removed at the end. Where none can be made or locked (a
+    read-only folder, some network file systems) nothing is held. Raises TryAgain where another conversion holds it.
+    """
+    target = resolve_links(output)
+    path = target.with_name(f".{target.name}.lock")
+    descriptor = _acquire(path, output)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            with contextlib.suppress(OSError):
+                path.unlink()  # while it is held: whoever waits for this one notices that it is gone
+            os.close(descriptor)
+
+
+def _acquire(path: Path, output: Path) -> int | None:
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.stat(path), os.fstat(descriptor)):
+                return descriptor
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise TryAgain(
+                f"cannot write {output}: another conversion is writing it: wait until that ends, or name another file"
+            ) from error
+        except FileNotFoundError:
+            pass  # removed by the one that held it: once more
+        except OSError:
+            return descriptor
+        os.close(descriptor)
