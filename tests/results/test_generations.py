@@ -153,7 +153,9 @@ def test_damage_beside_a_log_names_the_likely_cause(path):
         with path.open("r+b") as file:  # the log fits, the pages of the file are others
             file.seek(4096)
             file.write(b"\xa5" * 4096 * 40)
-        with pytest.raises(BadDatabase, match=r"is damaged: .*was a backup copied over .*results\.db-wal is the log of"):
+        with pytest.raises(
+            BadDatabase, match=r"is damaged: .*was a backup copied over .*results\.db-wal is the log of"
+        ):
             keys(path)
         shutil.copyfile(path, path.with_name("alone.db"))
     with pytest.raises(BadDatabase) as refused:
