@@ -6,6 +6,8 @@ of the parts to show: scheme, host and port.
 """
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "rtp", "srtp", "srt", "tcp", "udp", "mms", "mmsh")
 """Kinds of addresses that FFmpeg reads a stream from."""
@@ -42,6 +44,15 @@ def problem_of_stream(address: str) -> str | None:
             "%3F for ?, %23 for # and %40 for @"
         )
     return None
+
+
+def hide_addresses(value: Any) -> Any:
+    """Return a value of JSON with each text that looks like an address as `show_address` shows it, keys included."""
+    if isinstance(value, str):
+        return show_address(value) if looks_like_address(value) else value
+    if isinstance(value, Mapping):
+        return {hide_addresses(key): hide_addresses(each) for key, each in value.items()}
+    return [hide_addresses(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def looks_like_address(text: str) -> bool:

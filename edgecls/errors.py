@@ -19,6 +19,8 @@ A message is one line: what is wrong, then what to do about it. Codes are those 
 """
 
 import errno
+import os
+import stat
 
 
 class EdgeclsError(Exception):
@@ -102,7 +104,6 @@ class BadConfig(EdgeclsError):
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: free some space",
     errno.EDQUOT: "the disk quota is used up: free some space",
-    errno.EACCES: "permission denied: check owner and mode, or run as a user who may",
     errno.EPERM: "operation not permitted: check owner and mode, or run as a user who may",
     errno.EROFS: "the file system is read-only: choose a path on a writable one",
     errno.EEXIST: "something of that name is there already: choose another name",
@@ -122,5 +123,47 @@ def from_os_error(error: OSError, what: str) -> EdgeclsError:
     if isinstance(error, FileNotFoundError):
         return NoInput(f"{what}: no such file or folder")
     remedy = _REMEDIES.get(error.errno or 0, error.strerror or str(error))
+    if error.errno == errno.EACCES:
+        remedy = f"permission denied: {who_may_not(error.filename)}: check owner and mode, or run as a user who may"
     kind = TryAgain if error.errno in _PASSING else WriteFailed
     return kind(f"{what}: {remedy}")
+
+
+def user_name() -> str:
+    """Return the name of the user that this process runs as, or the number where there is no name."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def who_may_not(path: object) -> str:
+    """Return which user may not use what: of the path, the first folder that is closed, with its owner and mode.
+
+    `path` is what an OSError names; None where it names nothing.
+    """
+    user = user_name()
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return f"user {user} may not"
+    whole = os.path.abspath(os.fsdecode(path))
+    folders = [whole[:at] or os.sep for at, character in enumerate(whole) if character == os.sep]
+    effective = os.access in os.supports_effective_ids
+    for folder in folders:
+        if not os.access(folder, os.X_OK, effective_ids=effective):
+            return f"user {user} may not enter {_owned(folder)}"
+    if os.path.lexists(whole):
+        return f"user {user} may not use {_owned(whole)}"
+    return f"user {user} may not write to {_owned(folders[-1])}"
+
+
+def _owned(path: str) -> str:
+    """Return a path with its owner and mode, as far as they can be seen."""
+    import pwd
+
+    try:
+        status = os.stat(path)
+        return f"{path} (owner {pwd.getpwuid(status.st_uid).pw_name}, mode {stat.S_IMODE(status.st_mode):04o})"
+    except (OSError, KeyError):
+        return path

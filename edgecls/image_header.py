@@ -6,9 +6,11 @@ rest is missing. And OpenCV up to 4.11 paints the missing part of a JPEG grey in
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from edgecls.errors import BadImage
+from edgecls.file_kinds import describe_not_image
+from edgecls.jpeg_repair import EOI, MARKER, SOF, SOI, SOS
 
 MAX_PIXELS = 128_000_000
 """Above the 108 megapixels of telephone cameras; decoded, 384 MB."""
@@ -29,11 +31,9 @@ def check_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Size:
     Raises BadImage where it is empty, of no kind that is read here, too large, or a JPEG without its end. Kinds: JPEG,
     PNG, GIF, BMP, WebP, TIFF, PBM/PGM/PPM, AVIF and HEIF. That it passes does not mean that it decodes.
     """
-    if not data:
-        raise BadImage("is empty")
     size = image_size(data)
     if size is None:
-        raise BadImage("is not an image that OpenCV can decode")
+        raise BadImage(describe_not_image(data))
     width, height = size
     if width * height > max_pixels:
         raise BadImage(f"is {width} x {height} pixels large: the limit (max_pixels) is {max_pixels}")
@@ -54,12 +54,6 @@ def image_size(data: bytes) -> Size | None:
     return None
 
 
-# Not in entropy-coded data: there 0xFF is followed by 0x00, or by one of the eight restart markers.
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
-_SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # C4, C8 and CC are tables
-
-
 def _jpeg(data: bytes) -> Size | None:
     """ITU-T T.81, annex B: segments by their lengths, scans by looking for the next marker, until the end (EOI).
 
@@ -67,19 +61,19 @@ def _jpeg(data: bytes) -> Size | None:
     """
     size: Size | None = None
     scans, at = 0, 2
-    while marker := _JPEG_MARKER.search(data, at):
+    while marker := MARKER.search(data, at):
         code, at = marker[0][1], marker.end()
-        if code == _EOI:
+        if code == EOI:
             return size
-        if code in _SOF:
+        if code in SOF:
             height, width = struct.unpack_from(">HH", data, at + 3)
             size = max(size or (0, 0), (width, height), key=_area)
-        scans += code == _SOS
+        scans += code == SOS
         if scans > MAX_SCANS:
             raise BadImage(f"is a JPEG of more than {MAX_SCANS} scans: save it anew")
-        if code == _SOI and scans:
+        if code == SOI and scans:
             raise BadImage("is damaged: another JPEG begins in the middle of it")
-        if code != _SOI:
+        if code != SOI:
             at += 2 if at + 2 > len(data) else struct.unpack_from(">H", data, at)[0]
     raise BadImage("is cut off or damaged: the end of the JPEG is missing")
 
@@ -103,7 +97,13 @@ def _bmp(data: bytes) -> Size:
     return abs(width), abs(height)  # a negative height means: upper row first
 
 
+MOST_ZEROS = 0.1
+"""Share of a WebP's pixel data that may be zeros at its end: 0.053 where all of the picture has one colour."""
+
+
 def _webp(data: bytes) -> Size | None:
+    if any(_ends_in_zeros(content) for name, content in riff_chunks(data) if name in {b"VP8 ", b"VP8L"}):
+        raise BadImage("is cut off or damaged: the end of the WebP is filled with zeros")
     kind = data[12:16]
     if kind == b"VP8X":  # 24 bits each, less one
         low_width, high_width, low_height, high_height = struct.unpack_from("<HBHB", data, 24)
@@ -115,6 +115,21 @@ def _webp(data: bytes) -> Size | None:
         width, height = struct.unpack_from("<HH", data, 26)
         return width & 0x3FFF, height & 0x3FFF
     return None
+
+
+def _ends_in_zeros(content: bytes) -> bool:
+    """What a file system leaves of a file that was not flushed. A decoder makes pixels of it."""
+    zeros = len(content) - len(content.rstrip(b"\0"))
+    return zeros > max(32, MOST_ZEROS * len(content))
+
+
+def riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (name, content) of the chunks of a WebP; the last content may be cut off."""
+    at = 12
+    while at + 8 <= len(data):
+        name, length = struct.unpack_from("<4sI", data, at)
+        yield name, data[at + 8 : at + 8 + length]
+        at += 8 + length + length % 2
 
 
 def _tiff(data: bytes) -> Size | None:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from edgecls.errors import BadData
 from edgecls.records import UNKNOWN
@@ -46,6 +47,7 @@ def clean_label(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join(visible.split()))
 
 
+@lru_cache(maxsize=8192)
 def label_key(label: str) -> str:
     """Return what two spellings of one class have in common: the cleaned label without case and joiners.
 
@@ -61,6 +63,7 @@ def _simple_fold(character: str) -> str:
     return folded if len(folded) == 1 else character.lower()
 
 
+@lru_cache(maxsize=8192)
 def class_key(label: str) -> str:
     """Return what all spellings of one class have in common: `label_key`, but of a single letter the case counts.
 
@@ -126,8 +129,8 @@ def check_label(text: str) -> str:
         raise BadData(f"the class name {text!r} has no visible character: rename the class")
     if label_key(label) == UNKNOWN:
         raise BadData(
-            f"no class can be called {text!r}: edgecls labels a frame so if no class is certain enough: "
-            "rename the class, for example to 'other', or leave it out"
+            f"the class name {text!r} is reserved for frames that no class fits with certainty: "
+            "rename the class, for example to 'other'"
         )
     try:
         label.encode()

@@ -6,6 +6,7 @@ Behind the flatbuffer stands a zip (its entries stored, not deflated, as the rea
     labels.txt          one label a line, in the order of the outputs
     edgecls.json        `ModelInfo` as JSON, and the SHA-256 of the flatbuffer
     golden/N.jpg        small images, with the outputs that are expected for them in edgecls.json
+    images.bin          which images trained, validated and tested the network: `ImageList`
 """
 
 import hashlib
@@ -21,6 +22,8 @@ from typing import Any
 
 from edgecls.errors import BadData, BadModel, NoInput, UsageError, from_os_error
 from edgecls.files import write_atomically
+from edgecls.image_list import FILE as IMAGES_FILE
+from edgecls.image_list import ImageList
 from edgecls.image_metadata import ImageMetadata, read_image_metadata
 from edgecls.labels import read_label_lines
 from edgecls.preprocess import Preprocessing
@@ -80,6 +83,15 @@ class ModelFile:
     golden: tuple[GoldenExample, ...] = ()
     metadata: ImageMetadata | None = None
     input_range: str | None = None
+    image_list: bytes = b""
+
+    @property
+    def images(self) -> ImageList | None:
+        """The images that it was made with; None where the file lists none. Raises BadModel where the list is damaged."""
+        try:
+            return ImageList.from_bytes(self.image_list) if self.image_list else None
+        except ValueError as error:
+            raise BadModel(f"{self.path} is damaged: {error}: copy it again") from error
 
     @property
     def name(self) -> str:
@@ -96,6 +108,7 @@ def write_model(
     *,
     mean: float,
     std: float,
+    images: ImageList | None = None,
 ) -> ModelFile:
     """Write a model file as `written_atomically` does, and return what a reader will find in it.
 
@@ -105,7 +118,8 @@ def write_model(
     text = "".join(f"{label}\n" for label in labels).encode()
     if split_labels(text) != list(labels):
         raise ValueError("a label is empty, has a line break, or begins with a byte order mark")
-    images = {f"golden/{index}.jpg": example.image for index, example in enumerate(golden)}
+    examples = {f"golden/{index}.jpg": example.image for index, example in enumerate(golden)}
+    listed = {IMAGES_FILE: images.to_bytes()} if images else {}
     from edgecls.tflite_metadata import embed  # only a workstation writes models
 
     described = embed(
@@ -117,16 +131,16 @@ def write_model(
         mean=mean,
         std=std,
         labels_file=LABELS_FILE,
-        other_files=[INFO_FILE, *images],
+        other_files=[INFO_FILE, *examples, *listed],
     )
     document = {
         "format": FORMAT,
         "flatbuffer_sha256": hashlib.sha256(described).hexdigest(),
         **asdict(info),
-        "golden": [{"image": name, "outputs": example.outputs} for name, example in zip(images, golden, strict=True)],
+        "golden": [{"image": name, "outputs": example.outputs} for name, example in zip(examples, golden, strict=True)],
     }
-    files = {LABELS_FILE: text, INFO_FILE: json.dumps(document, ensure_ascii=False, indent=1).encode(), **images}
-    content = _append_zip(described, files)
+    text_of_info = json.dumps(document, ensure_ascii=False, indent=1).encode()
+    content = _append_zip(described, {LABELS_FILE: text, INFO_FILE: text_of_info, **examples, **listed})
     write_atomically(path, content)
     return _parse(path, content, None)
 
@@ -175,7 +189,9 @@ def _parse(path: Path, data: bytes, labels: Sequence[str] | None, input_range: s
         if not labels:
             raise BadModel(f"{path} carries no labels: pass --labels FILE, a text file with one label a line")
     digest = hashlib.sha256(data).hexdigest()
-    return ModelFile(path, digest, len(data), tuple(labels), info, golden, metadata, input_range)
+    return ModelFile(
+        path, digest, len(data), tuple(labels), info, golden, metadata, input_range, files.get(IMAGES_FILE, b"")
+    )
 
 
 def _read_metadata(path: Path, flatbuffer: memoryview) -> ImageMetadata | None:

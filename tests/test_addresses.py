@@ -4,7 +4,7 @@ import pytest
 from camera_addresses import SECRET, addresses
 from hypothesis import given
 
-from edgecls.addresses import looks_like_address, problem_of_stream, show_address
+from edgecls.addresses import hide_addresses, looks_like_address, problem_of_stream, show_address
 
 
 @given(addresses)
@@ -58,6 +58,13 @@ def test_what_cannot_be_the_address_of_a_stream(address, problem):
     found = problem_of_stream(address)
     assert (found or "").startswith(problem or "")
     assert bool(found) == bool(problem)
+
+
+def test_addresses_within_a_configuration():
+    config = {"a": [f"rtsp://u:{SECRET}@cam/1", 5, None], "path": "/srv/in", f"http://cam/{SECRET}": {"b": True}}
+    assert hide_addresses(config) == {
+        "a": ["rtsp://cam/...", 5, None], "path": "/srv/in", "http://cam/...": {"b": True}
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

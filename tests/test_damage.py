@@ -45,13 +45,15 @@ def test_a_reduced_decode_refuses_what_a_full_one_refuses(name):
         reduced, full = verdict(data), verdict(data, FULL)
         assert reduced == full, number
         outcomes["whole" if full is None else "damaged" if "part of the picture" in full else "no image"] += 1
-    assert min(outcomes[kind] for kind in ("whole", "damaged", "no image")) > 10
+    assert min(outcomes[kind] for kind in ("whole", "damaged", "no image")) > 5
 
 
 @pytest.mark.parametrize("name", HOLED)
 @pytest.mark.parametrize("cover", [1, COVER, FULL])
 def test_a_hole_in_the_middle_is_heard_at_every_scale(name, cover):
-    assert re.match(r"is damaged: part of the picture is missing \(.*\): save it anew$", verdict(HOLED[name], cover))
+    assert re.match(
+        r"is damaged: part of the picture is missing \(.*\): replace the file$", verdict(HOLED[name], cover)
+    )
 
 
 def test_in_many_threads_each_hears_of_its_own_image(capfd):

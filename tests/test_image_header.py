@@ -127,6 +127,21 @@ def test_a_jpeg_in_the_middle_of_which_another_begins(whole):
     assert verdict(decode, whole[:at] + JPEG) == "is damaged: another JPEG begins in the middle of it"
 
 
+@pytest.mark.parametrize("quality", [80, 101], ids=["lossy", "lossless"])
+def test_a_webp_that_ends_in_zeros(quality):
+    """What a file system leaves of a file that was not flushed: libwebp makes pixels of it."""
+    whole = encode(noise(400, 300), ".webp", cv2.IMWRITE_WEBP_QUALITY, quality)
+    assert verdict(decode, whole) is None
+    torn = whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2)
+    assert (
+        verdict(decode, torn)
+        == verdict(check, torn)
+        == "is cut off or damaged: the end of the WebP is filled with zeros"
+    )
+    plain = encode(np.full((1000, 1000, 3), 128, np.uint8), ".webp", cv2.IMWRITE_WEBP_QUALITY, quality)
+    assert verdict(decode, plain) is None
+
+
 def test_a_jpeg_of_too_many_scans():
     """Each may be a few bytes long, and cost a pass over all pixels."""
     scan = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]

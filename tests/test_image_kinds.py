@@ -80,7 +80,7 @@ def as_pillow_sees_it(data):
     if picture.mode in {"P", "LA"}:
         picture = picture.convert("RGBA")
     if picture.mode == "RGBA":
-        return np.asarray(picture)[:, :, :3]  # transparency is dropped, not painted on white or black
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     return np.asarray(picture.convert("RGB"))
 
 

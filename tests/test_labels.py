@@ -100,8 +100,8 @@ def test_letters_are_classes_of_their_own():
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("unknown", "if no class is certain enough: rename the class"),
-        ("Un\u200bknown ", "if no class is certain enough: rename the class"),
+        ("unknown", "is reserved for frames that no class fits with certainty: rename the class"),
+        ("Un\u200bknown ", "is reserved for frames that no class fits with certainty: rename the class"),
         ("\u200b \u3164", "has no visible character"),
         ("", "has no visible character"),
         ("Gr\udcf6\udcdfe", "is not valid UTF-8"),
@@ -160,7 +160,7 @@ def test_a_label_file_that_is_no_text(data):
 
 
 def test_a_label_file_with_a_name_that_no_class_can_have():
-    with pytest.raises(BadData, match="no class can be called 'Unknown'"):
+    with pytest.raises(BadData, match="the class name 'Unknown' is reserved"):
         read_label_lines(b"0 robin\n1 Unknown\n")
 
 

@@ -197,6 +197,7 @@ def with_metadata(flatbuffer, *, mean=(127.5,), std=(127.5,), size=(SIZE, SIZE),
     return _append_zip(described, {"names.txt": "".join(f"{label}\n" for label in labels).encode()})
 
 
-def write(path, flatbuffer=None, *, labels=LABELS, examples=(), **changes):
+def write(path, flatbuffer=None, *, labels=LABELS, examples=(), images=None, **changes):
     """Write the tiny model, or another `flatbuffer`, with labels, golden examples and changes to its `info`."""
-    return write_model(path, flatbuffer or build(), info(**changes), labels, examples, mean=127.0, std=128.0)
+    flatbuffer = flatbuffer or build()
+    return write_model(path, flatbuffer, info(**changes), labels, examples, mean=127.0, std=128.0, images=images)

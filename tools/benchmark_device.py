@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from device_benchmark import folders
 from device_benchmark.environments import ROOT, environment
 from device_benchmark.loads import COUNTS, camera_load, files_load
+from device_benchmark.pictures import check_photographs
 from device_benchmark.sides import chosen
 from device_benchmark.table import table
 
@@ -55,6 +56,7 @@ def main() -> None:
     if asked.table_of:
         print(table(json.loads(asked.table_of.read_text())))
         return
+    check_photographs()
     place = asked.place.resolve()
     place.mkdir(parents=True, exist_ok=True)
     sides = chosen(asked.sides)

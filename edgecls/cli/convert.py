@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgecls.cli.data_options import Dataset, GroupBy, SplitFile
+from edgecls.cli.data_options import Dataset, Exclude, GroupBy, SplitFile, Verbose
 from edgecls.cli.output import OutputFormat, printable, write_rows
 from edgecls.errors import NoInput, UsageError, from_os_error
 from edgecls.files import check_writable
@@ -33,6 +33,7 @@ def convert(
     ],
     split_file: SplitFile = None,
     group_by: GroupBy = None,
+    exclude: Exclude = None,
     add_reviews: Annotated[
         list[Path] | None,
         _option(
@@ -53,9 +54,26 @@ def convert(
     input_size: Annotated[
         int | None, _option("--input-size", "Pixels each way, of backbones that allow it.", metavar="PIXELS", min=1)
     ] = None,
+    fit: Annotated[
+        str,
+        _option(
+            "--fit",
+            "Of images that are not square: crop (their middle), stretch, pad (all of them), or auto: crop, unless much "
+            "is lost by it.",
+        ),
+    ] = "auto",
     crop: Annotated[
         float | None,
-        _option("--crop", "The central share of an image that is seen; 1: all of it.", metavar="SHARE", min=0.1, max=1),
+        _option("--crop", "The central share of each side of that; 1: all of it.", metavar="SHARE", min=0.1, max=1),
+    ] = None,
+    white: Annotated[
+        int | None,
+        _option(
+            "--white",
+            "The value that is white in files of 16 bits or an .npz, such as 4095; by default found.",
+            min=1,
+            max=65535,
+        ),
     ] = None,
     report: Annotated[
         Path | None,
@@ -120,15 +138,17 @@ def convert(
             "--min-precision", "Of what is answered; what is less sure is unknown. 0: all is answered.", min=0, max=1
         ),
     ] = 0.95,
+    verbose: Verbose = False,  # noqa: ARG001 - its callback sets the level of the log
 ) -> None:
     """Fine-tune a pretrained network on labelled images, quantize it, and show how good it is."""
     import edgecls
     from edgecls.convert.backbones import find_backbone
-    from edgecls.convert.settings import Training, find_quantization
+    from edgecls.convert.settings import Training, find_fit, find_quantization
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that gigabytes of caches are removed then, too
     find_backbone(backbone, input_size)  # a slip is told at once, before the packages of the workstation are looked for
     find_quantization(quantize)
+    find_fit(fit)
     training = Training(
         fine_tune=fine_tune,  # type: ignore[arg-type]  # checked there
         time_budget=parse_duration(time_budget) if time_budget else None,
@@ -151,10 +171,13 @@ def convert(
             output,
             split_file=split_file,
             group_by=group_by,
+            exclude=exclude or (),
             reviewed=reviewed,
             backbone=backbone,
             input_size=input_size,
+            fit=fit,
             crop=crop,
+            white=white,
             quantization=quantize,
             training=training,
             max_drop=max_drop,
@@ -171,7 +194,7 @@ def convert(
     _print_conversion(done, quantize)
     if report is not None:
         typer.echo(f"{page}: the report")
-    if done.dataset.skipped or missing:
+    if done.dataset.skipped or done.dataset.losses or missing:
         raise typer.Exit(1)
 
 
@@ -296,7 +319,7 @@ def _print_trust(done: Any, quantization: str) -> None:
             f"searched: the best of {len(done.trials)} settings of the head has a validation loss of "
             f"{best['validation_loss']:.4f}, those given {done.trials[0]['validation_loss']:.4f}"
         )
-    typer.echo(f"trained: {done.plan}; views: {done.settings['augmentation']}")
+    typer.echo(f"trained: {done.plan}; views: {done.settings['augmentation']}; fit: {done.settings['fit']}")
     typer.echo(f"accuracy of {quantization}: between {low:.3f} and {high:.3f} (95 %)")
     allowed = done.max_drop
     cost = f"{gate.drop:+.4f}{' (one image)' if gate.by_one_image(allowed) else ''}"

@@ -12,7 +12,7 @@ import typer
 
 from edgecls.addresses import looks_like_address
 from edgecls.bundled import default_model
-from edgecls.cli.data_options import Exclude
+from edgecls.cli.data_options import Exclude, Verbose
 from edgecls.cli.model_options import Labels, Model, Range, read_models
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import NoInput, UsageError, from_os_error
@@ -46,6 +46,7 @@ def classify(
     ] = False,
     exclude: Exclude = None,
     output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
+    verbose: Verbose = False,  # noqa: ARG001 - its callback sets the level of the log
 ) -> None:
     """Classify images, print a line for each, in the order given."""
     from edgecls.image_files import Exclusions

@@ -1,21 +1,25 @@
 """`edgecls evaluate`: needs scikit-learn, and no TensorFlow."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecls.cli.data_options import Dataset, GroupBy, SplitFile
+from edgecls.cli.data_options import Dataset, Exclude, GroupBy, SplitFile, Verbose
 from edgecls.cli.model_options import Labels, Range, read_models
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import MissingExtra, UsageError
 from edgecls.progress import Steps
 
 if TYPE_CHECKING:
+    from edgecls.convert.data.dataset import Dataset as ReadDataset
+    from edgecls.convert.data.npz import Scale
     from edgecls.convert.evaluation.compare import Comparison
     from edgecls.convert.evaluation.evaluate import Evaluation
+    from edgecls.depth import White
     from edgecls.model_file import ModelFile
 
 MATRIX_LABELS = 20
@@ -34,8 +38,10 @@ def evaluate(
     input_range: Range = None,
     split_file: SplitFile = None,
     group_by: GroupBy = None,
+    exclude: Exclude = None,
     split: Annotated[str | None, typer.Option("--split", help="train, validation or test; by default all.")] = None,
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
+    verbose: Verbose = False,  # noqa: ARG001 - its callback sets the level of the log
 ) -> None:
     """Measure a model on labelled images, or compare two, through the code that runs on the device."""
     try:
@@ -44,6 +50,7 @@ def evaluate(
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[convert]'") from None
     from edgecls.convert.data.dataset import read_split
+    from edgecls.convert.unseen import warn_of_unseen
     from edgecls.device.classifier import Classifier
     from edgecls.device.golden import replay_golden
 
@@ -51,20 +58,36 @@ def evaluate(
         raise UsageError(f"{len(model)} models were named, and two at most are compared: leave out all but two -m")
     steps = Steps(show=True)
     found = read_models(model, labels, input_range)
-    for each in found:
-        replay_golden(Classifier(each))  # figures of a model that computes something else here would be worth nothing
+    classifiers = [Classifier(each) for each in found]
+    for classifier in classifiers:
+        replay_golden(classifier)  # figures of a model that computes something else here would be worth nothing
     seeds = [_seed(each) for each in found]
     group_by = group_by or _group_by(found[0])  # so that the same splits are cut again
-    data = read_split(dataset, split_file, split, seeds[0], steps, group_by=group_by)
-    if len(set(seeds)) > 1 and split:
-        _warn_of_other_splits(found, dataset, split_file, split)
+    white, scale = _white(found[0])
+    data = read_split(
+        dataset,
+        split_file,
+        split,
+        seeds[0],
+        steps,
+        group_by=group_by,
+        exclude=exclude or (),
+        used=found[0].images,
+        labels=found[0].labels,
+        white=white,
+        scale=scale,
+    )
+    for classifier in classifiers:
+        warn_of_unseen(data, classifier.preprocessing)
+    for each in found:
+        _tell_of_training(each, data, split)
     if len(found) == 2:
-        comparison = compare(found[0], found[1], data.samples, steps)
+        comparison = compare(found[0], found[1], data.samples, steps, data.losses)
         _print(comparison.as_dict(), output_format, lambda: _print_comparison(comparison))
     else:
-        evaluation = measure(found[0], data.samples, steps)
+        evaluation = measure(found[0], data.samples, steps, losses=data.losses)
         _print(evaluation.as_dict(), output_format, lambda: _print_evaluation(evaluation))
-    if data.skipped:
+    if data.skipped or data.losses:
         raise typer.Exit(1)
 
 
@@ -73,20 +96,46 @@ def _seed(model: "ModelFile") -> int:
     return int(model.info.dataset.get("seed", 0)) if model.info else 0
 
 
+def _white(model: "ModelFile") -> "tuple[White, Scale | None]":
+    """Return what was white in the files, and in the `.npz`, that the model was trained with."""
+    from edgecls.convert.data.npz import Scale
+    from edgecls.depth import UNKNOWN_WHITE
+
+    if not model.info:
+        return UNKNOWN_WHITE, None
+    array = model.info.dataset.get("array")
+    white = model.info.preprocessing.white
+    if not array and white.sixteen:
+        return white, Scale("uint16", white.sixteen)
+    return white, Scale(**array) if array else None
+
+
 def _group_by(model: "ModelFile") -> str | None:
     return model.info.dataset.get("group_by") if model.info else None
 
 
-def _warn_of_other_splits(models: Sequence["ModelFile"], dataset: Path, split_file: Path | None, split: str) -> None:
-    """Where the splits are drawn, each model has its own, and has trained on images that the other was tested with."""
-    from edgecls.convert.data.samples import read_samples
-
-    if split not in {sample.split for sample in read_samples(dataset, split_file)}:
+def _tell_of_training(model: "ModelFile", data: "ReadDataset", split: str | None) -> None:
+    """Log which of the images the model was trained on, and what has changed since it was made."""
+    used = model.images
+    if used is None:
+        return
+    splits = Counter(used.split_of(*content) for content in data.contents)
+    trained, validated, images = splits["train"], splits["validation"], len(data.contents)
+    if trained and split != "train":
+        also = f", and {validated} validated it" if validated and split != "validation" else ""
         log.warning(
-            "the splits are those of %s, and %s was made with another seed: it may have trained on some of these "
-            "images; name the splits in a split file",
-            *(model.path for model in models),
-        )
+            "%d of the %d images %s in the training of %s%s: the figures flatter it: measure on %s",
+            trained, images, "was" if trained == 1 else "were", model.path, also,
+            "--split test, or on other images" if split is None else "other images",
+        )  # fmt: skip
+    known = sum(used.split_of(*content) is not None for content in data.everything)
+    new, gone = len(data.everything) - known, used.missing(data.everything)
+    if not known:
+        log.info("%s was made with other images: none of these %d is in its list", model.path, images)
+    elif new or gone:
+        log.info(
+            "since %s was made, %d image%s came to the data set and %d went", model.path, new, "s" * (new != 1), gone
+        )  # fmt: skip
 
 
 def _print(report: dict[str, Any], output_format: ReportFormat, print_tables: Any) -> None:

@@ -42,17 +42,27 @@ def run(
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     read = _reader(config, until_idle)
     if check:
-        _check(read)
+        _check(read, config)
     else:
         _serve(read)
+
+
+_STAYS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+"""What keeps a configuration from being read until somebody mends it: systemd need not try again."""
 
 
 def _reader(path: Path, until_idle: float | None) -> "Callable[[], Config]":
     """What reads the configuration, with the command line's changes."""
     from edgecls.device.configuration.config import read_config
+    from edgecls.errors import BadConfig, NoInput, WriteFailed
 
     def read() -> "Config":
-        config = read_config(path)
+        try:
+            config = read_config(path)
+        except (NoInput, WriteFailed) as error:  # such as a file of root's that the service's user may not read
+            if isinstance(error.__cause__, _STAYS):
+                raise BadConfig(str(error)) from error
+            raise
         if until_idle is None:
             return config
         if "until_idle" not in type(config.source).model_fields:
@@ -105,7 +115,20 @@ def _results_wing(stop: "threading.Event") -> "ResultsWing":
     )
 
 
-def _check(read: "Callable[[], Config]") -> None:
+def _problems_of_the_service(config: Path) -> list[str]:
+    """Return what the user of the service may not use: to root, who checks, everything is open."""
+    from edgecls.doctor.access import access
+    from edgecls.doctor.answer import Status
+    from edgecls.doctor.subject import Subject
+
+    path = Path(os.path.realpath(config))
+    if os.geteuid() != 0 or path.parent != DEFAULT_CONFIG.parent:
+        return []
+    answer = access(Subject(config=path))
+    return [f"{answer.seen}: {answer.remedy}"] if answer.status is Status.failed else []
+
+
+def _check(read: "Callable[[], Config]", path: Path) -> None:
     from edgecls.device.running.check import check
     from edgecls.errors import BadConfig
 
@@ -114,8 +137,35 @@ def _check(read: "Callable[[], Config]") -> None:
         problems += finding.problems
         if not finding.problems:
             typer.echo(printable(f"{finding.part}: {finding.what}"))
+    problems = problems or _problems_of_the_service(path)
     if problems:
         raise BadConfig(*problems)
+    _tell_removals(read())
+
+
+def _tell_removals(config: "Config") -> None:
+    """Say what the limits of the configuration would remove from the database; warn where it is most of it."""
+    from contextlib import closing
+
+    from edgecls.results.limits_preview import frames_to_remove, rows_to_remove
+    from edgecls.results.queries import open_results
+
+    if not config.database.exists():
+        return
+    retention, frames = config.retention, config.saved_frames
+    with closing(open_results(config.database)) as db:
+        removals = [
+            ("retention", "rows", rows_to_remove(db, days=retention.rows_days, most=retention.rows_most)),
+            ("saved_frames", "frames", frames_to_remove(db, days=frames.max_days, max_bytes=frames.max_bytes)),
+        ]
+    for section, what, removal in removals:
+        if removal.removed:
+            typer.echo(f"{section}: removes {removal.removed:,} of {removal.of:,} {what}")
+        if removal.is_most:
+            logging.getLogger(__name__).warning(
+                "[%s] would remove %s of %s %s: raise its limits if these are to be kept",
+                section, f"{removal.removed:,}", f"{removal.of:,}", what,
+            )  # fmt: skip
 
 
 def _check_database(path: Path) -> None:
@@ -129,3 +179,4 @@ def _check_database(path: Path) -> None:
     open_results(path).close()
     if not os.access(path, os.W_OK):
         raise WriteFailed(f"{path} is read-only: check owner, mode and mount, or name another file")
+    check_writable(path.with_name(f"{path.name}.lock"))  # which the daemon makes, as SQLite makes its log there

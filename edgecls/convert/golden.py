@@ -19,7 +19,8 @@ def shrink(image: NDArray[np.uint8], spec: Preprocessing) -> bytes:
 
     The device then has to decode, crop, resize and swap channels as for any photograph.
     """
-    factor = 1.25 * max(spec.height / image.shape[0], spec.width / image.shape[1]) / spec.crop
+    larger = min if spec.fit == "pad" else max  # what is padded fills the model's input in one direction only
+    factor = 1.25 * larger(spec.height / image.shape[0], spec.width / image.shape[1]) / spec.crop
     if factor < 1:
         image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])

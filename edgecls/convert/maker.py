@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from edgecls.convert import golden
 from edgecls.convert.data.dataset import Dataset
+from edgecls.convert.data.losses import reason_of
 from edgecls.convert.evaluation.gate import compare_precisions
-from edgecls.convert.evaluation.predictions import Predictions, predict
+from edgecls.convert.evaluation.predictions import Predictions, in_common, predict
 from edgecls.convert.quantization.calibration import IMAGES, calibration_images
 from edgecls.convert.settings import find_quantization
 from edgecls.device.golden import verify
+from edgecls.errors import BadData, EdgeclsError
 from edgecls.model_file import ModelFile, ModelInfo, write_model
 from edgecls.preprocess import decode
 from edgecls.progress import Steps
@@ -38,6 +40,7 @@ class Made:
 
 def _distance(before: Predictions, after: Predictions) -> float:
     """Mean difference of scores, 0 to 1."""
+    before, after = in_common(before, after)
     return float(np.abs(before.scores - after.scores).mean())
 
 
@@ -55,11 +58,19 @@ class Maker:
 
     def measure(self, flatbuffer: bytes, name: str) -> Predictions:
         """Of the test images."""
-        return predict(self.write(name, flatbuffer), self._data.of("test"), self._task.steps, f"evaluating {name}")
+        return predict(
+            self.write(name, flatbuffer),
+            self._data.of("test"),
+            self._task.steps,
+            f"evaluating {name}",
+            self._data.losses,
+        )
 
     def validate(self, flatbuffer: bytes) -> Predictions:
         """Of the validation images, on which all choices are made."""
-        return predict(self.write("quantized", flatbuffer), self._data.of("validation"), Steps())
+        return predict(
+            self.write("quantized", flatbuffer), self._data.of("validation"), Steps(), losses=self._data.losses
+        )
 
     def make_float(self) -> bytes:
         """The float32 flatbuffer."""
@@ -80,7 +91,7 @@ class Maker:
         float_model, float_predictions = of_float
         first = Made(self._quantized(quantization, IMAGES))
         predictions = self.measure(first.flatbuffer, quantization)
-        if quantization != "int8" or compare_precisions(float_predictions, predictions).passes(max_drop):
+        if quantization != "int8" or compare_precisions(*in_common(float_predictions, predictions)).passes(max_drop):
             return first, predictions, ()
         best, tried = self._best_remedy(first, float_model, max_drop)
         return best, predictions if best is first else self.measure(best.flatbuffer, quantization), tried
@@ -99,12 +110,14 @@ class Maker:
             tried.append(remedy)
             if _distance(before, found) <= off:
                 best, off = made, _distance(before, found)
-            if compare_precisions(before, found).passes(max_drop):
+            if compare_precisions(*in_common(before, found)).passes(max_drop):
                 break
         return best, tuple(tried)
 
     def _calibration(self, count: int) -> list[NDArray[np.uint8]]:
-        return calibration_images(self._task.images, self._task.backbone.preprocessing, self._task.seed, count)
+        return calibration_images(
+            self._task.images, self._task.backbone.preprocessing, self._task.seed, count, self._task.losses
+        )
 
     def _quantized(self, quantization: str, count: int) -> bytes:
         from edgecls.convert.quantization import quantize
@@ -133,11 +146,32 @@ class Maker:
                 task.work / "finished.tflite", flatbuffer, info, labels, examples, mean=self._mean, std=self._std
             )
             verify(model)
-        return write_model(output, flatbuffer, info, labels, examples, mean=self._mean, std=self._std)
+        images = self._data.image_list()
+        return write_model(output, flatbuffer, info, labels, examples, mean=self._mean, std=self._std, images=images)
 
     def _golden_images(self) -> list[bytes]:
         """A training image each of the first few classes, made small."""
-        firsts = {sample.label: sample for sample in reversed(self._task.images)}
-        chosen = [firsts[label].read() for label in self._data.labels[: golden.COUNT]]
-        images = [decode(one) if isinstance(one, bytes) else one[..., ::-1] for one in chosen]
-        return [golden.shrink(np.ascontiguousarray(image), self._task.backbone.preprocessing) for image in images]
+        return [
+            golden.shrink(self._first_of(label), self._task.backbone.preprocessing) for label in self._golden_labels()
+        ]
+
+    def _golden_labels(self) -> list[str]:
+        trained = {sample.label for sample in self._task.images}
+        return [label for label in self._data.labels if label in trained][: golden.COUNT]
+
+    def _first_of(self, label: str) -> NDArray[np.uint8]:
+        """The pixels, BGR, of the first training image of a class that can still be read."""
+        white = self._task.backbone.preprocessing.white
+        for sample in self._task.images:
+            if sample.label != label:
+                continue
+            try:
+                content = sample.read()
+                return (
+                    decode(content, white=white)
+                    if isinstance(content, bytes)
+                    else np.ascontiguousarray(content[..., ::-1])
+                )
+            except EdgeclsError as error:
+                self._task.losses.add(sample.path, reason_of(error))
+        raise BadData(f"no image of the class {label!r} can be read any more: is the disk of the data set still there?")

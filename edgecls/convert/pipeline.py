@@ -10,7 +10,7 @@ import resource
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import cv2
 import numpy as np
@@ -24,22 +24,28 @@ from edgecls.convert.evaluation.answered import count_answers
 from edgecls.convert.evaluation.curves import reliability
 from edgecls.convert.evaluation.evaluate import measure
 from edgecls.convert.evaluation.gate import Gate, compare_precisions
+from edgecls.convert.evaluation.predictions import Predictions, in_common
 from edgecls.convert.evaluation.temperature import Scaling, at_bound, find_scaling, unscale
 from edgecls.convert.evaluation.thresholds import apply, choose_thresholds
 from edgecls.convert.heavy import load_tensorflow
 from edgecls.convert.maker import Maker
-from edgecls.convert.settings import AUTO, Training, find_quantization
+from edgecls.convert.settings import AUTO, Training, find_fit, find_quantization
 from edgecls.convert.training.augment import find_preset
 from edgecls.convert.training.search import check_search
+from edgecls.convert.unseen import much_is_unseen, warn_of_unseen
 from edgecls.convert.work_folder import work_folder
 from edgecls.errors import BadData, UsageError
 from edgecls.files import check_writable
 from edgecls.model_file import ModelInfo
+from edgecls.preprocess import Fit
 from edgecls.progress import Steps
+
+if TYPE_CHECKING:
+    from edgecls.convert.training.task import Task
 
 log = logging.getLogger(__name__)
 
-FINE_TUNED_CROP = 1.0
+WHOLE = 1.0
 """A frozen network sees best what it was pretrained on, the middle of a photograph. One that is trained can learn to see
 all of it: that gave 1.5 points on two data sets, and nothing at the border goes unseen."""
 
@@ -50,10 +56,13 @@ def convert(
     *,
     split_file: str | Path | None = None,
     group_by: str | None = None,
+    exclude: Sequence[str] = (),
     reviewed: Sequence[tuple[str | Path, str]] = (),
     backbone: str = DEFAULT_BACKBONE,
     input_size: int | None = None,
+    fit: str = AUTO,
     crop: float | None = None,
+    white: int | None = None,
     quantization: str = "int8",
     training: Training | None = None,
     max_drop: float = 0.01,
@@ -65,19 +74,19 @@ def convert(
 ) -> Conversion:
     """Fine-tune `backbone` on `dataset`, quantize it, measure it as the device will, and write the model to `output`.
 
-    `dataset`, `split_file` and `group_by` are as in `samples.read_samples`; `reviewed` are (image, label) that are trained
-    on too, see `data.added`; `crop` is the central share of an image
-    that is seen, 0 < crop <= 1, by default all of it where the backbone is fine-tuned, else what the backbone was
-    pretrained on. A quantized model that loses more than
+    `dataset`, `split_file`, `group_by` and `exclude` are as in `samples.read_samples`; `reviewed` are (image, label) that
+    are trained on too, see `data.added`; `fit` is how an image is made to fit the network, as in `Preprocessing`, or
+    "auto": `crop`, unless that leaves out much and another is better on the training images; `crop` is the central share
+    of an image that is seen, 0 < crop <= 1, by default all of it, but what the backbone was pretrained on where it is not
+    fine-tuned and images are cropped. `white` is the value that is white in 16-bit files or an `.npz`, by default found. A quantized model that loses more than
     `max_drop` of the float one's accuracy, even after what can be done about it, is not written but with `force`.
     `min_precision` is what each label's threshold should give, 0 for no thresholds. While it fine-tunes, what was
     trained is kept beside `output`, and `resume` goes on from there. Otherwise nothing is written to `output`
     before all has gone well. Raises UsageError, NoInput, BadData, MissingExtra and WriteFailed.
     """
     steps, output = steps or Steps(), Path(output)
-    chosen, _ = find_backbone(backbone, input_size), find_quantization(quantization)
+    chosen, _, asked_fit = find_backbone(backbone, input_size), find_quantization(quantization), find_fit(fit)
     training = (training or Training()).with_defaults(chosen.training)
-    chosen = replace(chosen, crop=crop or (chosen.crop if training.fine_tune == "none" else FINE_TUNED_CROP))
     _check_training(training, chosen)
     check_writable(output)  # before minutes of work, not after
     kept = output.with_name(f"{output.name}.checkpoint")
@@ -90,6 +99,8 @@ def convert(
         steps,
         group_by=group_by,
         reviewed=reviewed_samples(reviewed),
+        exclude=exclude,
+        white=white,
     )
     with steps.step("loading TensorFlow"):
         load_tensorflow()
@@ -99,7 +110,10 @@ def convert(
     from edgecls.convert.training.train import train
 
     with work_folder() as work:
-        task = make_task(chosen, data, training, work, seed, steps)
+        chosen = replace(chosen, white8=data.white.eight, white16=data.white.sixteen)
+        share = crop or (None if training.fine_tune == "none" else WHOLE)
+        task = _fitted(make_task(chosen, data, training, work, seed, steps), data, asked_fit, share)
+        chosen = task.backbone
         checkpoint = Checkpoint(kept, _identity(training, backbone, chosen, data, seed))
         if resume:
             checkpoint.load()  # what is wrong with it is told before the head is trained
@@ -112,9 +126,9 @@ def convert(
         maker = Maker(task, data, info, trained)
         float_model = maker.make_float()
         float_predictions = maker.measure(float_model, "float")
-        unscaled = replace(float_predictions, scores=unscale(float_predictions.scores, scaling.temperature))
         made, predictions, remedies = maker.quantize(quantization, (float_model, float_predictions), max_drop)
-        gate = compare_precisions(float_predictions, predictions)
+        float_predictions, predictions, gate = _compare(float_predictions, predictions)
+        unscaled = replace(float_predictions, scores=unscale(float_predictions.scores, scaling.temperature))
         passed = gate.passes(max_drop)
         if not passed and not force:
             raise BadData(_failure(gate, quantization, remedies))
@@ -140,7 +154,10 @@ def convert(
         "reviewed": data.added,
         "backbone": backbone,
         "input_size": chosen.input_size,
+        "fit": chosen.fit,
         "crop": chosen.crop,
+        "white8": chosen.white8,
+        "white16": chosen.white16,
     }
     settings |= {"quantization": quantization, "seed": seed, "resume": resume}
     settings |= {"max_drop": max_drop, "force": force, "min_precision": min_precision, **info.training}
@@ -169,6 +186,30 @@ def convert(
         trials=trained.trials,
         peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
     )
+
+
+def _fitted(task: "Task", data: Dataset, asked: Fit | None, crop: float | None) -> "Task":
+    """Return the task with a backbone of the fit that was asked for, or else of the best one.
+
+    `crop` is the share of an image that is seen; None: what the backbone was pretrained on where images are cropped,
+    and else all of it.
+    """
+    shares = {"crop": crop or task.backbone.crop, "stretch": crop or WHOLE, "pad": crop or WHOLE}
+    specs: dict[Fit, Backbone] = {fit: replace(task.backbone, fit=fit, crop=shares[fit]) for fit in get_args(Fit)}
+    fit = asked or "crop"
+    if asked is None and task.backbone.pretrained and much_is_unseen(data, specs["crop"].preprocessing):
+        from edgecls.convert.training.choose_fit import measure_fits
+
+        fit = measure_fits(task, specs)
+    else:
+        warn_of_unseen(data, specs[fit].preprocessing)
+    return replace(task, backbone=specs[fit])
+
+
+def _compare(before: Predictions, after: Predictions) -> tuple[Predictions, Predictions, Gate]:
+    """(both on the images that neither has lost, what the quantization cost on them)."""
+    before, after = in_common(before, after)
+    return before, after, compare_precisions(before, after)
 
 
 def _check_training(training: Training, backbone: Backbone) -> None:
@@ -209,6 +250,7 @@ def _failure(gate: Gate, quantization: str, remedies: Sequence[str]) -> str:
 def _identity(training: Training, name: str, backbone: Backbone, data: Dataset, seed: int) -> str:
     """All that training depends on, as a text."""
     about = {**asdict(training), "backbone": name, "size": backbone.input_size, "crop": backbone.crop, "seed": seed}
+    about |= {"fit": backbone.fit, "white": [backbone.white8, backbone.white16], "array": data.scale}
     about |= {"images": data.fingerprint, "versions": _versions()}
     return json.dumps(about, sort_keys=True)
 
@@ -216,6 +258,7 @@ def _identity(training: Training, name: str, backbone: Backbone, data: Dataset, 
 def _describe(name: str, backbone: Backbone, data: Dataset, seed: int, group_by: str | None) -> ModelInfo:
     described = {"fingerprint": data.fingerprint, "images": data.counts(), "seed": seed}
     described |= {"reviewed": data.added} if data.added else {}
+    described |= {"array": data.scale._asdict()} if data.scale else {}
     return ModelInfo(
         name=name,
         preprocessing=backbone.preprocessing,

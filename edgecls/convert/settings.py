@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from edgecls.errors import UsageError
+from edgecls.preprocess import Fit
 
 Quantization = Literal["int8", "float16", "dynamic", "float32"]
 FineTune = Literal["auto", "none", "top", "all"]
@@ -12,7 +13,7 @@ FineTune = Literal["auto", "none", "top", "all"]
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 
 AUTO = "auto"
-"""Of an augmentation: found out with the head."""
+"""Of an augmentation, and of how images are made to fit: measured on the training images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,11 @@ class Epoch:
 def find_quantization(name: str) -> Quantization:
     """`name`, if it is one. Raises UsageError for another."""
     return _choose("quantization", name, get_args(Quantization))  # type: ignore[return-value]
+
+
+def find_fit(name: str) -> Fit | None:
+    """`name`, if it is one; None for AUTO. Raises UsageError for another."""
+    return None if name == AUTO else _choose("fit", name, (*get_args(Fit), AUTO))  # type: ignore[return-value]
 
 
 def _choose(what: str, name: str, names: tuple[str, ...]) -> str:

@@ -21,15 +21,17 @@ from edgecls.device.score_function import ScoreFunction, score_function
 from edgecls.device.side_by_side import default_threads
 from edgecls.errors import BadImage, BadModel, UsageError
 from edgecls.frame_key import digest
-from edgecls.image_header import MAX_PIXELS
+from edgecls.image_header import MAX_PIXELS, image_size
 from edgecls.image_metadata import Normalization
 from edgecls.model_file import ModelFile, read_model
-from edgecls.preprocess import COVER, FULL, Preprocessing, load_pixels
+from edgecls.preprocess import COVER, FULL, MUCH_UNSEEN, Preprocessing, load_pixels, seen_share
 from edgecls.records import UNKNOWN, Classification, Frame, Prediction
 
 log = logging.getLogger(__name__)
 
 TOP_K = 5
+LOOKS = 20
+"""Pictures of which the size is looked at; it takes a millisecond of a large JPEG."""
 
 Image = str | os.PathLike[str] | bytes | NDArray[np.uint8]
 
@@ -60,6 +62,7 @@ class Classifier:
         full_decode: bool = False,
         reference_kernels: bool = False,
     ) -> None:
+        self._looks = 0
         self.model = _model(model, labels)
         self.runtime = open_runtime(
             self.model.path,
@@ -143,6 +146,10 @@ class Classifier:
             infer_ms=infer_ms,
         )
 
+    def warn_of_unseen(self) -> None:
+        """Log it, once in a process, if the model misses much of one of the next few pictures."""
+        self._looks = LOOKS
+
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Pixels as `load_pixels` gives them, uint8 (height, width, channels) -> a probability a label, float32."""
         scores = self.runtime.scores(self.runtime.invoke(pixels))
@@ -151,6 +158,9 @@ class Classifier:
     def _decode(self, frame: Frame) -> NDArray[np.uint8]:
         if frame.image is None:
             raise BadImage(frame.error or "could not be read")
+        if self._looks:
+            self._looks -= 1
+            _warn_of_unseen(frame.image, self.preprocessing)
         if not isinstance(frame.image, bytes):
             return load_pixels(frame.image, self.preprocessing, self.max_pixels)
         pixels, remarks = load_whole(frame.image, self.preprocessing, self.max_pixels, cover=self._cover)
@@ -172,6 +182,23 @@ def _model(model: str | Path | ModelFile, labels: Sequence[str] | None) -> Model
     if not isinstance(model, ModelFile):
         return read_model(model, labels)
     return model if labels is None else replace(model, labels=tuple(labels))
+
+
+_logged: set[Preprocessing] = set()
+"""The preprocessing for which it has been logged in this process that much of a picture lies outside."""
+
+
+def _warn_of_unseen(image: bytes | NDArray[np.uint8], spec: Preprocessing) -> None:
+    """Log once where the shape of a picture makes the model miss much of it."""
+    size = image_size(image) if isinstance(image, bytes) else (image.shape[1], image.shape[0])
+    if size and min(size) and spec not in _logged and seen_share(size, replace(spec, crop=1.0)) < 1 - MUCH_UNSEEN:
+        _logged.add(spec)
+        log.warning(
+            "the model sees the central square of pictures of %d x %d: %.0f %% of their area lies outside: if anything "
+            "there matters, convert with --fit stretch or --fit pad",
+            *size,
+            100 * (1 - seen_share(size, spec)),
+        )
 
 
 def best(scores: NDArray[np.float32], count: int) -> list[int]:

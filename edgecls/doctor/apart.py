@@ -5,11 +5,14 @@ neither may end the examination.
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from importlib import import_module
 from typing import Any, NamedTuple
+
+from edgecls.doctor.service_user import ServiceUser
 
 _PATIENCE_S = 300.0
 """An emulated arm64 computer replays the golden examples in half a minute."""
@@ -22,9 +25,13 @@ class Outcome(NamedTuple):
     error: str | None = None
 
 
-def apart(function: str, *arguments: str) -> Outcome:
-    """Call `function` of `probes` in a child process that finds the same packages as this one."""
-    code = f"import sys; sys.path[:] = {sys.path!r}; from edgecls.doctor.apart import main; main()"
+def apart(function: str, *arguments: str, user: ServiceUser | None = None) -> Outcome:
+    """Call `function` of `probes` in a child process that finds the same packages as this one.
+
+    With `user`, the child becomes that user once it has imported what it needs: only root may do that.
+    """
+    identity = (user.uid, user.gid, list(user.groups)) if user else None
+    code = f"import sys; sys.path[:] = {sys.path!r}; from edgecls.doctor.apart import main; main({identity!r})"
     try:
         done = subprocess.run(  # noqa: S603  # ourselves
             [sys.executable, "-c", code, function, *arguments],
@@ -48,15 +55,24 @@ def _end(code: int, complaints: str) -> str:
     return f"ended the process with code {code}: {complaints.strip().splitlines()[-1] if complaints.strip() else ''}"
 
 
-def main() -> None:
+def main(identity: tuple[int, int, list[int]] | None = None) -> None:
     """In the child: call what the command line names, print its value or its error as the last line."""
     function, *arguments = sys.argv[1:]
     value, error = {}, None
     try:
-        value = getattr(import_module("edgecls.doctor.probes"), function)(*arguments)
+        probe = getattr(import_module("edgecls.doctor.probes"), function)
+        if identity:
+            _become(*identity)
+        value = probe(*arguments)
     except Exception as caught:  # noqa: BLE001  # whatever it is, it is what was asked for
         error = _one_line(caught)
     print(f"\n{json.dumps({'value': value, 'error': error})}", flush=True)  # noqa: T201
+
+
+def _become(uid: int, gid: int, groups: list[int]) -> None:
+    os.setgroups(groups)
+    os.setgid(gid)
+    os.setuid(uid)
 
 
 def _one_line(error: Exception) -> str:

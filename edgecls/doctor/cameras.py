@@ -4,11 +4,9 @@ import os
 import stat
 
 from edgecls.doctor.answer import Answer, absent, failed, ok, warning
+from edgecls.doctor.service_user import ServiceUser, service_user, unit_of
 from edgecls.doctor.subject import Subject
 from edgecls.doctor.system import System
-
-_USER = "edgecls"
-"""Whom the service runs as, once it is installed."""
 
 
 def cameras(subject: Subject) -> Answer:
@@ -21,8 +19,8 @@ def cameras(subject: Subject) -> Answer:
         )
     if not nodes:
         return absent("no /dev/video*")
-    user = _USER if _ids(system, _USER) else None
-    who = f"the user {user}" if user else "whoever asks"
+    user = service_user(system, unit_of(str(subject.config_path)))
+    who = f"the user {user.name}" if user else "whoever asks"
     if wanted and (not _may_use(system, wanted, user) or (user and not _has_drop_in(system))):
         return failed(f"{who} may not use {wanted}", _remedy(user))
     named = ", ".join(f"{node} ({name})" if (name := _name(system, node)) else node for node in nodes)
@@ -34,7 +32,7 @@ def cameras(subject: Subject) -> Answer:
     return ok(f"{seen}, nor need to: the source is a {source}") if source else warning(seen, _remedy(user))
 
 
-def _remedy(user: str | None) -> str:
+def _remedy(user: ServiceUser | None) -> str:
     return "for the service: edgecls service install --camera" if user else "sudo adduser YOU video, and log in again"
 
 
@@ -51,46 +49,21 @@ def _name(system: System, node: str) -> str | None:
     return system.text(f"/sys/class/video4linux/{os.path.basename(node)}/name")
 
 
-def _ids(system: System, user: str) -> tuple[int, set[int]] | None:
-    """User and groups by /etc/passwd and /etc/group; None where there is no such user."""
-    for line in (system.text("/etc/passwd") or "").splitlines():
-        fields = line.split(":")
-        if fields[0] == user and len(fields) >= 4:
-            groups = {int(fields[3])} | _groups(system, user) | _added_by_the_unit(system)
-            return int(fields[2]), groups
-    return None
-
-
-def _groups(system: System, user: str) -> set[int]:
-    lines = [line.split(":") for line in (system.text("/etc/group") or "").splitlines()]
-    return {int(fields[2]) for fields in lines if len(fields) >= 4 and user in fields[3].split(",")}
-
-
-def _added_by_the_unit(system: System) -> set[int]:
-    """What the drop-in adds."""
-    if not _has_drop_in(system):
-        return set()
-    lines = [line.split(":") for line in (system.text("/etc/group") or "").splitlines()]
-    return {int(fields[2]) for fields in lines if len(fields) >= 3 and fields[0] == "video"}
-
-
 def _has_drop_in(system: System) -> bool:
     """That of `edgecls service install --camera`: without it the unit sees no device, whatever its user may."""
-    drop_ins = system.glob(f"/etc/systemd/system/{_USER}*.service.d/*.conf")
+    drop_ins = system.glob("/etc/systemd/system/edgecls*.service.d/*.conf")
     return any("SupplementaryGroups=video" in (system.text(path) or "") for path in drop_ins)
 
 
-def _may_use(system: System, node: str, user: str | None) -> bool:
+def _may_use(system: System, node: str, user: ServiceUser | None) -> bool:
     """By owner, group and mode; for whoever asks, by what the kernel says."""
     path = system.path(node)
-    ids = _ids(system, user) if user else None
-    if ids is None:
+    if user is None:
         return os.access(path, os.R_OK | os.W_OK)
     status = path.stat()
-    uid, groups = ids
     both = (
-        stat.S_IRUSR | stat.S_IWUSR if status.st_uid == uid
-        else stat.S_IRGRP | stat.S_IWGRP if status.st_gid in groups
+        stat.S_IRUSR | stat.S_IWUSR if status.st_uid == user.uid
+        else stat.S_IRGRP | stat.S_IWGRP if status.st_gid in user.groups
         else stat.S_IROTH | stat.S_IWOTH
     )  # fmt: skip
     return status.st_mode & both == both

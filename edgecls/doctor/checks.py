@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from edgecls.doctor.answer import Answer, Status, failed
 from edgecls.doctor.subject import Subject
-from edgecls.errors import EdgeclsError
+from edgecls.errors import EdgeclsError, from_os_error
 
 CHECKS = {
     "edgecls": "edgecls.doctor.software:edgecls",
@@ -15,6 +15,7 @@ CHECKS = {
     "runtime": "edgecls.doctor.software:runtime",
     "OpenCV": "edgecls.doctor.software:opencv",
     "configuration": "edgecls.doctor.model:configuration",
+    "access": "edgecls.doctor.access:access",
     "model": "edgecls.doctor.model:model",
     "delegates": "edgecls.doctor.model:delegates",
     "processor": "edgecls.doctor.processor:features",
@@ -53,6 +54,9 @@ def _answer(place: str, subject: Subject) -> Answer:
         answer: Answer = getattr(import_module(module), function)(subject)
     except EdgeclsError as error:
         what, _, remedy = str(error).partition(": ")
+        return failed(what, remedy)
+    except OSError as error:
+        what, _, remedy = str(from_os_error(error, f"cannot use {error.filename or 'a file'}")).rpartition(": ")
         return failed(what, remedy)
     except Exception as error:
         if os.environ.get("EDGECLS_DEBUG"):

@@ -37,7 +37,7 @@ def test_a_folder(tmp_path):
     load, (wrong,) = of_folder(tmp_path)
     assert load.images == (coloured("red"), coloured("blue", ".jpg"))
     assert load.suffixes == (".PNG", ".jpg")
-    assert wrong.startswith(f"{tmp_path / 'a.png'} is not an image")
+    assert wrong.startswith(f"{tmp_path / 'a.png'} is a text file, not an image")
 
 
 def test_folders_without_pictures(tmp_path):

@@ -185,6 +185,8 @@ def test_one_key_a_label(page, reviewed):
     assert page.find_element(By.NAME, "id").get_attribute("value") == "9"
     ActionChains(page).send_keys("/").perform()
     press(page, "pallas 1 cat", Keys.ENTER)  # keys in the box are letters
+    assert len(ask(reviewed, SAID)) == 1  # no model knows it: it is asked about first
+    press(page, Keys.ENTER)
     assert ask(reviewed, SAID)[1:] == [("8", "unknown", "pallas 1 cat")]
     assert heard(page)[0] == []
     assert ask(reviewed, "SELECT DISTINCT label FROM results WHERE key IN ('3', '8')") == [("unknown",)]

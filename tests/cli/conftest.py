@@ -1,5 +1,6 @@
 import os
 import pty
+import re
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
@@ -30,6 +31,30 @@ def edgecls(environment, tmp_path):
         return done
 
     return edgecls
+
+
+@pytest.fixture
+def served(environment, tmp_path):
+    """Start a server on any free port; its process and its address. It is ended, and must say nothing on the way."""
+    children = []
+
+    def start(command, *options):
+        arguments = [sys.executable, "-m", "edgecls", command, "--port", "0", *options]
+        child = subprocess.Popen(
+            arguments, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        )
+        children.append(child)
+        said = []
+        while not (found := re.search(r"at (http://\S+) \(", said[-1] if said else "")):
+            said.append(child.stderr.readline())
+            assert said[-1], said
+        return child, found[1], said
+
+    yield start
+    for child in children:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Whatever is wrong, it is one line on stderr, nothing on stdout, and the exit code of its kind."""
 
+import re
 import shutil
 import subprocess
 from importlib.util import find_spec
@@ -46,9 +47,10 @@ CASES = [
     ("inspect missing.tflite", INPUT, "no model at missing.tflite"),
     ("inspect good.png", DATA, "is not a TFLite model"),
     ("inspect liar.tflite", DATA, "does not give the outputs it promises: golden example 0 is off by 0.996"),
-    ("run --config missing.toml", INPUT, "no configuration at missing.toml: write one, or name it with --config"),
-    ("run --config empty", IO, "cannot read empty: it is a folder: name a file"),
+    ("run --config missing.toml", CONFIG, "no configuration at missing.toml: write one, or name it with --config"),
     ("run --config good.png", CONFIG, "good.png:1: is not UTF-8 text: save the file as UTF-8"),
+    ("run --config empty", CONFIG, "cannot read empty: it is a folder: name a file"),
+    ("run --config good.png/x.toml", CONFIG, "cannot read good.png/x.toml: a part of the path is not a folder"),
     ("run --config wrong.toml", CONFIG, "wrong.toml:1: source.path: is missing: add it"),
     ("run --config nothing.toml", INPUT, "no folder at "),
     ("run --config liar.toml", DATA, "does not give the outputs it promises"),
@@ -149,18 +151,20 @@ def owned_by_another(temporary_folder, place):
 def test_without_permission(edgecls, owned_by_another, unprivileged):
     image, model, db = (str(owned_by_another / name) for name in ("good.png", "tiny.tflite", "r.db"))
     done = edgecls("classify", image, "-m", model, "--db", db, code=IO, prefix=unprivileged)
-    assert done.stderr == (
-        f"edgecls: error: cannot create {db}: permission denied: check owner and mode, or run as a user who may\n"
+    assert re.fullmatch(
+        rf"edgecls: error: cannot create {db}: permission denied: user \w+ may not write to {owned_by_another} "
+        r"\(owner \w+, mode 0555\): check owner and mode, or run as a user who may\n",
+        done.stderr,
     )
     secret = str(owned_by_another / "secret.png")
     done = edgecls("classify", image, secret, "-m", model, "--format", "jsonl", code=1, prefix=unprivileged)
     assert done.stdout.count("\n") == 2
     assert done.stderr.startswith(f"edgecls: {secret} cannot be read: permission denied")
-    for arguments, said in (
-        (("classify", image, "-m", secret), f"cannot read the model {secret}: permission denied"),
-        (("run", "--config", secret), f"cannot read {secret}: permission denied"),
+    for arguments, code, said in (
+        (("classify", image, "-m", secret), IO, f"cannot read the model {secret}: permission denied"),
+        (("run", "--config", secret), CONFIG, f"cannot read {secret}: permission denied"),
     ):
-        assert edgecls(*arguments, code=IO, prefix=unprivileged).stderr.startswith(f"edgecls: error: {said}")
+        assert edgecls(*arguments, code=code, prefix=unprivileged).stderr.startswith(f"edgecls: error: {said}")
 
 
 @pytest.mark.parametrize(

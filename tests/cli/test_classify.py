@@ -73,6 +73,25 @@ def test_a_grey_model_answers_by_brightness(edgecls, tmp_path):
     assert "preprocessing channels    1" in edgecls("inspect", "grey.tflite").stdout
 
 
+def test_what_a_folder_holds_beside_images_is_counted_in_one_line(edgecls, tiny_model, images, tmp_path):
+    for name in ("@eaDir/0.png", "#recycle/1.png", ".trash/2.png", "thumbs/3.png", "IMG_4", "x.png?w=640"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(picture("red"))
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    done = edgecls("classify", ".", "-m", tiny_model.path, "--exclude", "Thumbs", "--format", "jsonl")
+    assert [row["path"] for row in json_lines(done)] == [*sorted(images), "IMG_4", "x.png?w=640"]
+    assert done.stderr == (
+        "edgecls: 5 images; not taken: 1 dangling link (gone.jpg), 3 ignored folders (first: #recycle), "
+        "1 excluded folder (thumbs)\n"
+    )
+
+
+def test_a_file_that_is_named_is_always_tried(edgecls, tiny_model, tmp_path):
+    (tmp_path / ".hidden~").write_bytes(picture("red"))
+    (row,) = json_lines(edgecls("classify", ".hidden~", "-m", tiny_model.path, "--format", "jsonl"))
+    assert row["label"] == "red"
+
+
 def test_a_folder_stands_for_the_images_in_it(edgecls, tiny_model, images, tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "x.PNG").write_bytes(picture("red"))
@@ -144,8 +163,8 @@ def test_bad_images_among_good_ones(edgecls, tiny_model, images, tmp_path):
     done = edgecls("classify", *given, "-m", tiny_model.path, "--format", "jsonl", code=1)
     assert [row["label"] for row in json_lines(done)] == ["blue", None, None, None, None, "red"]
     assert done.stderr.splitlines() == [
-        f"edgecls: {tmp_path}/torn.png is not an image that OpenCV can decode",
-        f"edgecls: {tmp_path}/two\\nlines.png is not an image that OpenCV can decode",
+        f"edgecls: {tmp_path}/torn.png is cut off or damaged: the end of the PNG is missing",
+        f"edgecls: {tmp_path}/two\\nlines.png is a text file, not an image: remove it",
         f"edgecls: {tmp_path}/\\x1b[31mempty.png is empty",
         f"edgecls: {tmp_path}/missing.png cannot be read: no such file or folder",
     ]

@@ -1,6 +1,7 @@
 """`edgecls evaluate` with a model that tells red, green and blue apart."""
 
 import json
+import re
 from dataclasses import replace
 from importlib.util import find_spec
 from math import log
@@ -83,8 +84,31 @@ def test_one_class_measured_perfectly(evaluate, data, tmp_path):
 def test_files_that_do_not_decode_are_named_and_the_rest_is_measured(evaluate, data):
     (data / "red" / "notes.jpg").write_text("no image")
     done = evaluate("--format", "json", code=1)
-    assert done.stderr == f"edgecls: {data}/red/notes.jpg is not an image that OpenCV can decode: left out\n"
+    assert done.stderr == f"edgecls: {data}/red/notes.jpg is a text file, not an image: remove it: left out\n"
     assert json.loads(done.stdout)["n"] == 14
+
+
+def test_a_damaged_jpeg_and_sides_below_8_pixels(evaluate, data):
+    """What `convert` and `classify` take, `evaluate` takes, and what they refuse it leaves out."""
+    whole = encode(noise(640, 480), ".jpg")
+    (data / "red" / "holed.jpg").write_bytes(whole[:2000] + whole[2400:])
+    (data / "red" / "narrow.png").write_bytes(encode(noise(300, 3)))
+    done = evaluate("--format", "json", code=1)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"edgecls: {data}/red/holed.jpg is damaged: part of the picture is missing (")
+    assert json.loads(done.stdout)["n"] == 15
+
+
+def test_verbose_names_every_image_and_what_decoders_remarked(evaluate, data):
+    for number in range(8):
+        (data / "red" / f"notes{number}.jpg").write_text("no image")
+    whole = encode(noise(64, 48), ".jpg")
+    (data / "red" / "padded.jpg").write_bytes(whole[:-2] + bytes(9) + whole[-2:])
+    brief, full = evaluate(code=1).stderr, evaluate("--verbose", code=1).stderr
+    assert len(brief.splitlines()) == 6
+    assert all(f"notes{number}.jpg" in full for number in range(8))
+    remark = r"/red/padded\.jpg: Corrupt JPEG data: \d extraneous bytes before marker 0xd9 \(the picture is whole\)$"
+    assert re.search(remark, full, re.MULTILINE)
 
 
 def test_a_split_file(evaluate, tmp_path):
@@ -192,19 +216,6 @@ def test_models_that_cannot_be_compared(evaluate, tmp_path, tiny_model):
     assert "two at most are compared" in evaluate("-m", other, "-m", tiny_model.path, code=2).stderr
 
 
-def test_splits_that_were_drawn_with_other_seeds(evaluate, data, tmp_path):
-    """The other model's training images are among the first one's test images, unless a file names the splits."""
-    for colour in COLOURS:
-        for n in range(6):  # of copies all would be in one split
-            image = encode(plain(colour) // 2 + noise(24, 24, n) // 4)
-            (data / colour / f"{n}.png").write_bytes(image)
-    other = write(tmp_path / "other.tflite", dataset={"seed": 7}).path
-    assert "was made with another seed" in evaluate("-m", other, "--split", "test").stderr
-    assert evaluate("-m", other).stderr == ""
-    (tmp_path / "s.csv").write_text("file,class,split\nred/0.png,red,test\nblue/0.png,blue,test")
-    assert evaluate("-m", other, "--split", "test", "--split-file", tmp_path / "s.csv").stderr == ""
-
-
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
@@ -218,3 +229,14 @@ def test_the_verdict_is_a_sentence(counts, said):
     from edgecls.cli.evaluate import verdict
 
     assert said in verdict(*counts)
+
+
+def test_what_a_model_does_not_see_of_wide_pictures_is_told(evaluate, tmp_path):
+    for colour in COLOURS:
+        (tmp_path / "wide" / colour).mkdir(parents=True)
+        for n in range(2):
+            (tmp_path / "wide" / colour / f"{n}.png").write_bytes(encode(plain(colour, 60 + n, 20)))
+    done = evaluate("--format", "json", path=tmp_path / "wide")
+    assert json.loads(done.stdout)["accuracy"] == 1
+    (line,) = done.stderr.splitlines()
+    assert "of the pictures' area lies outside the central square that the network sees" in line

@@ -10,7 +10,8 @@ def test_json(edgecls, tiny_model):
     assert found["sha256"] == tiny_model.sha256
     assert found["bytes"] == tiny_model.path.stat().st_size
     assert found["labels"] == list(LABELS)
-    assert found["preprocessing"] == {"width": 16, "height": 16, "fit": "crop", "crop": 0.875, "channels": 3}
+    spec = {"width": 16, "height": 16, "fit": "crop", "crop": 0.875, "channels": 3, "white8": 255, "white16": None}
+    assert found["preprocessing"] == spec
     assert found["thresholds"] == {"green": 0.9}
     assert found["golden"] == {"examples": 4, "fast kernels": "within tolerance", "reference kernels": "exact"}
 

@@ -102,7 +102,7 @@ def test_bad_images_are_rows_and_lines(edgecls, inbox, tmp_path):
     os.utime(inbox / "two\nlines.png", (1, 1))
     done = edgecls("run", "--config", "edgecls.toml", "--until-idle", "0.3")
     assert done.stderr.splitlines()[1:] == [
-        f"edgecls: {inbox}/two\\nlines.png is not an image that OpenCV can decode",
+        f"edgecls: {inbox}/two\\nlines.png is a text file, not an image: remove it",
         "edgecls: stopped (idle): 2 rows written",
     ]
     assert [row["label"] for row in rows(tmp_path)] == [None, "green"]

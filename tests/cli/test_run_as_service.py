@@ -204,6 +204,6 @@ def test_each_error_of_the_configuration_has_its_line(edgecls, tmp_path):
         done = edgecls("run", *options, "--config", "edgecls.toml", code=78)
         assert done.stderr.splitlines() == [
             "edgecls: error: edgecls.toml:2: modle: there is no such setting: did you mean 'model'?",
-            "edgecls: error: edgecls.toml:6: source.settle_seconds: input should be greater than 0, and is -1: change it",
+            "edgecls: error: edgecls.toml:6: source.settle_seconds: must be greater than 0, and is -1: change it",
         ]
     assert edgecls("run", "--check", "--config", "none.toml", code=78).stderr.startswith("edgecls: error: no configur")

@@ -1,10 +1,7 @@
 """`edgecls serve` and `edgecls review`, as programs."""
 
-import re
 import signal
 import socket
-import subprocess
-import sys
 import urllib.request
 
 import pytest
@@ -17,30 +14,6 @@ pytest.importorskip("datasette", reason="the extra serve is not installed")
 def database(tmp_path):
     """`results.db` where the program runs."""
     return filled(tmp_path / "results.db")
-
-
-@pytest.fixture
-def served(environment, tmp_path):
-    """Start a server on any free port; its process and its address. It is ended, and must say nothing on the way."""
-    children = []
-
-    def start(command, *options):
-        arguments = [sys.executable, "-m", "edgecls", command, "--port", "0", *options]
-        child = subprocess.Popen(
-            arguments, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
-        )
-        children.append(child)
-        said = []
-        while not (found := re.search(r"at (http://\S+) \(", said[-1] if said else "")):
-            said.append(child.stderr.readline())
-            assert said[-1], said
-        return child, found[1], said
-
-    yield start
-    for child in children:
-        if child.poll() is None:
-            child.kill()
-        child.communicate()
 
 
 @pytest.mark.parametrize(("command", "shows"), [("serve", "Overview"), ("review", "What is this?")])

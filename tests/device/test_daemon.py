@@ -69,7 +69,7 @@ def test_bad_images_do_not_stop_the_loop(classifier, store, path, caplog):
     source = RecordingSource(picture("red"), b"torn", None, b"", picture("blue"))
     assert daemon.run(source, classifier, store, threading.Event()) == 5
     errors = [row["error"] for row in rows(path)]
-    assert errors == [None, "is not an image that OpenCV can decode", "could not be read", "is empty", None]
+    assert errors == [None, "is a text file, not an image: remove it", "could not be read", "is empty", None]
     assert [row["label"] for row in rows(path)] == ["red", None, None, None, "blue"]
     assert [entry for entry in source.log if "pull" not in entry] == [
         "done 0",
@@ -79,7 +79,7 @@ def test_bad_images_do_not_stop_the_loop(classifier, store, path, caplog):
         "done 4",
     ]
     assert [record.getMessage() for record in caplog.records] == [
-        "1 is not an image that OpenCV can decode", "2 could not be read", "3 is empty"
+        "1 is a text file, not an image: remove it", "2 could not be read", "3 is empty"
     ]  # fmt: skip
 
 

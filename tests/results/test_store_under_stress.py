@@ -245,7 +245,8 @@ def test_without_permission_to_write(owned_by_another):
     assert first.startswith("WriteFailed")
     assert "is read-only: check owner, mode and mount" in first
     assert second.startswith("WriteFailed cannot create")
-    assert second.endswith("permission denied: check owner and mode, or run as a user who may")
+    assert "permission denied: user " in second
+    assert second.endswith(", mode 0555): check owner and mode, or run as a user who may")
 
 
 def test_reading_needs_no_permission_to_write(owned_by_another):

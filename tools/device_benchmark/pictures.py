@@ -53,6 +53,11 @@ def _filled(photograph: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     return scaled[max(top, 0) : max(top, 0) + height, max(left, 0) : max(left, 0) + width]
 
 
+def check_photographs() -> None:
+    """End the program with a message where there are none: before minutes of other preparations."""
+    _photographs()
+
+
 def _photographs() -> list[NDArray[Any]]:
     """Of ImageNet where they lie beside this tree, else those that come with scikit-image."""
     paths = sorted(SHARED.glob("*.JPEG"))[:20]

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgecls.convert.backbones.keras_cache import find_weights
 from edgecls.errors import MissingExtra, UsageError
-from edgecls.preprocess import Preprocessing
+from edgecls.preprocess import Fit, Preprocessing
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Backbone:
     normalised as (pixel - mean) / std, and gives (batch, features): its last layer is called `features`.
 
     `package` is what the weights come in; `weights_file` the name in Keras's cache of those that Keras downloads, with
-    `{}` for the size they were trained at. `crop` is the central share of an image that the network sees; `training`
-    what is set otherwise than in general where this network is trained.
+    `{}` for the size they were trained at. `crop`, `fit`, `white8` and `white16` are how an image is made to fit the
+    network, see `Preprocessing`; `training` what is set otherwise than in general where this network is trained.
 
     The figures are those of the network without a head, for each data set brings its own. `parameters` are all that
     Keras counts, the statistics of BatchNorm included; `counted` is input size -> multiply-adds of convolutions for one
@@ -51,11 +51,15 @@ class Backbone:
     top1_by_size: Mapping[int, float] = field(default_factory=dict, hash=False)
     top1_source: str = ""
     training: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    fit: Fit = "crop"
+    white8: int = 255
+    white16: int | None = None
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """The central part that ImageNet networks are pretrained and evaluated on; everything where `crop` is 1."""
-        return Preprocessing(self.input_size, self.input_size, "crop", self.crop, self.channels)
+        """By default the central part that ImageNet networks are pretrained and evaluated on."""
+        size = self.input_size
+        return Preprocessing(size, size, self.fit, self.crop, self.channels, self.white8, self.white16)
 
     @property
     def macs(self) -> int:

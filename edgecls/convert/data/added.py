@@ -1,7 +1,7 @@
 """Images from elsewhere that join a data set: what people have reviewed of a device's frames.
 
-They train, and never measure: figures before and after stay comparable, and a review is of a picture that was chosen
-for being hard. A class that the data set lacks is another thing: without images to measure it with, it could be none.
+They train, and never measure: figures before and after are of the same test images, and a review is of a picture that
+was chosen for being hard. A class that the data set lacks is another thing: without images to measure it with, it could be none.
 """
 
 from collections import Counter

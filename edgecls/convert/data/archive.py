@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 from edgecls.errors import BadData, BadImage, TryAgain, from_os_error
@@ -303,8 +303,9 @@ def _safe_name(raw: str) -> str:
 
 def _folders_above(name: str) -> Iterator[str]:
     """Yield the folders that a file is in, the outermost first."""
-    for parent in [*PurePosixPath(name).parents][-2::-1]:
-        yield parent.as_posix()
+    parts = name.split("/")
+    for depth in range(1, len(parts)):
+        yield "/".join(parts[:depth])
 
 
 def _first_line(error: BaseException) -> str:

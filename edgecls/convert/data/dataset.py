@@ -4,30 +4,36 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from edgecls.convert.data import balance
 from edgecls.convert.data.added import join
 from edgecls.convert.data.class_names import spell_as
+from edgecls.convert.data.depths import common_white, describe_white
 from edgecls.convert.data.duplicates import copies_within_splits, groups_with_copies, leave_out_copies
 from edgecls.convert.data.examine import (
     Image,
     decodable,
     examine,
+    examine_again,
     examine_reviewed,
     left_out,
     tell_apart,
     undecodable,
 )
-from edgecls.convert.data.layout import Split
+from edgecls.convert.data.losses import Losses
 from edgecls.convert.data.near_duplicates import near_duplicates
+from edgecls.convert.data.npz import Scale, read_arrays
 from edgecls.convert.data.problems import Kind, Problem, warn
-from edgecls.convert.data.samples import Sample, read_samples
+from edgecls.convert.data.samples import Sample, is_npz, read_samples
 from edgecls.convert.data.split import keep_splits, lacking, separated_groups, split_samples
+from edgecls.convert.data.split_names import Split
+from edgecls.depth import UNKNOWN_WHITE, White
 from edgecls.errors import BadData, UsageError
 from edgecls.image_list import ImageList
+from edgecls.labels import find_label
 from edgecls.progress import Steps
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -40,6 +46,8 @@ class Dataset:
     `fingerprint` is a SHA-256 over labels, splits and contents: the same images in another place have the same one.
     `problems` says what is wrong with the data set: what was left out (kinds `undecodable`, `two labels`,
     `duplicate left out`, `class left out`), and what was not. The last `added` of the samples are not of the data set, but were reviewed.
+    `losses` takes in the files that cannot be used any more later on.
+    `white` is the value that is white in files, `scale` the same in an `.npz`; `aspects` are width / height of each sample.
     """
 
     samples: tuple[Sample, ...]
@@ -47,6 +55,10 @@ class Dataset:
     fingerprint: str
     problems: tuple[Problem, ...] = ()
     added: int = 0
+    losses: Losses = field(default_factory=Losses, compare=False)
+    white: White = UNKNOWN_WHITE
+    scale: Scale | None = None
+    aspects: tuple[float, ...] = ()
     contents: tuple[tuple[str, str], ...] = ()
     """Of each sample the SHA-256 of its file and of its pixels, in hexadecimal."""
     everything: frozenset[tuple[str, str]] = frozenset()
@@ -87,16 +99,22 @@ def read_dataset(
     *,
     group_by: str | None = None,
     reviewed: Sequence[Sample] = (),
+    white: int | None = None,
     exclude: Sequence[str] = (),
 ) -> Dataset:
     """Read, check and split; problems are logged. Raises NoInput, BadData, UsageError and MissingExtra.
 
-    `reviewed` are joined to it once it is split, see `added.join`: it is split as it would be without them.
+    `reviewed` are joined to it once it is split, see `added.join`: it is split as it would be without them. `white` is
+    the value that is white, see `depths.common_white`; by default it is found.
     """
     samples = read_samples(path, split_file, group_by, exclude=exclude)
+    samples, scale = _scaled(path, samples, Scale("", white) if white else None)
     found, bad = examine(samples, path, steps, looks=True)
     extra, bad_extra = examine_reviewed(spell_as(reviewed, {sample.label for sample in samples}), steps)
-    everything = tell_apart([*found, *extra])
+    whites = common_white([*found, *extra], None if scale else white)
+    if scale and scale.white > 255:  # arrays as a camera of more than 8 bits gives them, and so are its files
+        whites = replace(whites, sixteen=scale.white)
+    everything = tell_apart(examine_again([*found, *extra], whites, steps), whites)
     images, copies, contradictions = leave_out_copies(everything[: len(found)])
     bad = [*bad, *bad_extra]
     skipped = [*bad, *_paths(copies)]
@@ -110,7 +128,30 @@ def read_dataset(
     images, skipped = [*images, *joined], [*skipped, *_paths(surplus)]
     told = [*undecodable(bad), *contradictions, *doubts, *untrained, *_incomplete(images)]
     told += [*copies_within_splits(images), *separated, *near_duplicates(images), *_balance(images)]
-    return replace(_dataset(images, skipped, told), added=len(joined))
+    told += [*_describe_scale(path, scale), *describe_white(images, whites)]
+    return replace(_dataset(images, skipped, told), added=len(joined), white=whites, scale=scale)
+
+
+def _scaled(path: Path, samples: list[Sample], like: Scale | None) -> tuple[list[Sample], Scale | None]:
+    """Return (the samples, the scale of an `.npz`: `like` where that fits). Samples of files are left alone."""
+    if not is_npz(path):
+        return samples, None
+    scale = read_arrays(path, like).scale
+    if not like:
+        return samples, scale
+    return [replace(each, row=each.row and each.row._replace(scale=scale)) for each in samples], scale
+
+
+def _describe_scale(path: Path, scale: Scale | None) -> list[Problem]:
+    if not scale or scale.white == 255:
+        return []
+    return [
+        Problem(
+            "depth",
+            f"{path} has values of {scale.dtype} up to {scale.white}: {scale.white} is taken as white, as 255 is in files "
+            "of 8 bits (--white overrides it)",
+        )
+    ]
 
 
 def read_split(
@@ -121,6 +162,8 @@ def read_split(
     steps: Steps,
     *,
     group_by: str | None = None,
+    white: White = UNKNOWN_WHITE,
+    scale: Scale | None = None,
     exclude: Sequence[str] = (),
     used: ImageList | None = None,
     labels: Sequence[str] = (),
@@ -130,30 +173,36 @@ def read_split(
     Where the data set does not name `split`, it is the one that `read_dataset` makes with the same `seed` and
     `group_by`; what that leaves out is left out here too. Images in the list `used`, the model's, are then in the split
     that they are in there, and others are drawn. All samples if `split` is None: then only those that do not decode are
-    left out. `labels` are the model's, see `find_layout`. Raises UsageError for an unknown split, NoInput and BadData.
+    left out. `labels` are the model's, see `find_layout`, and so are
+    `white` and `scale`. Raises UsageError for an unknown split, NoInput and BadData.
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"no split is called {split!r}: choose from {', '.join(SPLITS)}")
     samples = read_samples(path, split_file, group_by, exclude=exclude, labels=labels)
+    samples, _ = _scaled(path, samples, scale)
     named = {sample.split for sample in samples}
     if split and split not in named and not named & {"train", None}:
         raise BadData(f"{split_file or path} has no images in the split {split!r}: choose another, or leave it out")
     cut = split is None or split not in named or (split == "train" and not named >= {"validation", "test"})
     wanted = [sample for sample in samples if cut or sample.split == split]
-    images, bad = examine(wanted, path, steps, looks=False)
+    images, bad = examine(wanted, path, steps, looks=False, white=white)
     if split is None:
         return _dataset(images, bad, undecodable(bad))
-    others = [] if cut else decodable([sample for sample in samples if sample.split != split], steps)
+    others = [] if cut else decodable([sample for sample in samples if sample.split != split], steps, white)
     everything = frozenset(_content(image) for image in [*images, *others])
-    images, copies, problems = leave_out_copies(tell_apart([*images, *others]))
+    images, copies, problems = leave_out_copies(tell_apart([*images, *others], white))
     ours = set(wanted)
     skipped = [*bad, *_paths([(sample, reason) for sample, reason in copies if sample in ours])]
     with _naming(skipped):
         images = _cut(images, seed, used) if cut else images
-        images, untrained = _without_untrained(images, samples)
+        images, untrained = _without_untrained(images, samples, labels)
         images = [image for image in images if image.sample.split == split]
         if not cut:
             _check_given(wanted, images)
+        if not images:
+            raise BadData(
+                f"no image of {path} is in the split {split!r}: leave the split out, to measure on all images"
+            )
     concerned = {sample.path for sample in wanted}
     problems = [problem for problem in [*problems, *untrained] if not concerned.isdisjoint(problem.paths)]
     return replace(_dataset(images, skipped, [*undecodable(bad), *problems]), everything=everything)
@@ -184,8 +233,10 @@ def _check_given(samples: Sequence[Sample], images: Sequence[Image]) -> None:
 
 def _cut(images: Sequence[Image], seed: int, used: ImageList | None = None) -> list[Image]:
     samples, groups = [image.sample for image in images], groups_with_copies(images)
-    known = [used.split_of(*_content(image)) for image in images] if used else []
-    drawn = keep_splits(samples, known, seed, groups) if any(known) else split_samples(samples, seed, groups)
+    if used is None:
+        drawn = split_samples(samples, seed, groups)
+    else:
+        drawn = keep_splits(samples, [used.split_of(*_content(image)) for image in images], seed, groups)
     return [replace(image, sample=sample) for image, sample in zip(images, drawn, strict=True)]
 
 
@@ -193,15 +244,18 @@ def _content(image: Image) -> tuple[str, str]:
     return image.digest, image.seen_pixels
 
 
-def _without_untrained(images: Sequence[Image], listed: Iterable[Sample]) -> tuple[list[Image], list[Problem]]:
+def _without_untrained(
+    images: Sequence[Image], listed: Iterable[Sample], labels: Sequence[str] = ()
+) -> tuple[list[Image], list[Problem]]:
     """Return the images of classes that have training images among the samples `listed`, and a problem for each other.
 
-    All are returned where there are no training images at all: the data set is there to measure with.
+    Those that a model knows, its `labels`, stay. All are returned where there are no training images at all: the data
+    set is there to measure with.
     """
     samples = [image.sample for image in images]
     trained = {sample.label for sample in listed if sample.split in {None, "train"}}
     counts = Counter(sample.label for sample in samples)
-    untrained = counts.keys() - trained if trained else set()
+    untrained = {label for label in counts.keys() - trained if trained and not find_label(label, labels)}
     problems = [
         Problem(
             "class left out",
@@ -215,7 +269,7 @@ def _without_untrained(images: Sequence[Image], listed: Iterable[Sample]) -> tup
 
 
 _CONSEQUENCES: Mapping[str, str] = {
-    "validation": "no threshold can be found for it, and it is never answered",
+    "validation": "it is never answered where a precision is asked for",
     "test": "nothing says how well it is recognised",
 }
 
@@ -243,6 +297,7 @@ def _dataset(images: Sequence[Image], skipped: Sequence[tuple[Path, str]], probl
         tuple(problems),
         contents=contents,
         everything=frozenset(contents),
+        aspects=tuple(image.aspect for image in images),
     )
 
 

@@ -10,37 +10,16 @@ otherwise train a classifier of "train" against "test", or of photographs agains
     photos/cat/1.jpg                                     one folder around everything
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from edgecls.convert.data.masks import IMAGES, MASKS, without_masks
+from edgecls.convert.data.split_names import Split, split_folders, split_of, without_split
 from edgecls.errors import BadData
 from edgecls.image_files import PassedOver
 from edgecls.labels import class_key
-
-Split = Literal["train", "validation", "test"]
-
-SPLIT_NAMES: Mapping[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
-_FOLDERS_OF_SPLITS: Mapping[str, Split] = {**SPLIT_NAMES, "dev": "validation", "eval": "test", "evaluation": "test"}
-
-_FILLERS = frozenset(["set", "sets", "data", "dataset", "images", "image", "imgs", "img", "folder", "split", "files"])
-"""Words of a folder's name that say nothing: `training_set`, `Test Images`."""
-
-_IMAGES = frozenset(["image", "images", "img", "imgs", "jpegimages", "photos", "original", "originals", "data"])
-_MASKS = frozenset(
-    ["mask", "masks", "groundtruth", "ground_truth", "gt", "segmentation", "segmentations", "annotation", "annotations"]
-) | {"segmentationclass", "segmentationobject", "labels", "trimaps"}
-_MASK_FILE = re.compile(r"(.+?)[ _-](?:mask|masks|seg|segmentation|gt|groundtruth)(?:[ _-]?\d+)?\Z", re.IGNORECASE)
 
 AGREEMENT = 0.5
 """Share of the folders in `test` that must be classes in `train`, for both to be splits of one data set."""
@@ -74,12 +53,16 @@ def find_layout(names: Sequence[str], labels: Collection[str] = ()) -> Layout:
     known = {class_key(label) for label in labels}
     images, base = list(names), ""
     while True:
-        images = _without_masks(images, base, layout)
+        images, masks = without_masks(images, base)
+        _count(layout, "mask", masks)
         folders = _by_folder(images, base)
         loose = folders.pop("", [])
-        splits = _split_folders(folders)
+        splits = split_folders(folders)
         if splits and _read_splits(folders, splits, base, layout, known):
             break
+        folders = _without_copies(folders, base, layout)
+        if not splits:
+            _check_lone_split(folders, base, known)
         only = _only_folder(folders, base)
         if only is None or class_key(only) in known:
             _read_classes(folders, base, layout)
@@ -87,7 +70,7 @@ def find_layout(names: Sequence[str], labels: Collection[str] = ()) -> Layout:
         _count(layout, "beside the class folders", loose)
         loose, images, base = [], folders[only], f"{base}{only}/"
     _count(layout, "beside the class folders", loose)
-    if base:
+    if base and not layout.assumptions:
         layout.assumptions.append(f"the classes are the folders in {base}")
     return layout
 
@@ -110,29 +93,6 @@ def _only_folder(folders: Mapping[str, Sequence[str]], base: str) -> str | None:
     return folder if 2 * sum("/" in name[prefix:] for name in names) >= len(names) else None
 
 
-def split_of(folder: str) -> tuple[Split, frozenset[str]] | None:
-    """Return the split that a folder's name means, and the words of the name beside it; None where it means none."""
-    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", folder).lower()
-    words = [word.rstrip("0123456789") for word in re.split(r"[^a-z0-9]+", spaced)]
-    words = [
-        re.sub(r"^(train(?:ing)?|val|valid(?:ation)?|test(?:ing)?)(set|data|images)$", r"\1", word) for word in words
-    ]
-    splits = [word for word in words if word in _FOLDERS_OF_SPLITS]
-    if len(splits) != 1:
-        return None
-    return _FOLDERS_OF_SPLITS[splits[0]], frozenset(words) - {splits[0], ""} - _FILLERS
-
-
-def _split_folders(folders: Collection[str]) -> dict[str, Split]:
-    """Return the folders that are splits of one data set: two or more, that differ in nothing else."""
-    alike: dict[frozenset[str], dict[str, Split]] = defaultdict(dict)
-    for folder in folders:
-        if meaning := split_of(folder):
-            alike[meaning[1]][folder] = meaning[0]
-    groups = [group for group in alike.values() if len(set(group.values())) > 1]
-    return max(groups, key=len, default={})
-
-
 def _read_splits(
     folders: Mapping[str, list[str]], splits: Mapping[str, Split], base: str, layout: Layout, known: Collection[str]
 ) -> bool:
@@ -145,7 +105,8 @@ def _read_splits(
     train = train or {class_key(label) for _, labels in classes.values() for label in labels}
     agreeing = [f for f, (_, labels) in classes.items() if labels and _agreement(labels, train) >= AGREEMENT]
     others = set(folders) - set(splits)
-    if others and len(agreeing) < 2:
+    loose = any("/" not in name.removeprefix(f"{base}{folder}/") for folder in splits for name in folders[folder])
+    if others and not train and loose:
         return False
     for folder in set(splits) - set(agreeing):
         _leave_out(folder, classes, agreeing, base, layout, folders)
@@ -196,7 +157,7 @@ def _classes_in(names: Sequence[str], prefix: str, known: Collection[str]) -> tu
         inner.pop("", None)
         only = _only_folder(inner, prefix)
         if only is None or class_key(only) in known:
-            return prefix, [] if {label.lower() for label in inner} <= _IMAGES | _MASKS else sorted(inner)
+            return prefix, [] if {label.lower() for label in inner} <= IMAGES | MASKS else sorted(inner)
         names, prefix = inner[only], f"{prefix}{only}/"
 
 
@@ -204,9 +165,44 @@ def _agreement(labels: Sequence[str], train: Collection[str]) -> float:
     return sum(class_key(label) in train for label in labels) / len(labels)
 
 
+def _without_copies(folders: Mapping[str, list[str]], base: str, layout: Layout) -> dict[str, list[str]]:
+    """Return the folders without those that hold the others once more, as in `flowers/rose` and `flowers/flowers/rose`."""
+    siblings = {class_key(folder) for folder in folders}
+    kept = {}
+    for folder, names in folders.items():
+        inner = set(_by_folder(names, f"{base}{folder}/")) - {""}
+        if len(inner) > 1 and _agreement(sorted(inner), siblings) > AGREEMENT:
+            _count(layout, "not in a class folder", names)
+        else:
+            kept[folder] = names
+    return kept
+
+
+def _check_lone_split(folders: Mapping[str, list[str]], base: str, known: Collection[str]) -> None:
+    """Raise BadData where one folder is called like a split, and those beside it like none.
+
+    It may be a split with the classes in it, or a class of its own: where it holds folders and the others hold none, or
+    the same ones, nobody can tell.
+    """
+    for folder in sorted(folders):
+        labels = _classes_in(folders[folder], f"{base}{folder}/", known)[1]
+        if len(folders) < 2 or split_of(folder) is None or len(labels) < 2 or class_key(folder) in known:
+            continue
+        keys = {class_key(label) for label in labels}
+        others = {other: _classes_in(folders[other], f"{base}{other}/", known)[1] for other in set(folders) - {folder}}
+        if all(not labels or _agreement(labels, keys) >= AGREEMENT for labels in others.values()):
+            raise BadData(
+                f"{base}{folder} holds folders ({_some(labels)}), and {_some(others)} beside it may be classes or parts "
+                f"of the data set: name {base}{folder} as the data set, rename it if it is a class, or call the others "
+                "train, validation and test"
+            )
+
+
 def _read_classes(folders: Mapping[str, list[str]], base: str, layout: Layout) -> None:
     """Take the images of class folders in, with their splits where each class has folders of splits."""
-    inner = {label: _by_folder(names, f"{base}{label}/") for label, names in folders.items()}
+    if _read_split_names(folders, layout):
+        return
+    inner = {label: _by_class(names, f"{base}{label}/") for label, names in folders.items()}
     meanings = {label: {folder: split_of(folder) for folder in parts} for label, parts in inner.items()}
     everywhere = [meaning for of_class in meanings.values() for meaning in of_class.values()]
     splits = {meaning[0] for meaning in everywhere if meaning}
@@ -221,38 +217,38 @@ def _read_classes(folders: Mapping[str, list[str]], base: str, layout: Layout) -
     elif len(splits) > 1:
         some = min(label for label, parts in meanings.items() if any(parts.values()))
         layout.assumptions.append(f"folders like {base}{some}/{_first_split(meanings[some])} are not used as splits")
+    elif len(inner) > 1 and len(same := set.intersection(*map(set, inner.values())) - {""}) > 1:
+        layout.assumptions.append(
+            f"the classes are {_some(inner)}, though each has the folders {_some(same)}: if these are the classes, name "
+            f"one of the others as the data set, or put the images of each class together"
+        )
+
+
+def _by_class(names: Sequence[str], prefix: str) -> dict[str, list[str]]:
+    """Return the images of each folder in a class; a folder `images` that holds all of them is passed through."""
+    inner = _by_folder(names, prefix)
+    while len(inner) == 1 and next(iter(inner)).lower() in IMAGES:
+        prefix = f"{prefix}{next(iter(inner))}/"
+        inner = _by_folder(names, prefix)
+    return inner
+
+
+def _read_split_names(folders: Mapping[str, list[str]], layout: Layout) -> bool:
+    """Take the images of folders like `cats_train`, `cats_test`, `dogs_train` in; return False for other ones."""
+    meanings = {folder: split_of(folder) for folder in folders}
+    words = {meaning[1] for meaning in meanings.values() if meaning}
+    if not all(meanings.values()) or len(words) < 2 or len(folders) < 2 * len(words) or frozenset() in words:
+        return False
+    for folder, meaning in meanings.items():
+        split = meaning[0] if meaning else None
+        label = without_split(folder)
+        layout.images += [Labelled(name, label, split) for name in folders[folder]]
+    layout.assumptions.append(f"classes and splits are in the names of the folders {_some(folders)}")
+    return True
 
 
 def _first_split(meanings: Mapping[str, object]) -> str:
     return min(folder for folder, meaning in meanings.items() if meaning)
-
-
-def _without_masks(names: Sequence[str], base: str, layout: Layout) -> list[str]:
-    """Return the images without the masks that lie beside them; these are counted."""
-    folders: dict[str, set[str]] = defaultdict(set)
-    for name in names:
-        parts = name.split("/")
-        for depth in range(len(parts)):
-            folders["/".join(parts[:depth])].add(parts[depth] if depth < len(parts) - 1 else "")
-    everything = {name.rpartition(".")[0].lower() for name in names}
-    masks = {name for name in names if _is_mask(name, base, folders, everything)}
-    _count(layout, "mask", [name for name in names if name in masks])
-    return [name for name in names if name not in masks]
-
-
-def _is_mask(name: str, base: str, folders: Mapping[str, set[str]], stems: Collection[str]) -> bool:
-    parts = name.split("/")
-    for depth in range(base.count("/"), len(parts) - 1):
-        if parts[depth].lower() in _MASKS:
-            beside = {each.lower() for each in folders["/".join(parts[:depth])]}
-            # Directly below the data set a folder "mask" is a class, unless the only others are folders of images.
-            at_top = depth == base.count("/")
-            if beside & _IMAGES and (not at_top or beside <= _IMAGES | _MASKS | {""}):
-                return True
-            if not at_top and "" in beside:
-                return True
-    stem = _MASK_FILE.fullmatch(name.rpartition(".")[0])
-    return stem is not None and stem[1].lower() in stems
 
 
 def _count(

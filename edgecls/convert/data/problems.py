@@ -17,12 +17,20 @@ Kind = Literal[
     "nearly the same, two labels",
     "imbalance",
     "few images",
+    "depth",
     "class left out",
     "class not in every split",
 ]
 
 SHOWN = 5
 """Problems of one kind that the terminal shows; the others are counted."""
+
+SUMMARIES = {
+    "near duplicates": "are nearly the same as one in another split, which flatters the figures: put each pair into one "
+    "group",
+    "nearly the same, two labels": "are nearly the same as one with another label: look whether the labels are right",
+}
+"""Kinds that the terminal shows in one line, whatever their number."""
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +45,24 @@ class Problem:
 
 
 def warn(problems: Iterable[Problem]) -> None:
-    """Log a line for each problem: of every kind the first few, and how many more there are."""
+    """Log problems by kind: a line for each of the first few, and how many more there are.
+
+    Of the kinds in `SUMMARIES`, which may concern thousands of images, one line. The rest are debug lines.
+    """
     kinds: dict[str, list[Problem]] = defaultdict(list)
     for problem in problems:
         kinds[problem.kind].append(problem)
-    for kind, found in kinds.items():
-        for problem in found[:SHOWN]:
+    for kind, members in kinds.items():
+        shown = SHOWN
+        if len(members) > 1 and (summary := SUMMARIES.get(kind)):
+            first = " and ".join(map(str, members[0].paths))
+            log.warning(
+                "%d images %s; the first: %s; the report lists all, and so does --verbose", len(members), summary, first
+            )
+            shown = 0
+        for problem in members[:shown]:
             log.warning("%s", problem.message)
-        if len(found) > SHOWN:
-            log.warning("%d more of this kind (%s), %d in all", len(found) - SHOWN, kind, len(found))
+        for problem in members[shown:]:
+            log.debug("%s", problem.message)
+        if len(members) > shown > 0:
+            log.warning("%d more of this kind (%s), %d in all", len(members) - shown, kind, len(members))

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from edgecls.convert.data.archive import Member, find_archived_images, is_archive
 from edgecls.convert.data.class_names import unify_classes
 from edgecls.convert.data.groups import find_groups
-from edgecls.convert.data.layout import SPLIT_NAMES, Split, find_layout
+from edgecls.convert.data.layout import find_layout
 from edgecls.convert.data.npz import Row, read_arrays, read_row
+from edgecls.convert.data.split_names import SPLIT_NAMES, Split
 from edgecls.errors import BadData, NoInput, UsageError, from_os_error
 from edgecls.image_files import Exclusions, find_images
 from edgecls.labels import class_key, clean_label
@@ -70,7 +71,9 @@ def read_samples(
     `Exclusions`. Raises NoInput, BadData, UsageError and WriteFailed; whether the files decode is not looked at.
     """
     if not dataset.exists():
-        raise NoInput(f"no data set at {dataset}: name a folder with one sub-folder a class, a CSV or an .npz file")
+        raise NoInput(
+            f"no data set at {dataset}: name a folder with one sub-folder a class, a CSV, a .zip, .tar or .npz file"
+        )
     archived = is_archive(dataset)
     root = dataset if dataset.is_dir() or archived else dataset.parent
     if is_npz(dataset):

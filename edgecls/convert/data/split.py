@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from edgecls.convert.data.layout import Split
 from edgecls.convert.data.samples import Sample
+from edgecls.convert.data.split_names import Split
 from edgecls.errors import BadData
 
 TEST_SHARE = 0.2
@@ -243,11 +243,13 @@ def _check(samples: Sequence[Sample], names: Sequence[str]) -> None:
     """Raise BadData where there is too little to train, validate and test a classifier."""
     labels = sorted({sample.label for sample in samples})
     trained = sorted({sample.label for sample in samples if sample.split == "train"})
-    if len(trained) < 2:
-        if len(labels) > 1:
-            what = f"only {trained[0]!r} has training images" if trained else "no class has training images"
-        else:
-            what = f"only one class ({labels[0]!r})" if labels else "no image that can be used"
+    if len(trained) < 2 <= len(labels):
+        what = f"only {trained[0]!r} has training images" if trained else "no class has training images"
+        raise BadData(
+            f"{what}, and a classifier needs at least two classes: put images of other classes into the split for training"
+        )
+    if len(labels) < 2:
+        what = f"only one class ({labels[0]!r})" if labels else "no image that can be used"
         raise BadData(
             f"{what}, and a classifier needs at least two classes: put the images of another class in a folder of "
             "their own beside it, or list them in the CSV with their label"

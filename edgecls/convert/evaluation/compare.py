@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgecls.convert.data.class_names import spell_as
+from edgecls.convert.data.losses import Losses
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.evaluation.evaluate import Evaluation, measure
 from edgecls.convert.evaluation.mcnemar import McNemar, agreement, mcnemar
-from edgecls.convert.evaluation.predictions import predict
+from edgecls.convert.evaluation.predictions import in_common, predict
 from edgecls.errors import BadData
 from edgecls.model_file import ModelFile
 from edgecls.progress import Steps
@@ -44,14 +45,19 @@ class Comparison:
         }
 
 
-def compare(first: ModelFile, second: ModelFile, samples: Sequence[Sample], steps: Steps) -> Comparison:
+def compare(
+    first: ModelFile, second: ModelFile, samples: Sequence[Sample], steps: Steps, losses: Losses | None = None
+) -> Comparison:
     """Classify the images with both models, as a device would, and compare.
 
     Of models with different labels only the images whose label both know are compared. Raises BadData where there are
-    none.
+    none. An image that cannot be read any more goes into `losses`.
     """
     compared, left_out = _known_to_both(first, second, spell_as(samples, first.labels))
-    one, two = (predict(model, compared, steps, f"evaluating {model.path.name}") for model in (first, second))
+    predictions = [
+        predict(model, compared, steps, f"evaluating {model.path.name}", losses) for model in (first, second)
+    ]
+    one, two = in_common(*predictions)
     return Comparison((first, second), (measure(one), measure(two)), mcnemar(one, two), agreement(one, two), left_out)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sklearn.metrics import precision_recall_fscore_support
 
+from edgecls.convert.data.losses import Losses
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.evaluation.curves import reliability
 from edgecls.convert.evaluation.metrics import accuracy_interval, are_probabilities, log_loss, top_k_accuracy
@@ -69,9 +70,15 @@ class Evaluation:
         }
 
 
-def evaluate(model: ModelFile, samples: Sequence[Sample], steps: Steps, name: str = "evaluating") -> Evaluation:
-    """Classify every sample as a device would, and count. Raises BadData where no label of theirs is the model's."""
-    return measure(predict(model, samples, steps, name))
+def evaluate(
+    model: ModelFile,
+    samples: Sequence[Sample],
+    steps: Steps,
+    name: str = "evaluating",
+    losses: Losses | None = None,
+) -> Evaluation:
+    """Classify every sample as a device would, and count. Raises the errors of `predict`."""
+    return measure(predict(model, samples, steps, name, losses))
 
 
 def measure(predictions: Predictions) -> Evaluation:

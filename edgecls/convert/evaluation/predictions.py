@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.convert.data.class_names import spell_as
+from edgecls.convert.data.losses import Losses, reason_of
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.workers import for_each
-from edgecls.device.classifier import Classifier
-from edgecls.errors import BadData
+from edgecls.device.classifier import Classifier, as_frame
+from edgecls.errors import BadData, EdgeclsError
 from edgecls.model_file import ModelFile
 from edgecls.progress import Steps
 
@@ -75,10 +76,33 @@ class Predictions:
         return replace(self, samples=samples, scores=self.scores[chosen], truth=self.truth[chosen])
 
 
-def predict(model: ModelFile, samples: Sequence[Sample], steps: Steps, name: str = "evaluating") -> Predictions:
-    """Classify every sample as a device would. Raises BadData where no label of theirs is the model's.
+def in_common(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
+    """Return both without the images that are in one of them only: an image may be lost between two measurements."""
+    paths, others = ([sample.path for sample in each.samples] for each in (first, second))
+    if paths == others:
+        return first, second
+    shared = set(paths) & set(others)
+    if not shared:
+        raise BadData(_NONE_LEFT)
+    one, two = (each.where(np.array([sample.path in shared for sample in each.samples])) for each in (first, second))
+    return one, two
 
-    The samples of the result have the model's spelling of their labels.
+
+_NONE_LEFT = "none of the images can be read any more: is the disk of the data set still there?"
+
+
+def predict(
+    model: ModelFile,
+    samples: Sequence[Sample],
+    steps: Steps,
+    name: str = "evaluating",
+    losses: Losses | None = None,
+) -> Predictions:
+    """Classify every sample as a device would.
+
+    What cannot be read or decoded any more goes into `losses` and is not in the predictions. Raises BadData where no
+    label of the samples is the model's, and where no sample is left. The samples of the result have the model's spelling
+    of their labels.
     """
     samples = spell_as(samples, model.labels)
     # Two outputs of one name, which a model from elsewhere may have, count as the first of them.
@@ -86,9 +110,10 @@ def predict(model: ModelFile, samples: Sequence[Sample], steps: Steps, name: str
     truth = np.array([places.get(sample.label, -1) for sample in samples], np.intp)
     if not (truth >= 0).any():
         raise BadData(f"no class of the data set is a label of {model.path}: the model was trained on other classes")
+    lost = Losses() if losses is None else losses
 
-    def work(classifier: Classifier, sample: Sample) -> NDArray[np.float32]:
-        return _scores(classifier, sample, places)
+    def work(classifier: Classifier, sample: Sample) -> NDArray[np.float32] | None:
+        return _scores(classifier, sample, places, lost)
 
     with steps.step(name, len(samples)) as advance:
         rows = for_each(
@@ -98,14 +123,26 @@ def predict(model: ModelFile, samples: Sequence[Sample], steps: Steps, name: str
             advance,
         )
     thresholds = dict(model.info.thresholds) if model.info else {}
-    return Predictions(tuple(samples), model.labels, np.stack(rows), truth, thresholds)
+    kept = np.array([row is not None for row in rows])
+    if not (truth[kept] >= 0).any():
+        raise BadData(_NONE_LEFT)
+    usable = tuple(sample for sample, row in zip(samples, rows, strict=True) if row is not None)
+    scores = np.stack([row for row in rows if row is not None])
+    return Predictions(usable, model.labels, scores, truth[kept], thresholds)
 
 
-def _scores(classifier: Classifier, sample: Sample, places: Mapping[str, int]) -> NDArray[np.float32]:
-    """The scores of one image in the order of the outputs, float32 (labels,)."""
-    result = classifier.classify(sample.read())
+def _scores(
+    classifier: Classifier, sample: Sample, places: Mapping[str, int], losses: Losses
+) -> NDArray[np.float32] | None:
+    """The scores of one image in the order of the outputs, float32 (labels,); None where it is lost."""
+    try:
+        result = classifier.classify(replace(as_frame(sample.read()), path=str(sample.path)))
+    except EdgeclsError as error:
+        losses.add(sample.path, reason_of(error))
+        return None
     if result.error:
-        raise BadData(f"{sample.path} {result.error}: it decoded a moment ago; was it changed?")
+        losses.add(sample.path, result.error)
+        return None
     scores = np.full(len(result.top_k), result.top_k[-1].score, np.float32)
     for prediction in reversed(result.top_k):
         scores[places[prediction.label]] = prediction.score

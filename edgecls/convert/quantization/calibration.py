@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.convert.data.losses import Losses, load_or_substitute
 from edgecls.convert.data.samples import Sample
-from edgecls.preprocess import Preprocessing, load_pixels
+from edgecls.preprocess import Preprocessing
 
 IMAGES = 200
 
@@ -30,7 +31,12 @@ def choose(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
 
 
 def calibration_images(
-    samples: Sequence[Sample], spec: Preprocessing, seed: int, count: int = IMAGES
+    samples: Sequence[Sample], spec: Preprocessing, seed: int, count: int = IMAGES, losses: Losses | None = None
 ) -> list[NDArray[np.uint8]]:
-    """Of training samples: uint8 (height, width, channels) each, as the device will feed them."""
-    return [load_pixels(sample.read(), spec) for sample in choose(samples, count, seed)]
+    """Of training samples: uint8 (height, width, channels) each, as the device will feed them.
+
+    An image that cannot be read any more goes into `losses`, and another of its label takes its place.
+    """
+    lost = Losses() if losses is None else losses
+    places = {sample.path: number for number, sample in enumerate(samples)}
+    return [load_or_substitute(samples, places[each.path], spec, lost) for each in choose(samples, count, seed)]

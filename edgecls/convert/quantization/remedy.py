@@ -38,4 +38,4 @@ def _features(flatbuffer: bytes, task: Task, name: str) -> NDArray[np.float32]:
     """Of the training images, by the runtime that the device has."""
     file = task.work / f"{name.replace(' ', '-')}.tflite"
     file.write_bytes(flatbuffer)
-    return extract_features(file, task.images, task.backbone.preprocessing, task.steps, name)
+    return extract_features(file, task.images, task.backbone.preprocessing, task.steps, name, losses=task.losses)

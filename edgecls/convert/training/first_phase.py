@@ -69,7 +69,7 @@ class _FirstPhase:
 
     def _look(self, samples: Sequence[Sample], name: str, view: View = lambda pixels: pixels) -> NDArray[np.float32]:
         spec = self._task.backbone.preprocessing
-        return extract_features(self._file, samples, spec, self._task.steps, name, view)
+        return extract_features(self._file, samples, spec, self._task.steps, name, view, self._task.losses)
 
     def fit(
         self, training: Training, advance: Callable[[], None] = lambda: None, on: Numbers | slice = slice(None)

@@ -42,8 +42,8 @@ def second_phase(
     if task.backbone.pretrained:
         fine_tune.freeze_norms(network)
     with task.steps.step("keeping pixels", len(task.images) + len(task.held_out)) as advance:
-        pixels = keep_pixels(task.work / "train", task.images, spec, advance)
-        held_out = keep_pixels(task.work / "validation", task.held_out, spec, advance)
+        pixels = keep_pixels(task.work / "train", task.images, spec, advance, task.losses)
+        held_out = keep_pixels(task.work / "validation", task.held_out, spec, advance, task.losses)
     fresh = FreshViews(pixels, how, task.normalize, task.seed)
     examples = fine_tune.Examples(fresh, task.classes, task.weights)
     plan = state.plan if state else _plan(task, training, network, examples, begun)

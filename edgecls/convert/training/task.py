@@ -1,7 +1,7 @@
 """What there is to train on, and what comes of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgecls.convert.backbones import Backbone
 from edgecls.convert.data.dataset import Dataset
+from edgecls.convert.data.losses import Losses
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.quantization import quantize
 from edgecls.convert.settings import Epoch, Training
@@ -45,6 +46,7 @@ class Task:
     `tested` is how many images the models will be measured on.
 
     `weights`, float32 (classes,), are those of a training image of each class; `work` is a folder for caches.
+    `losses` takes in the images that cannot be read any more.
     """
 
     backbone: Backbone
@@ -57,6 +59,7 @@ class Task:
     work: Path
     seed: int
     steps: Steps
+    losses: Losses = field(default_factory=Losses)
 
     def normalize(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What the backbone takes."""
@@ -85,4 +88,5 @@ def make_task(backbone: Backbone, data: Dataset, training: Training, work: Path,
         work,
         seed,
         steps,
+        data.losses,
     )

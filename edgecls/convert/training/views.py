@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.convert.data.losses import Losses, load_or_substitute
 from edgecls.convert.data.samples import Sample
 from edgecls.convert.training.augment import Augmentation, augment
 from edgecls.convert.training.disk_array import DiskArray
@@ -15,7 +16,7 @@ from edgecls.convert.training.timing import shortest
 from edgecls.convert.workers import for_each
 from edgecls.device.runtimes import open_runtime
 from edgecls.device.runtimes.interpreter import Runtime
-from edgecls.preprocess import Preprocessing, load_pixels
+from edgecls.preprocess import Preprocessing
 
 Normalize = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
@@ -74,15 +75,24 @@ def seconds_per_look(network: Path, shape: Sequence[int]) -> float:
     return shortest(lambda: runtime.invoke(image)) / (os.cpu_count() or 1)
 
 
-def keep_pixels(path: Path, samples: Sequence[Sample], spec: Preprocessing, advance: Callable[[], None]) -> DiskArray:
-    """What the device would feed of each image: uint8 (samples, height, width, channels)."""
+def keep_pixels(
+    path: Path,
+    samples: Sequence[Sample],
+    spec: Preprocessing,
+    advance: Callable[[], None],
+    losses: Losses | None = None,
+) -> DiskArray:
+    """What the device would feed of each image: uint8 (samples, height, width, channels).
+
+    An image that cannot be read any more goes into `losses`, and another of its label takes its place.
+    """
+    lost = Losses() if losses is None else losses
     kept = DiskArray(path, (len(samples), spec.height, spec.width, spec.channels), np.uint8)
 
-    def keep(_: None, numbered: tuple[int, Sample]) -> None:
-        number, sample = numbered
-        kept.write(number, load_pixels(sample.read(), spec))
+    def keep(_: None, number: int) -> None:
+        kept.write(number, load_or_substitute(samples, number, spec, lost))
 
-    for_each(lambda: None, keep, list(enumerate(samples)), advance)
+    for_each(lambda: None, keep, range(len(samples)), advance)
     return kept
 
 

@@ -36,32 +36,41 @@ class Config(Settings):
 
     source: AnySource = Field(description="Where frames come from.")
     model: Path | None = Field(
-        default=None, description="The model file; by default the ImageNet model that edgecls ships."
+        default=None,
+        examples=["/var/lib/edgecls/model.tflite"],
+        description="The model file; by default the ImageNet model that edgecls ships.",
     )
     labels: Path | None = Field(
-        default=None, description="Label file for a model that carries none: a line for each output, in their order."
+        default=None,
+        examples=["/var/lib/edgecls/labels.txt"],
+        description="Label file for a model that carries none: a line for each output, in their order.",
     )
     input_range: Literal["0..255", "0..1", "-1..1"] | None = Field(
         default=None,
+        examples=["0..1"],
         description="Pixel values that the float input of another tool's model takes, where its file does not say so.",
     )
     database: Path = Field(default=Path("results.db"), description="The SQLite database for the results.")
     device: str = Field(
         default_factory=socket.gethostname,
+        examples=["garden-gate"],
         description="The name of this device in the results; by default the host's name.",
     )
     runtime: Literal["litert", "tflite-runtime"] | None = Field(
         default=None,
+        examples=["litert"],
         description="What runs the network; by default what the environment variable EDGECLS_RUNTIME names, else the "
         "first that is installed.",
     )
     threads: PositiveInt | None = Field(
         default=None,
+        examples=[2],
         description="Threads of one interpreter; by default 1, or for a camera one a core, at most 4. Set alone, there is "
         "one interpreter.",
     )
     interpreters: PositiveInt | None = Field(
         default=None,
+        examples=[2],
         description="How many images are decoded and classified at a time, each by an interpreter of its own; by default "
         "one a core, at most 16. A camera has one.",
     )
@@ -138,6 +147,9 @@ def _syntax(said: str, text: str, path: Path) -> str:
     """The parser's complaint, with its line in front as all others have it."""
     found = re.search(r" \(at line (\d+), column (\d+)\)$", said)
     line = found[1] if found else text.count("\n") + 1
+    written = text.split("\n")[int(line) - 1]
+    if empty := re.fullmatch(r"\s*([\w.-]+)\s*=\s*(#.*)?", written):  # as the example has settings without a default
+        return f"{path}:{line}: {empty[1]}: has no value: write one behind the =, or a # in front of the line"
     what = f"{said[: found.start()]} in column {found[2]}" if found else said.removesuffix(" (at end of document)")
     return f"{path}:{line}: is not TOML: {what[:1].lower()}{what[1:]}: mend this line (texts stand in quotes)"
 

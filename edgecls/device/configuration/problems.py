@@ -1,6 +1,5 @@
 """What is wrong with a configuration, for people: a line each, with the place in the file and what to do about it."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -65,8 +64,7 @@ def _in_document(loc: Place, document: Any, *, may_lack_last: bool) -> Place:
 def _what(problem: ErrorDetails, model: type[BaseModel]) -> str:
     kind, given, context = problem["type"], problem["input"], problem.get("ctx", {})
     if kind == "extra_forbidden":
-        names = _settings_beside(problem["loc"], model)
-        return f"there is no such setting: {_suggest(str(problem['loc'][-1]), names) or 'here are ' + ', '.join(names)}"
+        return f"there is no such setting: {_remedy(problem['loc'], model)}"
     if kind == "missing":
         return "is missing: add it"
     if kind == "literal_error":
@@ -79,10 +77,23 @@ def _what(problem: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == _OF_SETTING:
         return str(context["what"])
     if kind == "value_error":  # of a validator of ours, which says what to do
-        return problem["msg"].removeprefix("Value error, ")
-    said = _CLASS.sub("", problem["msg"])
-    is_section = isinstance(given, (dict, list))
-    return f"{said[:1].lower()}{said[1:]}{'' if is_section else f', and is {_shown(given)}'}: change it"
+        return str(context.get("error") or problem["msg"])
+    demand = next((demand for part, demand in _DEMANDS.items() if part in kind), None)
+    demand = demand or re.sub(r"^\w+ (should|must) ", "must ", _CLASS.sub("", problem["msg"]))
+    return f"{demand}{'' if isinstance(given, (dict, list)) else f', and is {_shown(given)}'}: change it"
+
+
+_DEMANDS = {
+    "bool": "must be true or false",
+    "int_": "must be a whole number",
+    "float": "must be a number",
+    "finite": "must be a finite number",
+    "string_type": "must be a text in quotes",
+    "path": "must be a path in quotes",
+    "tuple": "must be a list in brackets",
+    "list": "must be a list in brackets",
+}
+"""A part of a kind of pydantic's errors -> what it means in a TOML file."""
 
 
 def _shown(value: Any) -> str:
@@ -95,9 +106,80 @@ def _quoted(context: dict[str, Any]) -> list[str]:
     return str(context.get("expected", context.get("expected_tags", ""))).split("'")[1::2]
 
 
+def _remedy(loc: Place, model: type[BaseModel]) -> str:
+    """What to do about a setting that is not there: the name that was meant, where it belongs, or the names there are."""
+    wrong, names, places = str(loc[-1]), _settings_beside(loc, model), _places("", model)
+    if wrong not in places and (suggestion := _suggest(wrong, names)):
+        return suggestion
+    if _plain(wrong).removesuffix("s") in _IN_THE_MODEL:
+        return "the model file carries its thresholds, see --min-precision of edgecls convert"
+    if meant := _nearest(wrong, places):
+        return f"{meant!r} belongs {_in_words(places[meant])}"
+    return f"here are {', '.join(names)}"
+
+
+_IN_THE_MODEL = {"threshold", "min_score", "confidence", "score"}
+
+
+def _places(section: str, model: type[BaseModel]) -> dict[str, dict[str, list[str]]]:
+    """Name of a setting of `model` or a section in it -> sections that have it -> their types ([]: of one kind only)."""
+    found: dict[str, dict[str, list[str]]] = {}
+    tag = tag_of(model)
+    for name, field in model.model_fields.items():
+        below = models_of(field.annotation)
+        inner = {name: {section: [tag] if tag else []}} if not below and name != "type" else {}
+        for places in [inner, *(_places(f"{section}.{name}".lstrip("."), each) for each in below)]:
+            for setting, sections in places.items():
+                for place, tags in sections.items():
+                    found.setdefault(setting, {}).setdefault(place, []).extend(tags)
+    return found
+
+
+def _in_words(sections: dict[str, list[str]]) -> str:
+    places = []
+    for section, tags in sections.items():
+        *others, last = dict.fromkeys(tags) or [""]
+        kinds = f" of type {', '.join(others)}{' or ' * bool(others)}{last}" if tags else ""
+        places.append(f"in [{section}]{kinds}" if section else "at the top of the file")
+    return " or ".join(places)
+
+
 def _suggest(wrong: Any, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(str(wrong).lower(), names, n=1, cutoff=0.7)
-    return f"did you mean {near[0]!r}?" if near else ""
+    meant = _nearest(str(wrong), names)
+    return f"did you mean {meant!r}?" if meant else ""
+
+
+def _nearest(wrong: str, names: Iterable[str]) -> str | None:
+    """Return the name that was meant: a few slips away, or the only one that begins with the same words."""
+    name, names = _plain(wrong), list(names)
+    slips = {each: _slips(name, _plain(each)) for each in names}
+    nearest = min(names, key=lambda each: slips[each], default=None)
+    if nearest is not None and slips[nearest] <= min(2, len(name) // 3):
+        return nearest
+    alike = [each for each in names if each.startswith(f"{name}_") or name.startswith(f"{each}_")]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_").replace(" ", "_")
+
+
+def _slips(one: str, other: str) -> int:
+    """Count the slips of the finger from one text to the other: a letter too many, missing, wrong, or two exchanged.
+
+    The optimal string alignment distance, by dynamic programming over prefixes.
+    """
+    before: list[int] = []
+    above = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, wanted in enumerate(other, 1):
+            cost = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, above = above, row
+    return above[-1]
 
 
 def _settings_beside(loc: Place, model: type[BaseModel]) -> list[str]:

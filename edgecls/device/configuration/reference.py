@@ -30,8 +30,8 @@ class Setting:
     unit: str
     description: str
     required: bool
-    placeholder: str
-    """some value of the kind, as TOML"""
+    sample: str | None
+    """a plausible value, as TOML, of a setting without a default"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _setting(name: str, field: FieldInfo) -> Setting:
         _unit(name, field.description or ""),
         field.description or ("The kind of this section." if name == "type" else ""),
         field.is_required(),
-        toml(field.examples[0] if field.examples else _placeholder(field.annotation)),
+        toml(field.examples[0]) if field.examples else None,
     )
 
 
@@ -104,7 +104,6 @@ _WORDS = {
     Path: "path",
     datetime: "date and time",
 }
-_VALUES = {bool: True, int: 1, float: 1.0, str: "...", Path: "/path"}
 _BOUNDS = {annotated_types.Gt: ("gt", ">"), annotated_types.Ge: ("ge", ">="), annotated_types.Lt: ("lt", "<"),
            annotated_types.Le: ("le", "<=")}  # fmt: skip
 
@@ -133,17 +132,6 @@ def _bounds(metadata: Sequence[Any]) -> Iterator[str]:
                 yield f"{sign} {getattr(constraint, attribute):g}"
 
 
-def _placeholder(annotation: Any) -> Any:
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Literal:
-        return arguments[0]
-    if origin is tuple and arguments[-1] is not Ellipsis:
-        return [_placeholder(each) for each in arguments]
-    if origin in {tuple, list}:
-        return [_placeholder(arguments[0])]
-    return _placeholder(arguments[0]) if arguments else _VALUES.get(annotation, "...")
-
-
 def toml(value: Any) -> str:
     """A value as TOML writes it: JSON does, for texts, numbers, true, false, and lists of those."""
     if isinstance(value, (tuple, list)):
@@ -154,11 +142,12 @@ def toml(value: Any) -> str:
 def example(model: type[BaseModel] = Config, values: Mapping[str, str] | None = None) -> str:
     """A configuration in which every setting stands: `values` ("source.path" -> text) as given, all others behind a #.
 
-    A line of text begins with "# ", a setting that is switched off with "#". What has no default shows some value.
+    A line of text begins with "# ", a setting that is switched off with "#". What has no default has no value either,
+    so that no made-up one is in force when the # goes; the text above it shows a plausible one.
     """
     values = values or {}
     lines = [
-        "# Configuration of edgecls: every setting, with its default behind a # where there is one.",
+        "# Configuration of edgecls: every setting, with its default behind a #. One without a default is empty: it is off.",
         "# `edgecls run --check --config FILE` says whether it is right; `systemctl reload` has the daemon read it.",
     ]
     seen: set[str] = set()
@@ -179,10 +168,13 @@ def _head(section: Section, off: str, *, again: bool) -> list[str]:
 
 def _example_lines(section: Section, setting: Setting, off: str, values: Mapping[str, str]) -> list[str]:
     name = f"{section.name}.{setting.name}".lstrip(".")
-    comment = [f"# {setting.description}{f' [{setting.unit}]' if setting.unit else ''}"] if setting.description else []
+    unit = f" [{setting.unit}]" if setting.unit else ""
+    has_value = setting.default is not None or (name in values and not off)
+    sample = f" For example: {setting.sample}" if setting.sample and not has_value else ""
+    comment = [f"# {setting.description}{unit}{sample}"] if setting.description else []
     if name in values and not off:
         return [*comment, f"{setting.name} = {toml(values[name])}"]
-    return [*comment, f"#{setting.name} = {setting.default or setting.placeholder}"]
+    return [*comment, f"#{setting.name} = {setting.default or ''}".rstrip()]
 
 
 def markdown(model: type[BaseModel] = Config) -> str:

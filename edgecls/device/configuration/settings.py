@@ -48,7 +48,7 @@ class FolderSettings(Settings):
     """Images that appear in a folder."""
 
     type: Literal["folder"] = "folder"
-    path: Path = Field(description="The folder to watch.")
+    path: Path = Field(examples=["/srv/inbox"], description="The folder to watch.")
     recursive: bool = Field(default=True, description="Look into sub-folders too.")
     patterns: tuple[str, ...] = Field(
         default=tuple(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES)),
@@ -75,7 +75,9 @@ class FolderSettings(Settings):
         default=MAX_BYTES, description="A larger file is not read: its row says so. A file is held in memory whole."
     )
     until_idle: PositiveFloat | None = Field(
-        default=None, description="Stop once nothing has arrived for this many seconds; by default never."
+        default=None,
+        examples=[60.0],
+        description="Stop once nothing has arrived for this many seconds; by default never.",
     )
 
     @model_validator(mode="after")
@@ -135,13 +137,17 @@ class LiveSettings(ViewSettings):
     """A camera of any kind: the newest frame is classified, older ones are dropped."""
 
     width: PositiveInt | None = Field(
-        default=None, description="Picture width to ask for, in pixels; by default the camera's own choice."
+        default=None,
+        examples=[1280],
+        description="Picture width to ask for, in pixels; by default the camera's own choice.",
     )
     height: PositiveInt | None = Field(
-        default=None, description="Picture height to ask for, in pixels; by default the camera's own choice."
+        default=None,
+        examples=[720],
+        description="Picture height to ask for, in pixels; by default the camera's own choice.",
     )
     fps: PositiveFloat | None = Field(
-        default=None, description="Frames a second to ask for; by default the camera's own choice."
+        default=None, examples=[10.0], description="Frames a second to ask for; by default the camera's own choice."
     )
     interval_seconds: NonNegativeFloat = Field(
         default=0.0, description="Time between two frames that are classified; 0 is as fast as they are classified."
@@ -187,7 +193,7 @@ class CameraSettings(LiveSettings):
     @property
     def is_stream(self) -> bool:
         """Whether `device` is an address."""
-        return isinstance(self.device, str) and not self.device.startswith("/dev/")
+        return isinstance(self.device, str) and not os.path.normpath(self.device).startswith("/dev/")
 
     @property
     def public_device(self) -> str:
@@ -233,7 +239,7 @@ class VideoSettings(ViewSettings):
     """A video file: each frame once, also over restarts; ends with the file."""
 
     type: Literal["video"] = "video"
-    path: Path = Field(description="The video file.")
+    path: Path = Field(examples=["/srv/video.mp4"], description="The video file.")
     pace: Literal["fast", "real"] = Field(
         default="fast", description="As fast as frames are classified, or no faster than the video plays."
     )
@@ -264,6 +270,7 @@ class VoteSettings(Settings):
     )
     within_seconds: PositiveFloat | None = Field(
         default=None,
+        examples=[5.0],
         description="A vote takes no longer than this, and then counts the frames that came; by default it waits. "
         "To be set with a motion gate.",
     )
@@ -283,7 +290,9 @@ class SavedFramesSettings(Settings):
     max_bytes: PositiveInt = Field(
         default=1_000_000_000, description="The files take no more than this; when they would, the oldest go first."
     )
-    max_days: PositiveInt | None = Field(default=None, description="Older files go; by default none for their age.")
+    max_days: PositiveInt | None = Field(
+        default=None, examples=[90], description="Older files go; by default none for their age."
+    )
     best_per_label: NonNegativeInt = Field(
         default=10,
         description="So many of each label, those with the highest score, outlive both limits while max_bytes allows.",
@@ -293,7 +302,9 @@ class SavedFramesSettings(Settings):
 class RetentionSettings(Settings):
     """How long rows stay in the database."""
 
-    rows_days: PositiveInt | None = Field(default=None, description="Older rows are removed; by default never.")
+    rows_days: PositiveInt | None = Field(
+        default=None, examples=[365], description="Older rows are removed; by default never."
+    )
     rows_most: PositiveInt | None = Field(
-        default=None, description="Only so many rows are kept, the newest; by default all."
+        default=None, examples=[1_000_000], description="Only so many rows are kept, the newest; by default all."
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from edgecls.bundled import default_model
+from edgecls.depth import UNKNOWN_WHITE
 from edgecls.device.classifier import Classifier
 from edgecls.device.configuration.config import AnySource, Config
 from edgecls.device.configuration.settings import FolderSettings, LiveSettings, VideoSettings
@@ -61,6 +62,8 @@ def load(config: Config) -> list[Classifier]:
         if version_of(path) == before:
             break
     replay_golden(classifiers[0])
+    for classifier in classifiers:
+        classifier.warn_of_unseen()
     return classifiers
 
 
@@ -169,13 +172,14 @@ class Budgets:
     upkeep: tuple[CatchesUp, ...] = ()
 
 
-def budgets(config: Config, store: RunStore, wing: ResultsWing) -> Budgets:
+def budgets(config: Config, store: RunStore, wing: ResultsWing, model: ModelFile) -> Budgets:
     """Saved frames and the retention of rows. Raises WriteFailed where frames are to be saved and cannot be."""
+    white = model.info.preprocessing.white if model.info else UNKNOWN_WHITE
     source, saved, retention = config.source, None, None
     files_stay = isinstance(source, FolderSettings) and source.after != "delete"
     if wing.saved_rows:
         rows, folder = wing.saved_rows(store), frames_folder(config.database)
-        saved = SavedFrames(config.saved_frames, folder, rows, from_files=not files_stay)
+        saved = SavedFrames(config.saved_frames, folder, rows, from_files=not files_stay, white=white)
     if wing.retention:
         # What comes again after a restart must not make a second row: files that are kept, frames of a video.
         comes_again = is_replayed(source) or (isinstance(source, FolderSettings) and source.after == "keep")

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from edgecls import __version__
+from edgecls.addresses import hide_addresses
 from edgecls.device.protocols import CatchesUp, Prunes, Sink, impatient
 from edgecls.device.saving.saved_frames import SavedRows
 from edgecls.device.sources.seen_files import SeenFiles
@@ -94,5 +95,5 @@ def begin_run(store: RunStore, model: ModelFile, *, device: str, source: str, co
         device=device,
         source=source,
         version=__version__,
-        config=config,
+        config=hide_addresses(config),  # of settings that are yet to come, too
     )

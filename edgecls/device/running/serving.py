@@ -93,7 +93,9 @@ class Service:
             # Last: where the others fail no file is begun.
             self._database = self._when_possible(lambda: self._open_database(self.config))
             undo.callback(self._close_database)
-            self._budgets = self._when_possible(lambda: budgets(self.config, self._database.value, self._results))
+            self._budgets = self._when_possible(
+                lambda: budgets(self.config, self._database.value, self._results, self._model)
+            )
             self._steps = self._new_steps()
             self._run_is_open = self._begun_at_start()
             self._closing = undo.pop_all()
@@ -132,7 +134,8 @@ class Service:
         if self._run_is_open and not taken_again:
             self._steps.finish(self.tally)
         self._write_seen()
-        reason = "signal" if self._requests.stop.is_set() else "idle"
+        ended = "end of the video" if self.config.source.type == "video" else "idle"
+        reason = "signal" if self._requests.stop.is_set() else ended
         self._patience(lambda: self._database.value.end_run(reason))
         log.info("stopped (%s): %d rows written", reason, self.tally.rows)
 
@@ -249,7 +252,9 @@ class Service:
                 log.info("stopped (signal): %d rows written", self.tally.rows)
                 return False
             with contextlib.suppress(FileReplaced):  # once more
-                self._budgets = self._when_possible(lambda: budgets(self.config, self._database.value, self._results))
+                self._budgets = self._when_possible(
+                    lambda: budgets(self.config, self._database.value, self._results, self._model)
+                )
                 self._is_misplaced = False
         before = self._steps
         source = self.config.source
@@ -292,7 +297,7 @@ class Service:
                 database = self._open_database(config)
         try:
             with _refusing():
-                new_budgets = budgets(config, database.value, self._results)
+                new_budgets = budgets(config, database.value, self._results, classifiers[0].model)
             if config.source != self.config.source:
                 self._exchange_source(config.source)
         except BaseException:

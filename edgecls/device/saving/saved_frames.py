@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.depth import UNKNOWN_WHITE, White
 from edgecls.device.configuration.settings import SavedFramesSettings
 from edgecls.device.saving.best_frames import BestOfEachLabel
 from edgecls.device.saving.frame_files import FrameFiles
@@ -65,7 +66,7 @@ class SavedFrames:
     of each label. `max_bytes` holds in any case: where the best alone take more, the least of them go too, from the
     label that has most. Files of ours without a row (after a crash, or when a damaged database was set aside) count,
     and are the first to go. Files that did not come from a camera are saved only with `from_files`: for a folder
-    whose files are deleted once classified.
+    whose files are deleted once classified; `white` is what the model takes for white in these.
 
     One object for one thread. Raises WriteFailed and TryAgain where the folder cannot be written to.
     """
@@ -77,9 +78,11 @@ class SavedFrames:
         rows: SavedRows,
         *,
         from_files: bool = False,
+        white: White = UNKNOWN_WHITE,
         clock: SteadyClock = CLOCK,
     ) -> None:
         self._settings = settings
+        self._white = white
         self._rows = rows
         self._from_files = from_files
         self._clock = clock
@@ -135,7 +138,7 @@ class SavedFrames:
     def _saved(self, frame: Frame, classification: Classification) -> Classification:
         assert frame.image is not None
         try:
-            data = as_jpeg(frame.image, self._settings.quality)
+            data = as_jpeg(frame.image, self._settings.quality, self._white)
         except BadImage as error:
             log.warning("%s is not saved: %s", frame.path or frame.key, error)
             return classification
@@ -236,15 +239,15 @@ def _text(time: datetime) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def as_jpeg(image: bytes | NDArray[np.uint8], quality: int) -> bytes:
+def as_jpeg(image: bytes | NDArray[np.uint8], quality: int, white: White = UNKNOWN_WHITE) -> bytes:
     """Encoded bytes or RGB pixels uint8 (height, width, 3) -> a JPEG of this `quality`, 1 to 100.
 
-    What is a JPEG already stays as it is. Raises BadImage where it does not decode, or a side is over 65,500 pixels.
+    Files of other depths become 8 bits by `white`. What is a JPEG already stays as it is. Raises BadImage where it does not decode, or a side is over 65,500 pixels.
     """
     if isinstance(image, bytes):
         if image.startswith(_JPEG):
             return image
-        pixels = decode(image)
+        pixels = decode(image, white=white)
     else:
         pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)  # type: ignore[assignment]  # OpenCV's stubs say "some array"
     try:

@@ -12,7 +12,9 @@ from edgecls.device.configuration.settings import CameraSettings
 from edgecls.device.sources.http_camera import open_http
 from edgecls.device.sources.live import LiveSource, open_seconds
 from edgecls.device.sources.quiet import quiet
-from edgecls.device.sources.reader import CameraLost, Capture
+from edgecls.device.sources.reader import CameraLost, Capture, DamagedFrame
+from edgecls.device.sources.undecoded_jpeg import decode_frame, leave_undecoded
+from edgecls.errors import BadImage
 
 _BACKLOG_SECONDS = 5.0  # at most: some streams' clocks are wrong
 _A_WAIT = 0.005  # seconds: less is no waiting
@@ -30,8 +32,9 @@ class _OpenCvCapture:
 
     pause = 0.0
 
-    def __init__(self, capture: cv2.VideoCapture, stall_seconds: float) -> None:
+    def __init__(self, capture: cv2.VideoCapture, stall_seconds: float, *, is_undecoded: bool = False) -> None:
         self.capture = capture
+        self._is_undecoded = is_undecoded
         self._stall_seconds = stall_seconds
 
     def grab(self) -> None:
@@ -47,6 +50,11 @@ class _OpenCvCapture:
         done, image = self.capture.retrieve()
         if not done or image is None:
             return None
+        if self._is_undecoded and image.ndim == 2:  # a row of bytes
+            try:
+                return decode_frame(image)
+            except BadImage as error:
+                raise DamagedFrame(str(error)) from error
         if image.ndim == 3 and image.shape[2] == 3:
             return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
         # A pixel format that OpenCV does not know comes as one row of bytes.
@@ -89,8 +97,9 @@ def _open_stream(settings: CameraSettings) -> Capture:
             "nothing answers there with a video stream: check address, user and password (in them %2F for /, %3F for ?, "
             "%23 for #, %40 for @)"
         )
+    is_undecoded = leave_undecoded(capture)
     _skip_backlog(capture)
-    return _OpenCvCapture(capture, settings.stall_seconds)
+    return _OpenCvCapture(capture, settings.stall_seconds, is_undecoded=is_undecoded)
 
 
 def _skip_backlog(capture: Any) -> None:
@@ -122,7 +131,9 @@ def _open_device(path: str, settings: CameraSettings) -> _OpenCvCapture:
     except CameraLost:
         capture.release()
         raise
-    return _OpenCvCapture(capture, settings.stall_seconds)
+    # Undecoded, so that a frame that a USB camera has cut off is noticed: OpenCV would paint its second half grey.
+    is_jpeg = settings.pixel_format in ("MJPG", "JPEG") and capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+    return _OpenCvCapture(capture, settings.stall_seconds, is_undecoded=bool(is_jpeg))
 
 
 def _ask(capture: Any, settings: CameraSettings) -> None:

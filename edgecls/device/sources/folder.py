@@ -17,7 +17,7 @@ from edgecls.device.sources.condition import Condition
 from edgecls.device.sources.folder_scan import FolderScan
 from edgecls.device.sources.folder_watch import FolderWatch
 from edgecls.device.sources.seen_files import NOTHING_SEEN, SeenFiles, tells_changes
-from edgecls.errors import NoInput
+from edgecls.errors import NoInput, from_os_error
 from edgecls.records import Frame
 
 _NAP = 0.25  # seconds between looks at the stop flag
@@ -53,9 +53,17 @@ class FolderSource:
         self._opened_ns = 0
 
     def __enter__(self) -> "FolderSource":
-        """Begin to watch. Raises NoInput where there is no such folder, WriteFailed where nothing may be moved."""
-        if not os.path.isdir(self._root):
-            raise NoInput(f"no folder at {self._root}: create it, or mend source.path in the configuration")
+        """Begin to watch.
+
+        Raises NoInput where there is no such folder, WriteFailed where it may not be read, or nothing may be moved.
+        """
+        try:
+            with os.scandir(self._root):
+                os.stat(os.path.join(self._root, os.curdir))  # a folder that may be listed may still not be entered
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NoInput(f"no folder at {self._root}: create it, or mend source.path in the configuration") from error
+        except OSError as error:
+            raise from_os_error(error, f"cannot read the folder {self._root}") from error
         self._after.check()
         self._opened_ns = time.time_ns()
         self._watch.check()

@@ -68,10 +68,12 @@ class FolderWatch(FileSystemEventHandler):
         try:
             identity = _identity(self._folder)
         except OSError as error:
+            is_gone = isinstance(error, (FileNotFoundError, NotADirectoryError))
+            what = f"{'is not there' if is_gone else 'cannot be read'} ({error.strerror})"
             if not self.lost:
-                log.warning("%s is not there (%s): waiting for it to come back", self._folder, error.strerror)
+                log.warning("%s %s: waiting for it to come back", self._folder, what)
                 self.lost_at = datetime.now(timezone.utc)
-            self.lost = f"{self._folder} is not there ({error.strerror})"
+            self.lost = f"{self._folder} {what}"
             self.stop()
             return False
         if self.lost:
@@ -165,5 +167,5 @@ class FolderWatch(FileSystemEventHandler):
 
 def _identity(folder: str) -> tuple[int, int]:
     with os.scandir(folder):  # a disk that has failed still answers stat
-        status = os.stat(folder)
+        status = os.stat(os.path.join(folder, os.curdir))  # fails where the folder may be listed, but not entered
     return status.st_dev, status.st_ino

@@ -16,9 +16,10 @@ from edgecls.device.configuration.settings import VideoSettings
 from edgecls.device.sources.condition import Condition
 from edgecls.device.sources.motion import MotionGate
 from edgecls.device.sources.quiet import quiet
+from edgecls.device.sources.undecoded_jpeg import decode_frame, leave_undecoded
 from edgecls.device.sources.video_start import start_of
 from edgecls.device.sources.view import view
-from edgecls.errors import BadData, from_os_error
+from edgecls.errors import BadData, BadImage, from_os_error
 from edgecls.records import Frame
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class VideoSource:
             raise BadData(
                 f"{self._path} is not a video that can be read: it may be incomplete, or of an unknown format"
             )
+        self._is_undecoded = leave_undecoded(self._capture)
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self._fps = fps if 0.01 <= fps <= 10_000 else 25.0  # a file may say nothing, or nonsense
         self._start = self._started(modified, max(self._capture.get(cv2.CAP_PROP_FRAME_COUNT), 0.0) / self._fps)
@@ -68,7 +70,7 @@ class VideoSource:
         if self.settings.started:
             return self.settings.started.astimezone(timezone.utc)  # a time without a zone is local
         try:
-            return start_of(self._path, modified, min(seconds, _LONGEST))
+            return start_of(self._path, modified, seconds)
         except OSError as error:
             raise from_os_error(error, f"cannot read {self._path}") from error
 
@@ -130,7 +132,11 @@ class VideoSource:
         captured_at = self._start + timedelta(seconds=position)
         if not done or image is None:
             return Frame(self.name, key, captured_at, None, self._path, "cannot be decoded")
-        pixels = view(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), self.settings)  # type: ignore[arg-type]
+        try:
+            whole = decode_frame(image) if self._is_undecoded else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        except BadImage as error:
+            return Frame(self.name, key, captured_at, None, self._path, str(error))
+        pixels = view(whole, self.settings)  # type: ignore[arg-type]
         if self._gate and not self._gate.passes(pixels):
             return None
         return Frame(self.name, key, captured_at, pixels, self._path)

@@ -14,17 +14,19 @@ _MATROSKA = b"\x1a\x45\xdf\xa3"
 _DATE_UTC = re.compile(rb"\x44\x61\x88(.{8})", re.DOTALL)
 """The element DateUTC (RFC 9559, 5.1.2.4): 8 bytes, nanoseconds since 2001."""
 _MATROSKA_HEAD = 2**16  # bytes in which the segment's information stands
+_LONGEST = 366 * 86400.0  # seconds: a file that says that it is longer says nonsense
 _SAME_TIME = timedelta(seconds=5)
 
 
 def start_of(path: str, modified: datetime, seconds: float) -> datetime:
     """Return when the first frame of the video at `path` was captured (aware, UTC).
 
-    `modified` is the file's time of modification, `seconds` its length. MP4 and MOV tell a time of creation (`mvhd`),
-    Matroska and WebM one, too (`DateUTC`). Phones write it when the recording ends: then it is the time of
-    modification. A file without a plausible one was written until its recording ended. Raises OSError.
+    `modified` is the file's time of modification, `seconds` its length, which MP4 and MOV tell more exactly (`mvhd`). They
+    tell a time of creation, too, as do Matroska and WebM (`DateUTC`). Phones write it when the recording ends: then it
+    is the time of modification. A file without a plausible one was written until its recording ended. Raises OSError.
     """
-    created = _created(path)
+    created, length = _header(path)
+    seconds = min(length or seconds, _LONGEST)
     now = datetime.now(timezone.utc)
     if created is None or not _EARLIEST < created < max(now, modified) + timedelta(days=1):
         return modified - timedelta(seconds=seconds)
@@ -33,31 +35,37 @@ def start_of(path: str, modified: datetime, seconds: float) -> datetime:
     return created
 
 
-def _created(path: str) -> datetime | None:
-    """Return the container's time of creation; None where it tells none."""
+def _header(path: str) -> tuple[datetime | None, float]:
+    """Return the container's time of creation, None where it tells none, and its length in seconds, or else 0."""
     with open(path, "rb") as file:
         try:
             if file.read(4) == _MATROSKA:
                 found = _DATE_UTC.search(file.read(_MATROSKA_HEAD))
                 nanoseconds = struct.unpack(">q", found[1])[0] if found else None
-                return None if nanoseconds is None else _MATROSKA_EPOCH + timedelta(microseconds=nanoseconds / 1000)
-            seconds = _movie_header(file)
-            return _MP4_EPOCH + timedelta(seconds=seconds) if seconds else None
+                since = None if nanoseconds is None else timedelta(microseconds=nanoseconds / 1000)
+                return None if since is None else _MATROSKA_EPOCH + since, 0.0
+            created, length = _movie_header(file)
+            return _MP4_EPOCH + timedelta(seconds=created) if created else None, length
         except (struct.error, OverflowError):  # cut off, or of another format
-            return None
+            return None, 0.0
 
 
-def _movie_header(file: BinaryIO) -> int:
-    """Return the time of creation in `moov/mvhd`, seconds since 1904 (ISO/IEC 14496-12, 8.2.2); 0 where there is none."""
+def _movie_header(file: BinaryIO) -> tuple[int, float]:
+    """Return (time of creation, length) in `moov/mvhd` (ISO/IEC 14496-12, 8.2.2); zeros where there is none.
+
+    In seconds, the time since 1904.
+    """
     size = os.fstat(file.fileno()).st_size
     for kind, start, end in _boxes(file, 0, size):
         if kind == b"moov":
             for inner, at, _ in _boxes(file, start, end):
                 if inner == b"mvhd":
                     file.seek(at)
-                    version, long = struct.unpack(">B3xQ", file.read(12))
-                    return int(long if version == 1 else long >> 32)
-    return 0
+                    version = file.read(4)[:1]
+                    fields = struct.Struct(">QQIQ" if version == b"\x01" else ">IIII")
+                    created, _, scale, length = fields.unpack(file.read(fields.size))
+                    return created, length / scale if scale else 0.0
+    return 0, 0.0
 
 
 def _boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:

@@ -111,10 +111,10 @@ class FolderNames:
         if label not in self._names:
             plain, number = safe_name(label), 1
             name = plain
-            while label_key(name) in self._taken:
+            while label_key(name).casefold() in self._taken:
                 number += 1
                 name = f"{plain}-{number}"
-            self._taken.add(label_key(name))
+            self._taken.add(label_key(name).casefold())
             self._names[label] = name
         return self._names[label]
 

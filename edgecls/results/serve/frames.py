@@ -95,7 +95,7 @@ async def whole(site: "Site", row_id: int) -> Row | None:
     return row
 
 
-def picture_url(row: Row, kind: str = "picture") -> str | None:
+def picture_url(site: "Site", row: Row, kind: str = "picture") -> str | None:
     """Where the picture of a row is ("picture", or a "thumbnail"); None for a row without a file.
 
     What the address ends in is of the content: browsers may keep a picture though another database has a row of
@@ -104,4 +104,4 @@ def picture_url(row: Row, kind: str = "picture") -> str | None:
     if not row["path"]:
         return None
     content = hashlib.blake2b(f"{row['source']}\0{row['key']}".encode(), digest_size=6).hexdigest()
-    return f"/{kind}/{row['id']}.jpg?of={content}"
+    return str(site.urls.path(f"/{kind}/{row['id']}.jpg?of={content}"))

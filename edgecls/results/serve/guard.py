@@ -23,8 +23,10 @@ class Guard:
     """Wraps `app`: wrong requests are refused, responses get their security headers.
 
     `names`: the hosts that may be asked for, None for any. On a machine's own address it is these alone: a page from
-    elsewhere whose name is made to point here (DNS rebinding) would ask for its own name. `writable`: paths that may be
-    sent forms, from pages of this site alone. `styles`: further CSP sources for styles.
+    elsewhere whose name is made to point here (DNS rebinding) would ask for its own name. `origins`: hosts, with a port
+    or without one for any, under which a proxy shows this site. `base_url`: the path under which it does, from / to /;
+    a proxy may pass it on or leave it out. `writable`: paths that may be sent forms, from pages of this site alone.
+    `styles`: further CSP sources for styles.
     """
 
     def __init__(
@@ -32,11 +34,15 @@ class Guard:
         app: Application,
         *,
         names: frozenset[str] | None,
+        origins: frozenset[str] = frozenset(),
+        base_url: str = "/",
         writable: frozenset[str] = frozenset(),
         styles: Iterable[str] = (),
     ) -> None:
         self._app = app
         self._names = names
+        self._origins = origins
+        self._base_url = base_url
         self._writable = writable
         self._styles = " ".join(styles)
 
@@ -46,6 +52,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         nonce = secrets.token_urlsafe(16)
+        scope = self._within_base(scope)
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -59,19 +66,34 @@ class Guard:
         else:
             await self._app({**scope, "csp_nonce": nonce}, receive, send_guarded)
 
+    def _within_base(self, scope: Scope) -> Scope:
+        """The request without the base path, whether the proxy has left it in or not."""
+        path, cut = scope["path"], len(self._base_url) - 1
+        raw = scope.get("raw_path") or path.encode()
+        if not (f"{path}/".startswith(self._base_url) and raw.startswith(self._base_url[:-1].encode())):
+            return scope
+        return {**scope, "path": path[cut:] or "/", "raw_path": raw[cut:] or b"/"}
+
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get(b"host", "")
-        if self._names is not None and _name(host) not in self._names:
-            return 403, f"This server answers to {', '.join(sorted(self._names))} only: open one of these.\n"
+        if self._names is not None and name_of(host) not in self._names:
+            return (
+                403,
+                f"This server answers to {', '.join(sorted(self._names))} only: open one of these, or name another with --name.\n",
+            )
         if scope["method"] in _READING:
             return None
         if scope["method"] != "POST" or scope["path"] not in self._writable:
             return 405, "This is for reading only.\n"
         # The token in the form is checked further in (asgi-csrf), but only where there is a cookie.
-        is_own = bool(host) and urlsplit(headers.get(b"origin", "")).netloc == host
+        origin = _netloc(headers.get(b"origin", ""))
+        is_own = bool(host) and (origin == host.lower() or not self._origins.isdisjoint({origin, name_of(origin)}))
         if not is_own or b"cookie" not in headers:
-            return 403, "Only a page of this server may send this: reload the page, with cookies allowed.\n"
+            return 403, (
+                "Only a page of this server may send this: reload the page, with cookies allowed; behind a proxy, start "
+                "edgecls with --name and the host in the browser's address.\n"
+            )
         return None
 
     def _headers(self, nonce: str) -> list[tuple[bytes, bytes]]:
@@ -98,8 +120,16 @@ class Guard:
         return [*others, (b"cache-control", _KEPT)]
 
 
-def _name(host: str) -> str:
-    """The name in a Host header, without the port; '' for what is none."""
+def _netloc(origin: str) -> str:
+    """Host and port of an Origin header; '' for what is none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def name_of(host: str) -> str:
+    """Return the name in a Host header, without the port; '' for what is none."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

@@ -12,22 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.depth import to_eight_bits
 from edgecls.errors import BadImage
 from edgecls.frame_key import digest, digest_in
-from edgecls.image_header import MAX_PIXELS, check_header, image_size
-from edgecls.preprocess import silence_opencv
+from edgecls.image_header import MAX_PIXELS, image_size
+from edgecls.preprocess import decode_samples
 
 MAX_BYTES = 64 * 2**20
 """Of a file; larger ones are not shown."""
 MAX_PIXELS_IN_FULL = 48_000_000
 """Of formats other than JPEG, which are decoded in full before they are made smaller."""
 
-_REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
-
-silence_opencv()
+_REDUCED = (8, 4, 2)
 
 
 class NoPicture(Exception):
@@ -126,14 +124,14 @@ def _smaller(data: bytes, edge: int) -> bytes:
 
 
 def _decoded(data: bytes, edge: int) -> NDArray[Any]:
-    """Pixels, of a JPEG at the smallest scale of a half, a quarter or an eighth whose longer side is still `edge`."""
-    check_header(data, MAX_PIXELS if data[:2] == b"\xff\xd8" else MAX_PIXELS_IN_FULL)
+    """Pixels, of a JPEG at the smallest scale of a half, a quarter or an eighth whose longer side is still `edge`.
+
+    A picture of 16 bits is scaled by its own values, for it is looked at.
+    """
     longer = max(image_size(data) or (0, 0))
     scale = next((factor for factor in _REDUCED if longer >= factor * edge), 1)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED.get(scale, cv2.IMREAD_COLOR))
-    if image is None:
-        raise BadImage("is not an image that OpenCV can decode")
-    return image
+    limit = MAX_PIXELS if data[:2] == b"\xff\xd8" else MAX_PIXELS_IN_FULL
+    return to_eight_bits(decode_samples(data, limit, scale), None)
 
 
 def _fitted(image: NDArray[Any], edge: int) -> NDArray[Any]:

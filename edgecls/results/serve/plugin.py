@@ -1,5 +1,6 @@
 """What Datasette asks a plugin: our addresses, our templates' words, our headers, our way of saying what went wrong."""
 
+import functools
 import logging
 import os
 from pathlib import Path
@@ -52,6 +53,8 @@ def asgi_wrapper(datasette: "Site") -> Any:
         return Guard(
             app,
             names=datasette.names,
+            origins=datasette.origins,
+            base_url=datasette.base_url,
             writable=frozenset({REVIEW} if datasette.reviewing else ()),
             styles=hashes_of_made_styles(_STATIC),
         )
@@ -63,10 +66,10 @@ _STATIC = Path(datasette.app.__file__).parent / "static"
 
 
 @hookimpl
-def prepare_jinja2_environment(env: Environment) -> None:
+def prepare_jinja2_environment(env: Environment, datasette: "Site") -> None:
     """Nonces for all templates, and the words of ours."""
     env.add_extension(Nonce)
-    env.globals["picture_url"] = picture_url
+    env.globals["picture_url"] = functools.partial(picture_url, datasette)
     env.globals["zone"] = words.zone
     for word in (words.when, words.short, words.ago, words.number, words.percent, words.file_name):
         env.filters[word.__name__] = word
@@ -78,7 +81,7 @@ def extra_template_vars(datasette: "Site", request: Request | None) -> dict[str,
     return {
         "csp_nonce": request.scope.get("csp_nonce", "") if request else "",
         "site": datasette,
-        "tables_url": f"/{DATABASE}",
+        "tables_url": datasette.urls.path(f"/{DATABASE}"),
     }
 
 
@@ -89,12 +92,12 @@ def extra_css_urls(template: str) -> list[str]:
 
 
 @hookimpl
-def render_cell(row: Any, value: Any, column: str, table: str | None) -> Markup | None:
+def render_cell(row: Any, value: Any, column: str, table: str | None, datasette: "Site") -> Markup | None:
     """Of a result, the path leads to its picture, and the best labels are one line."""
     if table != "results" or not value:
         return None
     if column == "path":
-        return Markup('<a href="/frame/{}">{}</a>').format(row["id"], value)
+        return Markup('<a href="{}">{}</a>').format(datasette.urls.path(f"/frame/{row['id']}"), value)
     return escape(words.guesses(value)) if column == "top_k" else None
 
 

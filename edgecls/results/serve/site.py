@@ -30,20 +30,31 @@ _SETTINGS = {
 class Site(Datasette):  # type: ignore[misc]  # Datasette has no types
     """An ASGI application, by `app()`, over the database at `path`.
 
-    `reviewing`: people may say what a frame is; without it nothing can be written. `names` as for `guard.Guard`.
+    `reviewing`: people may say what a frame is; without it nothing can be written. `names`, `origins` and `base_url` as
+    for `guard.Guard`.
     """
 
-    def __init__(self, path: Path, *, reviewing: bool = False, names: frozenset[str] | None = LOOPBACK_NAMES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        reviewing: bool = False,
+        names: frozenset[str] | None = LOOPBACK_NAMES,
+        origins: frozenset[str] = frozenset(),
+        base_url: str = "/",
+    ) -> None:
         _plug_in()
         self.path = path
         self.reviewing = reviewing
         self.names = names
+        self.origins = origins
+        self.base_url = base_url
         self.decoding = asyncio.Semaphore(PICTURES_AT_ONCE)
         super().__init__(
             [],
             memory=False,
             metadata=METADATA,
-            settings=_SETTINGS,
+            settings={**_SETTINGS, "base_url": base_url},
             template_dir=str(_HERE / "templates"),
             static_mounts=[("-/edgecls", str(_HERE / "static"))],
         )

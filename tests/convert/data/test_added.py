@@ -102,7 +102,7 @@ def test_copies_of_one_picture_make_no_class(folder, tmp_path):
 
 
 def test_a_label_that_no_class_can_have():
-    with pytest.raises(BadData, match="no class can be called 'Unknown'"):
+    with pytest.raises(BadData, match="the class name 'Unknown' is reserved"):
         reviewed_samples([("a.png", "Unknown")])
 
 

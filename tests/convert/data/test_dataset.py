@@ -32,9 +32,9 @@ def test_labels_counts_and_splits(folder):
 def test_files_that_do_not_decode_are_named_counted_and_left_out(folder, caplog):
     whole = image("blue", 3)
     bad = {
-        "cut.png": (whole[: len(whole) // 4], "is not an image that OpenCV can decode"),
+        "cut.png": (whole[: len(whole) // 4], "is cut off or damaged: the end of the PNG is missing"),
         "empty.jpg": (b"", "is empty"),
-        "text.jpg": (b"not an image at all\n", "is not an image that OpenCV can decode"),
+        "text.jpg": (b"not an image at all\n", "is a text file, not an image: remove it"),
     }
     before = read(folder)
     for name, (content, _) in bad.items():
@@ -78,7 +78,7 @@ def test_a_class_with_one_image_left_is_trained_and_named(folder):
     data = read(folder)
     assert {split: counts["red"] for split, counts in data.counts().items()} == {"train": 1, "validation": 0, "test": 0}
     assert [problem.message for problem in data.of_kind("class not in every split")] == [
-        "class 'red' has no validation image: no threshold can be found for it, and it is never answered: add images of it",
+        "class 'red' has no validation image: it is never answered where a precision is asked for: add images of it",
         "class 'red' has no test image: nothing says how well it is recognised: add images of it",
     ]
 
@@ -119,6 +119,18 @@ def test_images_keep_the_split_that_the_model_was_made_with(folder, split):
     assert sum(each == split for each in known.values()) >= len(before.of(split)) - 1
     assert None in known.values()
     assert used.missing(after.everything) == 1
+
+
+def test_a_data_set_of_one_class_is_measured_with_a_list(folder, tmp_path):
+    used = read(folder).image_list()
+    red = write_folder(tmp_path / "other", {"red": 20})
+    found = read_split(red, None, "test", 0, Steps(), used=used, labels=("blue", "red"))
+    assert 0 < len(found.samples) < 20
+    one = write_folder(tmp_path / "one", {"green": 1})
+    with pytest.raises(
+        BadData, match=r"no image of .*one is in the split 'validation': leave the split out, to measure"
+    ):
+        read_split(one, None, "validation", 0, Steps(), used=used)
 
 
 def test_an_image_that_is_saved_again_is_known_by_its_pixels(folder):

@@ -167,7 +167,7 @@ def test_the_terminal_shows_the_first_few_and_how_many_more(folder, caplog):
     assert len(read(folder).problems) == 13
     messages = [record.message for record in caplog.records]
     assert [message.split("/")[-1] for message in messages[:5]] == [
-        f"bad{n:02}.png is not an image that OpenCV can decode: left out" for n in range(5)
+        f"bad{n:02}.png is a text file, not an image: remove it: left out" for n in range(5)
     ]
     assert messages[5] == "7 more of this kind (undecodable), 12 in all"
     assert "labelled" in messages[6]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecls.convert.data.layout import find_layout, split_of
+from edgecls.convert.data.layout import find_layout
+from edgecls.convert.data.split_names import split_of
 from edgecls.errors import BadData
 
 PETS = ("cat", "dog")
@@ -184,11 +185,52 @@ def test_classes_with_such_names_in_splits():
             ("train/cat", "train/dog", "test/1", "test/2", "test/3", "test/4"),
             r"the folders in test/ \(1, 2, 3, ...\) are not those in train/ \(cat, dog\): give the classes the same names",
         ),
+        (
+            ("train/good", "test/good", "test/hole", "test/crack", "ground_truth/hole", "ground_truth/crack"),
+            r"the folders in test/ \(crack, good, hole\) are not those in train/ \(good\)",
+        ),
+        (
+            ("train/cat", "train/dog", "unlabeled"),
+            r"train holds folders \(cat, dog\), and unlabeled beside it may be classes",
+        ),
+        (
+            ("train/cat", "train/dog", "more/cat", "more/dog"),
+            r"train holds folders \(cat, dog\), and more beside it may be",
+        ),
+        (("train/images", "val/images", "runs/x"), "train and val hold images but no class folders"),
     ],
 )
 def test_what_cannot_be_told(folders, said):
     with pytest.raises(BadData, match=said):
         counts(spread(*folders))
+
+
+def test_classes_and_splits_in_one_name():
+    found, layout = counts(spread("cats_train", "cats_test", "dogs-train", "dogs-test"))
+    assert found == in_splits("train", "test", labels=("cats", "dogs"))
+    assert layout.assumptions == [
+        "classes and splits are in the names of the folders cats_test, cats_train, dogs-test, ..."
+    ]
+
+
+def test_a_copy_of_the_data_set_within_itself_is_not_taken():
+    found, layout = counts(spread("flowers/rose", "flowers/tulip", "flowers/flowers/rose", "flowers/flowers/tulip"))
+    assert found == in_splits(None, labels=("rose", "tulip"))
+    assert layout.passed_over.counts == {"not in a class folder": 6}
+
+
+def test_folders_in_folders_may_be_the_classes():
+    found, layout = counts(spread("augmented/cat", "augmented/dog", "original/cat", "original/dog"))
+    assert found == {(None, "augmented"): 6, (None, "original"): 6}
+    (line,) = layout.assumptions
+    assert line.startswith(
+        "the classes are augmented, original, though each has the folders cat, dog: if these are the"
+    )
+
+
+def test_splits_below_a_folder_of_images():
+    names = spread(*(f"{pet}/images/{split}" for pet in PETS for split in ("train", "test")))
+    assert counts(names)[0] == in_splits("train", "test")
 
 
 def test_one_folder_that_is_a_known_class_is_a_class():
@@ -217,4 +259,4 @@ def test_every_image_is_taken_once_or_counted(names):
     assert len(taken) + sum(layout.passed_over.counts.values()) == len(names)
     assert set(taken) <= set(names)
     for image in layout.images:
-        assert image.label in image.name.split("/")[:-1]
+        assert any(image.label in folder for folder in image.name.split("/")[:-1])

@@ -121,7 +121,7 @@ def test_a_file_that_is_replaced_is_read_anew(save):
     os.utime(path, (1, 1))  # file systems tell times some milliseconds apart
     read_samples(path)
     arrays = digits()
-    (sample,) = (s for s in read_samples(save(**arrays)) if s.row[1:] == ("x_train", 3))
+    (sample,) = (s for s in read_samples(save(**arrays)) if s.row[1:3] == ("x_train", 3))
     assert np.array_equal(sample.read()[..., 0], arrays["x_train"][3])
 
 
@@ -131,7 +131,13 @@ def test_a_file_that_is_replaced_is_read_anew(save):
         ({"y_train": None}, r"has no array 'y_train': it must hold x_train"),
         ({"x_train": None}, r"has no array 'x_train'"),
         ({"x_test": None}, r"has no array 'x_test'"),
-        ({"x_train": np.zeros((30, 8, 6))}, "x_train is float64, and must be uint8: store pixels from 0 to 255"),
+        ({"x_train": np.zeros((30, 8, 6), "U4")}, "x_train is <U4, and must be numbers: store pixels from 0 to 255"),
+        (
+            {"x_train": pixels(30, 8, 6) / 127.5 - 1},
+            "x_train has values from -1 to 1: store pixels from 0, which is black",
+        ),
+        ({"x_train": np.full((30, 8, 6), np.nan)}, "x_train has values from nan to nan: store pixels from 0"),
+        ({"x_test": pixels(10, 8, 6) * 1000.0}, "x_test has values from .* to 255000: store pixels from 0"),
         ({"x_train": pixels(30, 48)}, r"x_train has the shape \(30, 48\): make it \(n, height, width\), with 1 or 3"),
         ({"x_train": pixels(30, 3, 8, 6)}, r"x_train has the shape \(30, 3, 8, 6\)"),
         ({"x_train": pixels(30, 0, 6)}, r"x_train has the shape \(30, 0, 6, 1\)"),
@@ -139,7 +145,7 @@ def test_a_file_that_is_replaced_is_read_anew(save):
         ({"y_train": labels(30) / 2}, "y_train is float64, and must be integers or text"),
         ({"y_train": np.eye(30, dtype=int)}, r"y_train has the shape \(30, 30\): make it \(n,\), one label an image"),
         ({"x_train": pixels(0, 8, 6), "y_train": labels(0), "x_test": None, "y_test": None}, "lists no images"),
-        ({"y_train": np.array(["unknown"] * 30)}, "no class can be called .unknown."),
+        ({"y_train": np.array(["unknown"] * 30)}, "the class name .unknown. is reserved"),
     ],
 )
 def test_what_is_wrong_with_the_arrays(save, changed, said):

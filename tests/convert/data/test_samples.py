@@ -108,7 +108,7 @@ def test_a_csv_and_a_split_file_that_disagree(tmp_path, row, other):
             "line 3: split is 'dev': use train, val or test, or leave",
         ),
         ("path,label\na.png,\u200b\n", "line 2: path and label must both be given"),
-        ("path,label\na.png,Unknown\n", "no class can be called 'Unknown'"),
+        ("path,label\na.png,Unknown\n", "the class name 'Unknown' is reserved"),
         ("path,label\na.png," + 140_000 * "x", "is not a CSV file in UTF-8"),
     ],
 )

@@ -8,8 +8,9 @@ from tiny_model import write
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
+from edgecls.convert.data.losses import Losses
 from edgecls.convert.data.samples import read_samples
-from edgecls.convert.evaluation.predictions import predict
+from edgecls.convert.evaluation.predictions import in_common, predict
 from edgecls.device.classifier import Classifier
 from edgecls.errors import BadData
 from edgecls.progress import Steps
@@ -80,7 +81,33 @@ def test_classes_of_which_the_model_knows_none(tiny_model, tmp_path):
             predict(tiny_model, samples, Steps())
 
 
-def test_an_image_that_was_torn_since_it_was_read(tiny_model, data):
+def test_images_that_are_lost_after_reading_are_named_and_left_out(tiny_model, data, caplog):
     Path(data[1].path).write_bytes(b"torn")
-    with pytest.raises(BadData, match="is not an image that OpenCV can decode: it decoded a moment ago"):
+    Path(data[2].path).unlink()
+    losses = Losses()
+    rest = predict(tiny_model, data, Steps(), losses=losses)
+    assert rest.samples == (data[0], *data[3:])
+    assert (len(rest.scores), len(rest.truth), len(losses)) == (len(data) - 2, len(data) - 2, 2)
+    assert sorted(record.message for record in caplog.records) == sorted(
+        f"{path} {reason}: it could be used when the data set was read; it is left out from here on"
+        for path, reason in [
+            (data[1].path, "is a text file, not an image: remove it"),
+            (data[2].path, "cannot be read: no such file or folder"),
+        ]
+    )
+
+
+def test_two_measurements_are_compared_on_the_images_that_both_have(tiny_model, data):
+    before = predict(tiny_model, data, Steps())
+    Path(data[0].path).unlink()
+    after = predict(tiny_model, data, Steps())
+    one, two = in_common(before, after)
+    assert one.samples == two.samples == tuple(data[1:])
+    assert np.array_equal(one.scores, two.scores)
+
+
+def test_where_all_images_are_lost_the_error_says_so(tiny_model, data):
+    for sample in data:
+        Path(sample.path).unlink()
+    with pytest.raises(BadData, match="none of the images can be read any more"):
         predict(tiny_model, data, Steps())

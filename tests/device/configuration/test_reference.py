@@ -11,7 +11,8 @@ from pydantic import Field, PositiveFloat
 
 from edgecls.device.configuration.config import Config, parse_config
 from edgecls.device.configuration.reference import example, markdown, sections
-from edgecls.device.configuration.settings import Settings
+from edgecls.device.configuration.settings import RetentionSettings, Settings
+from edgecls.errors import BadConfig
 from edgecls.service.files import example_config
 
 if sys.version_info >= (3, 11):
@@ -53,13 +54,16 @@ def test_the_example_is_a_configuration(name, tmp_path):
     ).model_copy(update={"source": None})
 
 
-def switched_on(text):
-    return re.sub(r"^#(?! )", "", text, flags=re.MULTILINE)
+def switched_on(text, *, samples):
+    """The text without the # of settings and sections; with `samples`, empty settings have the value told above them."""
+    text = re.sub(r"^#(?! )", "", text, flags=re.MULTILINE)
+    return re.sub(r"^(#.* For example: (.*)\n[\w.]+ =)$", r"\1 \2", text, flags=re.MULTILINE) if samples else text
 
 
-def test_every_setting_of_the_example_can_be_switched_on(tmp_path):
-    """Section by section; of the kinds of one section, each by itself."""
-    blocks = [switched_on(block) for block in example_config(None).split("\n\n")]
+@pytest.mark.parametrize("samples", [True, False])
+def test_every_setting_of_the_example_can_be_switched_on(tmp_path, samples):
+    """Section by section; of the kinds of one section, each by itself. Nothing is in force that was not written."""
+    blocks = [switched_on(block, samples=samples) for block in example_config(None).split("\n\n")]
     names = [(re.findall(r"^\[(.*)\]$", block, re.MULTILINE) or [""])[0] for block in blocks]
     top = "\n".join(block for name, block in zip(names, blocks, strict=True) if not name)
     source = first = blocks[names.index("source")]
@@ -68,7 +72,17 @@ def test_every_setting_of_the_example_can_be_switched_on(tmp_path):
             source, text = block, f"{top}\n{block}"
         else:
             text = f"{top}\n{source if name.startswith('source.') else first}\n{block if name else ''}"
-        parse_config(text.encode(), tmp_path / "edgecls.toml")
+        empty = re.findall(r"^(\w+) =$", text, re.MULTILINE)
+        if samples:
+            parse_config(text.encode(), tmp_path / "edgecls.toml")
+            assert not empty
+        else:
+            with pytest.raises(BadConfig, match=rf": {empty[0]}: has no value: write one behind the =, or a #"):
+                parse_config(text.encode(), tmp_path / "edgecls.toml")
+            left_out = re.sub(r"^\w+ =$", "", text, flags=re.MULTILINE)
+            if "type" not in text or 'type = "folder"' in text:
+                config = parse_config(left_out.encode(), tmp_path / "edgecls.toml")
+                assert (config.retention, config.saved_frames.max_days) == (RetentionSettings(), None)
 
 
 class Dog(Settings):
@@ -82,7 +96,7 @@ class Cat(Settings):
     """It does not."""
 
     type: Literal["cat"] = "cat"
-    food: Annotated[int, Field(ge=1, le=9)] | None = Field(None, description="A | B.")
+    food: Annotated[int, Field(ge=1, le=9)] | None = Field(None, examples=[3], description="A | B.")
 
 
 class House(Settings):
@@ -113,7 +127,10 @@ def test_sections_of_several_kinds_and_such_as_may_be_left_out():
     ]
     text = example(House, {"name": 'a "b"', "pet.type": "dog"})
     assert tomllib.loads(text) == {"name": 'a "b"', "pet": {"type": "dog"}}
-    assert '# Or: It does not.\n#[pet]\n# The kind of this section.\n#type = "cat"\n# A | B.\n#food = 1\n' in text
+    assert (
+        '# Or: It does not.\n#[pet]\n# The kind of this section.\n#type = "cat"\n# A | B. For example: 3\n#food =\n'
+        in text
+    )
     assert "# Behind it.\n#[shed]\n# So long. [s]\n#keep_seconds = 1.5\n" in text
     page = markdown(House)
     assert "| `barks` | list of 2: number | `[0.5, 1.0]` | s | Between two, in seconds. |" in page

@@ -85,9 +85,12 @@ EXPECTED = [
 
 
 @pytest.mark.usefixtures("video")
-def test_a_vote_over_a_video_with_the_winners_own_pictures(place):
+def test_a_vote_over_a_video_with_the_winners_own_pictures(place, caplog):
     place.configure(VOTE)
-    place.run()
+    with caplog.at_level("INFO"):
+        place.run()
+    assert caplog.messages[-1] == f"stopped (end of the video): {len(EXPECTED)} rows written"
+    assert place.ask("SELECT stop_reason FROM runs") == [("end of the video",)]
     assert place.ask(ROWS) == EXPECTED
     for path, label in place.ask("SELECT path, label FROM results"):
         mean = cv2.imread(path).mean(axis=(0, 1))[::-1]

@@ -97,7 +97,7 @@ from edgecls.cli.main import main
 main()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 66
+    assert done.returncode == 78
     assert done.stderr.startswith("<3>edgecls: error: no configuration at ")
 
 

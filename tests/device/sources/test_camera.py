@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from http_server import send_stream, web_server
 from moving_pictures import collecting, number, numbered
-from pictures import encode, plain
+from pictures import encode, noise, plain
 from rtsp import NEEDS, RtspServer, has_gstreamer
 
 from edgecls.device.configuration.settings import CameraSettings
 from edgecls.device.sources import camera as camera_module
 from edgecls.device.sources import open_source
-from edgecls.device.sources.reader import CameraLost
+from edgecls.device.sources.reader import CameraLost, DamagedFrame
 
 WAIT = 60
 
@@ -65,6 +65,10 @@ def test_a_server_that_is_killed_and_comes_back(server, until, caplog):
     assert lost == f"camera:{server.shown} is lost: it stopped giving frames; trying again until it comes"
     assert back.startswith(f"camera:{server.shown} is back after")
     assert len({frame.key for frame in frames}) == len(frames)
+
+
+def test_the_scheme_may_be_in_capitals(server):
+    camera(server.address.replace("rtsp", "RTSP")).try_out()
 
 
 def test_a_server_that_falls_silent(server, until):
@@ -165,3 +169,27 @@ def test_a_pixel_format_that_the_device_lacks():
     camera_module._ask(NoCapture({"YUYV"}), CameraSettings())
     with pytest.raises(CameraLost, match=r"it gives 'BGR3' and not 'MJPG': set source\.pixel_format to one that"):
         camera_module._ask(NoCapture({"YUYV"}), CameraSettings(pixel_format="MJPG"))
+
+
+class JpegDevice:
+    """What cv2.VideoCapture is, by its source code, over a V4L2 device that gives JPEG, with CONVERT_RGB switched off."""
+
+    def __init__(self, frames):
+        self.frames = iter(frames)
+
+    def grab(self):
+        return True
+
+    def retrieve(self):
+        return True, np.frombuffer(next(self.frames), np.uint8).reshape(1, -1)
+
+
+def test_a_frame_that_a_usb_camera_cuts_off_is_damaged():
+    whole = encode(noise(160, 120), ".jpg")
+    device = JpegDevice([whole, whole[: len(whole) // 2], whole + bytes(5000)])
+    capture = camera_module._OpenCvCapture(device, 1.0, is_undecoded=True)
+    first = capture.retrieve()
+    with pytest.raises(DamagedFrame, match=r"is damaged|end"):
+        capture.retrieve()
+    assert np.array_equal(capture.retrieve(), first)
+    assert np.abs(first.astype(int) - noise(160, 120)).mean() < 10

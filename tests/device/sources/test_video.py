@@ -104,12 +104,27 @@ def test_a_truncated_video_ends_with_what_it_has_and_one_warning(video, caplog):
     video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
     frames = play(video)
     assert 5 < len(frames) < 15
-    # The last one may be cut off in the middle; FFmpeg delivers what it has of it.
     assert all(np.array_equal(a.image, b.image) for a, b in zip(frames[:-1], whole, strict=False))
+    assert frames[-1].image is None  # it is cut off in the middle
+    assert frames[-1].error.startswith("is damaged") or "end" in frames[-1].error
     (record,) = caplog.records
     assert record.getMessage() == (
         f"{video} ends after {len(frames)} of 20 frames: the file is incomplete or damaged"
     )  # fmt: skip
+
+
+def test_a_damaged_frame_of_motion_jpeg_is_an_error_and_the_others_are_not(video):
+    write_video(video, [noise(320, 240, seed=n) for n in range(20)])
+    whole = play(video)
+    data = bytearray(video.read_bytes())
+    at = len(data) // 2
+    data[at : at + 300] = b"U" * 300
+    video.write_bytes(data)
+    frames = play(video)
+    assert len(frames) == 20
+    damaged = [n for n, frame in enumerate(frames) if frame.error]
+    assert 1 <= len(damaged) <= 2
+    assert all(np.array_equal(frames[n].image, whole[n].image) for n in range(20) if n not in damaged)
 
 
 def test_a_whole_video_is_no_reason_to_warn(video, caplog):

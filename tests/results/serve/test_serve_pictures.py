@@ -160,3 +160,10 @@ def test_the_address_of_a_picture_changes_with_the_frame(store, browse, photos):
     store.write(frame("b", path=str(photos / "a.jpg")))
     first, second = (re.search(r"\?of=(\w+)", browse().get(f"/frame/{number}").text)[1] for number in (1, 2))
     assert first != second
+
+
+def test_a_picture_of_twelve_bits_is_bright_enough_to_look_at(row, photos):
+    (photos / "deep.png").write_bytes(encode(noise(64, 48).astype(np.uint16) * 16))
+    shown = row(path=str(photos / "deep.png"))
+    assert is_shown(shown) == (64, 48)
+    assert cv2.imdecode(np.frombuffer(shown.content, np.uint8), cv2.IMREAD_COLOR).max() > 200

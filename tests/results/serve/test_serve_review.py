@@ -115,6 +115,7 @@ def test_a_new_label_is_asked_about_before_it_is_stored(site, read):
     assert (asked(page), read("SELECT label FROM reviews")) == (4, [])
     assert "No model and no review here has the label <strong>tabbi</strong>" in page.text
     assert '<input type="hidden" name="label" value="tabbi"><input type="hidden" name="new" value="1">' in page.text
+    assert page.text.count('data-key="Enter"') == 1  # of this, and not of the guess
     page = say(site, page, id=4, label="tabbi", new=1)
     assert (asked(page), read("SELECT label FROM reviews")) == (3, [("tabbi",)])
     page = say(site, page, id=3, label="Tabbi")  # known by now

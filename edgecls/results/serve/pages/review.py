@@ -32,7 +32,8 @@ async def review(datasette: "Site", request: Request) -> Response:
     state = fields(request)
     which = Selection.of(state)
     if request.method == "POST":
-        return Response.redirect(f"/review?{await _said(datasette, which, state, await request.post_vars())}", 303)
+        query = await _said(datasette, which, state, await request.post_vars())
+        return Response.redirect(datasette.urls.path(f"/review?{query}"), 303)
     which, labels = await figures.choices(datasette, which)
     page = {"here": "review", "which": which, "labels": labels, **await _page(datasette, which, state)}
     return Response.html(await datasette.render_template("edgecls/review.html", page, request=request))
@@ -68,7 +69,7 @@ async def _page(site: "Site", which: Selection, state: dict[str, str]) -> dict[s
         "here_query": here,
         "query": which.query(),
         "skip_query": which.query(skip=row["id"], done=_list(done), was=state.get("was")),
-        "preload": following and picture_url(following),
+        "preload": following and picture_url(site, following),
     }
 
 

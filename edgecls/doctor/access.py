@@ -1,0 +1,95 @@
+"""May the user of the service use what the configuration names? Root may everything, so it is tried as that user."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from edgecls.doctor.answer import Answer, absent, failed, ok
+from edgecls.doctor.apart import apart
+from edgecls.doctor.service_user import service_user, unit_of, unit_settings
+from edgecls.doctor.subject import Subject
+
+_HOMES = ("/home", "/root", "/run/user")
+_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  # not used, only named
+_STATE = "/var/lib/edgecls"
+_SANDBOX = ("ProtectHome", "PrivateTmp", "ProtectSystem", "PrivateNetwork")
+_WRITES = ("change", "make", "database")
+
+
+def access(subject: Subject) -> Answer:
+    """Configuration, model, database and source: read, and written where the daemon writes."""
+    if subject.config_path is None or subject.configured.error:
+        return absent("no configuration says what is to be used")
+    unit = unit_of(str(subject.config_path))
+    user = service_user(subject.system, unit)
+    needs = list(_needs(subject))
+    if user and os.geteuid() not in (0, user.uid):
+        return absent(f"not known for the user {user.name} of the service", "sudo edgecls doctor")
+    outcome = apart("access", json.dumps(needs), user=user if os.geteuid() == 0 else None)
+    if outcome.error:
+        return failed(outcome.error, "run edgecls doctor again; if that remains, report it")
+    who = user.name if user else outcome.value["user"]
+    remedies = {
+        "missing": "create it, or change the configuration",
+        "closed": f"let {who} in: sudo setfacl -m u:{who}:rwX PATH, or chgrp and chmod it; the folders above need x",
+        "hidden": f"sudo systemctl edit {unit}, or move it below {_STATE}",
+    }
+    problems = outcome.value["problems"]
+    if str(subject.config_path).startswith("/etc/edgecls/"):
+        problems += [("hidden", text) for text in _hidden(unit_settings(subject.system, unit), needs)]
+    if problems:
+        kinds = dict.fromkeys(kind for kind, _ in problems)
+        return failed("; ".join(text for _, text in problems), "; ".join(remedies[kind] for kind in kinds))
+    return ok(f"{', '.join(dict.fromkeys(part for part, _, _ in needs))}: open to the user {who}")
+
+
+Need = tuple[str, str, str]
+"""Part of the daemon, path, and what it does there: `read` a file, `list`, `change` or `make` a folder, keep a `database`, or
+`connect` to an address."""
+
+
+def _needs(subject: Subject) -> Iterator[Need]:
+    found = subject.configured.value
+    yield "configuration", os.path.abspath(str(subject.config_path)), "read"
+    yield "model", os.path.abspath(subject.model_path), "read"
+    yield "database", os.path.abspath(subject.database_path), "database"
+    if found.get("source") == "folder":
+        yield "source", found["path"], "list" if found["after"] == "keep" else "change"
+        if found["after"] == "move":
+            yield "source", found["done_folder"], "make"
+            yield "source", found["failed_folder"], "make"
+    elif found.get("source") == "video":
+        yield "source", found["path"], "read"
+    elif "://" in found.get("device", ""):
+        yield "source", found["device"], "connect"
+
+
+def _hidden(settings: dict[str, list[str]], needs: list[Need]) -> Iterator[str]:
+    """Yield what the unit's sandbox hides from the service, or makes read-only."""
+    is_on = {name: settings.get(name, ["no"])[-1].lower() not in ("no", "false") for name in _SANDBOX}
+    bound = _paths(settings, "BindPaths", "ReadWritePaths")
+    shown = [*bound, *_paths(settings, "BindReadOnlyPaths")]
+    for part, path, action in needs:
+        if action == "connect":
+            if is_on["PrivateNetwork"]:
+                yield f"{part}: the service has no network (PrivateNetwork=): edgecls service install --camera"
+        elif is_on["ProtectHome"] and _is_below(path, _HOMES) and not _is_below(path, shown):
+            yield f"{part}: {path} is hidden from the service (ProtectHome=)"
+        elif is_on["PrivateTmp"] and _is_below(path, _TEMPORARY) and not _is_below(path, shown):
+            yield f"{part}: {path} is hidden from the service, which has a /tmp of its own (PrivateTmp=)"
+        elif action in _WRITES and is_on["ProtectSystem"] and not _is_below(path, [_STATE, *bound]):
+            folder = os.path.dirname(path) if action == "database" else path
+            yield f"{part}: {path} is read-only for the service: its unit needs ReadWritePaths={folder}"
+
+
+def _paths(settings: dict[str, list[str]], *names: str) -> list[str]:
+    """Return the paths, as the service sees them, of settings such as `BindPaths=/media/disk:/srv/disk`."""
+    words = [
+        word.strip('"').lstrip("-+") for name in names for value in settings.get(name, []) for word in value.split()
+    ]
+    return [word.split(":")[min(word.count(":"), 1)] for word in words]
+
+
+def _is_below(path: str, folders: Sequence[str]) -> bool:
+    return any(PurePosixPath(path).is_relative_to(folder) for folder in folders)

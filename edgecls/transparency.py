@@ -1,0 +1,92 @@
+"""Paint what is transparent, so that a drawing which stands in the alpha channel alone is seen.
+
+Tools save drawings, icons and cut-outs with whatever colour under their transparent pixels: mostly black, which is also
+what they are drawn in.
+"""
+
+import re
+import struct
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[Any]
+
+LEAST_CONTRAST = 4.0
+"""Levels of 255, the standard deviation. Below it a channel is of one value; lossy formats make some noise."""
+_ROWS = 256
+"""Painted at a time, so that a large picture needs no copy in floating point."""
+
+
+def has_alpha(data: bytes) -> bool:
+    """Return whether an encoded image may have an alpha channel that OpenCV gives: PNG, WebP, GIF, AVIF and TIFF."""
+    if data.startswith(b"\x89PNG"):
+        return data[25:26] in {b"\x04", b"\x06"} or b"tRNS" in data[: data.find(b"IDAT")]
+    if data[8:12] == b"WEBP":
+        return data[12:16] == b"VP8L" or (data[12:16] == b"VP8X" and bool(data[20] & 0x10))
+    if data[4:8] == b"ftyp":
+        return b"auxC" in data[:1_000_000]
+    return data.startswith(b"GIF8") or _tiff_alpha(data) is not None
+
+
+_EXTRA_SAMPLES = 338
+_ASSOCIATED, _UNASSOCIATED = 1, 2
+_TIFF = re.compile(rb"II\*\0|MM\0\*")
+
+
+def is_premultiplied(data: bytes, dtype: np.dtype[Any]) -> bool:
+    """Return whether OpenCV gives colours that are multiplied by alpha: libtiff does so with 8 bits a sample."""
+    alpha = _tiff_alpha(data)
+    return alpha == _ASSOCIATED or (alpha is not None and dtype == np.uint8)
+
+
+def _tiff_alpha(data: bytes) -> int | None:
+    """Return the kind of the alpha of a TIFF (TIFF 6.0, ExtraSamples): 1 associated, 2 not; None without alpha."""
+    if not _TIFF.match(data):
+        return None
+    order = "<" if data[:1] == b"I" else ">"
+    try:
+        (directory,) = struct.unpack_from(f"{order}I", data, 4)
+        (count,) = struct.unpack_from(f"{order}H", data, directory)
+        entries = [struct.unpack_from(f"{order}HHIH", data, directory + 2 + 12 * n) for n in range(count)]
+    except struct.error:
+        return None
+    kinds = (value for tag, _, number, value in entries if tag == _EXTRA_SAMPLES and number == 1)
+    return next((kind for kind in kinds if kind in {_ASSOCIATED, _UNASSOCIATED}), None)
+
+
+def paint(bgr: Pixels, alpha: Pixels, *, premultiplied: bool = False) -> Pixels:
+    """Return the visible part of `bgr` (height, width, 3) on one colour; `alpha` is (height, width).
+
+    Both are uint8 of 0 to 255, or uint16, of which the highest alpha counts as opaque and as white. Where alpha is the
+    same everywhere it is dropped. Else the ground is white, as in viewers; but black where all that is visible has one
+    light colour, which would be lost on white.
+    """
+    if np.ptp(alpha) == 0:
+        return bgr
+    white = 255.0 if bgr.dtype == np.uint8 else float(alpha.max())
+    if premultiplied:
+        bgr = _divided(bgr, alpha, white)
+    ground = 0.0 if _is_of_one_light_colour(bgr, alpha, white) else white
+    painted = np.empty_like(bgr)
+    for start in range(0, len(bgr), _ROWS):
+        rows = slice(start, start + _ROWS)
+        share = alpha[rows, :, np.newaxis].astype(np.float32) / np.float32(white)
+        painted[rows] = np.rint(bgr[rows] * share + ground * (1 - share))
+    return painted
+
+
+def _is_of_one_light_colour(bgr: Pixels, alpha: Pixels, white: float) -> bool:
+    visible = (alpha > int(alpha.max()) // 2).astype(np.uint8)
+    mean, deviation = cv2.meanStdDev(bgr, mask=visible)
+    blue, green, red = mean.ravel()[:3]
+    light = 0.299 * red + 0.587 * green + 0.114 * blue >= white / 2
+    return bool(light and deviation.max() < LEAST_CONTRAST * white / 255)
+
+
+def _divided(bgr: Pixels, alpha: Pixels, white: float) -> Pixels:
+    """The colours before they were multiplied by alpha."""
+    divisor = np.maximum(alpha, 1)[..., np.newaxis].astype(np.float32)
+    return np.clip(np.rint(bgr * (np.float32(white) / divisor)), 0, white).astype(bgr.dtype)  # type: ignore[no-any-return]
