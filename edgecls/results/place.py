@@ -29,9 +29,12 @@ class Place:
         self._db = db
         (mode,) = db.execute("PRAGMA journal_mode").fetchone()
         db.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the log is opened by reading
-        self._file = os.stat(self._real)
-        self._logs = {suffix: _status(self._beside(suffix)) for suffix in ("-wal", "-shm")} if mode == "wal" else {}
-        self._log = os.open(self._beside("-wal"), os.O_RDWR | os.O_CLOEXEC) if self._logs else None
+        try:
+            self._file = os.stat(self._real)
+            self._logs = {suffix: os.stat(self._beside(suffix)) for suffix in ("-wal", "-shm")} if mode == "wal" else {}
+            self._log = os.open(self._beside("-wal"), os.O_RDWR | os.O_CLOEXEC) if self._logs else None
+        except FileNotFoundError as error:
+            raise FileReplaced(f"{path} was removed or renamed while it was being opened: open it again") from error
 
     def check(self) -> None:
         """Raise FileReplaced unless the name leads to the open file, and nobody has written over it or removed its log.
@@ -60,7 +63,7 @@ class Place:
             if not status.st_size or has_foreign_log(self._real, Path(f"/proc/self/fd/{self._log}")):
                 return OVERWRITTEN
             self._file = status
-        lost = any(before and not self._is_ours(suffix) for suffix, before in self._logs.items())
+        lost = not all(self._is_ours(suffix) for suffix in self._logs)
         return "lost its log (-wal, -shm)" if lost else None
 
     def name_now(self) -> str | None:

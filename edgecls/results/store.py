@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, final
 
-from edgecls.errors import BadDatabase, EdgeclsError, TryAgain
+from edgecls.errors import BadDatabase, EdgeclsError, FileReplaced, TryAgain
 from edgecls.records import Classification
 from edgecls.results import health
 from edgecls.results.clock.boot_clock import CLOCK, BootClock, is_a_jump
@@ -100,15 +100,18 @@ class Store:
         real = Path(os.path.realpath(path))  # SQLite's log lies beside the file, not beside a link to it
         patience = PATIENT_BUSY_TIMEOUT_S
         sound = health.make_sound(real, stop or threading.Event(), progress or _nothing, busy_timeout=patience)
-        store = cls(path, busy_timeout=patience, progress=progress, file=real)
         try:
-            if sound:
-                with store.in_use():
-                    health.mend_derived(store.database, progress or _nothing)
-                    health.note_killed_runs(store.database)
-        except BaseException:
-            store.close()
-            raise
+            store = cls(path, busy_timeout=patience, progress=progress, file=real)
+            try:
+                if sound:
+                    with store.in_use():
+                        health.mend_derived(store.database, progress or _nothing)
+                        health.note_killed_runs(store.database)
+            except BaseException:
+                store.close()
+                raise
+        except FileReplaced as error:  # nothing was written yet: what is there now is as good
+            raise TryAgain(str(error)) from error
         return store
 
     def __enter__(self) -> "Store":

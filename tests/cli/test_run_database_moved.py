@@ -130,3 +130,50 @@ def test_what_comes_after_that_has_its_row_in_the_file_at_the_name(daemon, tmp_p
     log = (tmp_path / "log").read_text()
     assert log.count("while it was open: ") == 1, log
     assert log.count("was opened again: going on") == 1, log
+
+
+def test_files_that_stay_are_looked_at_again(daemon, configure, tmp_path):
+    configure(after="keep")
+    database = tmp_path / "results.db"
+    with daemon():
+        deliver(tmp_path, 0, 5)
+        until(lambda: len(names(database)) == 5)
+        removed_with_all_beside(tmp_path)
+        until(lambda: len(names(database)) == 5)
+        deliver(tmp_path, 5, 2)
+        until(lambda: len(names(database)) == 7)
+    assert left(tmp_path) == names(database)
+
+
+def test_no_image_is_without_a_row_however_often_the_file_is_removed(daemon, tmp_path):
+    """At no certain moment: between commit and acknowledgement, and while images wait to be classified."""
+    with daemon():
+        for n in range(5):
+            until((tmp_path / "results.db").exists)
+            deliver(tmp_path, 20 * n, 20)
+            removed(tmp_path)
+        until(lambda: not left(tmp_path))
+    everywhere = [tmp_path / "results.db", *tmp_path.glob("results.db.removed-*")]
+    assert set().union(*map(names, everywhere)) == {f"{n}.png" for n in range(100)}
+
+
+def test_a_folder_that_vanishes_ends_the_daemon_with_one_line(daemon, configure, tmp_path):
+    (tmp_path / "data").mkdir()
+    configure(database="data/results.db")
+    with daemon(code=66) as process:
+        until(lambda: "ready" in (tmp_path / "log").read_text())
+        (tmp_path / "data").rename(tmp_path / "archive")
+        deliver(tmp_path, 0, 3)
+        process.wait(60)
+    assert left(tmp_path) == {"0.png", "1.png", "2.png"}
+    assert "there is no folder" in (tmp_path / "log").read_text()
+
+
+def test_rubbish_at_the_name_ends_the_daemon_with_one_line(daemon, tmp_path):
+    with daemon(code=65) as process:
+        until(lambda: "ready" in (tmp_path / "log").read_text())
+        (tmp_path / "results.db").write_bytes(b"not a database " * 1000)
+        deliver(tmp_path, 0, 3)
+        process.wait(60)
+    assert left(tmp_path) == {"0.png", "1.png", "2.png"}
+    assert "is not a SQLite database" in (tmp_path / "log").read_text()

@@ -1,5 +1,6 @@
 """One daemon a database, and one a folder: locks that end with the process, however it ends."""
 
+import contextlib
 import errno
 import fcntl
 import logging
@@ -69,9 +70,12 @@ def _beside(path: Path) -> Path:
 
 def _open_or_make(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except PermissionError:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # made by root, for `edgecls restore`
+    with contextlib.suppress(OSError):
+        os.fchmod(descriptor, 0o644)  # whatever the umask of root says
+    return descriptor
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

@@ -97,8 +97,7 @@ class Service:
                 lambda: budgets(self.config, self._database.value, self._results, self._model)
             )
             self._steps = self._new_steps()
-            self._when_possible(self._begin_run)
-            self._run_is_open = True
+            self._run_is_open = self._begun_at_start()
             self._closing = undo.pop_all()
         self._ready("ready")
         return self
@@ -210,6 +209,14 @@ class Service:
             raise StoppedEarly
         return done[0]
 
+    def _begun_at_start(self) -> bool:
+        """Begin the run; False if the database was removed or replaced meanwhile, and is to be opened again."""
+        try:
+            self._when_possible(self._begin_run)
+        except FileReplaced:
+            self._is_misplaced = True
+        return not self._is_misplaced
+
     def _waiting(self) -> None:
         self._starting(self._what_is_awaited())
 
@@ -237,16 +244,18 @@ class Service:
 
         What was not acknowledged gets its row there. Files that stay in their folder are looked at again, as at a start.
         """
-        self._database.close_store()
         self._run_is_open = False
-        self._wait_until_whole()
-        if not self._results.patiently(self._database.open_again, self._requests.stop, self._waiting):
-            log.info("stopped (signal): %d rows written", self.tally.rows)
-            return False
-        self._is_misplaced = False
-        self._budgets = self._when_possible(
-            lambda: budgets(self.config, self._database.value, self._results, self._model)
-        )
+        while self._is_misplaced:
+            self._database.close_store()
+            self._wait_until_whole()
+            if not self._results.patiently(self._database.open_again, self._requests.stop, self._waiting):
+                log.info("stopped (signal): %d rows written", self.tally.rows)
+                return False
+            with contextlib.suppress(FileReplaced):  # once more
+                self._budgets = self._when_possible(
+                    lambda: budgets(self.config, self._database.value, self._results, self._model)
+                )
+                self._is_misplaced = False
         before = self._steps
         source = self.config.source
         if isinstance(source, FolderSettings) and source.after == "keep":
