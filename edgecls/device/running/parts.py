@@ -148,8 +148,8 @@ def is_replayed(source: AnySource) -> bool:
 
 
 def remembering(source: Source, settings: AnySource, store: RunStore, wing: ResultsWing) -> SeenFilesInStore | None:
-    """Let a folder whose files stay remember them in the database. None where there is nothing to remember."""
-    if wing.seen_files is None or not isinstance(settings, FolderSettings) or settings.after != "keep":
+    """Let a folder remember files that have their row in the database. None where there is nothing to remember."""
+    if wing.seen_files is None or not isinstance(settings, FolderSettings):
         return None
     seen = wing.seen_files(store, source.name)
     source.seen = seen  # type: ignore[attr-defined]  # of all sources the folder has it
