@@ -58,6 +58,7 @@ HEAD_BYTES = 64
 
 Reason = Literal[
     "with another suffix",
+    "with another name than the patterns",
     "without a suffix or the first bytes of an image",
     "hidden or of the system",
     "excluded",
@@ -65,6 +66,8 @@ Reason = Literal[
     "that cannot be read",
     "dangling link",
     "link to a folder that is read already",
+    "link to a folder that is not followed",
+    "link that leads out of the folder",
     "folder that cannot be read",
     "ignored folder",
     "excluded folder",
@@ -168,6 +171,10 @@ _NO_EXCLUSIONS = Exclusions()
 
 _NOUNS: dict[Reason, tuple[str, str]] = {
     "with another suffix": ("file without an image's name", "files without an image's name"),
+    "with another name than the patterns": (
+        "file whose name matches none of the patterns",
+        "files whose names match none of the patterns",
+    ),
     "without a suffix or the first bytes of an image": (
         "file without a suffix that is no image",
         "files without a suffix that are no images",
@@ -181,6 +188,11 @@ _NOUNS: dict[Reason, tuple[str, str]] = {
         "link to a folder that is read already",
         "links to folders that are read already",
     ),
+    "link to a folder that is not followed": (
+        "link to a folder, which is not followed",
+        "links to folders, which are not followed",
+    ),
+    "link that leads out of the folder": ("link that leads out of the folder", "links that lead out of the folder"),
     "folder that cannot be read": ("folder that cannot be read", "folders that cannot be read"),
     "ignored folder": ("ignored folder", "ignored folders"),
     "excluded folder": ("excluded folder", "excluded folders"),

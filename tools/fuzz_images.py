@@ -64,7 +64,7 @@ def write_mutants(inbox: Path, images: list[bytes], count: int, seed: int) -> No
 def run(place: Path, model: Path | None) -> int:
     """The daemon over the inbox, until nothing is left of it; its exit code, negative for a signal."""
     named = f'model = "{model.resolve()}"\n' if model else ""
-    config = f'{named}[source]\npath = "inbox"\nafter = "delete"\nsettle_seconds = 0.1\n'
+    config = f'{named}[source]\npath = "inbox"\nafter = "delete"\nsettle_seconds = 0.1\nincomplete_seconds = 0\n'
     (place / "edgecls.toml").write_text(config)
     command = [sys.executable, "-m", "edgecls", "run", "--config", str(place / "edgecls.toml"), "--until-idle", "2"]
     return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +20,7 @@ from edgecls.progress import Steps
 
 if TYPE_CHECKING:
     from edgecls.device.classifier import Classifier
+    from edgecls.device.protocols import Classifies
     from edgecls.image_files import Exclusions, PassedOver
     from edgecls.model_file import ModelFile
     from edgecls.records import Classification
@@ -74,8 +75,9 @@ def classify(
     def outcomes() -> Iterator[dict[str, Any]]:
         with (
             _logged(db, classifiers[0].model) as write,
+            _guarded(db, classifiers) as guarded,
             steps.step("classifying", len(files)) as advance,
-            Ahead(classifiers, at_once=len(files) < MANY) as ahead,
+            Ahead(guarded, at_once=len(files) < MANY) as ahead,
         ):
             for path, classification in zip(files, classified(ahead, map(as_frame, files)), strict=True):
                 if not write(classification):
@@ -155,6 +157,18 @@ def _logged(db: Path | None, model: "ModelFile") -> Iterator[Callable[["Classifi
         begin_run(store, model, device=socket.gethostname(), source="files", config={})
         yield write
         store.end_run("all classified")
+
+
+@contextlib.contextmanager
+def _guarded(db: Path | None, classifiers: "Sequence[Classifies]") -> Iterator["Sequence[Classifies]"]:
+    """The classifiers; with a database to remember it, a picture that has ended the program twice ends it no more."""
+    if db is None:
+        yield classifiers
+        return
+    from edgecls.device.in_flight import FramesInFlight, in_flight_file
+
+    with contextlib.closing(FramesInFlight(in_flight_file(db))) as in_flight:
+        yield [in_flight.guard(each) for each in classifiers]
 
 
 def _row(path: Path, result: "Classification", output_format: OutputFormat) -> dict[str, Any]:

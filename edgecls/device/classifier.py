@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.damage import load_whole
+from edgecls.device.decoding_room import DECODING_ROOM
 from edgecls.device.file_frame import file_frame
 from edgecls.device.runtimes import open_runtime
 from edgecls.device.runtimes.input_pixels import RANGES
@@ -45,7 +46,8 @@ class Classifier:
 
     `model` is a path or a `ModelFile`; `labels` replaces the model's own, one an output, in order. What another tool made
     is fed as its metadata and its quantization say, and scored as `score_function` says. `threads` run one
-    network; by default one a core, at most 4. Larger images than `max_pixels` are not decoded; JPEGs much larger than
+    network; by default one a core, at most 4. Larger images than `max_pixels`, or than the memory has room for, are not
+    decoded; JPEGs much larger than
     the network's input at a half to an eighth of their size, unless `full_decode`. Not to be shared between threads.
     Raises the errors of `read_model` and `open_runtime`, and BadModel where labels and outputs disagree in number.
     """
@@ -134,6 +136,9 @@ class Classifier:
             pixels = self._decode(frame)
         except BadImage as error:
             return _record(frame, error=str(error), decode_ms=_milliseconds(begun))
+        except MemoryError:
+            reason = "cannot be decoded: there is not enough memory: save it smaller, or allow more memory"
+            return _record(frame, error=reason, decode_ms=_milliseconds(begun))
         decoded = time.perf_counter()
         scores = self.scores(pixels)
         infer_ms = _milliseconds(decoded)
@@ -164,7 +169,8 @@ class Classifier:
             _warn_of_unseen(frame.image, self.preprocessing)
         if not isinstance(frame.image, bytes):
             return load_pixels(frame.image, self.preprocessing, self.max_pixels)
-        pixels, remarks = load_whole(frame.image, self.preprocessing, self.max_pixels, cover=self._cover)
+        with DECODING_ROOM.taken(frame.image, self.preprocessing, self.max_pixels, self._cover):
+            pixels, remarks = load_whole(frame.image, self.preprocessing, self.max_pixels, cover=self._cover)
         for remark in remarks:
             log.debug("%s: %s (the picture is whole)", frame.path or frame.key, remark)
         return pixels

@@ -30,10 +30,16 @@ class SeenFiles:
         self._due = 0.0
 
     def take_known(self) -> Iterator[tuple[str, State]]:
-        """(name, state) of each file that has its row; none where the database does not answer."""
+        """Yield (key, state) of each file that has its row; none where the database does not answer."""
         with suppress(EdgeclsError), self._store.in_use():
             for key, *state in self._store.database.execute(_KNOWN, [self._source]):
-                yield key.rpartition("#")[0], tuple(state)
+                yield key, tuple(state)
+
+    def has_row(self, key: str) -> bool:
+        """Return whether a frame of this key has its row, or had one; False where the database does not answer."""
+        with suppress(EdgeclsError):
+            return self._store.has(self._source, key)
+        return False
 
     def remember(self, name: str, key: str, state: State) -> None:
         """The row of that key is committed. Written with others, when they are many or one has waited for long.

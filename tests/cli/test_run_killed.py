@@ -40,7 +40,7 @@ def test_killed_five_times(edgecls, environment, tiny_model, tmp_path, after):
         == {
             "keep": set(names),
             "move": {f"done/{name}" for name in good} | {f"failed/{name}" for name in bad},
-            "delete": set(),
+            "delete": {f"failed/{name}" for name in bad},
         }[after]
     )
 

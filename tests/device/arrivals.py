@@ -27,10 +27,11 @@ def names(frames):
 
 
 @contextmanager
-def watched(settings):
+def watched(settings, seen=None):
     """Frames as they come, collected by a thread as the daemon would take them: (the list, the source, the stop event)."""
     stop, taken = threading.Event(), []
     with open_source("folder", settings) as source:
+        source.seen = seen or source.seen
 
         def take():
             for frame in delivered(source, stop):
@@ -52,7 +53,7 @@ def impatient(inbox, **changes):
 
 
 @contextmanager
-def watching(inbox, **changes):
+def watching(inbox, seen=None, **changes):
     """The same with these settings: (the list, the source)."""
-    with watched(impatient(inbox, **changes)) as (taken, source, _):
+    with watched(impatient(inbox, **changes), seen) as (taken, source, _):
         yield taken, source

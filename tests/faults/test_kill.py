@@ -114,7 +114,7 @@ def _check_rows(place):
 def _left(after):
     """The files that should be in the inbox now."""
     moved = ((f"failed/{name}" if name in BAD else f"done/{name}") for name in NAMES)
-    return {"keep": set(NAMES), "move": set(moved), "delete": set()}[after]
+    return {"keep": set(NAMES), "move": set(moved), "delete": {f"failed/{name}" for name in BAD}}[after]
 
 
 def _busy_kills(place):

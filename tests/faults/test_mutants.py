@@ -32,10 +32,12 @@ def damaged(place, images):
 
 @pytest.mark.usefixtures("damaged")
 def test_ten_thousand_mutants_through_the_daemon(place, counted, tiny_model):
-    place.configure(tiny_model.path, 'path = "inbox"', "settle_seconds = 0.1", 'after = "delete"')
+    source = ('path = "inbox"', "settle_seconds = 0.1", "incomplete_seconds = 0", 'after = "delete"')
+    place.configure(tiny_model.path, *source)
     assert place.finish() == 0
     _check(place)
-    assert not place.files()
+    assert len(place.files()) == place.count("error")
+    assert all(name.startswith("failed/") for name in place.files())
     _count(place, counted, "`edgecls run`", "exit code 0")
 
 

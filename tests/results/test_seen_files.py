@@ -6,6 +6,7 @@ import pytest
 from machines import Machine
 
 from edgecls.errors import TryAgain
+from edgecls.frame_key import name_in
 from edgecls.results import seen_files
 from edgecls.results.seen_files import SeenFiles
 from edgecls.results.store import Store
@@ -29,7 +30,7 @@ def write(store, name, digest=DIGEST):
 
 
 def known(store, source=SOURCE):
-    return dict(SeenFiles(store, source).take_known())
+    return {name_in(key): state for key, state in SeenFiles(store, source).take_known()}
 
 
 def test_what_was_remembered_is_known(store):
@@ -114,3 +115,11 @@ def test_a_database_that_is_held_is_left_for_the_next_time(tmp_path):
         assert known(store) == {}
         seen.flush()
         assert known(store) == {"a": STATE, "b": STATE}
+
+
+def test_a_key_that_has_its_row(store):
+    seen = SeenFiles(store, SOURCE)
+    write(store, "a.jpg")
+    store.database.execute("INSERT INTO forgotten VALUES (?, ?, 0)", [SOURCE, f"b.jpg#{DIGEST}"])
+    assert [seen.has_row(f"{name}#{DIGEST}") for name in ("a.jpg", "b.jpg", "c.jpg")] == [True, True, False]
+    assert not SeenFiles(store, "folder:other").has_row(f"a.jpg#{DIGEST}")

@@ -25,7 +25,6 @@ from pydantic import (
 from edgecls.addresses import looks_like_address, problem_of_stream, show_address
 from edgecls.device.configuration.problems import of_setting
 from edgecls.device.file_frame import MAX_BYTES
-from edgecls.image_files import IMAGE_SUFFIXES
 
 
 class Settings(BaseModel):
@@ -50,18 +49,33 @@ class FolderSettings(Settings):
     type: Literal["folder"] = "folder"
     path: Path = Field(examples=["/srv/inbox"], description="The folder to watch.")
     recursive: bool = Field(default=True, description="Look into sub-folders too.")
-    patterns: tuple[str, ...] = Field(
-        default=tuple(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES)),
-        description="File names to take; case does not matter.",
+    patterns: tuple[str, ...] | None = Field(
+        default=None,
+        description="File names to take, as globs; case does not matter. By default all images: files with a suffix "
+        "of one, and files without a suffix that begin like one.",
+        examples=[("*.jpg", "cam1_*.png")],
+    )
+    exclude: tuple[str, ...] = Field(
+        default=(),
+        description="Files and folders not to take, as globs; case does not matter. One with a / is compared with the "
+        "path below the folder, another one with the name. Folders that file servers and desktops make (@eaDir, "
+        "#recycle, $RECYCLE.BIN, lost+found) are never looked into.",
     )
     settle_seconds: PositiveFloat = Field(
         default=2.0, description="A file that nobody was seen to close is whole when unchanged for this long."
+    )
+    incomplete_seconds: NonNegativeFloat = Field(
+        default=60.0,
+        description="An image whose end is missing waits this long, unchanged, for the rest of it: an upload that broke "
+        "off may be resumed. Then its row says what is wrong.",
     )
     poll_seconds: PositiveFloat = Field(
         default=30.0, description="Look this often even if the file system announces nothing."
     )
     after: Literal["keep", "move", "delete"] = Field(
-        default="keep", description="What becomes of a file once its row is committed."
+        default="keep",
+        description="What becomes of a file that was classified, once its row is committed. One that could not be "
+        "classified is never deleted.",
     )
     done_folder: Path = Field(
         default=Path("done"),
@@ -69,7 +83,8 @@ class FolderSettings(Settings):
     )
     failed_folder: Path = Field(
         default=Path("failed"),
-        description="Where `move` puts what could not be classified; relative to `path`. Never looked into for images.",
+        description="Where `move` and `delete` put what could not be classified; relative to `path`. Never looked into "
+        "for images.",
     )
     max_bytes: PositiveInt = Field(
         default=MAX_BYTES, description="A larger file is not read: its row says so. A file is held in memory whole."

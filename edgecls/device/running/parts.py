@@ -14,6 +14,7 @@ from edgecls.device.configuration.config import AnySource, Config
 from edgecls.device.configuration.settings import FolderSettings, LiveSettings, VideoSettings
 from edgecls.device.file_frame import Version
 from edgecls.device.golden import replay_golden
+from edgecls.device.in_flight import FramesInFlight, in_flight_file
 from edgecls.device.protocols import CatchesUp, Prunes, Saves
 from edgecls.device.running.lock import lock_database, lock_folder
 from edgecls.device.running.results_wing import ResultsWing, RunStore, SeenFilesInStore
@@ -147,12 +148,17 @@ def is_replayed(source: AnySource) -> bool:
 
 
 def remembering(source: Source, settings: AnySource, store: RunStore, wing: ResultsWing) -> SeenFilesInStore | None:
-    """Let a folder whose files stay remember them in the database. None where there is nothing to remember."""
-    if wing.seen_files is None or not isinstance(settings, FolderSettings) or settings.after != "keep":
+    """Let a folder remember files that have their row in the database. None where there is nothing to remember."""
+    if wing.seen_files is None or not isinstance(settings, FolderSettings):
         return None
     seen = wing.seen_files(store, source.name)
     source.seen = seen  # type: ignore[attr-defined]  # of all sources the folder has it
     return seen
+
+
+def frames_in_flight(config: Config) -> FramesInFlight | None:
+    """Return what notes the frames in flight. None for cameras and videos: no restart sees the same frame first again."""
+    return FramesInFlight(in_flight_file(config.database)) if isinstance(config.source, FolderSettings) else None
 
 
 def is_at_once(source: AnySource) -> bool:

@@ -19,6 +19,7 @@ from edgecls.device.running.parts import (
     LockedDatabase,
     Opened,
     budgets,
+    frames_in_flight,
     intake,
     is_at_once,
     is_replayed,
@@ -114,6 +115,8 @@ class Service:
     def _close_ahead(self) -> None:
         """The one in use by then."""
         self._ahead.close()
+        if self._in_flight:
+            self._in_flight.close()
 
     def _close_intake(self) -> None:
         """The one in use by then."""
@@ -166,7 +169,9 @@ class Service:
 
     def _take_up(self, classifiers: list[Classifier]) -> None:
         self._model = classifiers[0].model
-        self._ahead = Ahead(classifiers, at_once=is_at_once(self.config.source))
+        self._in_flight = frames_in_flight(self.config)
+        guarded = [self._in_flight.guard(one) for one in classifiers] if self._in_flight else classifiers
+        self._ahead = Ahead(guarded, at_once=is_at_once(self.config.source))
 
     def _new_steps(self) -> Steps:
         saves = self.config.saved_frames.keep != "none"
@@ -316,7 +321,7 @@ class Service:
         if not same_database:
             self._database.close()
             self._is_misplaced = False
-        self._ahead.close()
+        self._close_ahead()
         self.config, self._database, self._budgets = config, database, new_budgets
         self._take_up(classifiers)
         self._steps = self._new_steps()

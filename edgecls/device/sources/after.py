@@ -12,7 +12,11 @@ log = logging.getLogger(__name__)
 
 
 class After:
-    """Keeps, moves or deletes files of a folder; what the system refuses is tried again when `again` is called."""
+    """Keeps, moves or deletes files of a folder; what the system refuses is tried again when `again` is called.
+
+    Only a file that was classified is deleted. One that could not be is moved to the folder of failed files, whether
+    the others are moved or deleted: nobody has seen yet what is in it.
+    """
 
     def __init__(self, root: str, settings: FolderSettings) -> None:
         self._root = root
@@ -33,32 +37,42 @@ class After:
         except OSError as error:
             raise from_os_error(error, f"cannot {self._action} files of {self._root}") from error
 
-    def put_away(self, path: str, version: Version, *, failed: bool) -> None:
-        """Do it, unless the file is another version by now: that one has no row yet."""
+    def put_away(self, path: str, version: Version, *, failed: bool) -> bool:
+        """Return whether the file is no longer there.
+
+        Nothing is done to one that is another version by now: that one has no row yet.
+        """
         if self._action == "keep":
-            return
+            return False
         self._left.pop(path, None)
         try:
             if Version.of(os.stat(path)) != version:
-                return
+                return False
             self._act(path, failed=failed)
         except OSError as error:
             # Whoever has taken the file away meant to; but a whole folder that is gone may come back with it.
-            if not isinstance(error, FileNotFoundError) or not os.path.isdir(os.path.dirname(path)):
-                self._left[path] = (version, failed)
-                self._complain(path, error)
+            if isinstance(error, FileNotFoundError) and os.path.isdir(os.path.dirname(path)):
+                return True
+            self._left[path] = (version, failed)
+            self._complain(path, error)
+            return False
+        return True
 
-    def again(self) -> None:
-        """Try again what was refused."""
-        for path, (version, failed) in list(self._left.items()):
-            self.put_away(path, version, failed=failed)
+    def again(self) -> list[str]:
+        """Try again what was refused; return the paths of files that are no longer there."""
+        refused = list(self._left.items())
+        gone = [path for path, (version, failed) in refused if self.put_away(path, version, failed=failed)]
         self._has_complained = bool(self._left)
+        return gone
 
     def _act(self, path: str, *, failed: bool) -> None:
-        if self._action == "delete":
+        name = os.path.relpath(path, self._root)
+        if failed:
+            move(path, self._failed_folder, name)
+        elif self._action == "delete":
             os.unlink(path)
         else:
-            move(path, self._failed_folder if failed else self._done_folder, os.path.relpath(path, self._root))
+            move(path, self._done_folder, name)
 
     def _complain(self, path: str, error: OSError) -> None:
         """Once until all is well again: a read-only disk is one piece of news, however many files it holds."""

@@ -8,7 +8,9 @@ import os
 import threading
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from types import TracebackType
+from typing import NamedTuple
 
 from edgecls.device.configuration.settings import FolderSettings
 from edgecls.device.file_frame import Version, regular_file_frame
@@ -16,8 +18,11 @@ from edgecls.device.sources.after import After
 from edgecls.device.sources.condition import Condition
 from edgecls.device.sources.folder_scan import FolderScan
 from edgecls.device.sources.folder_watch import FolderWatch
+from edgecls.device.sources.incomplete import IncompleteFiles
 from edgecls.device.sources.seen_files import NOTHING_SEEN, SeenFiles, tells_changes
+from edgecls.device.sources.still_here import StillHere, inode_of
 from edgecls.errors import NoInput, from_os_error
+from edgecls.frame_key import name_in, without_arrival
 from edgecls.records import Frame
 
 _NAP = 0.25  # seconds between looks at the stop flag
@@ -28,12 +33,22 @@ _SIGN_OF_LIFE = 1.0  # seconds that looking at the folder may take without a wor
 _TICK_NS = 20_000_000  # file times are no finer than the kernel's tick, 1 to 10 ms
 
 
+class _InHand(NamedTuple):
+    """What a frame was made of."""
+
+    version: Version
+    was_young: bool
+    inode: int | None
+    """None where files stay, or where it was replaced meanwhile"""
+
+
 class FolderSource:
     """Yields each file once, and again when its content changes. Never drops one, never takes one half-written.
 
-    A file is whole when its writer has closed it, or when its size and times have not changed for `settle_seconds`.
-    What cannot be read is one frame with an error; it stays where it is, and is taken once it can be read. Files that
-    `seen` knows, in the state that it knows, are not read at all.
+    A file is whole when its writer has closed it, or when its size and times have not changed for `settle_seconds`; but
+    an image whose end is missing waits for `incomplete_seconds`. What cannot be read is one frame with an error; it
+    stays where it is, and is taken once it can be read. Where files stay, those that `seen` knows, in the state that it
+    knows, are not read at all. Where files are taken away, the same content arriving again is another frame.
     """
 
     def __init__(self, settings: FolderSettings) -> None:
@@ -45,10 +60,14 @@ class FolderSource:
         self._after = After(self._root, settings)
         self.seen: SeenFiles = NOTHING_SEEN
         """to be set before the first frame; what it knows is asked for then, what is done is told to it"""
+        self._takes_away = settings.after != "keep"
         self._taken: dict[str, Version] = {}
         self._growing: dict[str, tuple[Version, float]] = {}
+        self._incomplete = IncompleteFiles(settings.incomplete_seconds)
+        self._still_here = StillHere()
+        self._backlog: set[str] | None = None  # what the first look has found, where files are taken away
         self._unreadable: set[str] = set()
-        self._in_hand: dict[str, tuple[Version, bool]] = {}  # by key: what a frame was made of, whether it was young
+        self._in_hand: dict[str, _InHand] = {}  # by key
         self._next_look = 0.0
         self._opened_ns = 0
 
@@ -88,34 +107,51 @@ class FolderSource:
                 if frame is not None:
                     yield frame
                     active = time.monotonic()
-            if self._growing:
+            if self._growing or len(self._incomplete):
                 active = time.monotonic()
             if self.settings.until_idle is not None and time.monotonic() - active >= self.settings.until_idle:
                 return
             yield from self._sleep(stop)
 
     def _recall(self) -> Iterator[None]:
-        """What had its row before: of a million files that takes seconds, on a memory card more."""
+        """Recall what had its row before: of a million files that takes seconds, on a memory card more."""
         last = time.monotonic()
-        for name, state in self.seen.take_known():
-            self._taken[os.path.join(self._root, name)] = Version(*state)
+        for key, state in self.seen.take_known():
+            path = os.path.join(self._root, name_in(key))
+            if self._takes_away:
+                self._still_here.recall(path, key, Version(*state))
+            else:
+                self._taken[path] = Version(*state)
             if time.monotonic() - last > _SIGN_OF_LIFE:
                 yield None
                 last = time.monotonic()
 
     def done(self, frame: Frame, *, failed: bool = False) -> None:
         """Keep, move or delete the file, unless it has changed since it was read: then it will be another frame."""
-        version, was_young = self._in_hand.pop(frame.key, (None, False))
-        if version is None or frame.path is None:
+        in_hand, path = self._in_hand.pop(frame.key, None), frame.path
+        if in_hand is None or path is None:
             return
-        if was_young and not self._is_unchanged(frame, frame.path, version):
+        version = in_hand.version
+        if in_hand.was_young and not self._is_unchanged(frame, path, version):
             return
-        if self._is_written_again(frame.path, version):
-            self._is_growing(frame.path, version)
+        if self._is_written_again(path, version):
+            self._is_growing(path, version)
             return
-        self._after.put_away(frame.path, version, failed=failed)
+        if self._after.put_away(path, version, failed=failed):
+            self._is_away(path)
+            return
+        if self._takes_away:
+            self._still_here.note(path, frame.key, version, in_hand.inode)
+            if inode_of(path, version) is None:
+                self._is_growing(path, version)
         if tells_changes(version):
-            self.seen.remember(self._name(frame.path), frame.key, version)
+            self.seen.remember(self._name(path), frame.key, version)
+
+    def _is_away(self, path: str) -> None:
+        """What comes under this name from now on is another frame, whatever it holds."""
+        self._taken.pop(path, None)
+        if self._still_here.forget(path):
+            self.seen.forget(self._name(path))
 
     def condition(self) -> Condition:
         """See `Source.condition`."""
@@ -131,7 +167,11 @@ class FolderSource:
 
         Meanwhile all is well.
         """
-        limits = [self.settings.settle_seconds if self._growing else None, self.settings.until_idle]
+        limits = [
+            self.settings.settle_seconds if self._growing else None,
+            self.settings.incomplete_seconds if len(self._incomplete) else None,
+            self.settings.until_idle,
+        ]
         now = time.monotonic()
         deadline = min([self._next_look, *(now + seconds for seconds in limits if seconds)])
         while not stop.is_set() and (left := deadline - time.monotonic()) > 0:
@@ -140,9 +180,12 @@ class FolderSource:
                 return
 
     def _read(self, path: str, version: Version) -> Frame | None:
-        """The frame of a file; None if it is gone or has changed since it was found, or is as unreadable as it was."""
+        """Return the frame of a file.
+
+        None if it is gone or has changed since it was found, is as unreadable as it was, or waits for its end.
+        """
         is_young = _left_of_tick(version) > 0
-        frame, read = regular_file_frame(self.name, path, self._name(path), max_bytes=self.settings.max_bytes)
+        frame, read = self._frame(path)
         if frame is None:  # forgotten: it is found again if it comes back
             return None
         if frame.error and read is None:
@@ -153,9 +196,34 @@ class FolderSource:
         if read != version:
             self._growing[path] = (version, time.monotonic())
             return None
+        if self._incomplete.must_wait(path, version, frame.image):
+            return None
+        inode = None
+        if self._takes_away:
+            inode = inode_of(path, version)
+            frame = self._as_known(frame, path, version)
         self._taken[path] = version
-        self._in_hand[frame.key] = version, is_young
+        self._in_hand[frame.key] = _InHand(version, is_young, inode)
         return frame
+
+    def _as_known(self, frame: Frame, path: str, version: Version) -> Frame:
+        """Return the frame with the key under which it has its row already, if it has one.
+
+        Of files that are there at the start the key without an arrival counts too: they may have been kept until now.
+        """
+        same = self._still_here.same_arrival(frame, path, version)
+        if same is None and self._still_here.forget(path):
+            self.seen.forget(self._name(path))
+        if same is None and self._backlog and path in self._backlog:
+            self._backlog.discard(path)
+            key = without_arrival(frame.key)
+            same = replace(frame, key=key) if self.seen.has_row(key) else None
+        return same or frame
+
+    def _frame(self, path: str) -> tuple[Frame | None, Version | None]:
+        return regular_file_frame(
+            self.name, path, self._name(path), max_bytes=self.settings.max_bytes, by_arrival=self._takes_away
+        )
 
     def _is_unchanged(self, frame: Frame, path: str, version: Version) -> bool:
         """Whether a file that was read young still has that content: in the same tick it may have got other.
@@ -164,8 +232,8 @@ class FolderSource:
         waits for the tick to end.
         """
         time.sleep(_left_of_tick(version))  # what is written after this moment bears another time
-        again, read = regular_file_frame(self.name, path, self._name(path), max_bytes=self.settings.max_bytes)
-        if again is None or again.key == frame.key or read != version:
+        again, read = self._frame(path)
+        if again is None or without_arrival(again.key) == without_arrival(frame.key) or read != version:
             return True  # or it is gone, or another version by now, as its times do tell
         self._is_growing(path, version)
         return False
@@ -195,11 +263,14 @@ class FolderSource:
             found = yield from self._look_at_everything(now, stop)
         else:
             found = {
-                path: version for place in changed | self._growing.keys() for path, version in self._scan.at(place)
+                path: version
+                for place in {*changed, *self._growing, *self._incomplete}
+                for path, version in self._scan.at(place)
             }
+            self._incomplete.keep(found)
         ready, growing = [], {}
         for path, version in found.items():
-            if self._taken.get(path) == version:
+            if self._taken.get(path) == version or self._incomplete.is_waiting(path, version):
                 continue
             before, since = self._growing.get(path, (version, now))
             if before != version:
@@ -237,11 +308,16 @@ class FolderSource:
                 if stop.is_set():
                     return {}
                 now = time.monotonic()
+        if self._takes_away and self._backlog is None:
+            self._backlog = set(news)
         for path in self._taken.keys() - found:  # what is gone is forgotten: files may come and go for years
             del self._taken[path]
-            self.seen.forget(self._name(path))
+            if not self._takes_away:
+                self.seen.forget(self._name(path))
         self._unreadable &= found
-        self._after.again()
+        self._incomplete.keep(found)
+        for path in {*self._still_here.gone(found), *self._after.again()}:
+            self._is_away(path)
         poll = self.settings.poll_seconds
         rest = min(_REST * (time.thread_time() - begun), _LONGEST_REST * poll)
         self._next_look = time.monotonic() + max(poll, rest)

@@ -1,4 +1,4 @@
-"""Which files a folder holds, and in which state: nothing is opened."""
+"""Which files a folder holds, and in which state."""
 
 import logging
 import os
@@ -9,17 +9,30 @@ from re import compile as regular_expression
 
 from edgecls.device.configuration.settings import FolderSettings
 from edgecls.device.file_frame import Version
+from edgecls.image_files import (
+    Exclusions,
+    PassedOver,
+    Reason,
+    file_begins_like_image,
+    has_image_name,
+    is_ignored_file,
+    is_ignored_folder,
+)
 
 log = logging.getLogger(__name__)
+
+_UNDER_WAY: Reason = "hidden or of the system"
+"""No news by itself: careful uploads have such a name until they are done."""
 
 Found = Iterator[tuple[str, Version]]
 
 
 class FolderScan:
-    """Finds the wanted files of a folder: regular ones, by name; hidden files and folders are not looked at.
+    """Finds the wanted files of a folder, by the rule of `edgecls.image_files`, or those that match `patterns`.
 
-    Symbolic links are followed to files inside the folder only: whoever may write there could show the daemon, and so
-    its saved frames, any file of the machine. What is passed over is said once.
+    Nothing is opened but files without a suffix. Symbolic links are followed to files inside the folder only: whoever
+    may write there could show the daemon, and so its saved frames, any file of the machine. What is not taken is counted
+    by reason, and logged in one line: at the first look at everything, and when there is another reason.
     """
 
     def __init__(self, root: str, settings: FolderSettings) -> None:
@@ -27,81 +40,131 @@ class FolderScan:
         self._recursive = settings.recursive
         self._apart = {os.path.join(root, settings.done_folder), os.path.join(root, settings.failed_folder)}
         self._apart = {os.path.abspath(folder) for folder in self._apart}
-        patterns = "|".join(translate(pattern.lower()) for pattern in settings.patterns) or "(?!)"
-        self._wanted = regular_expression(patterns).match
-        self._said: dict[str, str] = {}
-        self._noted: dict[str, str] = {}
+        self._exclude = Exclusions(settings.exclude)
+        self._patterns = None
+        if settings.patterns is not None:
+            patterns = "|".join(translate(pattern.lower()) for pattern in settings.patterns) or "(?!)"
+            self._patterns = regular_expression(patterns).match
+        self._passed_over = PassedOver()
+        self._logged: set[Reason] = set()
+        self._beginnings: dict[str, tuple[Version, bool]] = {}
+        """of files without a suffix: whether they begin like an image, in this state"""
 
     def everything(self) -> Found:
-        """All files."""
-        self._noted = {}
-        yield from self._below(self._root)
-        self._said = self._noted  # what is gone may be said again when it is back
+        """Yield all files."""
+        self._passed_over, beginnings = PassedOver(), self._beginnings
+        self._beginnings = {}  # of those that are still there
+        yield from self._below(self._root, beginnings)
+        if self._passed_over.counts.keys() - self._logged - {_UNDER_WAY}:
+            log.info("folder %s%s", self._root, self._passed_over.not_taken())
+        self._logged |= self._passed_over.counts.keys()
 
     def at(self, path: str) -> Found:
-        """The file at `path`, or the files below it: what `everything` would find there."""
+        """Yield the file at `path`, or the files below it: what `everything` would find there."""
         inner = os.path.relpath(path, self._root)
         *folders, name = inner.split(os.sep)
-        if name in {os.curdir, os.pardir} or any(part.startswith(".") for part in folders):
+        if name in {os.curdir, os.pardir} or (folders and not self._recursive):
             return
-        if (folders and not self._recursive) or any(self._is_apart(path, folder) for folder in self._apart):
+        above = [os.sep.join(folders[: count + 1]) for count in range(len(folders))]
+        if any(self._reason_against_folder(folder) for folder in above):
+            return
+        if any(path == folder or path.startswith(folder + os.sep) for folder in self._apart):
             return
         try:
             status = os.lstat(path)
         except OSError:
             return  # gone since the event
-        if stat.S_ISDIR(status.st_mode):
-            if self._recursive and not name.startswith("."):
-                yield from self._below(path)
-        elif self._is_wanted(name):
-            yield from self._file(path, status)
+        passed_over, self._passed_over = self._passed_over, PassedOver()  # not counted here: the next look does it
+        if not stat.S_ISDIR(status.st_mode):
+            yield from self._file(path, inner, status, self._beginnings)
+        elif self._recursive and not self._reason_against_folder(inner):
+            yield from self._below(path, self._beginnings)
+        self._passed_over = passed_over
 
-    @staticmethod
-    def _is_apart(path: str, folder: str) -> bool:
-        return path == folder or path.startswith(folder + os.sep)
-
-    def _below(self, top: str) -> Found:
+    def _below(self, top: str, beginnings: dict[str, tuple[Version, bool]]) -> Found:
         waiting = [top]
         while waiting:
             folder = waiting.pop()
             try:
                 entries = os.scandir(folder)
-            except OSError as error:
-                self._say(folder, f"cannot be listed ({error.strerror}): passed over")
+            except OSError:
+                self._pass_over("folder that cannot be read", self._inner(folder))
                 continue
             with entries:
                 for entry in entries:
-                    if entry.name[0] == ".":
-                        continue
+                    inner = self._inner(entry.path)
                     if entry.is_dir(follow_symlinks=False):
-                        if self._recursive and entry.path not in self._apart:
+                        if not self._recursive or entry.path in self._apart:
+                            continue
+                        if reason := self._reason_against_folder(inner):
+                            self._pass_over(reason, inner)
+                        else:
                             waiting.append(entry.path)
-                    elif self._is_wanted(entry.name):
-                        try:
-                            status = entry.stat(follow_symlinks=False)
-                        except OSError:
-                            continue  # gone since it was listed
-                        yield from self._file(entry.path, status)
+                        continue
+                    try:
+                        status = entry.stat(follow_symlinks=False)
+                    except OSError:
+                        continue  # gone since it was listed
+                    yield from self._file(entry.path, inner, status, beginnings)
 
-    def _is_wanted(self, name: str) -> bool:
-        return name[0] != "." and self._wanted(name.lower()) is not None
+    def _inner(self, path: str) -> str:
+        return path[len(self._root.rstrip(os.sep)) + 1 :]
 
-    def _file(self, path: str, status: os.stat_result) -> Found:
-        if stat.S_ISLNK(status.st_mode):
+    def _reason_against_folder(self, inner: str) -> Reason | None:
+        if is_ignored_folder(os.path.basename(inner)):
+            return "ignored folder"
+        return "excluded folder" if self._exclude.match(inner) else None
+
+    def _file(
+        self, path: str, inner: str, status: os.stat_result, beginnings: dict[str, tuple[Version, bool]]
+    ) -> Found:
+        """Yield the file, or count it as passed over."""
+        reason = self._reason_against_name(inner)
+        if stat.S_ISLNK(status.st_mode) and reason in {None, "with another suffix"}:
             try:
                 status = os.stat(path)
             except OSError:
-                return  # leads nowhere
-            if not os.path.realpath(path).startswith(os.path.realpath(self._root) + os.sep):
-                self._say(path, "is a link that leads out of the folder: passed over")
+                self._pass_over("dangling link", inner)
                 return
-        if stat.S_ISREG(status.st_mode):
-            yield path, Version.of(status)
+            if stat.S_ISDIR(status.st_mode):
+                self._pass_over("link to a folder that is not followed", inner)
+                return
+            if not os.path.realpath(path).startswith(os.path.realpath(self._root) + os.sep):
+                self._pass_over("link that leads out of the folder", inner)
+                return
+        if reason is None and not stat.S_ISREG(status.st_mode):
+            reason = "not a regular file"
+        version = Version.of(status)
+        reason = reason or self._reason_against_content(path, version, beginnings)
+        if reason:
+            self._pass_over(reason, inner)
         else:
-            self._say(path, "is a pipe, a socket, a device or a link to a folder: passed over")
+            yield path, version
 
-    def _say(self, path: str, what: str) -> None:
-        self._noted[path] = what
-        if self._said.get(path) != what:
-            self._said[path] = what
-            log.warning("%s %s", path, what)
+    def _reason_against_name(self, inner: str) -> Reason | None:
+        name = os.path.basename(inner)
+        if is_ignored_file(name):
+            return "hidden or of the system"
+        if self._exclude.match(inner):
+            return "excluded"
+        if self._patterns:
+            return None if self._patterns(name.lower()) else "with another name than the patterns"
+        return "with another suffix" if has_image_name(name) is False else None
+
+    def _reason_against_content(
+        self, path: str, version: Version, beginnings: dict[str, tuple[Version, bool]]
+    ) -> Reason | None:
+        """Of a file whose name does not say what it is."""
+        if self._patterns or has_image_name(os.path.basename(path)) is not None:
+            return None
+        before, is_image = beginnings.get(path, (None, False))
+        if before != version:
+            try:
+                is_image = file_begins_like_image(path)
+            except OSError:
+                return "that cannot be read"
+        self._beginnings[path] = version, is_image
+        return None if is_image else "without a suffix or the first bytes of an image"
+
+    def _pass_over(self, reason: Reason, inner: str) -> None:
+        self._passed_over.add(reason, inner)

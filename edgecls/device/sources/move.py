@@ -3,64 +3,87 @@
 import contextlib
 import ctypes
 import errno
-import filecmp
 import os
 import shutil
-from collections.abc import Callable
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
+import xxhash
+
 from edgecls.files import flush_folder
+from edgecls.frame_key import DIGITS, named_by_content
 
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-_LONGEST_NAME = 255  # bytes
+_BLOCK = 2**20  # bytes
 
 
 def move(path: str, folder: str, name: str) -> str:
     """Move the file at `path` to `name` (it may have sub-folders) in `folder`, and return where it is now.
 
-    Where a file of that name exists the new one gets a number: nothing is ever overwritten. Raises OSError; the file
-    is then where it was. `folder` may lie on another file system.
+    Where another content has that name, the new file's name gets the beginning of its digest: nothing is ever
+    overwritten. Where the same content has it, that file stays, gets the time of the new one, and the new one is
+    removed. Raises OSError; the file is then where it was. `folder` may lie on another file system.
     """
     target = os.path.join(folder, name)
     os.makedirs(os.path.dirname(target), exist_ok=True)
+    for place in _names(path, target):
+        if _is_same_file(path, place):
+            with contextlib.suppress(OSError):  # it may be someone else's
+                status = os.stat(path)
+                os.utime(place, ns=(status.st_atime_ns, status.st_mtime_ns))
+            os.unlink(path)
+            return place
+        if os.path.lexists(place):
+            continue
+        try:
+            _put(path, place)
+        except FileExistsError:  # someone else's file came first
+            continue
+        return place
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+
+
+def _names(path: str, target: str) -> Iterator[str]:
+    """Yield `target`, and then names that tell the content."""
+    yield target
+    folder, name = os.path.split(target)
+    content_digest = _digest(path)
+    for digits in DIGITS:
+        yield os.path.join(folder, named_by_content(name, content_digest, digits))
+
+
+def _digest(path: str) -> str:
+    hasher = xxhash.xxh3_128()
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            hasher.update(block)
+    return hasher.hexdigest()
+
+
+def _is_same_file(path: str, place: str) -> bool:
+    """Whether a regular file of the same content is at `place`. A link there may lead to the very file at `path`."""
     try:
-        return _rename(path, target)
+        status = os.lstat(place)
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(status.st_mode) or status.st_size != os.stat(path).st_size:
+        return False
+    with open(path, "rb") as ours, open(place, "rb") as theirs:  # filecmp would trust the times of files
+        while block := ours.read(_BLOCK):
+            if block != theirs.read(_BLOCK):
+                return False
+    return True
+
+
+def _put(path: str, target: str) -> None:
+    try:
+        _rename_new(path, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-    return _move_across(path, target)
-
-
-def numbered(target: str, number: int) -> str:
-    """`target` with a number before its suffix, a-2.jpg; 0 is `target` itself. A name that gets too long is cut."""
-    if not number:
-        return target
-    folder, name = os.path.split(os.fsencode(target))
-    stem, suffix = os.path.splitext(name)
-    end = f"-{number}".encode() + suffix
-    return os.fsdecode(os.path.join(folder, stem[: _LONGEST_NAME - len(end)] + end))
-
-
-def free_number(taken: Callable[[int], bool]) -> int:
-    """A number that is not taken, by few questions: a camera may send a hundred thousand files of one name."""
-    if not taken(0):
-        return 0
-    low, high = 0, 1
-    while taken(high):
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if taken(middle) else (low, middle)
-    return high
-
-
-def _rename(path: str, target: str) -> str:
-    while True:
-        free = numbered(target, free_number(lambda number: os.path.lexists(numbered(target, number))))
-        with contextlib.suppress(FileExistsError):  # someone else's file came first
-            _rename_new(path, free)
-            return free
+        _move_across(path, target)
 
 
 def _rename_new(path: str, target: str) -> None:
@@ -83,11 +106,8 @@ def _rename_new(path: str, target: str) -> None:
         raise
 
 
-def _move_across(path: str, target: str) -> str:
+def _move_across(path: str, target: str) -> None:
     """To another file system: the copy is whole, and on the disk, before the original goes."""
-    if os.path.isfile(target) and filecmp.cmp(path, target, shallow=False):
-        os.unlink(path)  # copied before, and cut off before this line
-        return target
     folder = os.path.dirname(target)
     part = os.path.join(folder, ".edgecls-moving")
     try:
@@ -95,14 +115,13 @@ def _move_across(path: str, target: str) -> str:
         with contextlib.suppress(OSError):  # a card or a share may have no modes
             shutil.copystat(path, part)
         _flush(part)
-        moved = _rename(part, target)
+        _rename_new(part, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)
         raise
     flush_folder(Path(folder))
     os.unlink(path)
-    return moved
 
 
 def _flush(path: str) -> None:

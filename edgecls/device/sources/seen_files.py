@@ -10,10 +10,17 @@ _SECOND_NS = 10**9
 
 
 class SeenFiles(Protocol):
-    """A cache: what it does not know, or knows of another state, is read again, and its key tells that it has its row."""
+    """A cache: what it does not know, or knows of another state, is read again, and its key tells that it has its row.
+
+    Where files are taken away it holds those for which that was not possible yet.
+    """
 
     def take_known(self) -> Iterable[tuple[str, tuple[int, int, int]]]:
-        """(name, its state) of the files that have their row; once: what is given is not held."""
+        """Yield (key, its state) of the files that have their row; once: what is given is not held."""
+        ...
+
+    def has_row(self, key: str) -> bool:
+        """Return whether a frame of this key has its row, as far as can be told now."""
         ...
 
     def remember(self, name: str, key: str, state: tuple[int, int, int]) -> None:
@@ -34,6 +41,10 @@ class _NothingSeen:
     def take_known(self) -> Iterable[tuple[str, tuple[int, int, int]]]:
         """None."""
         return ()
+
+    def has_row(self, key: str) -> bool:  # noqa: ARG002
+        """No."""
+        return False
 
     def remember(self, name: str, key: str, state: tuple[int, int, int]) -> None:
         """No."""

@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgecls.errors import NoInput
-from edgecls.frame_key import digest, digest_in
-
-MOST_NUMBERED = 20
-"""Files of one name in the folder of those that are done, of which the service gives all but the first a number."""
+from edgecls.frame_key import DIGITS, digest, digest_in, named_by_content
 
 
 class Images:
@@ -31,18 +28,19 @@ class Images:
         if not path or "\0" in path:
             return None
         wanted = digest_in(key)
-        for place in self._places(path, config):
+        for place in self._places(path, config, wanted):
             content = _read(place)
             if content is not None and wanted in (None, digest(content)):
                 return place, content
         return None
 
-    def _places(self, path: str, config: str) -> Iterator[Path]:
+    def _places(self, path: str, config: str, content_digest: str | None) -> Iterator[Path]:
         if self._by_name is not None:
-            yield from self._by_name.get(os.path.basename(path), ())
+            for name in _names(os.path.basename(path), content_digest):
+                yield from self._by_name.get(name, ())
             return
         yield Path(path)
-        yield from _moved(path, config)
+        yield from _moved(path, config, content_digest)
 
 
 def _read(place: Path) -> bytes | None:
@@ -53,20 +51,23 @@ def _read(place: Path) -> bytes | None:
         return None
 
 
-def _moved(path: str, config: str) -> Iterator[Path]:
-    """Where a service that was to move files has put the one at `path`, which it may have given a number."""
+def _moved(path: str, config: str, content_digest: str | None) -> Iterator[Path]:
+    """Where a service that was to move files has put the one at `path`, whose name it may have completed."""
     settings = json.loads(config)
     source = settings.get("source") if isinstance(settings, dict) else None
     if not isinstance(source, dict) or source.get("after") != "move" or "done_folder" not in source:
         return
     root = os.path.abspath(str(source.get("path")))
     done = Path(root, str(source["done_folder"]), os.path.relpath(path, root))
-    yield done
-    for number in range(1, MOST_NUMBERED):
-        numbered = done.with_name(f"{done.stem}-{number}{done.suffix}")
-        if not numbered.exists():
-            return
-        yield numbered
+    for name in _names(done.name, content_digest):
+        yield done.with_name(name)
+
+
+def _names(name: str, content_digest: str | None) -> Iterator[str]:
+    """Yield the name of a file, and those that it may have got where another content had it already."""
+    yield name
+    for digits in DIGITS if content_digest else ():
+        yield named_by_content(name, content_digest or "", digits)
 
 
 def _files_below(folder: Path) -> dict[str, list[Path]]:

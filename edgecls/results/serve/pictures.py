@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgecls.depth import to_eight_bits
 from edgecls.errors import BadImage
-from edgecls.frame_key import digest, digest_in
+from edgecls.frame_key import DIGITS, digest, digest_in, named_by_content
 from edgecls.image_header import MAX_PIXELS, image_size
 from edgecls.preprocess import decode_samples
 
@@ -46,7 +46,7 @@ def read(row: dict[str, Any], database: Path) -> bytes:
         raise NoPicture("the picture was not kept")
     wanted = digest_in(row["key"])
     reason = f"{row['path']} is gone"
-    for folder, path in _candidates(row, database):
+    for folder, path in _candidates(row, database, wanted or ""):
         try:
             data = _read_below(folder, path)
         except FileNotFoundError:
@@ -60,7 +60,11 @@ def read(row: dict[str, Any], database: Path) -> bytes:
     raise NoPicture(reason)
 
 
-def _candidates(row: dict[str, Any], database: Path) -> Iterator[tuple[str, str]]:
+_MOVED_TO = {("move", False): "done_folder", ("move", True): "failed_folder", ("delete", True): "failed_folder"}
+"""(what is done with files, whether the row has an error) -> the setting that names where the file is then."""
+
+
+def _candidates(row: dict[str, Any], database: Path, content_digest: str) -> Iterator[tuple[str, str]]:
     """Where the picture may be, best first: (folder that the database names, path in it), both absolute.
 
     A run of the daemon names the folder that it watches, and where it moves files to. Its saved frames, and the files
@@ -78,10 +82,14 @@ def _candidates(row: dict[str, Any], database: Path) -> Iterator[tuple[str, str]
     elif isinstance(source, dict) and isinstance(source.get("path"), str):
         root = os.path.normpath(os.path.join(home, source["path"]))
         yield root, path
-        name = os.path.relpath(path, root)
-        if source.get("after") == "move" and not name.startswith(os.pardir):
-            folder = os.path.join(root, str(source.get("failed_folder" if row["error"] else "done_folder")))
-            yield folder, os.path.join(folder, name)
+        moved_to = _MOVED_TO.get((str(source.get("after")), bool(row["error"])))
+        inner = os.path.relpath(path, root)
+        if moved_to and not inner.startswith(os.pardir):
+            folder = os.path.join(root, str(source.get(moved_to)))
+            yield folder, os.path.join(folder, inner)
+            below, name = os.path.split(inner)
+            for digits in DIGITS if content_digest else ():
+                yield folder, os.path.join(folder, below, named_by_content(name, content_digest, digits))
     else:
         yield os.path.dirname(path), path
 

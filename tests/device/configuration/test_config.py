@@ -37,7 +37,7 @@ def test_the_least(config, tmp_path):
     assert (found.model, found.runtime, found.threads, found.top_k) == (None, None, None, 5)
     assert found.device == socket.gethostname()
     assert (found.source.type, found.source.recursive, found.source.until_idle) == ("folder", True, None)
-    assert {"*.jpg", "*.png", "*.webp"} <= set(found.source.patterns)
+    assert (found.source.patterns, found.source.exclude) == (None, ())
 
 
 def test_everything(config):
@@ -59,6 +59,8 @@ def test_everything(config):
         path = "/srv/inbox"
         recursive = false
         patterns = ["*.JPG"]
+        exclude = ["old"]
+        incomplete_seconds = 0
         settle_seconds = 0.5
         poll_seconds = 10
         until_idle = 3
@@ -79,6 +81,8 @@ def test_everything(config):
             "path": "/srv/inbox",
             "recursive": False,
             "patterns": ["*.JPG"],
+            "exclude": ["old"],
+            "incomplete_seconds": 0.0,
             "settle_seconds": 0.5,
             "poll_seconds": 10.0,
             "until_idle": 3.0,
@@ -138,8 +142,8 @@ watch = true
 """
     )
     names = (
-        "type, path, recursive, patterns, settle_seconds, poll_seconds, after, done_folder, failed_folder, max_bytes, "
-        "until_idle"
+        "type, path, recursive, patterns, exclude, settle_seconds, incomplete_seconds, poll_seconds, after, done_folder, "
+        "failed_folder, max_bytes, until_idle"
     )
     assert problems(path) == [
         (1, "modle: there is no such setting: did you mean 'model'?"),

@@ -190,6 +190,23 @@ def test_files_that_stay_are_not_read_again_after_a_restart(place, monkeypatch):
     assert place.ask("SELECT count(*) FROM results") == [(3,)]
 
 
+@pytest.mark.parametrize("remembered", [True, False])
+def test_files_that_were_kept_are_moved_later_without_another_row(place, remembered):
+    (place.folder / "in").mkdir()
+    for colour in ("red", "blue"):
+        (place.folder / "in" / f"{colour}.png").write_bytes(picture(colour))
+    source = '[source]\npath = "in"\nuntil_idle = 0.1\nsettle_seconds = 0.01\n'
+    place.configure(source)
+    place.run()
+    if not remembered:  # as after a power cut
+        with closing(sqlite3.connect(place.folder / "results.db", isolation_level=None)) as db:
+            db.execute("DELETE FROM seen_files")
+    place.configure(f'{source}after = "move"')
+    place.run()
+    assert place.ask("SELECT count(*) FROM results") == [(2,)]
+    assert sorted(path.name for path in (place.folder / "in" / "done").iterdir()) == ["blue.png", "red.png"]
+
+
 @pytest.mark.parametrize(("after", "saved"), [("keep", 0), ("move", 0), ("delete", 2)])
 def test_files_that_are_deleted_can_be_saved(place, after, saved):
     (place.folder / "in").mkdir()

@@ -63,10 +63,44 @@ def test_hidden_files_other_files_and_what_is_no_file(inbox):
     put(inbox / ".hidden.jpg")
     put(inbox / ".cache" / "x.jpg")
     put(inbox / "notes.txt")
-    put(inbox / "jpg")
+    (inbox / "README").write_text("no image")
     (inbox / "folder.jpg").mkdir()
     (inbox / "broken.jpg").symlink_to("nowhere.jpg")
     assert names(all_frames(inbox)) == []
+
+
+def test_files_without_a_suffix_are_taken_by_their_beginning(inbox, until):
+    put(inbox / "IMG_0001")
+    put(inbox / "photo.jpg?w=640")
+    assert sorted(names(all_frames(inbox))) == ["IMG_0001", "photo.jpg?w=640"]
+    with watching(inbox) as (taken, _):
+        (inbox / "IMG_0002").write_bytes(picture("blue"))
+        until(lambda: len(taken) == 3)
+
+
+@pytest.mark.parametrize("after", ["keep", "move", "delete"])
+def test_folders_of_file_servers_and_desktops_are_left_alone(inbox, caplog, after):
+    """By events and by looks alike."""
+    caplog.set_level("INFO")
+    ignored = ("@eaDir", "#recycle", "$RECYCLE.BIN", ".Trash-1000", "__MACOSX", "lost+found", "@Recycle", "#snapshot")
+    for folder in ignored:
+        put(inbox / folder / "x" / "a.jpg")
+    put(inbox / "day" / "@eaDir" / "a.jpg" / "SYNOPHOTO_THUMB_M.jpg")
+    put(inbox / "day" / "a.jpg")
+    put(inbox / "day" / "cam2-0.jpg")
+    put(inbox / "old" / "b.jpg")
+    with watching(inbox, after=after, exclude=["OLD", "*/cam2*"], poll_seconds=0.2) as (taken, _):
+        for folder in (*ignored, "day/@eaDir", "old"):
+            put(inbox / folder / "late" / "b.jpg")
+        put(inbox / "day" / "cam2-0.jpg")
+        put(inbox / "cam2.jpg")
+        time.sleep(1)
+    assert sorted(names(taken)) == ["a.jpg", "cam2.jpg"]
+    assert len(list(inbox.rglob("*.jpg"))) >= 2 * len(ignored) + 4
+    (record,) = [record for record in caplog.records if "not taken" in record.getMessage()]
+    assert record.getMessage().endswith(
+        "1 excluded file (day/cam2-0.jpg), 9 ignored folders (first: #recycle), 1 excluded folder (old)"
+    )
 
 
 def test_patterns_and_recursion(inbox):
@@ -124,7 +158,7 @@ def test_a_slowly_written_file_is_taken_once_and_whole(inbox, until):
 def test_a_writer_that_pauses_for_longer_than_settling_takes(inbox, until):
     """The half file is taken for whole; once completed, its content has changed, and it is a new frame."""
     data = picture("green")
-    with watching(inbox, settle_seconds=0.1) as (taken, _):
+    with watching(inbox, settle_seconds=0.1, incomplete_seconds=0) as (taken, _):
         with (inbox / "slow.png").open("wb") as file:
             file.write(data[:40])
             file.flush()

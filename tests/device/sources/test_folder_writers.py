@@ -90,7 +90,7 @@ def test_a_file_that_is_written_again_just_after_its_close_is_not_put_away_half(
     path, other = inbox / "x.png", inbox / "other.png"
     stop, taken, go = threading.Event(), threading.Event(), threading.Event()
     rows = []
-    slow = impatient(inbox, after="delete", settle_seconds=2.5)
+    slow = impatient(inbox, after="delete", settle_seconds=2.5, incomplete_seconds=0)
     with ExitStack() as writers, open_source("folder", slow) as source:
 
         def take():

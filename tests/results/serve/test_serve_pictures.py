@@ -11,7 +11,7 @@ from example_rows import begin, failed, frame
 from pictures import encode, noise
 from site_browser import HOSTILE
 
-from edgecls.frame_key import file_key
+from edgecls.frame_key import digest, file_key
 
 pytest.importorskip("datasette", reason="the extra serve is not installed")
 
@@ -128,6 +128,24 @@ def test_what_the_daemon_has_moved(store, row, browse, photos):
     store.write(failed("e", error="x"))
     store.database.execute("UPDATE results SET path = ? WHERE key = 'e'", (str(photos / "b.png"),))
     assert is_shown(browse().get("/picture/3.jpg"))
+
+
+def test_what_the_daemon_has_moved_where_the_name_was_taken(store, row, photos):
+    daemons(store, photos, after="move", done_folder="done", failed_folder="failed")
+    data = (photos / "a.jpg").read_bytes()
+    (photos / "done").mkdir()
+    (photos / "a.jpg").rename(photos / "done" / f"a-{digest(data)[:8]}.jpg")
+    (photos / "b.png").rename(photos / "done" / "a.jpg")
+    assert is_shown(row(path=str(photos / "a.jpg"), key=file_key("a.jpg", data, 1_764_000_000_000_000_000)))
+
+
+def test_what_could_not_be_classified_is_kept_where_others_are_deleted(store, browse, photos):
+    daemons(store, photos, after="delete", done_folder="done", failed_folder="failed")
+    (photos / "failed").mkdir()
+    (photos / "b.png").rename(photos / "failed" / "b.png")
+    store.write(failed("e", error="x"))
+    store.database.execute("UPDATE results SET path = ? WHERE key = 'e'", (str(photos / "b.png"),))
+    assert is_shown(browse().get("/picture/1.jpg"))
 
 
 def test_saved_frames_also_where_they_were_copied_along_with_the_database(row, tmp_path):
