@@ -191,7 +191,7 @@ def _log_once(remark: str) -> None:
 def _model(model: str | Path | ModelFile, labels: Sequence[str] | None) -> ModelFile:
     if not isinstance(model, ModelFile):
         return read_model(model, labels)
-    return model if labels is None else replace(model, labels=tuple(labels))
+    return model if labels is None else model.with_labels(labels)
 
 
 _logged: set[Preprocessing] = set()
