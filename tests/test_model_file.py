@@ -128,7 +128,7 @@ def test_our_own_labels_are_read_as_they_were_written(path):
 
 def test_a_model_of_another_tool_whose_class_is_called_unknown(path):
     path.write_bytes(appended({"labels.txt": "red\nUnknown\nblue"}))
-    message = r"model.tflite: the class name 'Unknown' is reserved: .* \(pass --labels FILE to replace the labels\)$"
+    message = r"model.tflite: the class name 'Unknown' is reserved .* \(pass --labels FILE to replace the labels\)$"
     with pytest.raises(BadModel, match=message):
         read_model(path)
     assert read_model(path, ["a", "b", "c"]).labels == ("a", "b", "c")

@@ -72,6 +72,7 @@ class Classifier:
             normalization=self._normalization(),
             size=self.model.metadata.size if self.model.metadata else None,
         )
+        self.runtime.check_scores()
         self.top_k = top_k
         self.max_pixels = max_pixels
         self._cover = FULL if full_decode else COVER

@@ -16,6 +16,7 @@ from pictures import COLOURS, noise
 
 from edgecls.frame_key import file_key
 from edgecls.model_file import read_model
+from edgecls.progress import Steps
 from edgecls.records import Classification, Prediction
 from edgecls.results.next_model.reviews import Reviews
 from edgecls.results.store import Store
@@ -179,8 +180,10 @@ def test_what_was_reviewed_trains_too(colours, tmp_path, start, finish):
         f"edgecls: 1 reviewed images are not found, the first {tmp_path / '3.png'}: copy them here, and name their folder "
         "with --review-images"
     )
+    from edgecls.convert.data.dataset import read_dataset
+
     info = read_model(tmp_path / "a" / "m.tflite").info
     assert info.dataset["reviewed"] == 3
-    assert sum(info.dataset["images"]["test"].values()) == 6
+    assert info.dataset["images"]["test"] == read_dataset(colours, None, 0, Steps()).counts()["test"]
     assert sum(map(sum, (each.values() for each in info.dataset["images"].values()))) == 30 + 3
     assert "Of these, 3 were reviewed" in (tmp_path / "a" / "report" / "report.html").read_text()

@@ -174,7 +174,7 @@ def test_check_of_one_that_runs(service, manager, edgecls):
         ),
         (
             "rtsp://me:secret@127.0.0.1:9/x",
-            "rtsp://127.0.0.1:9/x cannot be used: nothing answers there with a video str",
+            "rtsp://127.0.0.1:9/... cannot be used: nothing answers there with a video str",
         ),
     ],
 )

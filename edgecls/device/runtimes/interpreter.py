@@ -44,6 +44,10 @@ class Runtime(Protocol):
         """Feed a float input with (pixel - mean) / std from now on."""
         ...
 
+    def check_scores(self) -> None:
+        """Raise BadModel unless a score a class comes out. Of a part of a network, other things do."""
+        ...
+
 
 def dequantize(outputs: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
     """Real value = scale * (output - zero_point), any shape. The difference is taken in float: in 8 bits it overflows.
@@ -92,7 +96,6 @@ class TFLiteRuntime:
         self._input = self._only("input", self._interpreter.get_input_details())
         self._output = self._only("output", self._interpreter.get_output_details())
         self._check_input()
-        self._check_output()
         shape = self._shape(self._input)
         self.input_size, self.channels = (shape[2], shape[1]), shape[3] if len(shape) == 4 else 1
         self.outputs = self._shape(self._output)[-1]
@@ -147,7 +150,8 @@ class TFLiteRuntime:
                 "choose or convert an image classifier that takes that"
             )
 
-    def _check_output(self) -> None:
+    def check_scores(self) -> None:
+        """See `Runtime.check_scores`."""
         shape, dtype = self._shape(self._output), np.dtype(self._output["dtype"])
         if not shape or any(n != 1 for n in shape[:-1]) or dtype.kind not in "fiu" or dtype.itemsize > 4:
             raise BadModel(

@@ -192,8 +192,9 @@ def test_a_model_that_was_written_instead_of_another_says_so(tmp_path, colours):
 
 
 def test_a_loss_of_one_image_is_called_that(tmp_path, colours):
-    page = report(tmp_path / "report", conversion(read_dataset(colours, None, 0, Steps()), wrong=(0,)))
-    assert "it costs +16.7 points (one image)." in page.text
+    data = read_dataset(colours, None, 0, Steps())
+    page = report(tmp_path / "report", conversion(data, wrong=(0,)))
+    assert f"it costs +{100 / len(data.of('test')):.1f} points (one image)." in page.text
     page = report(tmp_path / "report", conversion(read_dataset(colours, None, 0, Steps()), wrong=(0,), max_drop=0.2))
     assert "one image" not in page.text
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from image_folders import image, write_folder
+from image_folders import image
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
@@ -63,8 +63,17 @@ def backbones():
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    """Easy to learn: ten images each of three colours."""
-    return write_folder(tmp_path_factory.mktemp("data") / "colours", dict.fromkeys(("blue", "green", "red"), 10))
+    """Easy to learn: ten images each of three colours, seven to train on."""
+    colours = ("blue", "green", "red")
+    splits = [*["train"] * 7, "val", "test", "test"]
+    root = tmp_path_factory.mktemp("data")
+    for split in dict.fromkeys(splits):
+        for colour in colours:
+            (root / split / colour).mkdir(parents=True)
+    for colour in colours:
+        for number, split in enumerate(splits):
+            (root / split / colour / f"{number:02}.png").write_bytes(image(colour, number))
+    return root
 
 
 class Interrupted(Steps):
