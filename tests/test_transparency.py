@@ -81,8 +81,10 @@ def test_a_drawing_in_the_alpha_channel_that_opencv_has_written(kind, depth):
         bgra = np.dstack([of_colour(level), SHAPE]).astype(depth) * (257 if depth == np.uint16 else 1)
         if kind == ".bmp" and depth == np.uint16:
             return
-        data = cv2.imencode(kind, bgra)[1].tobytes()
-        assert abs(likeness(data)) > 0.99
+        data = cv2.imencode(kind, bgra)[1]
+        if cv2.imdecode(data, cv2.IMREAD_UNCHANGED).shape[2] < 4:
+            pytest.skip("this OpenCV gives no alpha of it, as 4.8 of a BMP")
+        assert abs(likeness(data.tobytes())) > 0.99
 
 
 def test_colours_under_an_undeclared_alpha_are_not_multiplied_by_it():
