@@ -60,7 +60,7 @@ CASES = [
     ("query --db missing.db", INPUT, "missing.db: no such file or folder"),
     ("query --db good.png", DATA, "good.png is not a SQLite database"),
     ("query --db missing.db --since soonish", USAGE, "--since soonish is not a time"),
-    ("query --min-score 95", USAGE, "'95' is "),
+    ("query --min-score 95", USAGE, "Invalid value for '--min-score'"),
     ("query --limit some", USAGE, "'some' is not a "),
     ("restore missing.db", INPUT, "missing.db: no such file or folder: check the path; edgecls run and"),
     ("service instal", USAGE, "(see edgecls service --help)"),
