@@ -27,13 +27,16 @@ class After:
         self._has_complained = False
 
     def check(self) -> None:
-        """Raise WriteFailed if nothing can be moved or deleted: better now than after the first row."""
+        """Raise NoInput or WriteFailed if nothing can be moved or deleted: better now than after the first row.
+
+        Makes no folder: whoever checks a configuration may be root, and the folder would be closed to the daemon.
+        """
+        if self._action == "keep":
+            return
+        folders = [self._done_folder, self._failed_folder] if self._action == "move" else []
         try:
-            if self._action != "keep" and not os.access(self._root, os.W_OK | os.X_OK):
-                os.rmdir(os.path.join(self._root, ".edgecls"))  # raises what the system has to say
-            if self._action == "move":
-                os.makedirs(self._done_folder, exist_ok=True)
-                os.makedirs(self._failed_folder, exist_ok=True)
+            for folder in [self._root, *folders]:
+                _check_takes_files(folder)
         except OSError as error:
             raise from_os_error(error, f"cannot {self._action} files of {self._root}") from error
 
@@ -79,3 +82,13 @@ class After:
         if not self._has_complained:
             log.warning("cannot %s %s (%s): its row is safe, trying again later", self._action, path, error.strerror)
         self._has_complained = True
+
+
+def _check_takes_files(folder: str) -> None:
+    """Raise OSError if no file can be put into `folder`; where that is missing, into the one in which it would be made."""
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.access(os.path.join(folder, ""), os.W_OK | os.X_OK):
+        attempt = os.path.join(folder, ".edgecls")
+        os.mkdir(attempt)  # raises what the system has to say
+        os.rmdir(attempt)
