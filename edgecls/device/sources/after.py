@@ -57,7 +57,7 @@ class After:
             if isinstance(error, FileNotFoundError) and os.path.isdir(os.path.dirname(path)):
                 return True
             self._left[path] = (version, failed)
-            self._complain(path, error)
+            self._complain("move" if failed else self._action, path, error)
             return False
         return True
 
@@ -77,10 +77,10 @@ class After:
         else:
             move(path, self._done_folder, name)
 
-    def _complain(self, path: str, error: OSError) -> None:
+    def _complain(self, action: str, path: str, error: OSError) -> None:
         """Once until all is well again: a read-only disk is one piece of news, however many files it holds."""
         if not self._has_complained:
-            log.warning("cannot %s %s (%s): its row is safe, trying again later", self._action, path, error.strerror)
+            log.warning("cannot %s %s (%s): its row is safe, trying again later", action, path, error.strerror)
         self._has_complained = True
 
 

@@ -221,7 +221,9 @@ def test_a_check_makes_no_folder(inbox):
 def test_a_folder_that_may_not_be_written_to_is_said_at_the_start(inbox, after):
     inbox.chmod(0o500)
     try:
-        with pytest.raises(WriteFailed, match=rf"cannot {after} files of .*inbox: permission denied: user \w+ may not write"):
+        with pytest.raises(
+            WriteFailed, match=rf"cannot {after} files of .*inbox: permission denied: user \w+ may not write"
+        ):
             open_source("folder", settings(inbox, after=after)).try_out()
     finally:
         inbox.chmod(0o700)
