@@ -33,12 +33,10 @@ class After:
         """
         if self._action == "keep":
             return
-        folders = [self._done_folder, self._failed_folder] if self._action == "move" else []
-        try:
-            for folder in [self._root, *folders]:
-                _check_takes_files(folder)
-        except OSError as error:
-            raise from_os_error(error, f"cannot {self._action} files of {self._root}") from error
+        _check_takes_files(self._root, f"cannot {self._action} files of {self._root}")
+        folders = [self._done_folder, self._failed_folder] if self._action == "move" else [self._failed_folder]
+        for folder in folders:
+            _check_takes_files(folder, f"cannot move files of {self._root} to {folder}")
 
     def put_away(self, path: str, version: Version, *, failed: bool) -> bool:
         """Return whether the file is no longer there.
@@ -84,11 +82,14 @@ class After:
         self._has_complained = True
 
 
-def _check_takes_files(folder: str) -> None:
-    """Raise OSError if no file can be put into `folder`; where that is missing, into the one in which it would be made."""
+def _check_takes_files(folder: str, what: str) -> None:
+    """Raise an error about `what` if no file can be put into `folder`, or where it would be made if it is missing."""
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
-    if not os.access(os.path.join(folder, ""), os.W_OK | os.X_OK):
-        attempt = os.path.join(folder, ".edgecls")
-        os.mkdir(attempt)  # raises what the system has to say
-        os.rmdir(attempt)
+    try:
+        if not os.access(os.path.join(folder, ""), os.W_OK | os.X_OK):
+            attempt = os.path.join(folder, ".edgecls")
+            os.mkdir(attempt)  # raises what the system has to say
+            os.rmdir(attempt)
+    except OSError as error:
+        raise from_os_error(error, what) from error

@@ -204,10 +204,15 @@ def test_what_cannot_be_moved_is_said_once_and_tried_again(inbox, tmp_path, capl
     assert "(File exists): its row is safe, trying again later" in record.getMessage()
 
 
-def test_a_folder_that_cannot_be_made_is_said_at_the_start(inbox, tmp_path):
+@pytest.mark.parametrize(
+    ("after", "which"), [("move", "done_folder"), ("move", "failed_folder"), ("delete", "failed_folder")]
+)
+def test_a_folder_that_cannot_be_made_is_said_at_the_start(inbox, tmp_path, after, which):
     (tmp_path / "file").touch()
-    with pytest.raises(WriteFailed, match=r"cannot move files of .*inbox: a part of the path is not a folder"):
-        open_source("folder", settings(inbox, after="move", done_folder=tmp_path / "file" / "x")).__enter__()
+    with pytest.raises(
+        WriteFailed, match=r"cannot move files of .*inbox to .*file/x: a part of the path is not a folder"
+    ):
+        open_source("folder", settings(inbox, after=after, **{which: tmp_path / "file" / "x"})).__enter__()
 
 
 def test_a_check_makes_no_folder(inbox):
