@@ -112,7 +112,8 @@ def _differences(before: str, now: str) -> str:
     versions = first.pop("versions"), second.pop("versions")
     names = [name for name in {**first, **second} if first.get(name) != second.get(name)]
     texts = [
-        "the images are others" if name == "images" else _change(_option(name), name, first, second) for name in names
+        "the images or their splits are others" if name == "images" else _change(_option(name), name, first, second)
+        for name in names
     ]
     texts += [_change(name, name, *versions) for name in versions[1] if versions[0].get(name) != versions[1][name]]
     return "; ".join(texts)

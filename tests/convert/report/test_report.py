@@ -187,7 +187,7 @@ def test_a_model_that_was_written_instead_of_another_says_so(tmp_path, colours):
     made = conversion(read_dataset(colours, None, 0, Steps()), wrong=(0, 1, 2))
     made.rejected = Rejected("int8", Path("colours.tflite"), made.gate, ("another head",))
     page = report(tmp_path / "report", made)
-    assert "Not int8: int8 costs +50.0 points (90 % interval" in page.text
+    assert f"Not int8: int8 costs {100 * made.gate.drop:+.1f} points (90 % interval" in page.text
     assert "whatever was tried (another head)" in page.text
 
 

@@ -199,10 +199,10 @@ def refuse(tmp_path):
         ({"training": dataclasses.replace(TRAINING, time_budget=9)}, "--time-budget was not given, is 9"),
         (
             {"training": dataclasses.replace(TRAINING, epochs=2, batch_size=4)},
-            "--epochs was 5, is 2; --batch-size was 7, is 4",
+            "--batch-size was 7, is 4; --epochs was 5, is 2",
         ),
         ({"backbone": "tiny"}, "--backbone was two, is tiny"),
-        ({"seed": 1}, "--seed was 0, is 1; the images are others"),  # the splits are
+        ({"seed": 1}, "the images or their splits are others; --seed was 0, is 1"),
     ],
 )
 def test_other_settings(images, left, refuse, other, said):
@@ -212,7 +212,7 @@ def test_other_settings(images, left, refuse, other, said):
 
 def test_other_images(colours, left, refuse):
     (colours / "red" / "03.png").write_bytes(image("red", seed=99))
-    refuse(UsageError, r"is of other images.* \(the images are others\)$", colours, left)
+    refuse(UsageError, r"is of other images.* \(the images or their splits are others\)$", colours, left)
 
 
 def test_other_versions(images, left, refuse, monkeypatch):
