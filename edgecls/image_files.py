@@ -22,11 +22,11 @@ IMAGE_SUFFIXES = frozenset(
 """In lower case."""
 
 IGNORED_FOLDERS = (
-    "@*",  # Synology: @eaDir, @tmp; QNAP: @Recycle, @Recently-Snapshot, @__thumb
-    "#recycle",  # Synology
+    *("@eaDir", "@tmp", "@sharebin", "@sharesnap", "@Syno*", "#recycle"),  # Synology
+    *("@Recycle", "@Recently-Snapshot", "@Transcode", "@__thumb", "@__desc"),  # QNAP
     "#snapshot",
     "~snapshot",  # NetApp
-    "$*",  # Windows: $RECYCLE.BIN, $Extend
+    *("$RECYCLE.BIN", "$Extend", "$SysReset", "$WinREAgent", "$WINDOWS.~*"),  # Windows
     "RECYCLER",
     "RECYCLED",
     "System Volume Information",

@@ -71,6 +71,12 @@ def test_names_of_other_files(name):
         "$Recycle.Bin",
         "@Recycle",
         "@Recently-Snapshot",
+        "@tmp",
+        "@sharebin",
+        "@__thumb",
+        "@SynoFinder-LocalDB",
+        "$Extend",
+        "$WINDOWS.~BT",
         "#snapshot",
         ".Trash-1000",
         "__MACOSX",
@@ -85,7 +91,9 @@ def test_folders_of_servers_and_desktops_are_ignored(name):
     assert is_ignored_folder(name)
 
 
-@pytest.mark.parametrize("name", ["cat", "trash", "recycle", "#1", "lost", "a@b", "snapshot", "found.art", "Löwe"])
+@pytest.mark.parametrize(
+    "name", ["cat", "trash", "recycle", "#1", "lost", "a@b", "snapshot", "found.art", "Löwe", "$5", "@home", "@"]
+)
 def test_folders_of_people_are_not(name):
     assert not is_ignored_folder(name)
 

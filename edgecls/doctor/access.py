@@ -58,6 +58,7 @@ def _needs(subject: Subject) -> Iterator[Need]:
         yield "source", found["path"], "list" if found["after"] == "keep" else "change"
         if found["after"] == "move":
             yield "source", found["done_folder"], "make"
+        if found["after"] != "keep":
             yield "source", found["failed_folder"], "make"
     elif found.get("source") == "video":
         yield "source", found["path"], "read"

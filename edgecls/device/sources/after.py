@@ -27,15 +27,16 @@ class After:
         self._has_complained = False
 
     def check(self) -> None:
-        """Raise WriteFailed if nothing can be moved or deleted: better now than after the first row."""
-        try:
-            if self._action != "keep" and not os.access(self._root, os.W_OK | os.X_OK):
-                os.rmdir(os.path.join(self._root, ".edgecls"))  # raises what the system has to say
-            if self._action == "move":
-                os.makedirs(self._done_folder, exist_ok=True)
-                os.makedirs(self._failed_folder, exist_ok=True)
-        except OSError as error:
-            raise from_os_error(error, f"cannot {self._action} files of {self._root}") from error
+        """Raise NoInput or WriteFailed if nothing can be moved or deleted: better now than after the first row.
+
+        Makes no folder: whoever checks a configuration may be root, and the folder would be closed to the daemon.
+        """
+        if self._action == "keep":
+            return
+        _check_takes_files(self._root, f"cannot {self._action} files of {self._root}")
+        folders = [self._done_folder, self._failed_folder] if self._action == "move" else [self._failed_folder]
+        for folder in folders:
+            _check_takes_files(folder, f"cannot move files of {self._root} to {folder}")
 
     def put_away(self, path: str, version: Version, *, failed: bool) -> bool:
         """Return whether the file is no longer there.
@@ -54,7 +55,7 @@ class After:
             if isinstance(error, FileNotFoundError) and os.path.isdir(os.path.dirname(path)):
                 return True
             self._left[path] = (version, failed)
-            self._complain(path, error)
+            self._complain("move" if failed else self._action, path, error)
             return False
         return True
 
@@ -74,8 +75,21 @@ class After:
         else:
             move(path, self._done_folder, name)
 
-    def _complain(self, path: str, error: OSError) -> None:
+    def _complain(self, action: str, path: str, error: OSError) -> None:
         """Once until all is well again: a read-only disk is one piece of news, however many files it holds."""
         if not self._has_complained:
-            log.warning("cannot %s %s (%s): its row is safe, trying again later", self._action, path, error.strerror)
+            log.warning("cannot %s %s (%s): its row is safe, trying again later", action, path, error.strerror)
         self._has_complained = True
+
+
+def _check_takes_files(folder: str, what: str) -> None:
+    """Raise an error about `what` if no file can be put into `folder`, or where it would be made if it is missing."""
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    try:
+        if not os.access(os.path.join(folder, ""), os.W_OK | os.X_OK):
+            attempt = os.path.join(folder, ".edgecls")
+            os.mkdir(attempt)  # raises what the system has to say
+            os.rmdir(attempt)
+    except OSError as error:
+        raise from_os_error(error, what) from error

@@ -233,6 +233,8 @@ def _reason(error: object) -> str:
         return "its host name cannot be resolved: check the address and the network"
     if isinstance(error, OSError) and error.errno:
         return f"it cannot be reached ({error.strerror}): check address and network"
+    if isinstance(error, str):  # of urllib, and the address may be in it
+        return "it redirects to an address that cannot be asked: check the address"
     return f"it cannot be reached ({type(error).__name__}): check address and network"
 
 

@@ -89,13 +89,18 @@ class LiveSource:
         return Condition(lost=self.lost, since=self.lost_at, dropped=dropped, still=still, damaged=damaged)
 
     def try_out(self) -> None:
-        """Open the camera and wait for one frame. Raises BadConfig where none comes."""
+        """Open the camera and wait for one whole frame. Raises BadConfig where none comes."""
         reader = Reader(self._open_capture, LatestFrame())
         reader.start()
         silence: str | None = None
+        damaged_since: float | None = None
         while reader.is_alive() and not reader.gave_a_frame and not silence:
             reader.join(_TRY)
             silence = self._silence(reader)
+            if reader.damaged:  # snapshots that are damaged, each time, are no silence
+                damaged_since = damaged_since or time.monotonic()
+                if time.monotonic() - damaged_since > self.settings.stall_seconds + _GRACE:
+                    silence = f"its frames are damaged: the last one {reader.damage}"
         reader.leave()
         reader.join(_LEAVE)
         if not reader.gave_a_frame:

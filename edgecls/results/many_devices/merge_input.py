@@ -137,11 +137,19 @@ class MergeInput:
             )
 
     def _check_is_same_device(self, device: str, runs: list[MergeRun], known: dict[Any, MergeRun]) -> None:
-        """Raise UsageError where two devices of one name would become one. A copy of a database has its runs in common."""
-        if all(run.device != device for run in known.values()) or any(run.identity in known for run in runs):
+        """Raise UsageError where two devices of one name would become one.
+
+        A copy of a database has its runs in common, and one of the two has all of the other's later runs: if both went
+        on, they are of two devices that began with the same memory card.
+        """
+        there = [run for run in known.values() if run.device == device]
+        common = [run for run in runs if run.identity in known]
+        if not there or (common and not _have_parted(runs, common, there)):
             return
         path = self._given.path
         what = f"{path} is of a device called {device}, and so is another database that is merged"
+        if common:
+            what += ", which began with the same runs and went on with others"
         if any(run.columns["merged"] for run in runs):
             raise UsageError(f"{what}: merge the databases of its devices themselves, with --device NAME=FILE")
         raise UsageError(
@@ -218,6 +226,14 @@ class MergeInput:
         there = self._db.execute("SELECT label FROM reviews WHERE source = ? AND key = ?", (source, key)).fetchone()
         self._merged.review_clashes += there is not None and there[0] != label
         self._merged.reviews += self._db.execute(_ADD_REVIEW, values).rowcount
+
+
+def _have_parted(runs: list[MergeRun], common: list[MergeRun], there: list[MergeRun]) -> bool:
+    """Return whether `runs` and those `there` each went on without the other after the runs that they have in `common`."""
+    identities = {run.identity for run in runs}
+    last = max(run.identity.started_at for run in common)
+    is_behind = any(run.identity.started_at >= last and run.identity not in identities for run in there)
+    return is_behind and len(common) < len(runs)
 
 
 _ADD_MODEL = """

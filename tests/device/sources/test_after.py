@@ -184,7 +184,6 @@ def test_what_cannot_be_moved_is_said_once_and_tried_again(inbox, tmp_path, capl
         put(inbox / f"{n}.png")
     stop, seen = threading.Event(), []
     with open_source("folder", settings(inbox, after="move", done_folder=tmp_path / "d", until_idle=None)) as source:
-        (tmp_path / "d").rmdir()
         (tmp_path / "d").touch()
 
         def run():
@@ -205,10 +204,34 @@ def test_what_cannot_be_moved_is_said_once_and_tried_again(inbox, tmp_path, capl
     assert "(File exists): its row is safe, trying again later" in record.getMessage()
 
 
-def test_a_folder_that_cannot_be_made_is_said_at_the_start(inbox, tmp_path):
+@pytest.mark.parametrize(
+    ("after", "which"), [("move", "done_folder"), ("move", "failed_folder"), ("delete", "failed_folder")]
+)
+def test_a_folder_that_cannot_be_made_is_said_at_the_start(inbox, tmp_path, after, which):
     (tmp_path / "file").touch()
-    with pytest.raises(WriteFailed, match=r"cannot move files of .*inbox: a part of the path is not a folder"):
-        open_source("folder", settings(inbox, after="move", done_folder=tmp_path / "file" / "x")).__enter__()
+    with pytest.raises(
+        WriteFailed, match=r"cannot move files of .*inbox to .*file/x: a part of the path is not a folder"
+    ):
+        open_source("folder", settings(inbox, after=after, **{which: tmp_path / "file" / "x"})).__enter__()
+
+
+def test_a_check_makes_no_folder(inbox):
+    """Whoever checks may be root: the daemon could move nothing to a folder of root's."""
+    open_source("folder", settings(inbox, after="move", failed_folder="sub/bad")).try_out()
+    assert list(inbox.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.parametrize("after", ["move", "delete"])
+def test_a_folder_that_may_not_be_written_to_is_said_at_the_start(inbox, after):
+    inbox.chmod(0o500)
+    try:
+        with pytest.raises(
+            WriteFailed, match=rf"cannot {after} files of .*inbox: permission denied: user \w+ may not write"
+        ):
+            open_source("folder", settings(inbox, after=after)).try_out()
+    finally:
+        inbox.chmod(0o700)
 
 
 @pytest.mark.parametrize("folder", [".", "..", "/", "../inbox", "x/.."])

@@ -129,7 +129,7 @@ def test_what_a_server_may_refuse():
     for answer, said in [
         (lambda handler: send(handler, b"", "text/plain", 404), "it answers HTTP 404: check the address"),
         (moved("file:///etc/passwd"), "it answers HTTP 302"),
-        (moved("ftp://127.0.0.1/x"), "it cannot be reached"),
+        (moved("ftp://127.0.0.1/x"), "it redirects to an address that cannot be asked"),
         (lambda _: None, "it closed the connection"),
     ]:
         with web_server(answer) as server:
@@ -191,6 +191,12 @@ def test_a_snapshot_that_is_cut_off_is_skipped(until):
         with collecting(source) as (frames, _, _):
             until(lambda: len(frames) > 3 and source.condition().damaged > 1, WAIT)
             assert {number(frame) for frame in frames} == {7}
+
+
+def test_a_check_of_a_camera_that_gives_damaged_snapshots_ends():
+    with web_server(lambda handler: send(handler, JPEG[: len(JPEG) // 2])) as server:
+        reason = problem(server, stall_seconds=0.2)
+    assert reason == "its frames are damaged: the last one is cut off or damaged: the end of the JPEG is missing"
 
 
 def test_a_stream_that_ends_in_the_middle_of_a_frame(until):

@@ -150,6 +150,8 @@ def test_a_card_that_was_copied_and_went_on_in_two_machines(tmp_path, out):
     (tmp_path / "other.db").write_bytes(one.path.read_bytes())
     one = Device(tmp_path, file="one").write("b")
     other = Device(tmp_path, file="other").write("b")
+    with pytest.raises(UsageError, match=r"other\.db is .* called pi4.* began with the same runs .*--device pi4-2="):
+        merge(out, inputs(one, other))
     named = [Input(one.path), Input(other.path, "shed")]
     assert [(each.added, each.known, each.conflicts) for each in merge(out, named)] == [(2, 0, 0), (1, 1, 0)]
     assert read(out, ROWS) == [
