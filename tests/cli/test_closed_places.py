@@ -38,7 +38,10 @@ def configure(site, model="model.tflite", database="results.db", source='path = 
         ({"source": 'path = "closed/inner/inbox"'}, "cannot (read the folder|look into) {}/inner/inbox"),
         ({"source": 'type = "video"\npath = "closed/inner/v.mp4"'}, "cannot read {}/inner/v.mp4"),
         ({"model": "closed/inner/model.tflite"}, "cannot read the model {}/inner/model.tflite"),
-        ({"database": "closed/inner/results.db"}, "cannot (make|use|write|create) {}/inner/results.db(.lock)?"),
+        (
+            {"database": "closed/inner/results.db"},
+            r"cannot (make|use|write|create) {}/inner/(results\.db|\.results\.db\.lock)",
+        ),
     ],
 )
 def test_below_a_closed_folder(edgecls, unprivileged, site, check, settings, what):
