@@ -6,6 +6,7 @@ name passes through `clean_label` where it enters; whether two spellings mean on
 """
 
 import codecs
+import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -146,11 +147,22 @@ def read_label_lines(data: bytes) -> list[str]:
     left out. Where every line begins with an index, and these count from 0 or 1 without a gap, labels are ordered by
     it and lose it: `0 Class 1` (Teachable Machine), `0: cat`, `0,cat` with or without a header line. Where every line
     begins with a WordNet id (`n01440764 tench`), labels lose that. A label that occurs again gets a number: two
-    outputs are two classes. Raises BadData for other encodings and as `check_label` does.
+    outputs are two classes. Raises BadData for other encodings, for JSON, and as `check_label` does.
     """
-    lines = [line for line in _decoded_lines(data) if clean_label(line) and not re.match(r"\s*#(\s|$)", line)]
+    all_lines = _decoded_lines(data)
+    _check_no_json(all_lines)
+    lines = [line for line in all_lines if clean_label(line) and not re.match(r"\s*#(\s|$)", line)]
     names = _without_indices(lines) or _without_wordnet_ids(lines) or lines
     return _numbered([check_label(name) for name in names])
+
+
+def _check_no_json(lines: Sequence[str]) -> None:
+    try:
+        is_json = isinstance(json.loads("\n".join(lines)), list | dict)
+    except (ValueError, RecursionError):
+        return
+    if is_json:
+        raise BadData("the label file is JSON: save it as text, one label a line, in the order of the outputs")
 
 
 def _decoded_lines(data: bytes) -> list[str]:

@@ -16,7 +16,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,16 @@ class ModelFile:
             return ImageList.from_bytes(self.image_list) if self.image_list else None
         except ValueError as error:
             raise BadModel(f"{self.path} is damaged: {error}: copy it again") from error
+
+    def with_labels(self, labels: Sequence[str]) -> "ModelFile":
+        """Return the model with other names for its outputs; thresholds stay with their outputs."""
+        info = self.info
+        if info and len(labels) == len(self.labels):
+            names = dict(zip(self.labels, labels, strict=True))
+            info = replace(
+                info, thresholds={names[old]: value for old, value in info.thresholds.items() if old in names}
+            )
+        return replace(self, labels=tuple(labels), info=info)
 
     @property
     def name(self) -> str:
@@ -181,17 +191,19 @@ def _parse(path: Path, data: bytes, labels: Sequence[str] | None, input_range: s
     metadata = None if info else _read_metadata(path, flatbuffer)
     if input_range and (info or (metadata and metadata.normalization)):
         raise UsageError(f"{path} carries the range of its input: leave out the range that was named")
-    if labels is None:
+    carried: Sequence[str] = ()
+    if labels is None or info:
         try:
-            labels = _read_labels(files, metadata)
+            carried = _read_labels(files, metadata)
         except BadData as error:
             raise BadModel(f"{path}: {error} (pass --labels FILE to replace the labels)") from error
-        if not labels:
-            raise BadModel(f"{path} carries no labels: pass --labels FILE, a text file with one label a line")
+    if labels is None and not carried:
+        raise BadModel(f"{path} carries no labels: pass --labels FILE, a text file with one label a line")
     digest = hashlib.sha256(data).hexdigest()
-    return ModelFile(
-        path, digest, len(data), tuple(labels), info, golden, metadata, input_range, files.get(IMAGES_FILE, b"")
+    model = ModelFile(
+        path, digest, len(data), tuple(carried), info, golden, metadata, input_range, files.get(IMAGES_FILE, b"")
     )
+    return model if labels is None else model.with_labels(labels)
 
 
 def _read_metadata(path: Path, flatbuffer: memoryview) -> ImageMetadata | None:

@@ -21,29 +21,33 @@ _ROWS = 256
 
 
 def has_alpha(data: bytes) -> bool:
-    """Return whether an encoded image may have an alpha channel that OpenCV gives: PNG, WebP, GIF, AVIF and TIFF."""
+    """Return whether an encoded image may have an alpha channel that OpenCV gives: PNG, WebP, GIF, AVIF, TIFF and BMP."""
     if data.startswith(b"\x89PNG"):
         return data[25:26] in {b"\x04", b"\x06"} or b"tRNS" in data[: data.find(b"IDAT")]
     if data[8:12] == b"WEBP":
         return data[12:16] == b"VP8L" or (data[12:16] == b"VP8X" and bool(data[20] & 0x10))
     if data[4:8] == b"ftyp":
         return b"auxC" in data[:1_000_000]
-    return data.startswith(b"GIF8") or _tiff_alpha(data) is not None
+    return data.startswith((b"GIF8", b"BM")) or _tiff_alpha(data) is not None
 
 
-_EXTRA_SAMPLES = 338
-_ASSOCIATED, _UNASSOCIATED = 1, 2
+_PHOTOMETRIC, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES = 262, 277, 338
+_RGB = 2
+_UNDECLARED, _ASSOCIATED, _UNASSOCIATED = 0, 1, 2
 _TIFF = re.compile(rb"II\*\0|MM\0\*")
 
 
 def is_premultiplied(data: bytes, dtype: np.dtype[Any]) -> bool:
     """Return whether OpenCV gives colours that are multiplied by alpha: libtiff does so with 8 bits a sample."""
     alpha = _tiff_alpha(data)
-    return alpha == _ASSOCIATED or (alpha is not None and dtype == np.uint8)
+    return alpha == _ASSOCIATED or (alpha == _UNASSOCIATED and dtype == np.uint8)
 
 
 def _tiff_alpha(data: bytes) -> int | None:
-    """Return the kind of the alpha of a TIFF (TIFF 6.0, ExtraSamples): 1 associated, 2 not; None without alpha."""
+    """Return the kind of the alpha of a TIFF (TIFF 6.0, ExtraSamples): 1 associated, 2 not; None without alpha.
+
+    0 where a fourth sample beside RGB is not declared at all: OpenCV writes alpha so.
+    """
     if not _TIFF.match(data):
         return None
     order = "<" if data[:1] == b"I" else ">"
@@ -53,8 +57,12 @@ def _tiff_alpha(data: bytes) -> int | None:
         entries = [struct.unpack_from(f"{order}HHIH", data, directory + 2 + 12 * n) for n in range(count)]
     except struct.error:
         return None
-    kinds = (value for tag, _, number, value in entries if tag == _EXTRA_SAMPLES and number == 1)
-    return next((kind for kind in kinds if kind in {_ASSOCIATED, _UNASSOCIATED}), None)
+    values = {tag: value for tag, _, number, value in entries if number == 1}
+    if not any(tag == _EXTRA_SAMPLES for tag, *_ in entries):
+        four = values.get(_PHOTOMETRIC) == _RGB and values.get(_SAMPLES_PER_PIXEL) == 4
+        return _UNDECLARED if four else None
+    alpha = values.get(_EXTRA_SAMPLES)
+    return alpha if alpha in {_ASSOCIATED, _UNASSOCIATED} else None
 
 
 def paint(bgr: Pixels, alpha: Pixels, *, premultiplied: bool = False) -> Pixels:

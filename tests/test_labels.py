@@ -159,6 +159,12 @@ def test_a_label_file_that_is_no_text(data):
         read_label_lines(data)
 
 
+@pytest.mark.parametrize("text", ['["cat", "dog"]', '{"0": "cat",\n "1": "dog"}', '{"0": ["n02123045", "tabby"]}\n'])
+def test_a_label_file_that_is_json(text):
+    with pytest.raises(BadData, match="is JSON: save it as text, one label a line"):
+        read_label_lines(text.encode())
+
+
 def test_a_label_file_with_a_name_that_no_class_can_have():
     with pytest.raises(BadData, match="the class name 'Unknown' is reserved"):
         read_label_lines(b"0 robin\n1 Unknown\n")

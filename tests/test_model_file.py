@@ -97,8 +97,12 @@ def test_where_no_model_can_be_written(tmp_path):
         write(tmp_path)
 
 
-def test_labels_can_be_replaced(tiny_model):
-    assert read_model(tiny_model.path, ["r", "g", "b"]).labels == ("r", "g", "b")
+def test_labels_can_be_replaced_and_thresholds_stay_with_their_outputs(tiny_model):
+    assert read_model(tiny_model.path).info.thresholds == {"green": 0.9}
+    replaced = read_model(tiny_model.path, ["r", "g", "b"])
+    assert replaced.labels == ("r", "g", "b")
+    assert replaced.info.thresholds == {"g": 0.9}
+    assert read_model(tiny_model.path, ["green", "red", "blue"]).info.thresholds == {"red": 0.9}
 
 
 def appended(files, flatbuffer=None):

@@ -73,6 +73,26 @@ def test_a_drawing_in_16_bits():
     assert likeness(data) < -0.99
 
 
+@pytest.mark.parametrize("kind", [".tiff", ".bmp", ".png"])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_a_drawing_in_the_alpha_channel_that_opencv_has_written(kind, depth):
+    """OpenCV declares no alpha in a TIFF, and libtiff leaves its colours as they are."""
+    for level in (0, 255):
+        bgra = np.dstack([of_colour(level), SHAPE]).astype(depth) * (257 if depth == np.uint16 else 1)
+        if kind == ".bmp" and depth == np.uint16:
+            return
+        data = cv2.imencode(kind, bgra)[1]
+        if cv2.imdecode(data, cv2.IMREAD_UNCHANGED).shape[2] < 4:
+            pytest.skip("this OpenCV gives no alpha of it, as 4.8 of a BMP")
+        assert abs(likeness(data.tobytes())) > 0.99
+
+
+def test_colours_under_an_undeclared_alpha_are_not_multiplied_by_it():
+    bgra = np.dstack([of_colour(100), np.where(SHAPE > 0, 128, 0).astype(np.uint8)])
+    data = cv2.imencode(".tiff", bgra)[1].tobytes()
+    assert abs(int(decode(data)[24, 32, 0]) - 177) <= 1  # 100 at a half, on white
+
+
 def test_a_transparent_tiff():
     """libtiff multiplies the colours by alpha."""
     pytest.importorskip("PIL", reason="Pillow comes with the extra `convert`")

@@ -1,5 +1,6 @@
 """The pictures that are classified: a folder of the user's, or ones that are made here."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from edgecls.errors import BadData, BadImage, NoInput, from_os_error
 from edgecls.image_files import find_images
 from edgecls.preprocess import check
+
+log = logging.getLogger(__name__)
 
 MADE = {(500, 375): 8, (1920, 1080): 4, (4056, 3040): 2}
 """(width, height) -> how many: a photograph from the web, a video's frame, a picture of the Raspberry Pi HQ camera."""
@@ -71,6 +74,7 @@ def picture(width: int, height: int, seed: int) -> NDArray[np.uint8]:
 def of_folder(folder: Path) -> tuple[Load, list[str]]:
     """The images in a folder and those below it, by name, and what is wrong with those that had to be left out.
 
+    What is not taken for an image is logged, in one line.
     Raises NoInput (no folder, no images), BadData (none can be decoded) and WriteFailed (it cannot be read).
     """
     if not folder.is_dir():
@@ -79,6 +83,8 @@ def of_folder(folder: Path) -> tuple[Load, list[str]]:
     files = list(images.paths)
     if not files:
         raise NoInput(f"no images in {folder}{images.passed_over.not_taken()}: name a folder that holds some")
+    if not_taken := images.passed_over.not_taken():
+        log.warning("%s: %s images%s", folder, f"{len(files):,}", not_taken)
     found, wrong = _readable(files[:MOST])
     if not found:
         raise BadData(f"no image in {folder} can be decoded: name another folder")

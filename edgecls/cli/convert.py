@@ -167,6 +167,7 @@ def convert(
         search=search,
     )
     check_not_input(output, *(add_reviews or ()))
+    _check_not_destroyed(output)
     reviewed, missing = reviewed_images(add_reviews, review_images) if add_reviews else ([], [])
     _tell_missing(missing)
     with report_folder(report):
@@ -240,6 +241,19 @@ def reviewed_images(databases: Iterable[Path], folder: Path | None) -> tuple[lis
 
 
 _WHERE = "copy them here, and name their folder with --review-images"
+
+
+def _check_not_destroyed(output: Path) -> None:
+    """Raise UsageError if `output` is a file of another kind, such as a database: a slip, and a model would replace it.
+
+    A name with the suffix of a model, an empty file, and what cannot be read (which is refused later on) are no slip.
+    """
+    if output.suffix.lower() == ".tflite" or not output.is_file():
+        return
+    with contextlib.suppress(OSError), output.open("rb") as file:
+        head = file.read(8)
+        if head and head[4:] != b"TFL3":  # the identifier of a TFLite flatbuffer
+            raise UsageError(f"{output} exists, and is not a model: name another file, such as {output.stem}.tflite")
 
 
 def _tell_missing(missing: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from edgecls import __version__
 from edgecls.cli.command import Command
 from edgecls.cli.output import Output, printable
 from edgecls.cli.streams import discard_unwritten, open_closed_streams
+from edgecls.cli.usage_messages import usage_message
 from edgecls.device.running import journal
 from edgecls.errors import BadConfig, EdgeclsError, from_os_error
 from edgecls.native_output import heard_stderr
@@ -104,8 +105,8 @@ def _run() -> int:
     except EdgeclsError as error:
         return _complain(str(error), error.exit_code)
     except _CommandLineError as error:
-        message = error.format_message()  # empty where no argument was given: the help is on the screen then
-        return _complain(f"{message} (edgecls --help says what there is)", 2) if message else 2
+        message = usage_message(error)  # empty where no argument was given: the help is on the screen then
+        return _complain(message, 2) if message else 2
     except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted", 130)
     except BrokenPipeError:  # whoever read our output has enough: `edgecls query | head`

@@ -32,8 +32,10 @@ def restore(
 ) -> None:
     """Put a backup in the place of the database, which is kept under another name. Stop the daemon first."""
     from edgecls.device.running.lock import lock_database
+    from edgecls.results.queries import open_results
     from edgecls.results.restore import restore as restore_database
 
+    open_results(backup).close()  # before the lock makes a file beside the database
     try:
         lock = lock_database(db)
     except BadConfig as error:

@@ -266,6 +266,10 @@ def _check_training(training: Training, backbone: Backbone) -> None:
     """Raise UsageError and MissingExtra for what could not be done later."""
     if training.augmentation != AUTO:
         find_preset(training.augmentation)
+    if training.fine_tune == "none" and not backbone.pretrained:
+        raise UsageError(
+            f"{backbone.name} has no pretrained weights, so all of it is trained: leave out --fine-tune none"
+        )
     if training.search and not backbone.pretrained:
         raise UsageError(f"--search tries heads on a pretrained network, and {backbone.name} is none: leave it out")
     if training.search:

@@ -83,7 +83,10 @@ class Classifier:
         self._thresholds = dict(self.model.info.thresholds) if self.model.info else {}
         self._probabilities: ScoreFunction | None = None
         if not self.model.info:
-            self._probabilities, remarks = score_function(self.runtime)
+            try:
+                self._probabilities, remarks = score_function(self.runtime)
+            except BadModel as error:
+                raise BadModel(f"{self.model.path} {error}") from None
             for remark in remarks:
                 _log_once(f"{self.model.path} {remark}")
 
@@ -188,7 +191,7 @@ def _log_once(remark: str) -> None:
 def _model(model: str | Path | ModelFile, labels: Sequence[str] | None) -> ModelFile:
     if not isinstance(model, ModelFile):
         return read_model(model, labels)
-    return model if labels is None else replace(model, labels=tuple(labels))
+    return model if labels is None else model.with_labels(labels)
 
 
 _logged: set[Preprocessing] = set()

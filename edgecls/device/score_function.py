@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.device.runtimes.input_pixels import RANGES
+from edgecls.errors import BadModel
 
 if TYPE_CHECKING:
     from edgecls.device.runtimes.interpreter import Runtime
@@ -30,7 +31,11 @@ def score_function(runtime: "Runtime") -> tuple[ScoreFunction, list[str]]:
 
     Where nothing says which range a float input takes pixels in, it is fed -1..1, as most MobileNets want; but 0..255
     where pictures as different as black and white hardly change the answer then, and do change it in that range.
+
+    Raises BadModel where none of four pictures has finite outputs.
     """
+    if not any(np.isfinite(outputs).all() for outputs in _answers(runtime)):
+        raise BadModel("gives no finite numbers, whatever picture it is fed: convert it again")
     function = _of_outputs(runtime)
     remarks = [] if function is not softmax else ["gives no probabilities: a softmax makes scores of its outputs"]
     if not runtime.has_known_range:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from edgecls.errors import BadDatabase, EdgeclsError, TryAgain, WriteFailed, from_os_error
+from edgecls.errors import BadDatabase, EdgeclsError, NoInput, TryAgain, WriteFailed, from_os_error
 from edgecls.results.migrations import MIGRATIONS, NAMES
 
 BUSY_TIMEOUT_S = 10.0
@@ -120,6 +120,9 @@ def check_file(path: Path) -> None:
     """
     try:
         found = path.stat()
+    except FileNotFoundError as error:
+        remedy = "check the path; edgecls run and edgecls classify --db make databases"
+        raise NoInput(f"cannot read {path}: no such file or folder: {remedy}") from error
     except OSError as error:
         raise from_os_error(error, f"cannot read {path}") from error
     if not stat.S_ISREG(found.st_mode):

@@ -40,6 +40,16 @@ def test_a_folder(tmp_path):
     assert wrong.startswith(f"{tmp_path / 'a.png'} is a text file, not an image")
 
 
+def test_what_is_not_taken_is_counted_in_one_line(tmp_path, caplog):
+    (tmp_path / "@eaDir").mkdir()
+    (tmp_path / "a.png").write_bytes(coloured("red"))
+    (tmp_path / "notes.txt").write_text("no picture")
+    of_folder(tmp_path)
+    assert caplog.messages == [
+        f"{tmp_path}: 1 images; not taken: 1 file without an image's name (notes.txt), 1 ignored folder (@eaDir)"
+    ]
+
+
 def test_folders_without_pictures(tmp_path):
     with pytest.raises(NoInput, match="no folder at"):
         of_folder(tmp_path / "none")

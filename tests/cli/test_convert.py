@@ -225,6 +225,14 @@ def test_the_model_must_be_named(tmp_path):
     assert "--output" in complaint(edgecls("convert", tmp_path), 2)
 
 
+@pytest.mark.parametrize("name", ["results.db", "notes", "photos.csv"])
+def test_a_file_of_another_kind_is_not_replaced_by_a_model(tmp_path, hide, name):
+    (tmp_path / name).write_bytes(b"SQLite format 3\0")
+    done = edgecls("convert", tmp_path, "-o", tmp_path / name, lacks=hide("tensorflow"))
+    assert f"{name} exists, and is not a model: name another file, such as" in complaint(done, 2)
+    assert (tmp_path / name).read_bytes() == b"SQLite format 3\0"
+
+
 @needs_tensorflow
 @pytest.mark.parametrize(
     ("data", "output", "code", "said"),

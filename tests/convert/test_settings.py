@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from edgecls.convert.backbones import BACKBONES, DEFAULT_BACKBONE, Backbone, find_backbone
+from edgecls.convert.pipeline import convert
 from edgecls.convert.settings import OPTIMIZERS, Training, find_quantization
 from edgecls.errors import MissingExtra, UsageError
 
@@ -44,3 +45,11 @@ def test_the_package_is_the_function_and_loads_nothing_heavy(script):
     heavy = "import sys; print([name for name in ('tensorflow', 'keras', 'sklearn') if sys.modules.get(name)])"
     done = subprocess.run([sys.executable, "-c", f"{script}; {heavy}"], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_a_network_without_weights_cannot_be_left_as_it_is(tmp_path):
+    """The data set is not looked at, so that nobody waits for this."""
+    with pytest.raises(
+        UsageError, match="cnn has no pretrained weights, so all of it is trained: leave out --fine-tune none"
+    ):
+        convert(tmp_path / "none", tmp_path / "m.tflite", backbone="cnn", training=Training(fine_tune="none"))

@@ -6,6 +6,7 @@ from pictures import COLOURS, plain
 from tiny_model import LABELS, build, with_metadata
 
 from edgecls.device.classifier import Classifier, _log_once
+from edgecls.device.runtimes.interpreter import TFLiteRuntime
 from edgecls.errors import BadModel, UsageError
 from edgecls.model_file import read_model
 
@@ -171,6 +172,12 @@ def test_what_cannot_be_used_is_one_line(opened, capfd, variant, message):
         opened(**variant)
     assert "\n" not in str(caught.value)
     assert capfd.readouterr().err == ""
+
+
+def test_a_network_that_gives_no_numbers_is_refused(opened, monkeypatch):
+    monkeypatch.setattr(TFLiteRuntime, "scores", lambda _, __: np.full(3, np.nan, np.float32))
+    with pytest.raises(BadModel, match=r"other\.tflite gives no finite numbers, whatever picture it is fed"):
+        opened()
 
 
 def test_a_thousand_labels_for_a_thousand_and_one_outputs(opened):

@@ -41,6 +41,8 @@ MIN_FREE_BYTES = 1024**3
 """Left free on the disk on which the images of a compressed tar are kept."""
 
 _COPY_BYTES = 1024**2
+_UTF8 = 0x800
+"""The flag of a zip's entry whose name is in UTF-8."""
 _METHODS = frozenset([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 _UNREADABLE = (
     zipfile.BadZipFile,
@@ -140,7 +142,7 @@ class _Zip:
         self._entries: dict[str, zipfile.ZipInfo] = {}
         self._file = zipfile.ZipFile(path)  # safe for threads: each read seeks under a lock
         for entry in self._file.infolist():
-            name = entry.filename.replace("\\", "/")  # as some programs of Windows write it
+            name = _zip_name(entry).replace("\\", "/")  # as some programs of Windows write it
             if entry.is_dir():
                 self._selection.add_folder(name)
             elif entry.flag_bits & 1:
@@ -161,6 +163,16 @@ class _Zip:
 
     def read(self, name: str) -> bytes:
         return self._file.read(self._entries[name])
+
+
+def _zip_name(entry: zipfile.ZipInfo) -> str:
+    """Return the name of an entry, which macOS writes in UTF-8 without saying so: `zipfile` takes it for code page 437."""
+    if entry.flag_bits & _UTF8:
+        return entry.filename
+    try:
+        return entry.filename.encode("cp437").decode()
+    except UnicodeError:
+        return entry.filename
 
 
 class _Tar:

@@ -126,7 +126,7 @@ def read_dataset(
         skipped += [(path, "is of a class without training images") for problem in untrained for path in problem.paths]
         joined, surplus, doubts = join(images, everything[len(found) :], seed)
     images, skipped = [*images, *joined], [*skipped, *_paths(surplus)]
-    told = [*undecodable(bad), *contradictions, *doubts, *untrained, *_incomplete(images)]
+    told = [*undecodable(bad), *contradictions, *doubts, *_vanished(samples, images), *untrained, *_incomplete(images)]
     told += [*copies_within_splits(images), *separated, *near_duplicates(images), *_balance(images)]
     told += [*_describe_scale(path, scale), *describe_white(images, whites)]
     return replace(_dataset(images, skipped, told), added=len(joined), white=whites, scale=scale)
@@ -266,6 +266,17 @@ def _without_untrained(
         for label in sorted(untrained)
     ]
     return [image for image in images if image.sample.label not in untrained], problems
+
+
+def _vanished(samples: Sequence[Sample], images: Sequence[Image]) -> list[Problem]:
+    """Return a problem for each class of which no image can be used."""
+    counts = Counter(sample.label for sample in samples)
+    usable = {image.sample.label for image in images}
+    trained = {sample.label for sample in samples if sample.split in {None, "train"}}
+    return [
+        Problem("class left out", f"class {label!r} is left out: none of its {counts[label]} images can be used")
+        for label in sorted((counts.keys() & trained) - usable)
+    ]
 
 
 _CONSEQUENCES: Mapping[str, str] = {

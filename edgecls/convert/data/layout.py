@@ -63,6 +63,7 @@ def find_layout(names: Sequence[str], labels: Collection[str] = ()) -> Layout:
         folders = _without_copies(folders, base, layout)
         if not splits:
             _check_lone_split(folders, base, known)
+            _check_inner_splits(folders, base, known)
         only = _only_folder(folders, base)
         if only is None or class_key(only) in known:
             _read_classes(folders, base, layout)
@@ -196,6 +197,24 @@ def _check_lone_split(folders: Mapping[str, list[str]], base: str, known: Collec
                 f"of the data set: name {base}{folder} as the data set, rename it if it is a class, or call the others "
                 "train, validation and test"
             )
+
+
+def _check_inner_splits(folders: Mapping[str, list[str]], base: str, known: Collection[str]) -> None:
+    """Raise BadData where a folder holds splits with the same classes in them, and a folder beside it does not."""
+    divided = [folder for folder, names in folders.items() if _holds_splits(names, f"{base}{folder}/", known)]
+    if divided and len(divided) < len(folders) and class_key(divided[0]) not in known:
+        others = set(folders) - set(divided)
+        raise BadData(
+            f"{base}{divided[0]} holds folders of splits with classes in them, and {_some(others)} beside it may be other "
+            f"classes or no part of the data set: name {base}{divided[0]} as the data set, or --exclude the others"
+        )
+
+
+def _holds_splits(names: Sequence[str], prefix: str, known: Collection[str]) -> bool:
+    inner = _by_folder(names, prefix)
+    classes = [_classes_in(inner[folder], f"{prefix}{folder}/", known)[1] for folder in split_folders(inner)]
+    keys = {class_key(label) for labels in classes for label in labels}
+    return len(keys) > 1 and all(labels and _agreement(labels, keys) >= AGREEMENT for labels in classes)
 
 
 def _read_classes(folders: Mapping[str, list[str]], base: str, layout: Layout) -> None:

@@ -34,7 +34,8 @@ def _is_mask(name: str, base: str, folders: Mapping[str, set[str]], stems: Colle
             at_top = depth == base.count("/")
             if beside & IMAGES and (not at_top or beside <= IMAGES | MASKS | {""}):
                 return True
-            if at_top and split_folders(beside) and not beside - MASKS - {""} - set(split_folders(beside)):
+            splits = split_folders(beside)
+            if splits and not beside - MASKS - {""} - set(splits):
                 return True
             if not at_top and "" in beside:
                 return True

@@ -120,7 +120,7 @@ def _pictures(array: NDArray[Any], what: str) -> NDArray[Any]:
         array = array[..., None]
     if array.ndim != 4 or array.shape[3] not in {1, 3} or 0 in array.shape[1:]:
         raise BadData(f"{what} has the shape {array.shape}: make it (n, height, width), with 1 or 3 channels last")
-    least, most = (array.min(), array.max()) if array.size else (0, 0)
+    least, most = (array.min().item(), array.max().item()) if array.size else (0, 0)
     lowest = -OVERSHOOT * most if array.dtype.kind == "f" else 0
     if not (lowest <= least and most <= greatest(array.dtype, SIXTEEN_BITS)):  # nor are they numbers where one is NaN
         raise BadData(f"{what} has values from {least:g} to {most:g}: store pixels from 0, which is black, to 255")

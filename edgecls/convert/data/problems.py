@@ -1,9 +1,10 @@
 """What is wrong, or doubtful, with a data set."""
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal
 
@@ -45,7 +46,7 @@ class Problem:
 
 
 def warn(problems: Iterable[Problem]) -> None:
-    """Log problems by kind: a line for each of the first few, and how many more there are.
+    """Log problems by kind: a line for each of the first few, of different reasons, and how many more there are.
 
     Of the kinds in `SUMMARIES`, which may concern thousands of images, one line. The rest are debug lines.
     """
@@ -60,9 +61,23 @@ def warn(problems: Iterable[Problem]) -> None:
                 "%d images %s; the first: %s; the report lists all, and so does --verbose", len(members), summary, first
             )
             shown = 0
-        for problem in members[:shown]:
+        ordered = _by_occurrence(members)
+        for problem in ordered[:shown]:
             log.warning("%s", problem.message)
-        for problem in members[shown:]:
+        for problem in ordered[shown:]:
             log.debug("%s", problem.message)
         if len(members) > shown > 0:
             log.warning("%d more of this kind (%s), %d in all", len(members) - shown, kind, len(members))
+
+
+def _by_occurrence(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems so that the first of each reason comes before the second of any."""
+    occurrences: Counter[str] = Counter()
+    ranks = []
+    for problem in problems:
+        reason = problem.message
+        for path in problem.paths:
+            reason = reason.replace(str(path), "")
+        ranks.append(occurrences[reason])
+        occurrences[reason] += 1
+    return [problem for _, problem in sorted(zip(ranks, problems, strict=True), key=itemgetter(0))]

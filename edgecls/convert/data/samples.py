@@ -17,7 +17,7 @@ from edgecls.convert.data.layout import find_layout
 from edgecls.convert.data.npz import Row, read_arrays, read_row
 from edgecls.convert.data.split_names import SPLIT_NAMES, Split
 from edgecls.errors import BadData, NoInput, UsageError, from_os_error
-from edgecls.image_files import Exclusions, find_images
+from edgecls.image_files import Exclusions, file_begins_like_image, find_images
 from edgecls.labels import class_key, clean_label
 
 log = logging.getLogger(__name__)
@@ -170,6 +170,8 @@ def _read_csv(path: Path, root: Path, *, file: str, label: str, need_split: bool
     except OSError as error:
         raise from_os_error(error, f"cannot read {path}") from error
     except (UnicodeDecodeError, csv.Error) as error:
+        if path.is_file() and file_begins_like_image(path):
+            raise BadData(f"{path} is an image: name the folder that has one sub-folder a class, or a CSV") from error
         raise BadData(f"{path} is not a CSV file in UTF-8 ({error}): save it as one") from error
 
 

@@ -3,6 +3,8 @@
 All figures, curves, thresholds and comparisons are functions of a `Predictions`, so an image is classified only once.
 """
 
+import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,6 +20,11 @@ from edgecls.device.classifier import Classifier, as_frame
 from edgecls.errors import BadData, EdgeclsError
 from edgecls.model_file import ModelFile
 from edgecls.progress import Steps
+
+NAMED = 5
+"""Classes that a warning names."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +117,11 @@ def predict(
     truth = np.array([places.get(sample.label, -1) for sample in samples], np.intp)
     if not (truth >= 0).any():
         raise BadData(f"no class of the data set is a label of {model.path}: the model was trained on other classes")
+    strange = Counter(sample.label for sample, place in zip(samples, truth, strict=True) if place < 0)
+    if strange:
+        classes = ", ".join(f"{label!r} ({count})" for label, count in sorted(strange.items())[:NAMED])
+        more = ", ..." if len(strange) > NAMED else ""
+        log.warning("%s has no label for images of %s%s: they count as wrong", model.path, classes, more)
     lost = Losses() if losses is None else losses
 
     def work(classifier: Classifier, sample: Sample) -> NDArray[np.float32] | None:

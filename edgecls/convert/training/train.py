@@ -9,7 +9,6 @@ from edgecls.convert.training.checkpoint import Checkpoint
 from edgecls.convert.training.first_phase import first_phase, without_first_phase
 from edgecls.convert.training.second_phase import second_phase
 from edgecls.convert.training.task import Task, Trained
-from edgecls.errors import UsageError
 
 TIME_BUDGET = 600.0
 
@@ -17,11 +16,9 @@ TIME_BUDGET = 600.0
 def train(task: Task, training: Training, checkpoint: Checkpoint, *, resume: bool = False) -> Trained:
     """Both phases, as `training` says; fine-tuning leaves `checkpoint` after each epoch, or goes on from it.
 
-    Raises UsageError for a backbone that has nothing to freeze, and those of `Checkpoint.load`.
+    A backbone that is not pretrained cannot be trained with `fine_tune` "none". Raises the errors of `Checkpoint.load`.
     """
     begun = time.perf_counter()
-    if not task.backbone.pretrained and training.fine_tune == "none":
-        raise UsageError(f"{task.backbone.name} is trained from scratch: it cannot do without --fine-tune all")
     training = replace(training, time_budget=_budget(task.backbone, training))
     with task.steps.step("loading backbone"):
         frozen = task.backbone.load()

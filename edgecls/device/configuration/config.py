@@ -150,6 +150,8 @@ def _syntax(said: str, text: str, path: Path) -> str:
     written = text.split("\n")[int(line) - 1]
     if empty := re.fullmatch(r"\s*([\w.-]+)\s*=\s*(#.*)?", written):  # as the example has settings without a default
         return f"{path}:{line}: {empty[1]}: has no value: write one behind the =, or a # in front of the line"
+    if re.match(r"Cannot (declare|overwrite)", said):  # as where the [source] of another kind is put beside the first
+        return f"{path}:{line}: {written.strip()!r} is given twice: remove one, or put a # in front of its lines"
     what = f"{said[: found.start()]} in column {found[2]}" if found else said.removesuffix(" (at end of document)")
     return f"{path}:{line}: is not TOML: {what[:1].lower()}{what[1:]}: mend this line (texts stand in quotes)"
 

@@ -78,10 +78,18 @@ def _what(problem: ErrorDetails, model: type[BaseModel]) -> str:
         return str(context["what"])
     if kind == "value_error":  # of a validator of ours, which says what to do
         return str(context.get("error") or problem["msg"])
+    if kind == "string_pattern_mismatch":
+        return f"{_FORMS[str(problem['loc'][-1])]}, and is {_shown(given)}: change it"
     demand = next((demand for part, demand in _DEMANDS.items() if part in kind), None)
     demand = demand or re.sub(r"^\w+ (should|must) ", "must ", _CLASS.sub("", problem["msg"]))
     return f"{demand}{'' if isinstance(given, (dict, list)) else f', and is {_shown(given)}'}: change it"
 
+
+_FORMS = {
+    "name": "must be 1 to 64 letters, digits, blanks, '.', '_' or '-', and begin with no blank",
+    "pixel_format": "must be four characters, such as YUYV",
+}
+"""A setting with a pattern -> what it asks for, in words."""
 
 _DEMANDS = {
     "bool": "must be true or false",

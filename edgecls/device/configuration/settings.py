@@ -5,7 +5,7 @@ import os
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -31,6 +31,16 @@ class Settings(BaseModel):
     """Of one part of the daemon: unknown names are refused, and nothing changes once it is read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _texts_are_not_empty(cls, data: Any) -> Any:
+        """Refuse an empty text, which as a path would be the folder of the configuration file."""
+        if isinstance(data, dict):
+            for name in cls.model_fields:
+                if isinstance(value := data.get(name), str) and not value.strip():
+                    raise of_setting(name, "is empty: write a value between the quotes, or a # in front of the line")
+        return data
 
     @model_validator(mode="after")
     def _paths_are_no_addresses(self) -> "Settings":

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecls.errors import BadData, NoInput, from_os_error
+from edgecls.errors import BadData, NoInput, UsageError, from_os_error
 from edgecls.image_files import is_ignored_folder
 from edgecls.labels import class_key, clean_label, find_label
 from edgecls.records import UNKNOWN
@@ -39,7 +39,7 @@ def read_back(folder: Path, database: Path, new_labels: Iterable[str] = ()) -> t
 
     All at once, or nothing; a second time changes nothing. Raises NoInput and BadData where `folder` is no harvest,
     BadData where a folder is named after a label that is neither one of `new_labels` nor known to a model or a review
-    of the database, and as `Reviews` does.
+    of the database, UsageError where no folder is named after one of `new_labels`, and as `Reviews` does.
     """
     found = look(folder)
     with Reviews(database) as reviews:
@@ -50,6 +50,11 @@ def read_back(folder: Path, database: Path, new_labels: Iterable[str] = ()) -> t
         )
         if strange:
             raise BadData(_strange_labels(strange, known, database))
+        in_use = {class_key(label) for _, label in found.reviews}
+        if unused := [label for label in new_labels if class_key(label) not in in_use]:
+            raise UsageError(
+                f"--new-label {unused[0]}: no image lies in a folder of that name: correct it, or leave it out"
+            )
         return found, reviews.put_frames(found.reviews)
 
 

@@ -49,6 +49,27 @@ def test_an_archive_is_read_as_the_folder_is(tmp_path, kind):
     assert read_dataset(packed, None, 0, Steps()).fingerprint == read_dataset(folder, None, 0, Steps()).fingerprint
 
 
+@pytest.mark.parametrize("label", ["Größe", "猫", "cat"])
+@pytest.mark.parametrize("says_so", [True, False])
+def test_a_zip_that_does_not_say_that_its_names_are_utf8(tmp_path, label, says_so):
+    """As macOS writes it."""
+    packed = pack(tmp_path / "pets.zip", {f"{label}/1.png": PNG, "dog/1.png": PNG})
+    data = packed.read_bytes()
+    if not says_so:
+        for at in (data.find(b"PK\x03\x04") + 6, data.find(b"PK\x01\x02") + 8):
+            flags = int.from_bytes(data[at : at + 2], "little") & ~0x800
+            data = data[:at] + flags.to_bytes(2, "little") + data[at + 2 :]
+        packed.write_bytes(data)
+    samples = {sample.label: sample.read() for sample in read_samples(packed)}
+    assert samples == {label: PNG, "dog": PNG}
+
+
+def test_a_zip_with_names_of_dos(tmp_path):
+    packed = pack(tmp_path / "pets.zip", {"Gr__e/1.png": PNG, "dog/1.png": PNG})
+    packed.write_bytes(packed.read_bytes().replace(b"Gr__e", "Größe".encode("cp437")))
+    assert {sample.label for sample in read_samples(packed)} == {"Größe", "dog"}
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
 def test_what_an_archive_holds_beside_images(tmp_path, kind, caplog):
     files = {

@@ -63,6 +63,16 @@ def test_files_that_are_not_there_are_left_out(folder):
     assert len(data.of_kind("undecodable")) == 3
 
 
+def test_a_class_of_which_nothing_decodes_is_named(folder):
+    for n in range(6):
+        (folder / "green").mkdir(exist_ok=True)
+        (folder / "green" / f"{n}.jpg").write_bytes(b"not an image at all\n")
+    data = read(folder)
+    assert data.labels == ("blue", "red")
+    (problem,) = data.of_kind("class left out")
+    assert problem.message == "class 'green' is left out: none of its 6 images can be used"
+
+
 def test_nothing_decodes(tmp_path):
     for label in ("a", "b"):
         (tmp_path / label).mkdir()

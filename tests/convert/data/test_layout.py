@@ -132,6 +132,20 @@ def test_masks_are_not_taken(around):
     assert layout.passed_over.counts == {"mask": 6}
 
 
+def test_masks_beside_splits_in_each_class_are_not_taken():
+    found, layout = counts(spread(*(f"{pet}/{part}" for pet in PETS for part in ("train", "test", "ground_truth"))))
+    assert found == in_splits("train", "test")
+    assert layout.passed_over.counts == {"mask": 6}
+
+
+@pytest.mark.parametrize("other", ["samples", "extra/birds"])
+def test_a_data_set_with_splits_beside_another_folder_is_not_a_class(other):
+    names = spread(*(f"pets/{split}/{pet}" for split in ("train", "test") for pet in PETS), other)
+    with pytest.raises(BadData, match=r"pets holds folders of splits .*: name pets as the data set, or --exclude"):
+        find_layout(names)
+    assert counts(names, ["pets"])[0] == {(None, "pets"): 12, (None, other.partition("/")[0]): 3}
+
+
 def test_masks_beside_the_images():
     names = [
         "benign/a (1).png",

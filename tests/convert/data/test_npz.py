@@ -99,6 +99,12 @@ def test_splits_are_cut_from_the_training_images_and_found_again(save):
         assert list(read_split(path, None, split, 3, Steps()).samples) == data.of(split)
 
 
+def test_half_precision_is_read_without_a_warning(save):
+    image = pixels(30, 8, 6)
+    path = save(x_train=(image / 255).astype(np.float16), x_test=None, y_test=None)
+    assert np.array_equal(read_samples(path)[0].read()[..., 0], image[0])
+
+
 def test_without_test_images_some_are_held_out(save):
     data = read_dataset(save(x_test=None, y_test=None), None, 0, Steps())
     counts = Counter(sample.split for sample in data.samples)

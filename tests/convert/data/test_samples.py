@@ -24,6 +24,11 @@ def test_a_folder_a_class(pets):
     ]
 
 
+def test_an_image_is_no_data_set(pets):
+    with pytest.raises(BadData, match=r"00\.png is an image: name the folder that has one sub-folder a class"):
+        read_samples(pets / "cat" / "00.png")
+
+
 def test_sub_folders_of_a_class_and_names_in_capitals_count_hidden_and_other_files_do_not(pets):
     for name in ("old/very/A.JPEG", ".thumbnails/b.png", "._00.png", "notes.txt", "Thumbs.db"):
         path = pets / "dog" / name

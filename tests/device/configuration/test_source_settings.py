@@ -71,9 +71,12 @@ def test_by_default_nothing_is_gated_or_cut():
         ('type = "camera"\ndevice = "video0"', "source.device: is neither a V4L2 device"),
         ('type = "camera"\ndevice = "/dev/../x:y@z"', "source.device: is neither a V4L2 device"),
         ('type = "camera"\ndevice = "/dev/video0://x"', "source.device: is not a path of a V4L2 device"),
-        ('type = "camera"\nname = "a/b"', "source.name: must match pattern"),
+        ('type = "camera"\nname = "a/b"', "source.name: must be 1 to 64 letters, digits, blanks, "),
         ('type = "video"\npath = "rtsp://x/y"', "source.path: is an address and not a path: a stream is read with"),
         ('type = "camera"\npath = "/dev/video0"', "source.path: there is no such setting"),
+        ('type = "camera"\npixel_format = "YU"', "source.pixel_format: must be four characters, such as YUYV, and is"),
+        ('path = ""\nafter = "delete"', "source.path: is empty: write a value between the quotes, or a # in front"),
+        ('path = "x"\nfailed_folder = " "', "source.failed_folder: is empty: write a value"),
         ('type = "video"', "source.path: is missing"),
     ],
 )

@@ -12,7 +12,7 @@ from harvests import fill, row, write_image
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecls.errors import BadData, NoInput
+from edgecls.errors import BadData, NoInput, UsageError
 from edgecls.records import UNKNOWN
 from edgecls.results.many_devices.merge import Input, merge
 from edgecls.results.next_model.harvest import Wish, candidates, put_in_order
@@ -99,6 +99,13 @@ def test_folders_that_are_no_labels_are_named_before_anything_is_stored(harvest,
     assert read("SELECT count(*) FROM reviews") == [(0,)]
     assert read_back(harvest, path, ["Blu e", "checked"])[1] == 6
     assert read_back(harvest, path)[1] == 0  # the reviews know them by now
+
+
+def test_a_new_label_that_no_folder_has_is_refused(harvest, path, read):
+    move(harvest, 1, "checked")
+    with pytest.raises(UsageError, match="--new-label cheked: no image lies in a folder of that name"):
+        read_back(harvest, path, ["checked", "cheked"])
+    assert read("SELECT count(*) FROM reviews") == [(0,)]
 
 
 @pytest.mark.parametrize("name", [".Trash-1000/files", "@eaDir/thumbs", "#recycle", "$RECYCLE.BIN", "lynx/.thumbnails"])
