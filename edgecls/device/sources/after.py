@@ -38,6 +38,14 @@ class After:
         for folder in folders:
             _check_takes_files(folder, f"cannot move files of {self._root} to {folder}")
 
+    def make_folders(self) -> None:
+        """Make the folders that files are moved to, before the watch begins. Raises as `check` does."""
+        try:
+            for folder in (self._done_folder, self._failed_folder) if self._action == "move" else ():
+                os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise from_os_error(error, f"cannot move files of {self._root}") from error
+
     def put_away(self, path: str, version: Version, *, failed: bool) -> bool:
         """Return whether the file is no longer there.
 

@@ -76,14 +76,8 @@ class FolderSource:
 
         Raises NoInput where there is no such folder, WriteFailed where it may not be read, or nothing may be moved.
         """
-        try:
-            with os.scandir(self._root):
-                os.stat(os.path.join(self._root, os.curdir))  # a folder that may be listed may still not be entered
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise NoInput(f"no folder at {self._root}: create it, or mend source.path in the configuration") from error
-        except OSError as error:
-            raise from_os_error(error, f"cannot read the folder {self._root}") from error
-        self._after.check()
+        self.try_out()
+        self._after.make_folders()
         self._opened_ns = time.time_ns()
         self._watch.check()
         return self
@@ -159,8 +153,14 @@ class FolderSource:
 
     def try_out(self) -> None:
         """See `Source.try_out`."""
-        with self:
-            pass
+        try:
+            with os.scandir(self._root):
+                os.stat(os.path.join(self._root, os.curdir))  # a folder that may be listed may still not be entered
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NoInput(f"no folder at {self._root}: create it, or mend source.path in the configuration") from error
+        except OSError as error:
+            raise from_os_error(error, f"cannot read the folder {self._root}") from error
+        self._after.check()
 
     def _sleep(self, stop: threading.Event) -> Iterator[None]:
         """Until an event, the next look at the folder, or the moment when a growing file may have settled.

@@ -184,6 +184,7 @@ def test_what_cannot_be_moved_is_said_once_and_tried_again(inbox, tmp_path, capl
         put(inbox / f"{n}.png")
     stop, seen = threading.Event(), []
     with open_source("folder", settings(inbox, after="move", done_folder=tmp_path / "d", until_idle=None)) as source:
+        (tmp_path / "d").rmdir()
         (tmp_path / "d").touch()
 
         def run():
