@@ -104,7 +104,8 @@ def build(
     if first_operator:
         return graph.pack([pixels], [_custom(graph, first_operator, pixels)])
     image = _rescale(graph, pixels, size, channels, scale, low) if rescaled else pixels
-    if shape and len(shape) != 4:
+    expected = (1, size, size, channels)
+    if shape and shape != expected and np.prod(shape) == np.prod(expected):
         image = _reshape(graph, pixels, (1, size, size, channels), input_type, default[input_type])
     means = _pool(graph, image, size, channels, scale, round(-128 - low / scale))
     answer = _classify(graph, means, channels, scale, classes, activation)

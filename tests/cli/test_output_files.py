@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from datetime import datetime, timezone
+from importlib.util import find_spec
 
 import pytest
 
@@ -74,6 +75,11 @@ def test_a_backup_whose_reader_goes_away_before_the_end_has_failed(environment, 
 def test_a_backup_to_stdout_is_a_database(environment, tmp_path):
     shell(environment, tmp_path, "edgecls backup /dev/stdout | cat > copy.db; edgecls backup /dev/stdout > other.db")
     assert rows(tmp_path / "copy.db") == rows(tmp_path / "other.db") == 20
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not installed")
+def test_a_parquet_file_to_stdout_is_whole(environment, tmp_path):
     shell(environment, tmp_path, "edgecls export --format parquet -o /dev/stdout | cat > rows.parquet")
     assert (tmp_path / "rows.parquet").read_bytes()[-4:] == b"PAR1"
 

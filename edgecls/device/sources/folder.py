@@ -20,7 +20,7 @@ from edgecls.device.sources.folder_scan import FolderScan
 from edgecls.device.sources.folder_watch import FolderWatch
 from edgecls.device.sources.incomplete import IncompleteFiles
 from edgecls.device.sources.seen_files import NOTHING_SEEN, SeenFiles, tells_changes
-from edgecls.device.sources.still_here import StillHere, inode_of
+from edgecls.device.sources.still_here import StillHere, inode_at, is_version
 from edgecls.errors import NoInput, from_os_error
 from edgecls.frame_key import name_in, without_arrival
 from edgecls.records import Frame
@@ -129,17 +129,22 @@ class FolderSource:
         if in_hand.was_young and not self._is_unchanged(frame, path, version):
             return
         if self._is_written_again(path, version):
+            self._keep_as_known(frame, path, in_hand)
             self._is_growing(path, version)
             return
         if self._after.put_away(path, version, failed=failed):
             self._is_away(path)
             return
-        if self._takes_away:
-            self._still_here.note(path, frame.key, version, in_hand.inode)
-            if inode_of(path, version) is None:
-                self._is_growing(path, version)
+        self._keep_as_known(frame, path, in_hand)
+        if self._takes_away and not is_version(path, version):
+            self._is_growing(path, version)
         if tells_changes(version):
             self.seen.remember(self._name(path), frame.key, version)
+
+    def _keep_as_known(self, frame: Frame, path: str, in_hand: "_InHand") -> None:
+        """Its row is committed, and it is still here: with another mode or other times it is no other arrival."""
+        if self._takes_away:
+            self._still_here.note(path, frame.key, in_hand.version, in_hand.inode)
 
     def _is_away(self, path: str) -> None:
         """What comes under this name from now on is another frame, whatever it holds."""
@@ -185,6 +190,7 @@ class FolderSource:
         None if it is gone or has changed since it was found, is as unreadable as it was, or waits for its end.
         """
         is_young = _left_of_tick(version) > 0
+        inode = inode_at(path) if self._takes_away else None
         frame, read = self._frame(path)
         if frame is None:  # forgotten: it is found again if it comes back
             return None
@@ -198,20 +204,19 @@ class FolderSource:
             return None
         if self._incomplete.must_wait(path, version, frame.image):
             return None
-        inode = None
         if self._takes_away:
-            inode = inode_of(path, version)
-            frame = self._as_known(frame, path, version)
+            inode = inode if inode == inode_at(path) else None  # None: it was replaced while it was read
+            frame = self._as_known(frame, path, version, inode)
         self._taken[path] = version
         self._in_hand[frame.key] = _InHand(version, is_young, inode)
         return frame
 
-    def _as_known(self, frame: Frame, path: str, version: Version) -> Frame:
+    def _as_known(self, frame: Frame, path: str, version: Version, inode: int | None) -> Frame:
         """Return the frame with the key under which it has its row already, if it has one.
 
         Of files that are there at the start the key without an arrival counts too: they may have been kept until now.
         """
-        same = self._still_here.same_arrival(frame, path, version)
+        same = self._still_here.same_arrival(frame, path, version, inode)
         if same is None and self._still_here.forget(path):
             self.seen.forget(self._name(path))
         if same is None and self._backlog and path in self._backlog:

@@ -44,22 +44,26 @@ class StillHere:
         """Return those that are not among `paths`."""
         return [path for path in self._known if path not in paths]
 
-    def same_arrival(self, frame: Frame, path: str, version: Version) -> Frame | None:
+    def same_arrival(self, frame: Frame, path: str, version: Version, inode: int | None) -> Frame | None:
         """Return the frame with the key under which it has its row; None if it is another arrival."""
         known = self._known.get(path)
         if known is None or without_arrival(known.key) != without_arrival(frame.key):
             return None
-        if known.inode is None:
-            is_same = known.modified_ns == version.modified_ns
-        else:
-            is_same = known.inode == inode_of(path, version)
+        is_same = known.modified_ns == version.modified_ns if known.inode is None else known.inode == inode
         return replace(frame, key=known.key) if is_same else None
 
 
-def inode_of(path: str, version: Version) -> int | None:
-    """Return the inode of the file; None if it is another version by now."""
+def inode_at(path: str) -> int | None:
+    """Return the inode of the file; None if there is none."""
     try:
-        status = os.stat(path)
+        return os.stat(path).st_ino
     except OSError:
         return None
-    return status.st_ino if Version.of(status) == version else None
+
+
+def is_version(path: str, version: Version) -> bool:
+    """Return whether the file is still in that version."""
+    try:
+        return Version.of(os.stat(path)) == version
+    except OSError:
+        return False
