@@ -100,15 +100,17 @@ class Place:
             os.close(self._log)
             self._log = None
 
-    def _beside(self, suffix: str) -> Path:
-        return self._real.with_name(f"{self._real.name}{suffix}")
+    def _beside(self, suffix: str) -> str:
+        # As text: pathlib interns the parts of each path it makes, and Python's table of interned strings, which is then
+        # rebuilt every few thousand rows, takes megabytes for that.
+        return f"{self._real}{suffix}"
 
     def _is_ours(self, suffix: str) -> bool:
         before, now = self._logs.get(suffix), _status(self._beside(suffix))
         return before is not None and now is not None and os.path.samestat(before, now)
 
 
-def _status(path: Path) -> os.stat_result | None:
+def _status(path: str) -> os.stat_result | None:
     try:
         return os.stat(path)
     except OSError:
