@@ -15,6 +15,10 @@ DEVICE_PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 BETWEEN = ("3.11", "3.12")
 """Left out in CI: what runs on the oldest and on the newest runs on these, and the workstation's Python is one of them."""
 DEVICE_TESTS = (
+    "tests/images",
+    "tests/model",
+    "tests/database",
+    "tests/inference",
     "tests/device",
     "tests/results",
     "tests/service",
@@ -61,7 +65,7 @@ def device(session: nox.Session) -> None:
 
 @nox.session(python=THIS, default=False)
 def faults(session: nox.Session) -> None:
-    """Every fault at its full count, against the built wheel: minutes. Root, and what tests/rtsp.py needs."""
+    """Every fault at its full count, against the built wheel: minutes. Root, and what tests/support/rtsp.py needs."""
     session.install(".", "pytest", "hypothesis")
     session.install("--no-deps", "scikit-image")  # for the photographs in it
     session.run("pytest", *(session.posargs or ["tests/faults"]))
@@ -71,7 +75,14 @@ def faults(session: nox.Session) -> None:
 def tflite_runtime(session: nox.Session) -> None:
     """The device tests through tflite-runtime, with the old numpy that it needs."""
     session.install(".[tflite-runtime]", "pytest", "hypothesis")
-    session.run("pytest", "tests/device", env={"EDGECLS_RUNTIME": "tflite-runtime"})
+    session.run(
+        "pytest",
+        "tests/images",
+        "tests/model",
+        "tests/inference",
+        "tests/device",
+        env={"EDGECLS_RUNTIME": "tflite-runtime"},
+    )
 
 
 @nox.session(python=THIS)
@@ -81,7 +92,7 @@ def browser(session: nox.Session) -> None:
         say = session.error if os.environ.get("CI") else session.skip  # in CI nobody would see that it is skipped
         say(f"the pages are tested in a browser that is not here: apt install {' '.join(missing)}")
     session.install(".[serve]", "selenium>=4.20", "pytest", "hypothesis")
-    session.run("pytest", *(session.posargs or ["tests/browser", "tests/results/serve", "tests/cli/test_serve.py"]))
+    session.run("pytest", *(session.posargs or ["tests/browser", "tests/results/web", "tests/cli/test_serve.py"]))
 
 
 @nox.session(python=THIS)

@@ -9,19 +9,19 @@ Nothing heavy is imported before it is used.
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from edgecls.version import __version__
 
 if TYPE_CHECKING:
-    from edgecls.convert.pipeline import convert
-    from edgecls.device.classifier import Classifier
-    from edgecls.results.queries import open_results
+    from edgecls.database.reading import open_results
+    from edgecls.inference.classifier import Classifier
+    from edgecls.training import convert
 
 __all__ = ["Classifier", "__version__", "convert", "open_results"]
 
-_HOMES = {
-    "Classifier": "edgecls.device.classifier",
-    "convert": "edgecls.convert",
-    "open_results": "edgecls.results.queries",
+_MODULES = {
+    "Classifier": "edgecls.inference.classifier",
+    "convert": "edgecls.training",
+    "open_results": "edgecls.database.reading",
 }
 
 
@@ -30,9 +30,8 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'edgecls' has no attribute {name!r}")
     from importlib import import_module
 
-    home = import_module(_HOMES[name])
-    return home if name == "convert" else getattr(home, name)  # a package that can be called
+    return getattr(import_module(_MODULES[name]), name)

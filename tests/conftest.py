@@ -3,7 +3,7 @@ import re
 import shutil
 import signal
 import socket
-import sqlite3  # noqa: F401 - before TensorFlow: see edgecls.convert.heavy
+import sqlite3  # noqa: F401 - before TensorFlow: see edgecls.training.heavy
 import subprocess
 import tempfile
 import threading

@@ -4,11 +4,10 @@ import json
 import re
 import shlex
 import sys
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "benchmark.md").read_text()
 FIGURES = json.loads((ROOT / "docs" / "benchmark.json").read_text())
 

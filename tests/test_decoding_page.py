@@ -1,15 +1,15 @@
 """docs/decoding.md says what is done."""
 
 import re
-from pathlib import Path
 
-from edgecls.bundled import default_model
-from edgecls.device.classifier import Classifier
+from paths import ROOT
+
 from edgecls.device.configuration.config import Config
-from edgecls.model_file import read_model
-from edgecls.preprocess import COVER, reduction
+from edgecls.images.preprocess import COVER, reduction
+from edgecls.inference.classifier import Classifier
+from edgecls.model.bundled import default_model
+from edgecls.model.model_file import read_model
 
-ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "decoding.md").read_text("utf-8")
 
 

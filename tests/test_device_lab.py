@@ -3,13 +3,13 @@
 import importlib
 import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from edgecls.device.configuration.config import read_config
 
-LAB = Path(__file__).parents[1] / "tools/device-lab"
+LAB = ROOT / "tools/device-lab"
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import edgecls
-from edgecls.bundled import default_model
+from edgecls.model.bundled import default_model
 from edgecls.service.files import shipped
 
 SYSTEMD = ("camera.conf", "edgecls.service", "edgecls@.service", "edgecls.toml", "sysusers.conf", "tmpfiles.conf")

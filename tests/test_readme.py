@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
+from paths import ROOT
 
 pytest.importorskip("elpv_dataset", reason="the demo's photographs are in the extra `demo`")
 pytest.importorskip("tensorflow", reason="the demo trains: it needs the extra `convert`")

@@ -1,6 +1,6 @@
 """Prints the table of docs/backbones.md from the code. A test compares the two."""
 
-from edgecls.convert.backbones import BACKBONES, Backbone
+from edgecls.training.backbones import BACKBONES, Backbone
 
 HEAD = "| backbone | input | parameters | million multiply-adds | int8 MB | ImageNet top-1 % | reported by | offline |"
 

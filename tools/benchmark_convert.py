@@ -37,13 +37,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgecls.convert.backbones import DEFAULT_BACKBONE, find_backbone
-from edgecls.convert.data.dataset import Dataset, read_dataset
-from edgecls.convert.data.samples import Sample
-from edgecls.convert.heavy import load_tensorflow
-from edgecls.convert.settings import Training
-from edgecls.preprocess import load_pixels
+from edgecls.images.preprocess import load_pixels
 from edgecls.progress import Steps
+from edgecls.training.backbones import DEFAULT_BACKBONE, find_backbone
+from edgecls.training.data.dataset import Dataset, read_dataset
+from edgecls.training.data.samples import Sample
+from edgecls.training.heavy import load_tensorflow
+from edgecls.training.settings import Training
 
 HEAD_ONLY = Training(fine_tune="none")
 
@@ -180,7 +180,7 @@ def make_images(samples: Sequence[Sample], count: int, folder: Path) -> None:
 
 
 def edgecls_side(arguments: argparse.Namespace) -> Figures:
-    """`edgecls.convert`, as anyone calls it."""
+    """`edgecls.training`, as anyone calls it."""
     load_tensorflow()
     import edgecls
 
@@ -219,7 +219,7 @@ def guide_side(arguments: argparse.Namespace) -> Figures:
     load_tensorflow()
     import keras
 
-    from edgecls.convert.training import head
+    from edgecls.training.fitting import head
 
     data = read_dataset(arguments.dataset, arguments.split_file, arguments.seed, Steps())
     training, backbone = HEAD_ONLY, find_backbone(DEFAULT_BACKBONE)

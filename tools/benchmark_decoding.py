@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 from compare_decoding import add_noise
 
-from edgecls.damage import load_whole
-from edgecls.image_header import check_header
-from edgecls.preprocess import FULL, Preprocessing, decode, load_pixels, reduction
+from edgecls.images.damage import load_whole
+from edgecls.images.image_header import check_header
+from edgecls.images.preprocess import FULL, Preprocessing, decode, load_pixels, reduction
 
 SIZES = ((500, 375), (1920, 1080), (4056, 3040))
 COLUMNS = (

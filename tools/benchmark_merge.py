@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from edgecls.database.clock.correction import move_boot
+from edgecls.database.rows import INSERT_RESULT, values
+from edgecls.database.store import Store
 from edgecls.records import Classification, Prediction
-from edgecls.results.clock.correction import move_boot
-from edgecls.results.many_devices.merge import merge
-from edgecls.results.many_devices.merge_input import Input
-from edgecls.results.rows import INSERT_RESULT, values
-from edgecls.results.store import Store
+from edgecls.results.merge.merge import merge
+from edgecls.results.merge.merge_input import Input
 
 LABELS = tuple(f"species {n:02}" for n in range(20))
 

@@ -32,16 +32,17 @@ from typing import Any
 from sqlite_utils import Database
 
 from edgecls.cli.output import write_rows
+from edgecls.database.migrations import MIGRATIONS
+from edgecls.database.reading import open_results
+from edgecls.database.schema import connect, timestamp
+from edgecls.database.store import Store
+from edgecls.database.words import WordIndex, catch_up
 from edgecls.records import Classification, Prediction
-from edgecls.results.asking.filters import Filter
-from edgecls.results.asking.finding import COLUMNS
-from edgecls.results.asking.periods import Unit
-from edgecls.results.asking.stats import stats
-from edgecls.results.migrations import MIGRATIONS
-from edgecls.results.queries import find, open_results
-from edgecls.results.schema import connect, timestamp
-from edgecls.results.store import Store
-from edgecls.results.words import WordIndex, catch_up
+from edgecls.results.queries.filters import Filter
+from edgecls.results.queries.find import find
+from edgecls.results.queries.finding import COLUMNS
+from edgecls.results.queries.periods import Unit
+from edgecls.results.queries.stats import stats
 
 BEGIN = datetime(2025, 11, 1, tzinfo=timezone.utc)
 LABELS = {"tabby": 0.46, "lynx": 0.3, "fox": 0.15, "hedgehog": 0.029, "badger": 0.001}

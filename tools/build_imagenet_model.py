@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.bundled import NAME
-from edgecls.convert.heavy import load_tensorflow
-from edgecls.device.classifier import Classifier
-from edgecls.device.golden import verify
-from edgecls.model_file import ModelFile, ModelInfo, split_labels, write_model
-from edgecls.preprocess import Preprocessing, resize
+from edgecls.images.preprocess import Preprocessing, resize
+from edgecls.inference.classifier import Classifier
+from edgecls.inference.golden import verify
+from edgecls.model.bundled import NAME
+from edgecls.model.model_file import ModelFile, ModelInfo, split_labels, write_model
+from edgecls.training.heavy import load_tensorflow
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 CALIBRATION_IMAGES = 2000
@@ -53,9 +53,9 @@ def build(output: Path, work: Path) -> tuple[ModelFile, ModelFile]:
     import tensorflow
 
     import edgecls
-    from edgecls.convert import golden
-    from edgecls.convert.backbones import find_backbone
-    from edgecls.convert.quantization import quantize
+    from edgecls.training import golden
+    from edgecls.training.backbones import find_backbone
+    from edgecls.training.quantization import quantize
 
     backbone = find_backbone("efficientnet-lite0")
     network = imagenet_network()
@@ -80,7 +80,7 @@ def imagenet_network() -> Any:
     """The backbone with the classifier that it was pretrained with, and a softmax."""
     import keras
 
-    from edgecls.convert.backbones import efficientnet_lite
+    from edgecls.training.backbones import efficientnet_lite
 
     network = efficientnet_lite.build(224)
     dense = keras.layers.Dense(1000, activation="softmax", name="probabilities")

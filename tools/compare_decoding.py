@@ -22,11 +22,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.bundled import default_model
-from edgecls.convert.data.samples import read_samples
-from edgecls.device.classifier import Classifier
-from edgecls.image_header import check_header
-from edgecls.preprocess import COVER, FULL, decode, load_pixels, reduction
+from edgecls.images.image_header import check_header
+from edgecls.images.preprocess import COVER, FULL, decode, load_pixels, reduction
+from edgecls.inference.classifier import Classifier
+from edgecls.model.bundled import default_model
+from edgecls.training.data.samples import read_samples
 
 SIZES = ((1920, 1080), (2592, 1944), (4056, 3040))
 """Full HD, and the cameras 1 and HQ of the Raspberry Pi."""

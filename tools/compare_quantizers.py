@@ -25,9 +25,9 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.convert.heavy import load_tensorflow
-from edgecls.native_output import captured_stderr
+from edgecls.images.native_output import captured_stderr
 from edgecls.progress import Steps
+from edgecls.training.heavy import load_tensorflow
 
 CALIBRATION_IMAGES = 200
 ROUNDING_IMAGES = 32
@@ -116,11 +116,11 @@ def figures(triples: list[tuple[Task, Outcome, Outcome]]) -> list[str]:
 
 def photographs(dataset: Path, splits: Path, seeds: int) -> Iterator[Task]:
     """A head on EfficientNet-Lite0 for each seed. What is not `test` in the split file is trained on."""
-    from edgecls.convert.backbones import find_backbone
-    from edgecls.convert.data.dataset import read_dataset
-    from edgecls.convert.quantization.quantize import to_float
-    from edgecls.convert.training.features import extract_features
-    from edgecls.preprocess import load_pixels
+    from edgecls.images.preprocess import load_pixels
+    from edgecls.training.backbones import find_backbone
+    from edgecls.training.data.dataset import read_dataset
+    from edgecls.training.fitting.features import extract_features
+    from edgecls.training.quantization.quantize import to_float
 
     backbone, steps = find_backbone("efficientnet-lite0"), Steps()
     data = read_dataset(dataset, splits, 0, steps)
@@ -199,14 +199,14 @@ def as_float(task: Task) -> bytes:
 
 def converter_compensated(task: Task) -> bytes:
     """What edgecls does."""
-    from edgecls.convert.quantization import quantize
+    from edgecls.training.quantization import quantize
 
     return quantize.quantize(task.network, task.mean, task.std, "int8", list(task.calibration))
 
 
 def converter_nearest(task: Task) -> bytes:
     """The same without the step that rounds the weights: the converter rounds each to nearest."""
-    from edgecls.convert.quantization import quantize
+    from edgecls.training.quantization import quantize
 
     with patch.object(quantize, "round_weights", lambda *_: None):
         return converter_compensated(task)
@@ -236,7 +236,7 @@ def litert_quantizer_min_max(task: Task) -> bytes:
 
 def litert_quantizer_compensated(task: Task) -> bytes:
     """Our rounding of the weights before that, which finds them on its grid already."""
-    from edgecls.convert.quantization.rounding import round_weights
+    from edgecls.training.quantization.rounding import round_weights
 
     weights = task.network.get_weights()
     try:

@@ -17,15 +17,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.bundled import default_model
-from edgecls.device.classifier import Classifier
+from edgecls.database.store import Store
 from edgecls.device.running.results_wing import begin_run
+from edgecls.inference.classifier import Classifier
+from edgecls.model.bundled import default_model
 from edgecls.records import Frame
 from edgecls.results.drift import comparison
 from edgecls.results.drift.answers import Period
 from edgecls.results.drift.comparison import Sample, p_value
 from edgecls.results.drift.verdict import Limits, find_drift
-from edgecls.results.store import Store
 
 SHARES = np.array([0.4, 0.25, 0.15, 0.1, 0.07, 0.03])
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)

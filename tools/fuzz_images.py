@@ -16,8 +16,8 @@ from typing import Any
 
 import cv2
 
-from edgecls.preprocess import decode
-from edgecls.results.queries import open_results
+from edgecls.database.reading import open_results
+from edgecls.images.preprocess import decode
 
 SUFFIXES = (".jpg", ".png", ".webp", ".tiff", ".bmp")
 

@@ -5,7 +5,7 @@
 Thirty seeds in the time that tools/feedback_loop.py takes for a model: the frozen backbone's features of ELPV's cells (pip
 install 'edgecls[convert,demo]') are computed once, and heads are fitted to them in closed form (ridge regression to
 +1 and -1, images weighed as `edgecls convert` does). Only the training part of tools/feedback_loop.py is used, divided
-anew for each seed: nothing is chosen on what that measures with. Rows are ordered by `edgecls.results.next_model.harvest` itself;
+anew for each seed: nothing is chosen on what that measures with. Rows are ordered by `edgecls.results.active_learning.harvest` itself;
 every score is believed, and no picture is left out for looking like another.
 
 Two situations: all labelled cells are monocrystalline and the rows are polycrystalline ones (`new ground`); or 200 cells of
@@ -21,11 +21,11 @@ from elpv import read_cells
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from edgecls.convert.backbones import DEFAULT_BACKBONE, find_backbone
-from edgecls.convert.data.balance import class_weights
-from edgecls.convert.heavy import load_tensorflow
-from edgecls.preprocess import load_pixels
-from edgecls.results.next_model.harvest import Candidate, Wish, put_in_order
+from edgecls.images.preprocess import load_pixels
+from edgecls.results.active_learning.harvest import Candidate, Wish, put_in_order
+from edgecls.training.backbones import DEFAULT_BACKBONE, find_backbone
+from edgecls.training.data.balance import class_weights
+from edgecls.training.heavy import load_tensorflow
 
 RIDGE = 0.3
 LABELS = ("functional", "defective")

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgecls import __version__
 from edgecls.bench import stages
 from edgecls.bench.end_to_end import EndToEnd, Plan, end_to_end, fill, how_many, plans, thread_counts
 from edgecls.bench.pictures import Load
 from edgecls.bench.stages import Stage
 from edgecls.bench.timing import NOISY
-from edgecls.device.classifier import Classifier
-from edgecls.device.golden import replay_golden
-from edgecls.device.runtimes.operators import Operator, operators
-from edgecls.model_file import ModelFile
+from edgecls.inference.classifier import Classifier
+from edgecls.inference.golden import replay_golden
+from edgecls.inference.runtimes.operators import Operator, operators
+from edgecls.model.model_file import ModelFile
+from edgecls.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from edgecls.bench.pictures import Load
 from edgecls.bench.timing import quantile
+from edgecls.database.reading import open_results
+from edgecls.database.schema import parsed
 from edgecls.device.configuration.config import Config
 from edgecls.errors import WriteFailed
-from edgecls.model_file import ModelFile
-from edgecls.results.queries import open_results
-from edgecls.results.schema import parsed
+from edgecls.model.model_file import ModelFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.errors import BadData, BadImage, NoInput, from_os_error
-from edgecls.image_files import find_images
-from edgecls.preprocess import check
+from edgecls.images.image_files import find_images
+from edgecls.images.preprocess import check
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from edgecls.bench.pictures import Load
 from edgecls.bench.timing import Timing, timed
-from edgecls.device.classifier import Classifier
+from edgecls.database.store import Store
 from edgecls.device.running.results_wing import begin_run
-from edgecls.preprocess import decode, load_pixels, resize
-from edgecls.results.store import Store
+from edgecls.images.preprocess import decode, load_pixels, resize
+from edgecls.inference.classifier import Classifier
 
 
 @dataclass(frozen=True, slots=True)

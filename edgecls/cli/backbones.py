@@ -9,7 +9,7 @@ from edgecls.cli.output import ReportFormat, write_rows
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from edgecls.convert.backbones import Backbone
+    from edgecls.training.backbones import Backbone
 
 _TABLE_COLUMNS = ("name", "input", "parameters", "mmacs", "int8_mb", "top1", "top1_source", "licence", "offline")
 
@@ -34,7 +34,7 @@ def backbones(
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
 ) -> None:
     """List the networks to fine-tune: what each costs, how good it is on ImageNet, and what it needs."""
-    from edgecls.convert.backbones import listing
+    from edgecls.training.backbones import listing
 
     found = listing.choose(input_size=input_size, max_mb=max_mb, max_mmacs=max_mmacs, min_top1=min_top1)
     if not found:
@@ -50,14 +50,14 @@ def backbones(
 
 
 def _measured(found: "Iterable[Backbone]") -> list[float]:
-    from edgecls.convert.heavy import load_tensorflow
     from edgecls.progress import Steps
+    from edgecls.training.heavy import load_tensorflow
 
     chosen = list(found)
     if not chosen:
         return []
     load_tensorflow()
-    from edgecls.convert.backbones.measure import milliseconds
+    from edgecls.training.backbones.measure import milliseconds
 
     times = []
     with Steps(show=True).step("measuring", len(chosen)) as advance:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecls.bundled import default_model
 from edgecls.cli.model_options import Labels, Range, read_models
 from edgecls.cli.output import ReportFormat, printable, write_object
 from edgecls.errors import UsageError
+from edgecls.model.bundled import default_model
 from edgecls.progress import Steps
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from edgecls.cli.times import parse_time
 from edgecls.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgecls.results.clock.clocks import Run, Stretch
+    from edgecls.database.clock.clocks import Run, Stretch
 
 TABLE_COLUMNS = ("device", "boot", "runs", "rows", "first", "last", "off", "state")
 """For people: lengths of time as --offset takes them."""
@@ -41,8 +41,8 @@ def clock(
     output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
 ) -> None:
     """Say which rows have the times of a clock that was wrong, and correct them."""
-    from edgecls.results.clock.clocks import stretches
-    from edgecls.results.queries import open_results
+    from edgecls.database.clock.clocks import stretches
+    from edgecls.database.reading import open_results
 
     _check_options(correct=correct, run=run, changes=(offset, set_start))
     if correct or run is not None:
@@ -64,15 +64,15 @@ def _check_options(*, correct: bool, run: int | None, changes: tuple[str | None,
 
 
 def _corrected(db: Path) -> "list[Run]":
-    from edgecls.results.clock.correction import correct
+    from edgecls.database.clock.correction import correct
 
     with _open_to_correct(db) as database:
         return correct(database)
 
 
 def _moved(db: Path, run: int, offset: str | None, set_start: str | None) -> "list[Run]":
-    from edgecls.results.clock.clocks import runs_of
-    from edgecls.results.clock.correction import move_boot
+    from edgecls.database.clock.clocks import runs_of
+    from edgecls.database.clock.correction import move_boot
 
     start = parse_time(set_start, "--set-start")
     by = parse_offset(offset) if offset is not None else timedelta()
@@ -83,8 +83,8 @@ def _moved(db: Path, run: int, offset: str | None, set_start: str | None) -> "li
 
 
 def _open_to_correct(db: Path) -> Any:
-    from edgecls.results.opening import writing_to
-    from edgecls.results.queries import open_results
+    from edgecls.database.opening import writing_to
+    from edgecls.database.reading import open_results
 
     open_results(db).close()  # a file that is not there is not made
     return writing_to(db)

@@ -1,4 +1,4 @@
-"""`edgecls convert`. TensorFlow is imported by `edgecls.convert`, not before."""
+"""`edgecls convert`. TensorFlow is imported by `edgecls.training`, not before."""
 
 import contextlib
 import signal
@@ -142,9 +142,9 @@ def convert(
     verbose: Verbose = False,  # noqa: ARG001 - its callback sets the level of the log
 ) -> None:
     """Fine-tune a pretrained network on labelled images, quantize it, and show how good it is."""
-    import edgecls
-    from edgecls.convert.backbones import find_backbone
-    from edgecls.convert.settings import Training, find_fit, find_quantization
+    from edgecls import convert
+    from edgecls.training.backbones import find_backbone
+    from edgecls.training.settings import Training, find_fit, find_quantization
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
@@ -171,7 +171,7 @@ def convert(
     reviewed, missing = reviewed_images(add_reviews, review_images) if add_reviews else ([], [])
     _tell_missing(missing)
     with report_folder(report):
-        done = edgecls.convert(
+        done = convert(
             dataset,
             output,
             split_file=split_file,
@@ -196,13 +196,13 @@ def convert(
         with contextlib.redirect_stdout(sys.stderr) if is_stream(output) else contextlib.nullcontext():
             _print_conversion(done, precision)
         if report is not None:
-            from edgecls.convert.report import write_report
+            from edgecls.training.report import write_report
 
             page = write_report(report, done)
     if report is not None:
         typer.echo(f"{page}: the report")
     if done.rejected:
-        from edgecls.convert.precision import rejection
+        from edgecls.training.precision import rejection
 
         line = f"edgecls: {rejection(done.rejected)}; written instead: {done.model.path}, {precision}"
         typer.echo(printable(line), err=True)
@@ -216,10 +216,10 @@ def reviewed_images(databases: Iterable[Path], folder: Path | None) -> tuple[lis
     The review `unknown` is no label. Raises the errors of `open_results`, UsageError where a database has no reviews,
     and NoInput where there is no `folder`, or none of the images is found.
     """
+    from edgecls.database.reading import open_results
     from edgecls.records import UNKNOWN
-    from edgecls.results.next_model.images import Images
-    from edgecls.results.next_model.reviews import reviewed
-    from edgecls.results.queries import open_results
+    from edgecls.results.active_learning.images import Images
+    from edgecls.results.active_learning.reviews import reviewed
 
     images = Images(folder)
     found: list[tuple[Path, str]] = []

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgecls.addresses import looks_like_address
-from edgecls.bundled import default_model
 from edgecls.cli.data_options import Exclude, Verbose
 from edgecls.cli.model_options import Labels, Model, Range, read_models
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import NoInput, UsageError, from_os_error
+from edgecls.model.bundled import default_model
 from edgecls.progress import Steps
 
 if TYPE_CHECKING:
-    from edgecls.device.classifier import Classifier
     from edgecls.device.protocols import Classifies
-    from edgecls.image_files import Exclusions, PassedOver
-    from edgecls.model_file import ModelFile
+    from edgecls.images.image_files import Exclusions, PassedOver
+    from edgecls.inference.classifier import Classifier
+    from edgecls.model.model_file import ModelFile
     from edgecls.records import Classification
 
 MANY = 20
@@ -50,7 +50,7 @@ def classify(
     verbose: Verbose = False,  # noqa: ARG001 - its callback sets the level of the log
 ) -> None:
     """Classify images, print a line for each, in the order given."""
-    from edgecls.image_files import Exclusions
+    from edgecls.images.image_files import Exclusions
 
     _refuse_addresses(paths)
     files, passed_over = _files(paths, Exclusions(exclude or ()))
@@ -60,9 +60,9 @@ def classify(
         raise NoInput(f"no images in {named}{not_taken}: name image files, or folders that hold some")
     if not_taken:
         typer.echo(printable(f"edgecls: {len(files):,} image{'s' * (len(files) != 1)}{not_taken}"), err=True)
-    from edgecls.device.ahead import Ahead, classified
-    from edgecls.device.classifier import as_frame
-    from edgecls.device.golden import replay_golden
+    from edgecls.device.classifier_pool import Ahead, classified
+    from edgecls.inference.classifier import as_frame
+    from edgecls.inference.golden import replay_golden
 
     (chosen,) = read_models([model or default_model()], labels, input_range)
     classifiers = _classifiers(chosen, len(files), full_decode=full_decode)
@@ -108,8 +108,8 @@ def _refuse_addresses(paths: list[Path]) -> None:
 
 def _classifiers(model: "ModelFile", count: int, *, full_decode: bool) -> list["Classifier"]:
     """Open one classifier a core for many images; for few, a single one is ready sooner."""
-    from edgecls.device.classifier import Classifier
-    from edgecls.device.side_by_side import Plan, default_threads, plan
+    from edgecls.inference.classifier import Classifier
+    from edgecls.inference.side_by_side import Plan, default_threads, plan
 
     interpreters, threads = plan() if count >= MANY else Plan(1, default_threads())
     return [Classifier(model, threads=threads, full_decode=full_decode) for _ in range(interpreters)]
@@ -120,7 +120,7 @@ def _files(paths: list[Path], exclude: "Exclusions") -> tuple[list[Path], "Passe
 
     Raises NoInput if nothing that was named exists, WriteFailed for a folder that cannot be read.
     """
-    from edgecls.image_files import PassedOver, find_images
+    from edgecls.images.image_files import PassedOver, find_images
 
     if not any(path.exists() for path in paths):
         raise NoInput(f"no such file or folder: {paths[0]}")
@@ -144,8 +144,8 @@ def _logged(db: Path | None, model: "ModelFile") -> Iterator[Callable[["Classifi
     if db is None:
         yield lambda _: True
         return
+    from edgecls.database.store import Store
     from edgecls.device.running.results_wing import begin_run
-    from edgecls.results.store import Store
 
     with Store(db) as store:
 
@@ -190,7 +190,7 @@ def inspect(
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
 ) -> None:
     """Say what a model file is, and check it: its golden examples are replayed, exactly where the model allows that."""
-    from edgecls.device.golden import verify
+    from edgecls.inference.golden import verify
 
     (found,) = read_models([model], labels, input_range)
     info = asdict(found.info) if found.info else {}

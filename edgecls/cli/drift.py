@@ -61,8 +61,8 @@ def drift(
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
 ) -> None:
     """Say whether labels and scores are distributed as they were; the exit code is 1 if they are not."""
+    from edgecls.database.reading import open_results
     from edgecls.results.drift.verdict import DRIFT, WHAT, Limits, as_object, find_drift
-    from edgecls.results.queries import open_results
 
     period, baseline = _periods((since, until), (baseline_since, baseline_until))
     limits = Limits(alpha, psi, WHAT if only is None else (only.value,), independent)

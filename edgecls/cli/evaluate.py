@@ -15,12 +15,12 @@ from edgecls.errors import MissingExtra, UsageError
 from edgecls.progress import Steps
 
 if TYPE_CHECKING:
-    from edgecls.convert.data.dataset import Dataset as ReadDataset
-    from edgecls.convert.data.npz import Scale
-    from edgecls.convert.evaluation.compare import Comparison
-    from edgecls.convert.evaluation.evaluate import Evaluation
-    from edgecls.depth import White
-    from edgecls.model_file import ModelFile
+    from edgecls.images.depth import White
+    from edgecls.model.model_file import ModelFile
+    from edgecls.training.data.dataset import Dataset as ReadDataset
+    from edgecls.training.data.npz import Scale
+    from edgecls.training.evaluation.compare import Comparison
+    from edgecls.training.evaluation.evaluate import Evaluation
 
 MATRIX_LABELS = 20
 """A wider confusion matrix fits no terminal."""
@@ -45,14 +45,14 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled images, or compare two, through the code that runs on the device."""
     try:
-        from edgecls.convert.evaluation.compare import compare
-        from edgecls.convert.evaluation.evaluate import evaluate as measure
+        from edgecls.training.evaluation.compare import compare
+        from edgecls.training.evaluation.evaluate import evaluate as measure
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[convert]'") from None
-    from edgecls.convert.data.dataset import read_split
-    from edgecls.convert.unseen import warn_of_unseen
-    from edgecls.device.classifier import Classifier
-    from edgecls.device.golden import replay_golden
+    from edgecls.inference.classifier import Classifier
+    from edgecls.inference.golden import replay_golden
+    from edgecls.training.data.dataset import read_split
+    from edgecls.training.unseen import warn_of_unseen
 
     if len(model) > 2:
         raise UsageError(f"{len(model)} models were named, and two at most are compared: leave out all but two -m")
@@ -98,8 +98,8 @@ def _seed(model: "ModelFile") -> int:
 
 def _white(model: "ModelFile") -> "tuple[White, Scale | None]":
     """Return what was white in the files, and in the `.npz`, that the model was trained with."""
-    from edgecls.convert.data.npz import Scale
-    from edgecls.depth import UNKNOWN_WHITE
+    from edgecls.images.depth import UNKNOWN_WHITE
+    from edgecls.training.data.npz import Scale
 
     if not model.info:
         return UNKNOWN_WHITE, None

@@ -28,12 +28,13 @@ from edgecls.cli.result_options import (
     chosen,
     filtered,
 )  # fmt: skip
+from edgecls.database.reading import open_results
+from edgecls.database.schema import with_side_files
 from edgecls.errors import UsageError
 from edgecls.files import check_not_input, is_stream, written_atomically
-from edgecls.results import queries
-from edgecls.results.asking.finding import COLUMNS
-from edgecls.results.asking.names import resolve_names
-from edgecls.results.schema import with_side_files
+from edgecls.results.queries.find import find
+from edgecls.results.queries.finding import COLUMNS
+from edgecls.results.queries.names import resolve_names
 
 
 class ExportFormat(str, Enum):
@@ -93,9 +94,9 @@ def export(
         unknown=unknown, search=search, threshold=threshold, limit=limit,
     )  # fmt: skip
     names = chosen(columns, COLUMNS, COLUMNS)
-    with closing(queries.open_results(db)) as database:
+    with closing(open_results(db)) as database:
         which = resolve_names(database, which)
-        rows = queries.find(database, which, order)
+        rows = find(database, which, order)
         if out is None:
             if file_format is ExportFormat.parquet:
                 raise UsageError("Parquet is no text for a terminal: name a file with -o")
@@ -103,7 +104,7 @@ def export(
             return
         with written_atomically(out) as file:
             if file_format is ExportFormat.parquet:
-                from edgecls.results.asking.parquet import write_parquet
+                from edgecls.results.queries.parquet import write_parquet
 
                 write_parquet(file, names, rows)
             else:

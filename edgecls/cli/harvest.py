@@ -11,7 +11,7 @@ from edgecls.cli.output import printable
 from edgecls.cli.result_options import Db, Device, Label, Model, Since, Until, filtered, given
 from edgecls.errors import NoInput, UsageError
 from edgecls.progress import Steps
-from edgecls.results.asking.filters import Filter
+from edgecls.results.queries.filters import Filter
 
 SHOWN = 3
 """Images that are gone, named; of more only the number is told."""
@@ -83,13 +83,13 @@ def harvest(
 
 
 def _harvest(db: Path, out: Path, which: Filter, images: Path | None, control: float | None, **wish: Any) -> None:
-    from edgecls.results.asking.names import resolve_names
-    from edgecls.results.next_model.ground import Advice, advise
-    from edgecls.results.next_model.harvest import Wish, candidates, put_in_order
-    from edgecls.results.next_model.harvest_folder import check_out, write_folder
-    from edgecls.results.next_model.images import Images
-    from edgecls.results.next_model.picking import Picker, labels_of_models
-    from edgecls.results.queries import open_results
+    from edgecls.database.reading import open_results
+    from edgecls.results.active_learning.ground import Advice, advise
+    from edgecls.results.active_learning.harvest import Wish, candidates, put_in_order
+    from edgecls.results.active_learning.harvest_folder import check_out, write_folder
+    from edgecls.results.active_learning.images import Images
+    from edgecls.results.active_learning.picking import Picker, labels_of_models
+    from edgecls.results.queries.names import resolve_names
 
     check_out(out)
     steps = Steps(show=True)
@@ -120,7 +120,7 @@ def _harvest(db: Path, out: Path, which: Filter, images: Path | None, control: f
 
 
 def _read_back(folder: Path, db: Path, new_labels: Sequence[str]) -> None:
-    from edgecls.results.next_model.read_back import read_back
+    from edgecls.results.active_learning.read_back import read_back
 
     found, changed = read_back(folder, db, new_labels)
     typer.echo(

@@ -9,14 +9,14 @@ from typing import Any
 
 import typer
 
-from edgecls import __version__
 from edgecls.cli.command import Command
 from edgecls.cli.output import Output, printable
 from edgecls.cli.streams import discard_unwritten, open_closed_streams
 from edgecls.cli.usage_messages import usage_message
 from edgecls.device.running import journal
 from edgecls.errors import BadConfig, EdgeclsError, from_os_error
-from edgecls.native_output import heard_stderr
+from edgecls.images.native_output import heard_stderr
+from edgecls.version import __version__
 
 # Typer stands on click or, in later versions, on a copy of its own: their common base class is found from below.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]

@@ -10,7 +10,7 @@ from edgecls.cli.output import OutputFormat, printable, write_rows
 from edgecls.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgecls.results.many_devices.merge_input import Input, Merged
+    from edgecls.results.merge.merge_input import Input, Merged
 
 COLUMNS = ("file", "rows", "added", "known", "conflicts", "runs", "models", "reviews", "review_clashes")
 
@@ -29,7 +29,7 @@ def merge(
 ) -> None:
     """Merge the databases of several devices into one: what OUT has already is not added again."""
     from edgecls.progress import Steps
-    from edgecls.results.many_devices.merge import merge as merge_databases
+    from edgecls.results.merge.merge import merge as merge_databases
 
     merged = merge_databases(out, _named(inputs, device or []), Steps(show=True))
     write_rows(COLUMNS, ({"file": str(one.path), **asdict(one)} for one in merged), output_format)
@@ -41,7 +41,7 @@ def merge(
 
 
 def _named(inputs: list[Path], devices: list[str]) -> "list[Input]":
-    from edgecls.results.many_devices.merge_input import Input
+    from edgecls.results.merge.merge_input import Input
 
     names: dict[Path, str] = {}
     for text in devices:

@@ -10,7 +10,7 @@ import typer
 from edgecls.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgecls.model_file import ModelFile
+    from edgecls.model.model_file import ModelFile
 
 
 class InputRange(str, Enum):
@@ -40,7 +40,7 @@ def read_models(paths: Sequence[Path], labels: Path | None, input_range: InputRa
 
     Raises the errors of `read_model`, and NoInput, IoFailed and BadData for the label file.
     """
-    from edgecls.model_file import read_labels, read_model
+    from edgecls.model.model_file import read_labels, read_model
 
     names = read_labels(labels) if labels else None
     chosen = input_range.value if input_range else None

@@ -34,14 +34,15 @@ from edgecls.cli.result_options import (
     given,
 )  # fmt: skip
 from edgecls.cli.times import local
+from edgecls.database.reading import open_results
 from edgecls.errors import UsageError
-from edgecls.results import queries
-from edgecls.results.asking.filters import EVERYTHING, Filter
-from edgecls.results.asking.finding import COLUMNS
-from edgecls.results.asking.follow import follow as follow_rows
-from edgecls.results.asking.names import resolve_names
-from edgecls.results.asking.time_limit import TimeLimit
-from edgecls.results.asking.user_sql import run_sql
+from edgecls.results.queries.filters import EVERYTHING, Filter
+from edgecls.results.queries.find import Row, find
+from edgecls.results.queries.finding import COLUMNS
+from edgecls.results.queries.follow import follow as follow_rows
+from edgecls.results.queries.names import resolve_names
+from edgecls.results.queries.time_limit import TimeLimit
+from edgecls.results.queries.user_sql import run_sql
 
 TABLE_COLUMNS = ("classified_at", "label", "score", "path", "error")
 """What fits a terminal; the other formats have all columns."""
@@ -85,7 +86,7 @@ def query(
         raise UsageError("--timeout has no effect on --follow, which goes on until Ctrl-C: leave it out")
     is_table = output_format is OutputFormat.table
     names = chosen(columns, COLUMNS, TABLE_COLUMNS if is_table else COLUMNS)
-    with closing(queries.open_results(db)) as database:
+    with closing(open_results(db)) as database:
         limited = TimeLimit(database, timeout)
         if sql is not None:
             with limited.running():
@@ -97,11 +98,11 @@ def query(
         if follow:
             _follow(database, which, names, output_format)
             return
-        found = limited.over(queries.find(database, which, order))
+        found = limited.over(find(database, which, order))
         write_rows(names, map(_for_people, found) if is_table else found, output_format)
 
 
-def _for_people(row: queries.Row) -> queries.Row:
+def _for_people(row: Row) -> Row:
     """Three decimals, and the time of where they are."""
     times = {name: local(row[name]) for name in ("captured_at", "classified_at")}
     return {**row, **times} if row["score"] is None else {**row, **times, "score": f"{row['score']:.3f}"}

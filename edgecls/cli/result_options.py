@@ -8,7 +8,7 @@ import typer
 
 from edgecls.cli.times import parse_time
 from edgecls.errors import UsageError
-from edgecls.results.asking.filters import Filter
+from edgecls.results.queries.filters import Filter
 
 Db = Annotated[Path, typer.Option("--db", envvar="EDGECLS_DB", readable=False, help="The results database.")]
 Label = Annotated[list[str] | None, typer.Option("--label", help="Only this label; may be repeated.")]

@@ -18,7 +18,7 @@ def backup(
     force: Annotated[bool, typer.Option("--force", help="Replace OUT if it is there.")] = False,
 ) -> None:
     """Copy the database to OUT, also while the daemon writes to it: of one moment, checked, whole or not at all."""
-    from edgecls.results.backup import back_up
+    from edgecls.database.backup import back_up
 
     rows = back_up(db, out, force=force)
     how = f"edgecls restore {shlex.quote(str(out))} --db {shlex.quote(str(db))}"
@@ -31,9 +31,9 @@ def restore(
     db: Db = Path("results.db"),
 ) -> None:
     """Put a backup in the place of the database, which is kept under another name. Stop the daemon first."""
+    from edgecls.database.reading import open_results
+    from edgecls.database.restore import restore as restore_database
     from edgecls.device.running.lock import lock_database
-    from edgecls.results.queries import open_results
-    from edgecls.results.restore import restore as restore_database
 
     open_results(backup).close()  # before the lock makes a file beside the database
     try:

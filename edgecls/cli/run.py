@@ -95,14 +95,14 @@ def _serve(read: "Callable[[], Config]") -> None:
 
 
 def _results_wing(stop: "threading.Event") -> "ResultsWing":
+    from edgecls.database.log_keeping import LogKeeping
+    from edgecls.database.patient import patiently
+    from edgecls.database.retention import Retention
+    from edgecls.database.saved import SavedRows
+    from edgecls.database.seen_files import SeenFiles
+    from edgecls.database.store import Store
+    from edgecls.database.words import WordIndex
     from edgecls.device.running.results_wing import ResultsWing
-    from edgecls.results.log_keeping import LogKeeping
-    from edgecls.results.patient import patiently
-    from edgecls.results.retention import Retention
-    from edgecls.results.saved import SavedRows
-    from edgecls.results.seen_files import SeenFiles
-    from edgecls.results.store import Store
-    from edgecls.results.words import WordIndex
 
     return ResultsWing(
         open_store=lambda path, progress: Store.open_durably(path, stop=stop, progress=progress),
@@ -147,8 +147,8 @@ def _tell_removals(config: "Config") -> None:
     """Say what the limits of the configuration would remove from the database; warn where it is most of it."""
     from contextlib import closing
 
-    from edgecls.results.limits_preview import frames_to_remove, rows_to_remove
-    from edgecls.results.queries import open_results
+    from edgecls.database.limits_preview import frames_to_remove, rows_to_remove
+    from edgecls.database.reading import open_results
 
     if not config.database.exists():
         return
@@ -170,8 +170,8 @@ def _tell_removals(config: "Config") -> None:
 
 def _check_database(path: Path) -> None:
     """Raise where the daemon could not write its rows to `path`; what is there is only read."""
+    from edgecls.database.reading import open_results
     from edgecls.files import check_writable
-    from edgecls.results.queries import open_results
 
     if not path.exists():
         check_writable(path)

@@ -53,7 +53,7 @@ def review(
 
 
 def _serve(db: Path, **options: Any) -> None:
-    from edgecls.results.serve.server import serve as listen
+    from edgecls.results.web.server import serve as listen
 
     def say(line: str) -> None:
         typer.echo(printable(f"edgecls: {line}"), err=True)

@@ -13,12 +13,12 @@ from edgecls.cli.output import OutputFormat, ReportFormat, write_object, write_r
 from edgecls.cli.result_options import Db, Device, Label, Model, Run, Since, Timeout, Until, filtered
 from edgecls.cli.review_table import print_reviewed
 from edgecls.cli.times import local
-from edgecls.results import queries
-from edgecls.results.asking import stats as figures
-from edgecls.results.asking.names import resolve_names
-from edgecls.results.asking.periods import Unit
-from edgecls.results.asking.time_limit import TimeLimit
-from edgecls.results.next_model.review_figures import review_figures
+from edgecls.database.reading import open_results
+from edgecls.results.active_learning.review_figures import review_figures
+from edgecls.results.queries import stats as figures
+from edgecls.results.queries.names import resolve_names
+from edgecls.results.queries.periods import Unit
+from edgecls.results.queries.time_limit import TimeLimit
 
 SHA_DIGITS = 12
 """Of a model's SHA-256, as `--model` takes them: all 64 would not fit a terminal. JSON has them."""
@@ -41,7 +41,7 @@ def stats(
 ) -> None:
     """Summarise the database: totals, labels, scores, latencies, models, and counts an hour or a day."""
     which = filtered(since, until, label=label, device=device, model=model, run=run)
-    with closing(queries.open_results(db)) as database, TimeLimit(database, timeout).running():
+    with closing(open_results(db)) as database, TimeLimit(database, timeout).running():
         which = resolve_names(database, which)
         found = figures.stats(database, which, by=by)
         found["reviewed"] = review_figures(database)  # of all times: rows may be gone

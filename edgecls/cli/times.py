@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
+from edgecls.database.schema import parsed
 from edgecls.errors import UsageError
-from edgecls.results.schema import parsed
 
 HINT = "write 2026-11-24, 2026-11-24T18:30, 2026-11-24T18:30:00Z, today, yesterday, monday or 2 hours ago"
 

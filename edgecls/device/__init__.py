@@ -1,5 +1,5 @@
-"""The device wing: images in, rows out. Nothing here needs TensorFlow.
+"""Images in, rows out. Nothing here needs TensorFlow.
 
-From frame to row: `sources`, `daemon` (the loop), `ahead` and `classifier` with `runtimes`, `vote`, `saving`. Around it:
-the `configuration`, and `running`, which opens the parts and keeps the loop alive.
+From frame to row: `sources`, `pipeline` (the loop), `classifier_pool`, `vote`, `saving`. Around it: the `configuration`,
+and `running`, which opens the parts and keeps the loop alive.
 """

@@ -6,11 +6,11 @@ from contextlib import closing
 
 from sqlite_utils import Database
 
+from edgecls.database.migrations import MIGRATIONS, NAMES
+from edgecls.database.reading import open_results
+from edgecls.database.schema import translated
 from edgecls.doctor.answer import Answer, absent, failed, ok, warning
 from edgecls.doctor.subject import Subject
-from edgecls.results.migrations import MIGRATIONS, NAMES
-from edgecls.results.queries import open_results
-from edgecls.results.schema import translated
 
 LONGEST_S = 10.0
 """While a reader reads, the writer's log cannot be emptied and grows: so it is not read for longer."""

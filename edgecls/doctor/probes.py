@@ -36,7 +36,7 @@ def opencv() -> dict[str, Any]:
 
 def runtime(name: str) -> dict[str, Any]:
     """The version of a runtime, once its interpreter could be imported."""
-    from edgecls.device.runtimes import RUNTIMES
+    from edgecls.inference.runtimes import RUNTIMES
 
     package, _ = RUNTIMES[name]
     import_module(f"{package}.interpreter")
@@ -160,10 +160,10 @@ _ACTIONS: dict[str, Callable[[str], None]] = {
 
 def model(path: str, runtime: str = "", labels: str = "", input_range: str = "") -> dict[str, Any]:
     """What a model is, once its golden examples have given what they should; and what runs its network."""
-    from edgecls.device.classifier import Classifier
-    from edgecls.device.golden import replay_golden
-    from edgecls.device.runtimes.operators import delegated
-    from edgecls.model_file import read_labels, read_model
+    from edgecls.inference.classifier import Classifier
+    from edgecls.inference.golden import replay_golden
+    from edgecls.inference.runtimes.operators import delegated
+    from edgecls.model.model_file import read_labels, read_model
 
     opened = read_model(path, read_labels(labels) if labels else None, input_range=input_range or None)
     classifier = Classifier(opened, runtime=runtime or None)

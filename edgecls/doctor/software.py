@@ -5,11 +5,11 @@ import platform
 import struct
 from importlib.metadata import PackageNotFoundError, version
 
-from edgecls import __version__
-from edgecls.device.runtimes import RUNTIMES
 from edgecls.doctor.answer import Answer, failed, ok, warning
 from edgecls.doctor.apart import apart
 from edgecls.doctor.subject import Subject
+from edgecls.inference.runtimes import RUNTIMES
+from edgecls.version import __version__
 
 _OPENCVS = (
     "opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python",

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from edgecls.bundled import default_model
 from edgecls.doctor.apart import Outcome, apart
 from edgecls.doctor.system import System
+from edgecls.model.bundled import default_model
 
 SERVICE_CONFIG = Path("/etc/edgecls/edgecls.toml")
 """Where `edgecls service install` puts it."""

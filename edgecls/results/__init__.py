@@ -1,5 +1,4 @@
-"""The results wing: one writer (`store`), any number of readers (`queries`), one schema between them (`schema`).
+"""Questions asked of the results database.
 
-Beside these, what keeps the file sound and of one size for years: `health`, `retention`, `backup`. In folders, what is
-made of the rows: `asking`, `serve` in a browser, `next_model`, `drift`, `many_devices`, and the `clock` they were of.
+`queries` for a shell and for the pages of `web`; `active_learning` for what goes back into training; `drift`; `merge`.
 """

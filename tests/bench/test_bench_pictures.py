@@ -5,7 +5,7 @@ from pictures import picture as coloured
 from edgecls.bench import pictures
 from edgecls.bench.pictures import made, of_folder, picture
 from edgecls.errors import BadData, NoInput
-from edgecls.preprocess import decode
+from edgecls.images.preprocess import decode
 
 
 def test_made_pictures_are_the_same_each_time_and_take_the_room_of_photographs(monkeypatch):

@@ -2,14 +2,14 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 import typer
+from paths import ROOT
 
 from edgecls.cli.main import program
 
-PAGE = (Path(__file__).parents[2] / "docs" / "asking.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "asking.md").read_text("utf-8")
 COMMANDS = re.findall(r"^\$ edgecls (.*)$", PAGE, re.MULTILINE)
 
 

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 import pytest
 from pictures import encode, noise, plain
 
-from edgecls.convert.backbones import BACKBONES
+from edgecls.training.backbones import BACKBONES
 
 LITE = ["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"]
 

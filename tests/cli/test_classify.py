@@ -9,9 +9,10 @@ import pytest
 from pictures import encode, noise, picture, plain
 from tiny_model import SIZE, build, write
 
-from edgecls.device.classifier import Classifier
-from edgecls.preprocess import Preprocessing
-from edgecls.results.queries import find, open_results
+from edgecls.database.reading import open_results
+from edgecls.images.preprocess import Preprocessing
+from edgecls.inference.classifier import Classifier
+from edgecls.results.queries.find import find
 
 COLOURS = ("blue", "red", "green")
 

@@ -11,8 +11,8 @@ from machines import Machine
 from typer.testing import CliRunner
 
 from edgecls.cli.clock import _length, clock, parse_offset
+from edgecls.database.store import Store
 from edgecls.errors import NoInput, UsageError
-from edgecls.results.store import Store
 
 app = typer.Typer()
 app.command()(clock)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from children import import_path
 
-from edgecls.model_file import read_model
+from edgecls.model.model_file import read_model
 
 # A background job of a shell, and all that it starts, ignores Ctrl-C; these tests may be run by one.
 HEEDS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "

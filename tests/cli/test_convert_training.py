@@ -6,26 +6,26 @@ import subprocess
 import sys
 from datetime import datetime, timezone
 from importlib.util import find_spec
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from children import import_path
+from paths import SUPPORT
 from pictures import COLOURS, noise
 
-from edgecls.frame_key import file_key
-from edgecls.model_file import read_model
+from edgecls.database.store import Store
+from edgecls.images.frame_key import file_key
+from edgecls.model.model_file import read_model
 from edgecls.progress import Steps
 from edgecls.records import Classification, Prediction
-from edgecls.results.next_model.reviews import Reviews
-from edgecls.results.store import Store
+from edgecls.results.active_learning.reviews import Reviews
 
-BACKBONES = Path(__file__).parents[1] / "convert"
+BACKBONES = SUPPORT
 SCRIPT = """
 import signal, sys, time
 from pathlib import Path
-from edgecls.convert.backbones import BACKBONES, Backbone
+from edgecls.training.backbones import BACKBONES, Backbone
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background job of a shell lacks
 BACKBONES["tiny"] = Backbone("tiny", "tiny_backbone:build", "keras", 24, 127.0, 128.0, "Apache-2.0")
 {more}
@@ -33,16 +33,16 @@ from edgecls.cli.main import main
 main()
 """
 QUICK = """
-from edgecls.convert.heavy import load_tensorflow
+from edgecls.training.heavy import load_tensorflow
 load_tensorflow()
-from edgecls.convert.training import head
+from edgecls.training.fitting import head
 head.EPOCHS = 4
 """
 """Heads are soon trained. TensorFlow is loaded earlier than it would be otherwise."""
 
 DAWDLE = f"""
 {QUICK}
-from edgecls.convert.training import checkpoint
+from edgecls.training.fitting import checkpoint
 save = checkpoint.Checkpoint.save
 def save_and_wait(self, state):
     save(self, state)
@@ -180,7 +180,7 @@ def test_what_was_reviewed_trains_too(colours, tmp_path, start, finish):
         f"edgecls: 1 reviewed images are not found, the first {tmp_path / '3.png'}: copy them here, and name their folder "
         "with --review-images"
     )
-    from edgecls.convert.data.dataset import read_dataset
+    from edgecls.training.data.dataset import read_dataset
 
     info = read_model(tmp_path / "a" / "m.tflite").info
     assert info.dataset["reviewed"] == 3

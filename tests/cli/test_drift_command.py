@@ -8,8 +8,8 @@ from machines import Machine
 from typer.testing import CliRunner
 
 from edgecls.cli.drift import drift
+from edgecls.database.store import Store
 from edgecls.errors import UsageError
-from edgecls.results.store import Store
 
 app = typer.Typer()
 app.command()(drift)

@@ -13,9 +13,9 @@ from machines import Machine
 from pages import DOCS, consoles, outcome
 
 from edgecls.cli.main import program
+from edgecls.database.store import Store
 from edgecls.results.drift import comparison
 from edgecls.results.drift import verdict as drift
-from edgecls.results.store import Store
 
 PAGE = (DOCS / "drift.md").read_text("utf-8")
 MIDNIGHT = 1_795_478_400.0  # 2026-11-24T00:00Z

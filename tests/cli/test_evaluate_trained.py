@@ -27,8 +27,8 @@ def data(tmp_path):
 
 def model_of(data, path, seed=0):
     """The tiny model, as if it were made with `data`; returns its path and that data set."""
-    from edgecls.convert.data.dataset import read_dataset
     from edgecls.progress import Steps
+    from edgecls.training.data.dataset import read_dataset
 
     made_with = read_dataset(data, None, seed, Steps())
     return write(path, images=made_with.image_list(), dataset={"seed": seed}).path, made_with

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from edgecls.database.reading import open_results
+from edgecls.database.store import Store
 from edgecls.records import Classification, Prediction
-from edgecls.results.queries import find, open_results
-from edgecls.results.store import Store
+from edgecls.results.queries.find import find
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 

@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 from edgecls.cli.convert import reviewed_images
 from edgecls.cli.harvest import harvest
 from edgecls.cli.stats import stats
-from edgecls.device.classifier import Classifier
+from edgecls.database.store import Store
 from edgecls.device.running.results_wing import begin_run
 from edgecls.errors import NoInput, UsageError
-from edgecls.results.next_model.reviews import Reviews
-from edgecls.results.store import Store
+from edgecls.inference.classifier import Classifier
+from edgecls.results.active_learning.reviews import Reviews
 
 app = typer.Typer()
 app.command()(harvest)

@@ -2,7 +2,7 @@ import json
 
 from tiny_model import LABELS, build, write
 
-from edgecls.bundled import default_model
+from edgecls.model.bundled import default_model
 
 
 def test_json(edgecls, tiny_model):

@@ -9,8 +9,9 @@ import pytest
 from pictures import COLOURS, picture
 from tiny_model import build
 
+from edgecls.database.reading import open_results
 from edgecls.doctor.subject import Subject
-from edgecls.results.queries import find, open_results
+from edgecls.results.queries.find import find
 
 OTHER = ("-m", "other.tflite", "--labels", "labels.txt", "--input-range", "0..1")
 

@@ -6,7 +6,7 @@ import pytest
 from machines import Machine
 from pages import consoles, outcome
 
-from edgecls.results.store import Store
+from edgecls.database.store import Store
 
 NOON = 1_795_521_600.0  # 2026-11-24T12:00Z
 

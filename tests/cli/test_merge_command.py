@@ -8,8 +8,8 @@ from machines import Machine
 from typer.testing import CliRunner
 
 from edgecls.cli.merge import merge
+from edgecls.database.store import Store
 from edgecls.errors import UsageError
-from edgecls.results.store import Store
 
 app = typer.Typer()
 app.command()(merge)

@@ -2,17 +2,17 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import typer
+from paths import ROOT
 
 from edgecls.cli.main import program
-from edgecls.convert.data.balance import FEW_IMAGES
-from edgecls.look_alikes import MOST_BITS
-from edgecls.results.next_model.harvest import RARE, RARE_SHARE, Reason
-from edgecls.results.next_model.harvest_folder import FOLDERS, REASONS
+from edgecls.images.look_alikes import MOST_BITS
+from edgecls.results.active_learning.harvest import RARE, RARE_SHARE, Reason
+from edgecls.results.active_learning.harvest_folder import FOLDERS, REASONS
+from edgecls.training.data.balance import FEW_IMAGES
 
-PAGE = (Path(__file__).parents[2] / "docs" / "next-model.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "next-model.md").read_text("utf-8")
 TEXT = " ".join(PAGE.split())
 COMMANDS = typer.main.get_command(program()).commands
 

@@ -11,8 +11,8 @@ from importlib.util import find_spec
 
 import pytest
 
+from edgecls.database.store import Store
 from edgecls.records import Classification
-from edgecls.results.store import Store
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from edgecls.cli.query import query
 from edgecls.cli.stats import stats
 from edgecls.cli.times import parse_time
+from edgecls.database.store import Store
 from edgecls.errors import BadDatabase, NoInput, UsageError
 from edgecls.records import Classification, Prediction
-from edgecls.results.store import Store
 
 app = typer.Typer()
 app.command()(query)

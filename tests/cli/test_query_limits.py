@@ -8,10 +8,10 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from edgecls.results.asking.time_limit import TimeLimit
-from edgecls.results.health import set_aside
-from edgecls.results.queries import open_results
-from edgecls.results.store import Store
+from edgecls.database.health import set_aside
+from edgecls.database.reading import open_results
+from edgecls.database.store import Store
+from edgecls.results.queries.time_limit import TimeLimit
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
 

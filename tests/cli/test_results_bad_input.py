@@ -15,11 +15,11 @@ from pictures import encode, noise, picture
 from typer.testing import CliRunner
 
 from edgecls.cli.main import program
-from edgecls.device.classifier import Classifier
+from edgecls.database.migrations import MIGRATIONS
+from edgecls.database.schema import connect
+from edgecls.database.store import Store
 from edgecls.device.running.results_wing import begin_run
-from edgecls.results.migrations import MIGRATIONS
-from edgecls.results.schema import connect
-from edgecls.results.store import Store
+from edgecls.inference.classifier import Classifier
 
 IO = 74
 BEGAN = datetime(2026, 11, 20, tzinfo=timezone.utc)
@@ -118,7 +118,7 @@ def test_another_process_holds_the_database(edgecls, database, name):
     arguments = COMMANDS.get(name, "clock --run 1 --offset 1h").split()
     script = f"""
 import sys
-from edgecls.results import schema
+from edgecls.database import schema
 schema.BUSY_TIMEOUT_S = 0.1
 sys.argv[1:] = {arguments}
 from edgecls.cli.main import main
@@ -240,14 +240,14 @@ main()
 
 
 INTERRUPTED = {
-    "query": "edgecls.results.queries.parsed",
-    "export -o out": "edgecls.results.queries.parsed",
-    "harvest --out out": "edgecls.results.next_model.picking.Picker.pick",
-    "merge out results.db": "edgecls.results.many_devices.merge_input.MergeInput._add_reviews",
-    "backup out": "edgecls.results.backup._verified",
-    "stats": "edgecls.results.asking.stats._latencies",
+    "query": "edgecls.results.queries.find.parsed",
+    "export -o out": "edgecls.results.queries.find.parsed",
+    "harvest --out out": "edgecls.results.active_learning.picking.Picker.pick",
+    "merge out results.db": "edgecls.results.merge.merge_input.MergeInput._add_reviews",
+    "backup out": "edgecls.database.backup._verified",
+    "stats": "edgecls.results.queries.stats._latencies",
     "drift --since 2026-11-22 --baseline-since 2026-11-20": "edgecls.results.drift.verdict._compared",
-    "clock --run 1 --offset 1h": "edgecls.results.clock.correction._hours",
+    "clock --run 1 --offset 1h": "edgecls.database.clock.correction._hours",
 }
 
 

@@ -9,7 +9,8 @@ from contextlib import closing, contextmanager
 import pytest
 from pictures import picture
 
-from edgecls.results.queries import find, open_results
+from edgecls.database.reading import open_results
+from edgecls.results.queries.find import find
 
 
 @pytest.fixture

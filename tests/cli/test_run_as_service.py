@@ -8,11 +8,11 @@ import pytest
 from served import labels, put, wait_for
 from tiny_model import write
 
-from edgecls.results.queries import open_results
+from edgecls.database.reading import open_results
 
 HANG = """
 import os, time
-from edgecls.device.classifier import Classifier
+from edgecls.inference.classifier import Classifier
 def hang(classifier, frame):
     os.write(1, b"hanging\\n")
     time.sleep(3600)
@@ -20,7 +20,7 @@ Classifier.classify = hang
 """
 SLOW = """
 import time
-from edgecls.device import golden
+from edgecls.inference import golden
 compare = golden._worst_difference
 def slow(*arguments):
     print("loading", flush=True)

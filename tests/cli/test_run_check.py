@@ -4,8 +4,8 @@ from datetime import datetime, timezone
 
 import pytest
 
+from edgecls.database.store import Store
 from edgecls.records import Classification, Prediction
-from edgecls.results.store import Store
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 

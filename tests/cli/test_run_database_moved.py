@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 import pytest
 from pictures import picture
 
-from edgecls.results.backup import back_up
+from edgecls.database.backup import back_up
 
 SOURCE = 'path = "inbox"\nsettle_seconds = 0.05\nafter = "{after}"\n'
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from pictures import encode, picture
 
-from edgecls.results.queries import find, open_results
+from edgecls.database.reading import open_results
+from edgecls.results.queries.find import find
 
 DEADLY = """
 import os, signal, time
-from edgecls.device.classifier import Classifier
+from edgecls.inference.classifier import Classifier
 decode = Classifier._decode
 def decode_or_die(self, frame):
     if frame.image is not None and frame.path and "deadly" in frame.path:

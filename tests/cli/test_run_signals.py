@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from served import labels, put, rows, wait_for
 
-from edgecls.device.ahead import QUEUED
-from edgecls.results.queries import open_results
-from edgecls.results.store import Store
+from edgecls.database.reading import open_results
+from edgecls.database.store import Store
+from edgecls.device.classifier_pool import QUEUED
 
 SLOW = """
 import os, time
@@ -27,7 +27,7 @@ def slow(*arguments, **options):
 {owner}.{name} = slow
 """
 CHECK = """
-from edgecls.results import health
+from edgecls.database import health
 health._STEPS_BETWEEN_LOOKS = 1
 look = health._findings
 def slow(db, stop, progress):
@@ -99,7 +99,7 @@ def test_sigterm_while_a_frame_is_classified(service, inbox, tmp_path):
     for n in range(20):
         put(inbox, f"{n}.png", "red")
     configure(tmp_path, 'path = "inbox"\nafter = "delete"', "interpreters = 2")
-    with service(slow("edgecls.device.classifier", "Classifier", "classify")) as process:
+    with service(slow("edgecls.inference.classifier", "Classifier", "classify")) as process:
         assert process.stdout.readline() == "there\n"
         ends_well(process)
     assert 0 < len(labels(tmp_path)) <= 2 * (1 + QUEUED)  # the frames that were on their way
@@ -260,8 +260,8 @@ def is_silent(manager, seconds):
 
 
 STUCK = [
-    ("edgecls.device.classifier", "Classifier", "classify"),
-    ("edgecls.results.store", "Store", "write_many"),
+    ("edgecls.inference.classifier", "Classifier", "classify"),
+    ("edgecls.database.store", "Store", "write_many"),
     ("edgecls.device.sources.folder", "FolderSource", "_read"),
     ("edgecls.device.sources.folder", "FolderSource", "done"),
 ]

@@ -8,7 +8,8 @@ from contextlib import closing
 import pytest
 from pictures import picture
 
-from edgecls.results.queries import find, open_results
+from edgecls.database.reading import open_results
+from edgecls.results.queries.find import find
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0\0\0\x10meta\0\0\0\0\0\0\0\0" + b"\0\0\0\x10mdat12345678"
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from edgecls.cli.stats import stats
+from edgecls.database.store import Store
 from edgecls.records import Classification, Prediction
-from edgecls.results.asking.periods import Unit
-from edgecls.results.store import Store
+from edgecls.results.queries.periods import Unit
 
 LABELS = ["monocrystalline cell", "polycrystalline cell", "no cell at all"]
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)

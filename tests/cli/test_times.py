@@ -8,7 +8,7 @@ import pytest
 from sqlite_utils import Database
 
 from edgecls.cli.times import parse_time
-from edgecls.results.asking.periods import Unit, per_period
+from edgecls.results.queries.periods import Unit, per_period
 
 
 class Frozen(datetime):

@@ -1,17 +1,17 @@
 """docs/training.md says what the options and the presets are."""
 
 import re
-from pathlib import Path
 
 import typer
+from paths import ROOT
 
 from edgecls.cli.convert import TRAINING
 from edgecls.cli.main import program
-from edgecls.convert.settings import Training
-from edgecls.convert.training.augment import PRESETS
-from edgecls.convert.training.search import BATCH_SIZES, RANGES
+from edgecls.training.fitting.augment import PRESETS
+from edgecls.training.fitting.search import BATCH_SIZES, RANGES
+from edgecls.training.settings import Training
 
-PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "training.md").read_text("utf-8")
 
 
 def table(heading):

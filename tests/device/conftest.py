@@ -7,7 +7,7 @@ from recording import begin
 from serving_place import Place
 from tiny_model import write
 
-from edgecls.results.store import Store
+from edgecls.database.store import Store
 
 
 @pytest.fixture

@@ -4,11 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-from edgecls.device import ahead, daemon, side_by_side
+from edgecls.device import classifier_pool as ahead
+from edgecls.device import pipeline as daemon
 from edgecls.device.configuration.config import parse_config
+from edgecls.inference import side_by_side
 
-PAGE = (Path(__file__).parents[2] / "docs" / "speed.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "speed.md").read_text("utf-8")
 TEXT = " ".join(PAGE.split())
 
 

@@ -4,12 +4,12 @@ from contextlib import closing
 import pytest
 from machines import Machine
 
+from edgecls.database.store import Store
 from edgecls.doctor import database as module
 from edgecls.doctor.answer import Status
 from edgecls.doctor.checks import examine
 from edgecls.doctor.database import database
 from edgecls.doctor.subject import Subject
-from edgecls.results.store import Store
 
 
 @pytest.fixture

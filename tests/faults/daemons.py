@@ -5,9 +5,9 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from paths import ROOT
+
 RUN = (sys.executable, "-m", "edgecls", "run", "--config", "edgecls.toml")
 
 

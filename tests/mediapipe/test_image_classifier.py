@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from paths import SHARED_DATA
 
 # Not "mediapipe" alone: this very folder would be found.
 pytest.importorskip("mediapipe.tasks.python.vision", reason="needs an environment of its own: nox -s mediapipe")
@@ -20,13 +21,13 @@ import skimage.data
 from mediapipe.tasks.python import BaseOptions, vision
 
 from edgecls import Classifier
-from edgecls.bundled import default_model
-from edgecls.preprocess import load_pixels
+from edgecls.images.preprocess import load_pixels
+from edgecls.model.bundled import default_model
 
 TOLERANCE = 2 / 256
 """Of a score. MediaPipe has a TFLite of its own, and where processors differ int8 kernels may round differently."""
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
-SHARED = Path(__file__).parents[3] / "shared" / "data" / "imagenet50"
+SHARED = SHARED_DATA / "imagenet50"
 
 
 def photographs():

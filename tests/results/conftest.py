@@ -1,35 +1,6 @@
-from contextlib import closing
-
 import pytest
-from example_rows import begin
+from database_fixtures import path, read, store  # noqa: F401
 from merging import Device, opened
-
-from edgecls.results.queries import open_results
-from edgecls.results.store import Store
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "results.db"
-
-
-@pytest.fixture
-def store(path):
-    """A store with a run begun."""
-    with Store(path) as store:
-        begin(store)
-        yield store
-
-
-@pytest.fixture
-def read(path):
-    """Ask the database one SQL question."""
-
-    def ask(sql):
-        with closing(open_results(path)) as db:
-            return db.execute(sql).fetchall()
-
-    return ask
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from edgecls.service.files import Instance, contents
 
-SYSTEMD = Path(__file__).parents[2] / "systemd"
+SYSTEMD = ROOT / "systemd"
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def resized(data: bytes) -> NDArray[np.uint8]:
 
 def golden_images(source: Path) -> list[bytes]:
     """Those that the shipped model carries: small photographs."""
-    from edgecls.model_file import read_model
+    from edgecls.model.model_file import read_model
 
     (model,) = (source / "models").glob("*.tflite")
     return [example.image for example in read_model(model).golden]

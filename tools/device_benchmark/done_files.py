@@ -4,9 +4,9 @@ import os
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edgecls.device.file_frame import file_frame
+from edgecls.database.store import Store
+from edgecls.images.file_frame import file_frame
 from edgecls.records import Classification, Prediction
-from edgecls.results.store import Store
 
 _TOP_K = tuple(Prediction(label, score) for label, score in (("tabby", 0.9), ("lynx", 0.05), ("fox", 0.01)))
 

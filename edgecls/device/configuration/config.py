@@ -21,7 +21,7 @@ from edgecls.device.configuration.settings import (
     VoteSettings,
 )
 from edgecls.errors import BadConfig, NoInput, from_os_error
-from edgecls.image_header import MAX_PIXELS
+from edgecls.images.image_header import MAX_PIXELS
 
 if sys.version_info >= (3, 11):
     import tomllib

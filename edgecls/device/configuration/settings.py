@@ -24,7 +24,7 @@ from pydantic import (
 
 from edgecls.addresses import looks_like_address, problem_of_stream, show_address
 from edgecls.device.configuration.problems import of_setting
-from edgecls.device.file_frame import MAX_BYTES
+from edgecls.images.file_frame import MAX_BYTES
 
 
 class Settings(BaseModel):

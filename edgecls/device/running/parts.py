@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from edgecls.bundled import default_model
-from edgecls.depth import UNKNOWN_WHITE
-from edgecls.device.classifier import Classifier
 from edgecls.device.configuration.config import AnySource, Config
 from edgecls.device.configuration.settings import FolderSettings, LiveSettings, VideoSettings
-from edgecls.device.file_frame import Version
-from edgecls.device.golden import replay_golden
 from edgecls.device.in_flight import FramesInFlight, in_flight_file
 from edgecls.device.protocols import CatchesUp, Prunes, Saves
 from edgecls.device.running.lock import lock_database, lock_folder
 from edgecls.device.running.results_wing import ResultsWing, RunStore, SeenFilesInStore
 from edgecls.device.running.signals import Requests
 from edgecls.device.saving.saved_frames import SavedFrames, frames_folder
-from edgecls.device.side_by_side import Plan, default_threads, plan
 from edgecls.device.sources import Source, open_source
 from edgecls.device.vote import Vote
-from edgecls.model_file import ModelFile, read_labels, read_model
+from edgecls.images.depth import UNKNOWN_WHITE
+from edgecls.images.file_frame import Version
+from edgecls.inference.classifier import Classifier
+from edgecls.inference.golden import replay_golden
+from edgecls.inference.side_by_side import Plan, default_threads, plan
+from edgecls.model.bundled import default_model
+from edgecls.model.model_file import ModelFile, read_labels, read_model
 from edgecls.records import Frame
 
 _T = TypeVar("_T")

@@ -7,12 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from edgecls import __version__
 from edgecls.addresses import hide_addresses
 from edgecls.device.protocols import CatchesUp, Prunes, Sink, impatient
 from edgecls.device.saving.saved_frames import SavedRows
 from edgecls.device.sources.seen_files import SeenFiles
-from edgecls.model_file import ModelFile
+from edgecls.model.model_file import ModelFile
+from edgecls.version import __version__
 
 
 class RunStore(Sink, Protocol):

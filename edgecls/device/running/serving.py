@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-from edgecls.device.ahead import Ahead
-from edgecls.device.classifier import Classifier
+from edgecls.device.classifier_pool import Ahead
 from edgecls.device.configuration.config import AnySource, Config
 from edgecls.device.configuration.settings import FolderSettings
-from edgecls.device.daemon import GROUP_ROWS, Steps, Turn, turns
+from edgecls.device.pipeline import GROUP_ROWS, Steps, Turn, turns
 from edgecls.device.running.heartbeat import Heartbeat, Tally
 from edgecls.device.running.notify import Notifier
 from edgecls.device.running.parts import (
@@ -31,9 +30,10 @@ from edgecls.device.running.parts import (
 from edgecls.device.running.results_wing import ResultsWing, begin_run
 from edgecls.device.running.signals import AnyOf, Requests
 from edgecls.errors import EdgeclsError, FileReplaced
+from edgecls.inference.classifier import Classifier
 
 if TYPE_CHECKING:
-    from edgecls.model_file import ModelFile
+    from edgecls.model.model_file import ModelFile
     from edgecls.records import Frame
 
 log = logging.getLogger(__name__)

@@ -15,14 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.depth import UNKNOWN_WHITE, White
+from edgecls.database.steady_clock import CLOCK, UNSET, SteadyClock
 from edgecls.device.configuration.settings import SavedFramesSettings
 from edgecls.device.saving.best_frames import BestOfEachLabel
 from edgecls.device.saving.frame_files import FrameFiles
 from edgecls.errors import BadImage, TryAgain, WriteFailed
-from edgecls.preprocess import decode
+from edgecls.images.depth import UNKNOWN_WHITE, White
+from edgecls.images.preprocess import decode
 from edgecls.records import UNKNOWN, Classification, Frame, SavedFrame
-from edgecls.steady_clock import CLOCK, UNSET, SteadyClock
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ import logging
 import os
 
 from edgecls.device.configuration.settings import FolderSettings
-from edgecls.device.file_frame import Version
 from edgecls.device.sources.move import move
 from edgecls.errors import from_os_error
+from edgecls.images.file_frame import Version
 
 log = logging.getLogger(__name__)
 

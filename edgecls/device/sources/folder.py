@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import NamedTuple
 
 from edgecls.device.configuration.settings import FolderSettings
-from edgecls.device.file_frame import Version, regular_file_frame
 from edgecls.device.sources.after import After
 from edgecls.device.sources.condition import Condition
 from edgecls.device.sources.folder_scan import FolderScan
@@ -22,7 +21,8 @@ from edgecls.device.sources.incomplete import IncompleteFiles
 from edgecls.device.sources.seen_files import NOTHING_SEEN, SeenFiles, tells_changes
 from edgecls.device.sources.still_here import StillHere, inode_at, is_version
 from edgecls.errors import NoInput, from_os_error
-from edgecls.frame_key import name_in, without_arrival
+from edgecls.images.file_frame import Version, regular_file_frame
+from edgecls.images.frame_key import name_in, without_arrival
 from edgecls.records import Frame
 
 _NAP = 0.25  # seconds between looks at the stop flag

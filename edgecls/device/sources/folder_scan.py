@@ -8,8 +8,8 @@ from fnmatch import translate
 from re import compile as regular_expression
 
 from edgecls.device.configuration.settings import FolderSettings
-from edgecls.device.file_frame import Version
-from edgecls.image_files import (
+from edgecls.images.file_frame import Version
+from edgecls.images.image_files import (
     Exclusions,
     PassedOver,
     Reason,
@@ -28,7 +28,7 @@ Found = Iterator[tuple[str, Version]]
 
 
 class FolderScan:
-    """Finds the wanted files of a folder, by the rule of `edgecls.image_files`, or those that match `patterns`.
+    """Finds the wanted files of a folder, by the rule of `edgecls.images.image_files`, or those that match `patterns`.
 
     Nothing is opened but files without a suffix. Symbolic links are followed to files inside the folder only: whoever
     may write there could show the daemon, and so its saved frames, any file of the machine. What is not taken is counted

@@ -33,12 +33,12 @@ from urllib.request import (
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls import __version__
-from edgecls.damage import decode_whole
 from edgecls.device.configuration.settings import CameraSettings
 from edgecls.device.sources.multipart import Multipart, TooLarge
 from edgecls.device.sources.reader import CameraLost, DamagedFrame
 from edgecls.errors import BadImage
+from edgecls.images.damage import decode_whole
+from edgecls.version import __version__
 
 MOST_BYTES = 64 * 2**20
 """A larger picture is not read [bytes]."""

@@ -4,8 +4,8 @@ import logging
 import time
 from collections.abc import Container, Iterator
 
-from edgecls.device.file_frame import Version
-from edgecls.image_end import end_is_missing
+from edgecls.images.file_frame import Version
+from edgecls.images.image_end import end_is_missing
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import xxhash
 
 from edgecls.files import flush_folder
-from edgecls.frame_key import DIGITS, named_by_content
+from edgecls.images.frame_key import DIGITS, named_by_content
 
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)

@@ -2,7 +2,7 @@
 
 import os
 
-from edgecls.preprocess import silence_opencv
+from edgecls.images.preprocess import silence_opencv
 
 
 def quiet() -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from edgecls.device.file_frame import Version
-from edgecls.steady_clock import UNSET
+from edgecls.database.steady_clock import UNSET
+from edgecls.images.file_frame import Version
 
 _SECOND_NS = 10**9
 

@@ -5,8 +5,8 @@ from collections.abc import Container
 from dataclasses import replace
 from typing import NamedTuple
 
-from edgecls.device.file_frame import Version
-from edgecls.frame_key import without_arrival
+from edgecls.images.file_frame import Version
+from edgecls.images.frame_key import without_arrival
 from edgecls.records import Frame
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.damage import decode_whole
+from edgecls.images.damage import decode_whole
 
 
 def leave_undecoded(capture: cv2.VideoCapture) -> bool:

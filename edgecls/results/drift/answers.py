@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
+from edgecls.database.schema import timestamp
 from edgecls.errors import UsageError
-from edgecls.results.asking.counts import pieces
-from edgecls.results.asking.filters import Filter, is_model
-from edgecls.results.schema import timestamp
+from edgecls.results.queries.counts import pieces
+from edgecls.results.queries.filters import Filter, is_model
 
 Cluster = tuple[str, int]
 """(an hour of UTC, a run in it)"""

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from edgecls.database.schema import file_of, translated
 from edgecls.errors import UsageError
 from edgecls.results.drift.answers import Answers, Model, Period, answers, find_model
 from edgecls.results.drift.comparison import Comparison, Sample, compare
-from edgecls.results.schema import file_of, translated
 
 LEAST_ROWS = 100
 """On either side: fewer say little of ten bins."""

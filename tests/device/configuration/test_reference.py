@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
+from paths import ROOT
 from pydantic import Field, PositiveFloat
 
 from edgecls.device.configuration.config import Config, parse_config
@@ -19,8 +20,6 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-ROOT = Path(__file__).parents[3]
 
 
 def test_the_page_is_current():

@@ -12,17 +12,17 @@ import pytest
 from moving_pictures import write_video
 from pictures import COLOURS, picture, plain
 
+from edgecls.database.patient import patiently
+from edgecls.database.reading import open_results
+from edgecls.database.retention import Retention
+from edgecls.database.saved import SavedRows
+from edgecls.database.seen_files import SeenFiles
+from edgecls.database.store import Store
 from edgecls.device.configuration.config import read_config
 from edgecls.device.running.results_wing import ResultsWing
 from edgecls.device.running.serving import Service
 from edgecls.device.running.signals import Requests
 from edgecls.device.sources import folder
-from edgecls.results.patient import patiently
-from edgecls.results.queries import open_results
-from edgecls.results.retention import Retention
-from edgecls.results.saved import SavedRows
-from edgecls.results.seen_files import SeenFiles
-from edgecls.results.store import Store
 
 ORDER = ["red"] * 7 + ["blue"] * 8 + ["green"] * 8
 """Of the video: votes of five are 5 red; 2 red and 3 blue; 5 blue; 5 green; 3 green."""

@@ -5,10 +5,10 @@ from contextlib import closing
 import pytest
 from serving_place import serve, then
 
-from edgecls.device.classifier import Classifier
+from edgecls.database.reading import open_results
+from edgecls.database.store import Store
 from edgecls.errors import TryAgain
-from edgecls.results.queries import open_results
-from edgecls.results.store import Store
+from edgecls.inference.classifier import Classifier
 
 
 def test_a_new_model(place, german):

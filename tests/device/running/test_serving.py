@@ -6,10 +6,10 @@ from queue import SimpleQueue
 import pytest
 from serving_place import serve
 
-from edgecls.device.classifier import Classifier
+from edgecls.database.store import Store
 from edgecls.device.sources import live
 from edgecls.errors import BadConfig, BadModel, NoInput
-from edgecls.results.store import Store
+from edgecls.inference.classifier import Classifier
 
 
 def test_ready_only_when_all_of_it_is(place):

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from pictures import picture
 
+from edgecls.database.saved import SavedRows
+from edgecls.database.steady_clock import TRUSTED_AFTER_S, SteadyClock
+from edgecls.database.store import Store
 from edgecls.device.configuration.settings import SavedFramesSettings
 from edgecls.device.saving.saved_frames import SavedFrames
 from edgecls.records import Classification, Frame
-from edgecls.results.saved import SavedRows
-from edgecls.results.store import Store
-from edgecls.steady_clock import TRUSTED_AFTER_S, SteadyClock
 
 UNSET = datetime(1970, 1, 1, tzinfo=timezone.utc)
 

@@ -16,7 +16,7 @@ from edgecls.device.sources import move as moving
 from edgecls.device.sources import open_source
 from edgecls.device.sources.move import move
 from edgecls.errors import WriteFailed
-from edgecls.frame_key import digest
+from edgecls.images.frame_key import digest
 
 
 def settings(inbox, **changes):

@@ -12,9 +12,9 @@ from arrivals import impatient, put, watching
 from delivered import delivered
 from pictures import picture
 
-from edgecls.device.file_frame import Version
 from edgecls.device.sources import after as putting_away
 from edgecls.device.sources import open_source
+from edgecls.images.file_frame import Version
 
 AWAY = pytest.mark.parametrize("after", ["move", "delete"])
 OLD = 1_700_000_000.5

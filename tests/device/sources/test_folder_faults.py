@@ -10,9 +10,9 @@ from arrivals import impatient, names, put, watching
 from delivered import delivered
 from pictures import picture
 
-from edgecls.device.file_frame import regular_file_frame
 from edgecls.device.sources import folder as folder_source
 from edgecls.device.sources import open_source
+from edgecls.images.file_frame import regular_file_frame
 
 
 def said(caplog):

@@ -9,9 +9,9 @@ from arrivals import impatient, names, put, watching
 from delivered import delivered
 from pictures import encode, noise, picture
 
-from edgecls.device.file_frame import Version
 from edgecls.device.sources import incomplete, open_source
 from edgecls.device.sources.incomplete import IncompleteFiles
+from edgecls.images.file_frame import Version
 
 WHOLE = encode(noise(60, 60), ".jpg")
 LONG = 600.0

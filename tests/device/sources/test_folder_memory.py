@@ -8,9 +8,9 @@ from arrivals import put
 from delivered import delivered
 
 from edgecls.device.configuration.settings import FolderSettings
-from edgecls.device.file_frame import Version
 from edgecls.device.sources import folder, open_source
 from edgecls.device.sources.seen_files import tells_changes
+from edgecls.images.file_frame import Version
 
 
 def settings(inbox):

@@ -1,16 +1,16 @@
 import itertools
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import SHARED_DATA
 from pictures import noise
 
 from edgecls.device.configuration.settings import MotionSettings, VideoSettings
 from edgecls.device.sources import open_source
 from edgecls.device.sources.motion import MotionGate
 
-CLIP = Path(__file__).parents[4] / "shared/data/video/bottle-detection.mp4"
+CLIP = SHARED_DATA / "video/bottle-detection.mp4"
 
 
 def scene(seed, square=None, width=320, height=240):

@@ -3,18 +3,18 @@
 import os
 import threading
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import numpy as np
 import pytest
 from moving_pictures import number, numbered, write_video
+from paths import SHARED_DATA
 from pictures import noise, plain
 
 from edgecls.device.configuration.settings import Region, VideoSettings
 from edgecls.device.sources import open_source
 from edgecls.errors import BadData, NoInput
 
-CLIPS = Path(__file__).parents[4] / "shared/data/video"
+CLIPS = SHARED_DATA / "video"
 
 
 @pytest.fixture

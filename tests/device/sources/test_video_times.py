@@ -5,13 +5,13 @@ import struct
 import threading
 import time
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from moving_pictures import number, numbered, write_video
 from mp4 import write_mp4
+from paths import SHARED_DATA
 
 from edgecls.device.configuration.config import parse_config
 from edgecls.device.configuration.settings import VideoSettings
@@ -123,7 +123,7 @@ def test_any_bytes(tmp_path_factory, data, head):
     assert start_of(str(file), END, 60) <= max(END, datetime.now(timezone.utc)) + timedelta(days=1)
 
 
-CLIPS = Path(__file__).parents[4] / "shared/data/video"
+CLIPS = SHARED_DATA / "video"
 
 
 @pytest.mark.skipif(not CLIPS.exists(), reason="the clips are not here")

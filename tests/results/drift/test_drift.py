@@ -10,11 +10,11 @@ from example_rows import NOON, begin, failed, frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgecls.database.reading import open_results
+from edgecls.database.store import Store
 from edgecls.errors import UsageError
 from edgecls.results.drift.answers import Answers, Period, answers, find_model
 from edgecls.results.drift.verdict import DRIFT, NO_DRIFT, TOO_FEW, Limits, as_object, find_drift
-from edgecls.results.queries import open_results
-from edgecls.results.store import Store
 
 CATS = {"tabby": 60, "lynx": 30, "unknown": 10}
 VALIDATION = {"n": 400, "labels": {"tabby": 240, "lynx": 120, "unknown": 40}, "scores": [0] * 5 + [40, 40, 80, 80, 160]}

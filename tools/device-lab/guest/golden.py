@@ -8,10 +8,10 @@ import time
 
 import numpy as np
 
-from edgecls.bundled import default_model
-from edgecls.device.classifier import Classifier
-from edgecls.model_file import read_model
-from edgecls.preprocess import load_pixels
+from edgecls.images.preprocess import load_pixels
+from edgecls.inference.classifier import Classifier
+from edgecls.model.bundled import default_model
+from edgecls.model.model_file import read_model
 
 
 def replay(*, reference_kernels: bool) -> tuple[str, float, float]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from device_benchmark.loops.rows import report
-from edgecls.device.classifier import Classifier
-from edgecls.device.file_frame import file_frame
-from edgecls.results.store import Store
+from edgecls.database.store import Store
+from edgecls.images.file_frame import file_frame
+from edgecls.inference.classifier import Classifier
 
 if TYPE_CHECKING:
     from edgecls.records import Classification

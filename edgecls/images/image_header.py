@@ -1,0 +1,178 @@
+"""What an encoded image says about itself, read before anything is decoded.
+
+A picture of 65,000 x 65,000 pixels fits into 10 KB, and its decoder would ask for 12 GB before it finds out that the
+rest is missing. And OpenCV up to 4.11 paints the missing part of a JPEG grey instead of refusing it.
+"""
+
+import re
+import struct
+from collections.abc import Callable, Iterator
+
+from edgecls.errors import BadImage
+from edgecls.images.file_kinds import describe_not_image
+from edgecls.images.jpeg_repair import EOI, MARKER, SOF, SOI, SOS
+
+MAX_PIXELS = 128_000_000
+"""Above the 108 megapixels of telephone cameras; decoded, 384 MB."""
+MAX_SCANS = 100
+"""Of a progressive JPEG. Encoders write about 10; each costs a pass over all pixels, and 10 KB hold hundreds."""
+
+Size = tuple[int, int]
+
+
+def is_jpeg(data: bytes) -> bool:
+    """Whether `data` begins as JPEGs do."""
+    return data.startswith(b"\xff\xd8\xff")
+
+
+def check_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Size:
+    """The (width, height) in pixels that `data` says it has; EXIF may yet turn the picture.
+
+    Raises BadImage where it is empty, of no kind that is read here, too large, or a JPEG without its end. Kinds: JPEG,
+    PNG, GIF, BMP, WebP, TIFF, PBM/PGM/PPM, AVIF and HEIF. That it passes does not mean that it decodes.
+    """
+    size = image_size(data)
+    if size is None:
+        raise BadImage(describe_not_image(data))
+    width, height = size
+    if width * height > max_pixels:
+        raise BadImage(f"is {width} x {height} pixels large: the limit (max_pixels) is {max_pixels}")
+    return size
+
+
+def image_size(data: bytes) -> Size | None:
+    """(width, height) in pixels: what a decoder would allocate; None for what is no image of a known kind.
+
+    Raises BadImage for a JPEG whose end is missing, in which another one begins, or that has more than `MAX_SCANS` scans.
+    """
+    for signature, read in _KINDS:
+        if signature.match(data):
+            try:
+                return read(data)
+            except struct.error:  # the header itself is cut off
+                return None
+    return None
+
+
+def _jpeg(data: bytes) -> Size | None:
+    """ITU-T T.81, annex B: segments by their lengths, scans by looking for the next marker, until the end (EOI).
+
+    What follows the end is no matter: cameras put previews and padding there.
+    """
+    size: Size | None = None
+    scans, at = 0, 2
+    while marker := MARKER.search(data, at):
+        code, at = marker[0][1], marker.end()
+        if code == EOI:
+            return size
+        if code in SOF:
+            height, width = struct.unpack_from(">HH", data, at + 3)
+            size = max(size or (0, 0), (width, height), key=_area)
+        scans += code == SOS
+        if scans > MAX_SCANS:
+            raise BadImage(f"is a JPEG of more than {MAX_SCANS} scans: save it anew")
+        if code == SOI and scans:
+            raise BadImage("is damaged: another JPEG begins in the middle of it")
+        if code != SOI:
+            at += 2 if at + 2 > len(data) else struct.unpack_from(">H", data, at)[0]
+    raise BadImage("is cut off or damaged: the end of the JPEG is missing")
+
+
+def _area(size: Size) -> int:
+    return size[0] * size[1]
+
+
+def _png(data: bytes) -> Size:
+    return struct.unpack_from(">II", data, 16)  # its first chunk is IHDR
+
+
+def _gif(data: bytes) -> Size:
+    return struct.unpack_from("<HH", data, 6)
+
+
+def _bmp(data: bytes) -> Size:
+    if struct.unpack_from("<I", data, 14)[0] == 12:  # OS/2
+        return struct.unpack_from("<HH", data, 18)
+    width, height = struct.unpack_from("<ii", data, 18)
+    return abs(width), abs(height)  # a negative height means: upper row first
+
+
+MOST_ZEROS = 0.1
+"""Share of a WebP's pixel data that may be zeros at its end: 0.053 where all of the picture has one colour."""
+
+
+def _webp(data: bytes) -> Size | None:
+    if any(_ends_in_zeros(content) for name, content in riff_chunks(data) if name in {b"VP8 ", b"VP8L"}):
+        raise BadImage("is cut off or damaged: the end of the WebP is filled with zeros")
+    kind = data[12:16]
+    if kind == b"VP8X":  # 24 bits each, less one
+        low_width, high_width, low_height, high_height = struct.unpack_from("<HBHB", data, 24)
+        return (high_width << 16 | low_width) + 1, (high_height << 16 | low_height) + 1
+    if kind == b"VP8L":  # 14 bits each, less one
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":  # 14 bits each; the upper two are for scaling
+        width, height = struct.unpack_from("<HH", data, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    return None
+
+
+def _ends_in_zeros(content: bytes) -> bool:
+    """What a file system leaves of a file that was not flushed. A decoder makes pixels of it."""
+    zeros = len(content) - len(content.rstrip(b"\0"))
+    return zeros > max(32, MOST_ZEROS * len(content))
+
+
+def riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (name, content) of the chunks of a WebP; the last content may be cut off."""
+    at = 12
+    while at + 8 <= len(data):
+        name, length = struct.unpack_from("<4sI", data, at)
+        yield name, data[at + 8 : at + 8 + length]
+        at += 8 + length + length % 2
+
+
+def _tiff(data: bytes) -> Size | None:
+    """TIFF 6.0: width and height of the first picture; or of its tiles, where those are larger."""
+    order = "<" if data[:1] == b"I" else ">"
+    (directory,) = struct.unpack_from(f"{order}I", data, 4)
+    (count,) = struct.unpack_from(f"{order}H", data, directory)
+    values = {}
+    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+        tag, kind, _ = struct.unpack_from(f"{order}HHI", data, entry)
+        if tag in {256, 257, 322, 323}:
+            (values[tag],) = struct.unpack_from(f"{order}{'H' if kind == 3 else 'I'}", data, entry + 8)
+    if 256 not in values or 257 not in values:
+        return None
+    return max((values[256], values[257]), (values.get(322, 0), values.get(323, 0)), key=_area)
+
+
+_PNM_NUMBER = rb"(?:\s|#[^\n]*\n)+(\d{1,9})"
+_PNM = re.compile(rb"P[1-6]" + _PNM_NUMBER * 2)
+
+
+def _pnm(data: bytes) -> Size | None:
+    header = _PNM.match(data[:10_000])
+    return (int(header[1]), int(header[2])) if header else None
+
+
+_ISPE = re.compile(rb"ispe\0\0\0\0(.{8})", re.DOTALL)
+
+
+def _heif(data: bytes) -> Size | None:
+    """ISO/IEC 23008-12: the largest of the pictures described (the picture, its tiles, its preview)."""
+    sizes: list[Size] = [struct.unpack(">II", found[1]) for found in _ISPE.finditer(data[:1_000_000])]
+    return max(sizes, key=_area, default=None)
+
+
+_KINDS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Size | None]], ...] = (
+    (re.compile(rb"\xff\xd8\xff"), _jpeg),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), _png),
+    (re.compile(rb"GIF8[79]a"), _gif),
+    (re.compile(rb"BM"), _bmp),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), _webp),
+    (re.compile(rb"II\*\0|MM\0\*"), _tiff),
+    (re.compile(rb"P[1-6]\s"), _pnm),
+    (re.compile(rb"....ftyp", re.DOTALL), _heif),
+)
+"""How a file of a kind begins, and what finds its size."""

@@ -1,0 +1,79 @@
+"""A query that the user wrote: it reads, and does nothing else."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlite_utils import Database
+from sqlite_utils.utils import dedupe_keys
+
+from edgecls.database.schema import file_of, storable, translation
+from edgecls.errors import UsageError
+from edgecls.results.queries.find import Row
+
+
+def run_sql(db: Database, sql: str) -> tuple[tuple[str, ...], Iterator[Row]]:
+    """Run one query: its column names (there even without rows; a repeated one gets `_2`) and its rows, read lazily.
+
+    From then on `db` refuses everything but reading.
+
+    Raises:
+        UsageError: `sql` writes, attaches or changes a setting; or SQLite does not understand it. Also while
+            iterating, where the query fails half-way.
+    """
+    db.conn.set_authorizer(_authorize)
+    file = file_of(db)
+    with _explained(file):
+        cursor = db.conn.execute(storable(sql))
+    if cursor.description is None:
+        raise UsageError("--sql only reads: give it a query that returns columns, such as SELECT")
+    columns = tuple(dedupe_keys(column[0] for column in cursor.description))
+    return columns, _fetched(cursor, columns, file)
+
+
+def _fetched(cursor: sqlite3.Cursor, columns: Sequence[str], file: str) -> Iterator[Row]:
+    with _explained(file):
+        for row in cursor:
+            yield dict(zip(columns, row, strict=True))
+
+
+@contextmanager
+def _explained(file: str) -> Iterator[None]:
+    """Turn sqlite3's errors about a user's SQL on `file` into ours; a second statement is an sqlite3.Warning before 3.11."""
+    try:
+        yield
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        if any(phrase in str(error) for phrase in _REFUSALS):
+            raise UsageError(
+                "--sql only reads: use SELECT, or open the file with the sqlite3 shell to change it"
+            ) from error
+        ours = translation(error, file)
+        raise ours or UsageError(f"--sql: {error}") from error
+
+
+_REFUSALS = ("not authorized", "authorization denied", "readonly database", "may not be modified")
+_READING = {
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+    sqlite3.SQLITE_TRANSACTION,  # sqlite-utils wraps each query in a savepoint
+    sqlite3.SQLITE_SAVEPOINT,
+}
+_READING_PRAGMAS = {
+    "application_id", "collation_list", "compile_options", "database_list", "encoding", "foreign_key_check",
+    "foreign_key_list", "freelist_count", "function_list", "index_info", "index_list", "index_xinfo",
+    "integrity_check", "journal_mode", "page_count", "page_size", "quick_check", "schema_version", "table_info",
+    "table_list", "table_xinfo", "user_version",
+}  # fmt: skip
+_SETTINGS = {"application_id", "encoding", "journal_mode", "page_size", "schema_version", "user_version"}
+
+
+def _authorize(action: int, first: str | None, second: str | None, _database: str | None, _trigger: str | None) -> int:
+    """The same question about a user's SQL, which only reads."""
+    if action == sqlite3.SQLITE_PRAGMA:
+        allowed = first in _READING_PRAGMAS and not (first in _SETTINGS and second is not None)
+    else:
+        # Declaring a table-valued function (json_each) counts as an update of sqlite_master, and writes nothing.
+        allowed = action in _READING or (action == sqlite3.SQLITE_UPDATE and first == "sqlite_master")
+    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY

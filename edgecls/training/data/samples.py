@@ -1,0 +1,200 @@
+"""Reads what a user calls a data set into one list of labelled files."""
+
+import csv
+import logging
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecls.errors import BadData, NoInput, UsageError, from_os_error
+from edgecls.images.image_files import Exclusions, file_begins_like_image, find_images
+from edgecls.model.labels import class_key, clean_label
+from edgecls.training.data.archive import Member, find_archived_images, is_archive
+from edgecls.training.data.class_names import unify_classes
+from edgecls.training.data.groups import find_groups
+from edgecls.training.data.layout import find_layout
+from edgecls.training.data.npz import Row, read_arrays, read_row
+from edgecls.training.data.split_names import SPLIT_NAMES, Split
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One labelled image. `split` is None until it is decided; samples of one `group` belong in one split.
+
+    An image of an `.npz` file is its `row`, one of an archive its `member`, and its `path` only names it:
+    `mnist.npz#x_train[17]`, `photos.zip/cat/1.jpg`.
+    """
+
+    path: Path
+    label: str
+    split: Split | None = None
+    group: str | None = None
+    row: Row | None = None
+    member: Member | None = None
+
+    def read(self) -> bytes | NDArray[np.uint8]:
+        """What `load_pixels` and `Classifier.classify` take: the file's bytes, or RGB pixels uint8 (height, width, 3).
+
+        Raises NoInput and WriteFailed where it cannot be read; BadImage where it is damaged in an archive, or not there;
+        BadData where it is in an `.npz` that has changed.
+        """
+        if self.row:
+            return read_row(self.row)
+        if self.member:
+            return self.member.read()
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise from_os_error(error, f"cannot read {self.path}") from error
+
+
+def read_samples(
+    dataset: Path,
+    split_file: Path | None = None,
+    group_by: str | None = None,
+    *,
+    exclude: Sequence[str] = (),
+    labels: Collection[str] = (),
+) -> list[Sample]:
+    """Return the samples of a data set, by label and path: of a folder, a `.zip` or `.tar` of one, a CSV, or an `.npz`.
+
+    How classes and splits are found in a folder or an archive: see `find_layout`, which `labels` are for; how it was
+    read, and what was not taken, is logged. A CSV has the columns `path,label[,split][,group]`. A split file (CSV:
+    `file,class,split[,group]`, files relative to the data set's folder) decides which images are used, and for what.
+    `group_by` is a regular expression that finds the group in a file's path, see `find_groups`; `exclude` are globs, see
+    `Exclusions`. Raises NoInput, BadData, UsageError and WriteFailed; whether the files decode is not looked at.
+    """
+    if not dataset.exists():
+        raise NoInput(
+            f"no data set at {dataset}: name a folder with one sub-folder a class, a CSV, a .zip, .tar or .npz file"
+        )
+    archived = is_archive(dataset)
+    root = dataset if dataset.is_dir() or archived else dataset.parent
+    if is_npz(dataset):
+        if split_file is not None or group_by is not None:
+            unusable = "--split-file" if split_file is not None else "--group-by"
+            raise UsageError(f"{unusable} is about files, and the images of {dataset} are none: leave it out")
+        samples = list(_read_npz(dataset))
+    elif split_file is not None:
+        samples = _rest_trains(_read_csv(split_file, root, file="file", label="class", need_split=True))
+        if dataset.is_file() and not archived:
+            samples = _restrict(samples, _read_csv(dataset, root, file="path", label="label"), split_file)
+    elif dataset.is_dir() or archived:
+        samples = _read_folders(dataset, Exclusions(exclude), labels)
+    else:
+        samples = _rest_trains(_read_csv(dataset, root, file="path", label="label"))
+    if not samples:
+        raise BadData(f"{dataset} lists no images: add some")
+    if archived:
+        samples = [replace(sample, member=_member(sample.path, dataset)) for sample in samples]
+    samples = unify_classes(samples)
+    if group_by is not None:
+        samples = _group(samples, root, group_by)
+    return sorted(samples, key=lambda sample: (sample.label, sample.path))
+
+
+def _member(path: Path, archive: Path) -> Member:
+    return Member(archive, PurePosixPath(os.path.relpath(path, archive)).as_posix())
+
+
+def reviewed_samples(reviewed: Iterable[tuple[str | Path, str]]) -> list[Sample]:
+    """(image, label) as samples. Raises BadData for a label that no class can have."""
+    return unify_classes([Sample(Path(path), label) for path, label in reviewed])
+
+
+def _rest_trains(listed: Iterable[Sample]) -> list[Sample]:
+    """Where some have a split, those without one train; where none has, all are still to be divided."""
+    samples = list(listed)
+    given = any(sample.split for sample in samples)
+    return [replace(sample, split="train") if given and not sample.split else sample for sample in samples]
+
+
+def _group(samples: Sequence[Sample], root: Path, group_by: str) -> list[Sample]:
+    if any(sample.group for sample in samples):
+        raise UsageError("groups are given twice, in a column `group` and by --group-by: leave one out")
+    groups = find_groups([sample.path for sample in samples], root, group_by)
+    return [replace(sample, group=group) for sample, group in zip(samples, groups, strict=True)]
+
+
+def is_npz(dataset: Path) -> bool:
+    """Whether it is one file with all images, by its name."""
+    return dataset.suffix.lower() == ".npz" and dataset.is_file()
+
+
+def _read_npz(path: Path) -> Iterator[Sample]:
+    """The file's test images are the split `test`; the others are still to be divided."""
+    for name, labels in read_arrays(path).labels.items():
+        split: Split | None = "test" if name == "x_test" else None
+        for index, label in enumerate(labels):
+            yield Sample(Path(f"{path}#{name}[{index}]"), label, split, row=Row(path, name, index))
+
+
+def _read_folders(root: Path, exclude: Exclusions, labels: Collection[str]) -> list[Sample]:
+    """Return the samples of a folder or an archive of class folders; how it was read is logged."""
+    try:
+        images = find_images(root, exclude) if root.is_dir() else find_archived_images(root, exclude)
+    except OSError as error:
+        raise from_os_error(error, f"cannot read {root}") from error
+    layout = find_layout(images.names, labels)
+    passed_over = images.passed_over
+    passed_over.update(layout.passed_over)
+    for folder in images.empty:
+        passed_over.add("folder without images", folder)
+    not_taken = passed_over.not_taken()
+    if not layout.images:
+        without = "no images in the sub-folders of" if images.empty else "no sub-folders in"
+        raise BadData(f"{without} {root}{not_taken}: put the images of each class in a folder of its own")
+    for assumption in layout.assumptions:
+        log.info("%s: %s", root, assumption)
+    if not_taken:
+        log.warning("%s: %s images%s", root, f"{len(layout.images):,}", not_taken)
+    return [Sample(root / image.name, image.label, image.split) for image in layout.images]
+
+
+def _read_csv(path: Path, root: Path, *, file: str, label: str, need_split: bool = False) -> Iterator[Sample]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            reader = csv.DictReader(lines)
+            needed = [file, label, *(["split"] if need_split else [])]
+            missing = [column for column in needed if column not in (reader.fieldnames or [])]
+            if missing:
+                raise BadData(f"{path} has no column {missing[0]!r}: its first line must name {', '.join(needed)}")
+            for row in reader:
+                yield _sample(row, f"{path}, line {reader.line_num}", root, file, label)
+    except OSError as error:
+        raise from_os_error(error, f"cannot read {path}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        if path.is_file() and file_begins_like_image(path):
+            raise BadData(f"{path} is an image: name the folder that has one sub-folder a class, or a CSV") from error
+        raise BadData(f"{path} is not a CSV file in UTF-8 ({error}): save it as one") from error
+
+
+def _sample(row: Mapping[str, str | None], where: str, root: Path, file: str, label: str) -> Sample:
+    name, named_label = (row[file] or "").strip(), clean_label(row[label] or "")
+    if not name or not named_label or "\0" in name:
+        raise BadData(f"{where}: {file} and {label} must both be given")
+    split = None
+    if "split" in row:
+        given = (row["split"] or "").strip().lower()
+        if given and given not in SPLIT_NAMES:
+            raise BadData(f"{where}: split is {given!r}: use train, val or test, or leave it empty")
+        split = SPLIT_NAMES.get(given)
+    return Sample(root / name, named_label, split, (row.get("group") or "").strip() or None)
+
+
+def _restrict(samples: list[Sample], listed: Iterable[Sample], split_file: Path) -> list[Sample]:
+    """A CSV data set and a split file must agree: the CSV's labels, the file's splits."""
+    labels = {sample.path: sample.label for sample in listed}
+    for sample in samples:
+        if class_key(labels.get(sample.path, "")) != class_key(sample.label):
+            raise BadData(
+                f"{split_file} says {sample.path.name} is {sample.label!r}, the data set says "
+                f"{labels.get(sample.path)!r}: make them agree"
+            )
+    return samples

@@ -1,0 +1,166 @@
+"""Charts as SVG to stand in an HTML page. No name of a class is drawn: no font has all scripts, the reader's page has.
+
+The same numbers give the same bytes.
+"""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from edgecls.training.evaluation.curves import CoverageCurve, PrecisionRecall, Reliability
+from edgecls.training.settings import Epoch
+
+COLOURS = ("#1f6fb4", "#d9730d", "#2e8b57", "#b5338a", "#7a5230", "#c23b3b", "#6b5bd2", "#5f6b7a")
+"""Of curves, in order; told apart on white paper."""
+
+POINTS = 400
+"""Of a curve, at most: ten thousand images would make a page of megabytes, and no finer picture."""
+
+_SIZE = (4.6, 3.3)  # inches; little more than a telephone's width, so that text stays legible there
+_STYLE = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib; in the page the reader's own stands in for it
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e7eb",
+    "axes.edgecolor": "#8a94a0",
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+}
+
+
+def losses(history: Sequence[Epoch]) -> str:
+    """Training and validation loss by epoch."""
+
+    def draw(axes: Axes) -> None:
+        epochs = _epochs(axes, history)
+        axes.plot(epochs, [each.loss for each in history], color=COLOURS[1], marker=".", label="training")
+        axes.plot(epochs, [each.validation_loss for each in history], color=COLOURS[0], marker=".", label="validation")
+        axes.set_ylabel("loss (nats)")
+        axes.set_ylim(bottom=0)
+        axes.legend()
+
+    return _svg("losses", "Loss by epoch", draw)
+
+
+def accuracies(history: Sequence[Epoch]) -> str:
+    """Validation accuracy by epoch."""
+
+    def draw(axes: Axes) -> None:
+        epochs = _epochs(axes, history)
+        values = [each.validation_accuracy for each in history]
+        axes.plot(epochs, values, color=COLOURS[0], marker=".")
+        axes.set_ylabel("accuracy")
+        _in_percent(axes.yaxis)
+
+    return _svg("accuracies", "Validation accuracy by epoch", draw)
+
+
+def _epochs(axes: Axes, history: Sequence[Epoch]) -> list[int]:
+    """Epochs counted through all phases, with a line where one begins."""
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    for index, (before, after) in enumerate(pairwise(history), 1):
+        if before.phase != after.phase:
+            axes.axvline(index + 0.5, color="#8a94a0", linestyle=":")
+            axes.annotate(
+                f" {after.phase}", (index + 0.5, 1), xycoords=("data", "axes fraction"), va="bottom", color="#5f6b7a"
+            )
+    return list(range(1, len(history) + 1))
+
+
+def precision_recall(curves: Sequence[PrecisionRecall]) -> str:
+    """At most as many curves as there are `COLOURS`, in their order."""
+
+    def draw(axes: Axes) -> None:
+        for curve, colour in zip(curves, COLOURS, strict=False):
+            some = _some(len(curve.recall))
+            axes.plot(curve.recall[some], curve.precision[some], color=colour, drawstyle="steps-post")
+        _square(axes, "recall", "precision")
+
+    return _svg("precision-recall", "Precision against recall of each class", draw)
+
+
+def reliability(before: Reliability, found: Reliability) -> str:
+    """How often answers of each score are right, before and after scaling, and the share of all that has it then."""
+
+    def draw(axes: Axes) -> None:
+        full = found.count > 0
+        left, width = found.edges[:-1][full], np.diff(found.edges)[full]
+        share = found.count[full] / found.count.sum()
+        axes.bar(left, share, width, align="edge", color="#dfe6ee", label="share of the images")
+        axes.plot([0, 1], [0, 1], color="#8a94a0", linestyle=":", label="as promised")
+        some = before.count > 0
+        style: dict[str, Any] = {"marker": "o", "markersize": 4}
+        axes.plot(before.score[some], before.accuracy[some], color=COLOURS[1], linestyle="--", **style, label="before")
+        axes.plot(found.score[full], found.accuracy[full], color=COLOURS[0], **style, label="after the temperature")
+        _square(axes, "score", "share that is right")
+        axes.figure.legend(loc="outside lower center", ncols=2)  # wherever it stood inside, it could hide a point
+
+    return _svg("reliability", "How often answers are right, by their score", draw)
+
+
+def coverage(curve: CoverageCurve, chosen: tuple[float, float] | None, wanted: float) -> str:
+    """Accuracy of what is answered against how much is answered.
+
+    `chosen` is (share answered, share of those right) of the model's thresholds; `wanted` the precision asked for, 0
+    where none was.
+    """
+
+    def draw(axes: Axes) -> None:
+        some = _some(len(curve.coverage))
+        axes.plot(curve.coverage[some], curve.accuracy[some], color=COLOURS[0], label="one threshold for all")
+        if wanted:
+            axes.axhline(wanted, color="#8a94a0", linestyle=":", label="asked for")
+        if chosen:
+            axes.plot(*chosen, color=COLOURS[1], marker="o", linestyle="none", label="the model's thresholds")
+        lowest = min(curve.accuracy.min(), wanted or 1.0, chosen[1] if chosen else 1.0)
+        bottom = lowest - 0.4 * (1.05 - lowest)  # room for the legend
+        axes.set(xlabel="share answered", ylabel="share of those right", xlim=(0, 1.02), ylim=(bottom, 1.02))
+        axes.legend(loc="lower left")
+        _in_percent(axes.xaxis, axes.yaxis)
+
+    return _svg("coverage", "Accuracy of the answers against the share of images that is answered", draw)
+
+
+def _square(axes: Axes, x: str, y: str) -> None:
+    axes.set(xlabel=x, ylabel=y, xlim=(0, 1.02), ylim=(0, 1.04))
+    _in_percent(axes.xaxis, axes.yaxis)
+
+
+def _in_percent(*shares: Axis) -> None:
+    for axis in shares:
+        # Axes end a little above 1, so that no line lies on the border; no share does.
+        axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %" if share < 1.0001 else ""))
+
+
+def _some(n: int) -> slice | list[int]:
+    return slice(None) if n <= POINTS else np.unique(np.linspace(0, n - 1, POINTS).astype(int)).tolist()
+
+
+def _svg(name: str, title: str, draw: Callable[[Axes], None]) -> str:
+    """Without what only a file of its own needs, and without the names that charts on one page would share."""
+    # The object interface: pyplot keeps figures in the process and looks for a screen.
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        draw(figure.subplots())
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue().decode()
+    text = re.sub(r"<(metadata|style)\b.*?</\1>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r' (xmlns(:\w+)?|id)="(http[^"]*|[\w.]+_\d+)"', "", text).replace("xlink:href", "href")
+    return re.sub(
+        r'<svg[^>]* viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img"><title>{title}</title>', text, count=1
+    )

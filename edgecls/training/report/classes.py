@@ -1,0 +1,102 @@
+"""What a page says of each class, and which classes where there are too many for a page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecls.training.evaluation.curves import PrecisionRecall, precision_recall
+from edgecls.training.evaluation.evaluate import Evaluation
+from edgecls.training.evaluation.predictions import Predictions
+
+ROWS = 50
+"""Classes in a table."""
+
+MATRIX = 20
+"""Classes in a confusion matrix."""
+
+PAIRS = 12
+"""Confusions that are listed."""
+
+CURVES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A part of the confusion matrix: the images of `labels[i]` are `rows[i]`, (count, share of the row) each.
+
+    `others[i]` of them were taken for a class that is not shown; `left_out` classes are not.
+    """
+
+    labels: tuple[str, ...]
+    rows: tuple[tuple[tuple[int, float], ...], ...]
+    others: tuple[int, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """`count` images of `truth` were taken for `answer`: that `share` of its images, 0 to 1."""
+
+    truth: str
+    answer: str
+    count: int
+    share: float
+
+
+def most_confused(evaluation: Evaluation, count: int) -> list[str]:
+    """The `count` labels that most mistakes are about, as truth or as answer, in the order of the labels."""
+    return [evaluation.labels[i] for i in _most(_mistakes(evaluation), count)]
+
+
+def confusion(evaluation: Evaluation, count: int = MATRIX) -> Matrix:
+    """The matrix of the `count` most confused classes."""
+    counts = np.array(evaluation.confusion_matrix)
+    shown = _most(_mistakes(evaluation), count)
+    images = counts.sum(axis=1)
+    rows = tuple(tuple((int(counts[i, j]), float(counts[i, j] / max(images[i], 1))) for j in shown) for i in shown)
+    others = tuple(int(images[i] - counts[i, shown].sum()) for i in shown)
+    return Matrix(tuple(evaluation.labels[i] for i in shown), rows, others, len(counts) - len(shown))
+
+
+def pairs(evaluation: Evaluation, count: int = PAIRS) -> list[Pair]:
+    """The most frequent confusions, most images first."""
+    counts = np.array(evaluation.confusion_matrix)
+    images = counts.sum(axis=1)
+    np.fill_diagonal(counts, 0)
+    order = np.argsort(-counts, axis=None, kind="stable")[:count]
+    places = [divmod(int(place), len(counts)) for place in order]
+    return [
+        Pair(evaluation.labels[i], evaluation.labels[j], int(counts[i, j]), float(counts[i, j] / images[i]))
+        for i, j in places
+        if counts[i, j]
+    ]
+
+
+def hardest(predictions: Predictions, count: int = CURVES) -> list[PrecisionRecall]:
+    """Precision against recall of the `count` classes with the lowest average precision, in the order of the outputs."""
+    curves = precision_recall(predictions)
+    area = np.array([curve.average_precision for curve in curves])
+    return [curves[i] for i in _most(-area, count)]
+
+
+def recall_changes(changes: Mapping[str, float], recall: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """label, before, after, change of the recall, the greatest loss first; only those that changed."""
+    return [
+        {"label": label, "before": recall[label]["recall"] - change, "after": recall[label]["recall"], "change": change}
+        for label, change in sorted(changes.items(), key=lambda item: (item[1], item[0]))
+        if change
+    ]
+
+
+def _mistakes(evaluation: Evaluation) -> NDArray[np.intp]:
+    counts = np.array(evaluation.confusion_matrix)
+    mistakes: NDArray[np.intp] = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
+    return mistakes
+
+
+def _most(values: NDArray[Any], count: int) -> list[int]:
+    """Indices of the `count` greatest, ascending; of equals the first."""
+    return sorted(np.argsort(-values, kind="stable")[:count].tolist())

@@ -1,0 +1,1 @@
+from database_fixtures import path, read, store  # noqa: F401

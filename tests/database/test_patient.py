@@ -1,0 +1,138 @@
+"""A disk that is full, a file that is held: nothing is dropped, and the log says so once."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+from example_rows import begin, frame
+
+from edgecls.database import store as store_module
+from edgecls.database.patient import patiently
+from edgecls.database.store import Store
+from edgecls.errors import BadDatabase, TryAgain, WriteFailed
+
+
+@pytest.fixture
+def durable(path, monkeypatch):
+    """As the service opens it, but for a busy timeout that a test can wait for."""
+    monkeypatch.setattr(store_module, "PATIENT_BUSY_TIMEOUT_S", 0.02)
+    with Store.open_durably(path) as opened:
+        begin(opened)
+        yield opened
+
+
+def write_patiently(store, row, stop, progress=None):
+    return patiently(lambda: store.write(row), stop, progress=progress)
+
+
+class Progress:
+    """Calls `mend` when it is called for the third time."""
+
+    def __init__(self, mend):
+        self.calls, self.mend = 0, mend
+
+    def __call__(self):
+        self.calls += 1
+        if self.calls == 3:
+            self.mend()
+
+
+def test_without_trouble_there_is_no_word_about_it(durable, caplog):
+    assert write_patiently(durable, frame(), threading.Event())
+    assert durable.has("folder", "a.jpg")
+    assert caplog.messages == []
+
+
+def test_another_process_holds_the_file(durable, path, caplog):
+    script = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.readline()
+db.execute("ROLLBACK")
+db.close()
+print("free", flush=True)
+"""
+    command = [sys.executable, "-c", script, path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+
+        def release():
+            other.stdin.write("\n")
+            other.stdin.flush()
+            assert other.stdout.readline() == "free\n"
+
+        progress = Progress(release)
+        assert write_patiently(durable, frame(), threading.Event(), progress=progress)
+    assert progress.calls >= 3
+    assert durable.has("folder", "a.jpg")
+    waits, goes_on = caplog.messages
+    assert waits.startswith(f"another process holds {path}: ")
+    assert waits.endswith("(waiting until it can be written: nothing is dropped)")
+    assert goes_on.startswith("written after ")
+
+
+def fill(store):
+    """Until there is no more room; returns how many rows found some."""
+    for n in range(10_000):
+        try:
+            store.write(frame(str(n)))
+        except TryAgain:  # noqa: PERF203 - this is what it counts
+            return n
+    raise AssertionError("still not full")
+
+
+def test_a_full_database(durable, caplog, read):
+    (pages,) = durable.database.execute("PRAGMA page_count").fetchone()
+    durable.database.execute(f"PRAGMA max_page_count={pages + 5}")
+    written = fill(durable)
+    progress = Progress(lambda: durable.database.execute("PRAGMA max_page_count=1000000"))
+    assert write_patiently(durable, frame("waited"), threading.Event(), progress=progress)
+    assert read("SELECT count(*) FROM results") == [(written + 1,)]
+    assert [message.partition(" (")[0] for message in caplog.messages] == [
+        f"{durable.path}: the disk is full: free some space",
+        next(message for message in caplog.messages if message.startswith("written after")),
+    ]
+
+
+def test_a_full_disk(small_disk, caplog):
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(32 * 1024))
+    with Store.open_durably(small_disk / "results.db") as store:
+        begin(store)
+        written = fill(store)
+        progress = Progress(ballast.unlink)
+        assert write_patiently(store, frame("waited"), threading.Event(), progress=progress)
+        assert store.database.execute("SELECT count(*) FROM results").fetchone() == (written + 1,)
+    assert len(caplog.messages) == 2
+    assert "the disk is full" in caplog.messages[0]
+
+
+def test_a_signal_ends_the_waiting_and_nothing_is_written(durable):
+    stop = threading.Event()
+    durable.database.execute("PRAGMA max_page_count=1")
+    fill(durable)
+    assert not write_patiently(durable, frame("waited"), stop, progress=Progress(stop.set))
+    assert not durable.has("folder", "waited")
+
+
+def test_a_signal_that_came_before_still_leaves_one_attempt(durable):
+    stop = threading.Event()
+    stop.set()
+    assert write_patiently(durable, frame(), stop)
+    assert not patiently(refuse, stop)
+
+
+def refuse():
+    raise TryAgain("held")
+
+
+@pytest.mark.parametrize("error", [WriteFailed("read-only"), BadDatabase("damaged"), RuntimeError("a bug")])
+def test_what_does_not_pass_is_not_waited_for(error):
+    def fail():
+        raise error
+
+    with pytest.raises(type(error)):
+        patiently(fail, threading.Event())

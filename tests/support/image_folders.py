@@ -1,0 +1,32 @@
+"""Data sets to make in a test's own folder, and where the real ones are."""
+
+import zlib
+
+import numpy as np
+from paths import SHARED_DATA
+from pictures import COLOURS, encode, noise
+
+DATA = SHARED_DATA
+"""Real photographs beside the repository, too many to be a part of it."""
+
+
+def write_folder(root, counts):
+    """A sub-folder a class with so many images; a class called red has reddish images, and so on."""
+    for label, count in counts.items():
+        folder = root / label
+        folder.mkdir(parents=True)
+        for number in range(count):
+            (folder / f"{number:02}.png").write_bytes(image(label, number))
+    return root
+
+
+def image(label, seed=0, width=48, height=40):
+    """An encoded image with the tint of `label`; every seed, and every label that is no colour, gives another."""
+    tint = np.array(COLOURS.get(label, (128, 128, 128)))
+    chance = seed if label in COLOURS else [seed, zlib.crc32(label.encode())]
+    return encode((0.6 * tint + 0.4 * noise(width, height, chance)).astype(np.uint8))
+
+
+def write_csv(path, header, *rows):
+    path.write_text("\n".join([header, *rows, ""]), "utf-8")
+    return path
