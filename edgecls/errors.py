@@ -6,12 +6,12 @@
     │   ├── BadImage            one frame could not be decoded
     │   ├── BadModel            not a model, or one that fails its golden examples
     │   └── BadDatabase         not a results database, or one of a newer edgecls
-    ├── NoInput            66   a named file or folder does not exist
+    ├── InputNotFound            66   a named file or folder does not exist
     ├── MissingExtra       69   a package of an optional extra is not installed
     ├── MissingWeights     69   pretrained weights are not on this machine, and cannot be downloaded
-    ├── TookTooLong        75   a question to the database took longer than it was given
-    ├── WriteFailed        74   disk full, no permission, a device error
-    │   ├── TryAgain            of these, what may pass: a full disk, a file that another process holds
+    ├── QueryTimeout        75   a question to the database took longer than it was given
+    ├── IoFailed        74   disk full, no permission, a device error
+    │   ├── Unavailable            of these, what may pass: a full disk, a file that another process holds
     │   └── FileReplaced        an open database is no longer what lies at its name
     └── BadConfig          78   the configuration is wrong; a restart will not mend it
 
@@ -53,7 +53,7 @@ class BadDatabase(BadData):
     """A file that is not a results database this version can use."""
 
 
-class NoInput(EdgeclsError):
+class InputNotFound(EdgeclsError):
     """A file or folder that was named is not there."""
 
     exit_code = 66
@@ -71,23 +71,23 @@ class MissingWeights(EdgeclsError):
     exit_code = 69
 
 
-class TookTooLong(EdgeclsError):
+class QueryTimeout(EdgeclsError):
     """A question was interrupted when its time was over."""
 
     exit_code = 75
 
 
-class WriteFailed(EdgeclsError):
+class IoFailed(EdgeclsError):
     """The operating system refused to read or write."""
 
     exit_code = 74
 
 
-class TryAgain(WriteFailed):
+class Unavailable(IoFailed):
     """A refusal that may pass by itself: the disk is full, or another process holds the file."""
 
 
-class FileReplaced(WriteFailed):
+class FileReplaced(IoFailed):
     """An open file was removed, renamed, replaced or overwritten: what is written to it nobody would find."""
 
 
@@ -121,11 +121,11 @@ _PASSING = {errno.ENOSPC, errno.EDQUOT}
 def from_os_error(error: OSError, what: str) -> EdgeclsError:
     """Translate `error`, met while doing `what` ("cannot write model.tflite"), into our tree."""
     if isinstance(error, FileNotFoundError):
-        return NoInput(f"{what}: no such file or folder")
+        return InputNotFound(f"{what}: no such file or folder")
     remedy = _REMEDIES.get(error.errno or 0, error.strerror or str(error))
     if error.errno == errno.EACCES:
         remedy = f"permission denied: {who_may_not(error.filename)}: check owner and mode, or run as a user who may"
-    kind = TryAgain if error.errno in _PASSING else WriteFailed
+    kind = Unavailable if error.errno in _PASSING else IoFailed
     return kind(f"{what}: {remedy}")
 
 

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from edgecls.errors import NoInput, UsageError, WriteFailed, from_os_error
+from edgecls.errors import InputNotFound, IoFailed, UsageError, from_os_error
 
 _STDOUT = 1
 _MOST_LINKS = 40
@@ -47,7 +47,7 @@ def written_atomically(path: Path) -> Iterator[BinaryIO]:
     """Yield a file to write what shall be at `path`; a power cut, or an error inside, leaves the old file, never a part.
 
     A device, a pipe or a descriptor (`/dev/stdout`) receives the bytes as they are written.
-    Raises NoInput where the folder is missing, WriteFailed where the system refuses. That nobody reads from stdout any more,
+    Raises InputNotFound where the folder is missing, IoFailed where the system refuses. That nobody reads from stdout any more,
     BrokenPipeError, passes unchanged.
     """
     check_writable(path)
@@ -64,7 +64,7 @@ def replaced(path: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
     """Yield an empty regular file, `.name` is its path, whose content becomes that of `path` when the block ends.
 
     It lies in the same folder, is flushed to the disk and takes the name in one rename; where `path` is a stream it lies in
-    the folder for temporary files, and is copied: all of it, or WriteFailed. An error inside the block removes it. Raises as `written_atomically`
+    the folder for temporary files, and is copied: all of it, or IoFailed. An error inside the block removes it. Raises as `written_atomically`
     does, and FileExistsError where something is at `path` by then and not `overwrite`.
     """
     check_writable(path)
@@ -90,16 +90,16 @@ def replaced(path: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
 
 
 def check_writable(path: Path) -> None:
-    """Raise NoInput or WriteFailed if nothing could be written to `path`; leaves nothing behind and changes nothing."""
+    """Raise InputNotFound or IoFailed if nothing could be written to `path`; leaves nothing behind and changes nothing."""
     with _about(path):
         if is_stream(path):
             _check_stream(path)
             return
         target = resolve_links(path)
         if target.is_dir():
-            raise WriteFailed(f"cannot write {path}: it is a folder: name a file")
+            raise IoFailed(f"cannot write {path}: it is a folder: name a file")
         if not target.parent.is_dir():
-            raise NoInput(f"cannot write {path}: the folder {target.parent} does not exist: create it first")
+            raise InputNotFound(f"cannot write {path}: the folder {target.parent} does not exist: create it first")
         if target.exists():
             os.close(os.open(target, os.O_WRONLY | os.O_CLOEXEC))
         try:
@@ -107,7 +107,7 @@ def check_writable(path: Path) -> None:
                 os.unlink(file.name)
         except FileNotFoundError as error:  # /proc has folders in which no file can be made
             reason = f"{target.parent} takes no new files: choose another folder"
-            raise WriteFailed(f"cannot write {path}: {reason}") from error
+            raise IoFailed(f"cannot write {path}: {reason}") from error
 
 
 def check_not_input(output: Path, *inputs: Path) -> None:
@@ -160,7 +160,7 @@ def _about(path: Path) -> Iterator[None]:
     except BrokenPipeError as error:
         if _own_descriptor(path) == _STDOUT:
             raise
-        raise WriteFailed(f"cannot write {path}: whoever read from it has gone: write to a file") from error
+        raise IoFailed(f"cannot write {path}: whoever read from it has gone: write to a file") from error
     except OSError as error:
         raise from_os_error(error, f"cannot write {path}") from error
 
@@ -241,7 +241,7 @@ def _copy(temporary: str, path: Path) -> None:
             with contextlib.suppress(OSError):  # a pipe
                 os.fsync(out.fileno())
     except BrokenPipeError as error:
-        raise WriteFailed(f"cannot write all of {path}: whoever read from it has gone: write to a file") from error
+        raise IoFailed(f"cannot write all of {path}: whoever read from it has gone: write to a file") from error
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -258,7 +258,7 @@ def _check_stream(path: Path) -> None:
         if fcntl.fcntl(own, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     elif stat.S_ISSOCK(os.stat(path).st_mode):
-        raise WriteFailed(f"cannot write {path}: it is a socket, which cannot be opened: name a file")
+        raise IoFailed(f"cannot write {path}: it is a socket, which cannot be opened: name a file")
     elif not os.access(path, os.W_OK):  # not opened: that alone would end what reads from a pipe
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 
-class Steps:
+class Progress:
     """Times named steps, and shows a bar a step on stderr if `show` is set and stderr is a terminal."""
 
     def __init__(self, *, show: bool = False) -> None:
@@ -33,12 +33,13 @@ def _nothing() -> None:
 @contextlib.contextmanager
 def _bar(name: str, total: int | None) -> Iterator[Callable[[], None]]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
 
     # A descriptor of its own: the bar goes on while what libraries print on stderr is held back.
     terminal = os.fdopen(os.dup(2), "w")
     columns = (TextColumn("{task.description:<25}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with terminal, Progress(*columns, console=Console(file=terminal)) as progress:
+    with terminal, Bars(*columns, console=Console(file=terminal)) as progress:
         task = progress.add_task(name, total=total)
 
         def advance() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.errors import NoInput, WriteFailed
+from edgecls.errors import InputNotFound, IoFailed
 from edgecls.files import check_writable, write_atomically
 
 OLD, NEW = b"the old content", bytes(range(256)) * 2000
@@ -46,7 +46,7 @@ def test_no_content(path):
 def test_a_full_disk_keeps_the_old_file(small_disk):
     path = small_disk / "model.tflite"
     path.write_bytes(OLD)
-    with pytest.raises(WriteFailed, match="the disk is full: free some space"):
+    with pytest.raises(IoFailed, match="the disk is full: free some space"):
         write_atomically(path, 2 * NEW)
     assert path.read_bytes() == OLD
     assert [file.name for file in small_disk.iterdir()] == ["model.tflite"]
@@ -56,13 +56,13 @@ def test_a_file_size_limit_keeps_the_old_file(path):
     path.write_bytes(OLD)
     script = """
 import pathlib, resource, signal, sys
-from edgecls.errors import WriteFailed
+from edgecls.errors import IoFailed
 from edgecls.files import write_atomically
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     write_atomically(pathlib.Path(sys.argv[1]), bytes(2000))
-except WriteFailed as error:
+except IoFailed as error:
     print(error)
 """
     assert run(script, path).stdout == f"cannot write {path}: File too large\n"
@@ -91,18 +91,18 @@ def run(script, path):
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc on this system")
 def test_a_folder_that_takes_no_files():
     """The system says that there is no such file, which would send the user looking for one."""
-    with pytest.raises(WriteFailed, match="cannot write /proc/m: /proc takes no new files: choose another folder"):
+    with pytest.raises(IoFailed, match="cannot write /proc/m: /proc takes no new files: choose another folder"):
         check_writable(Path("/proc/m"))
 
 
 @pytest.mark.parametrize("refuses", [check_writable, lambda path: write_atomically(path, NEW)])
 def test_where_no_file_can_be(tmp_path, refuses):
-    with pytest.raises(NoInput, match="does not exist: create it first"):
+    with pytest.raises(InputNotFound, match="does not exist: create it first"):
         refuses(tmp_path / "missing" / "model.tflite")
-    with pytest.raises(WriteFailed, match="it is a folder: name a file"):
+    with pytest.raises(IoFailed, match="it is a folder: name a file"):
         refuses(tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(NoInput, match="does not exist"):
+    with pytest.raises(InputNotFound, match="does not exist"):
         refuses(tmp_path / "file" / "model.tflite")
 
 
@@ -113,5 +113,5 @@ def test_checking_leaves_nothing_behind(path):
 
 def test_a_read_only_disk(small_disk):
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    with pytest.raises(WriteFailed, match="the file system is read-only: choose a path on a writable one"):
+    with pytest.raises(IoFailed, match="the file system is read-only: choose a path on a writable one"):
         check_writable(small_disk / "model.tflite")

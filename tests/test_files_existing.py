@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgecls import files
-from edgecls.errors import NoInput, UsageError, WriteFailed
+from edgecls.errors import InputNotFound, IoFailed, UsageError
 from edgecls.files import check_not_input, check_writable, is_stream, replaced, write_atomically, written_atomically
 
 OLD, NEW = b"the old content", bytes(range(256)) * 2000
@@ -96,10 +96,10 @@ def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path, old):
 
 def test_links_that_lead_nowhere(tmp_path):
     (tmp_path / "circle").symlink_to("circle")
-    with pytest.raises(WriteFailed, match="its symbolic links lead in a circle: name a file"):
+    with pytest.raises(IoFailed, match="its symbolic links lead in a circle: name a file"):
         write_atomically(tmp_path / "circle", NEW)
     (tmp_path / "far").symlink_to("missing/model.tflite")
-    with pytest.raises(NoInput, match=r"the folder .*/missing does not exist: create it first"):
+    with pytest.raises(InputNotFound, match=r"the folder .*/missing does not exist: create it first"):
         write_atomically(tmp_path / "far", NEW)
     assert (tmp_path / "circle").is_symlink()
 
@@ -175,13 +175,13 @@ def test_a_device_stays_a_device(tmp_path):
 def test_what_cannot_be_written_to_is_told_beforehand(tmp_path, path):
     with path.open("wb") as file:
         closed = file.fileno()
-    with pytest.raises(WriteFailed, match=f"cannot write /dev/fd/{closed}: it is not open for writing: name a file"):
+    with pytest.raises(IoFailed, match=f"cannot write /dev/fd/{closed}: it is not open for writing: name a file"):
         check_writable(Path(f"/dev/fd/{closed}"))
-    with path.open("rb") as file, pytest.raises(WriteFailed, match="it is not open for writing: name a file"):
+    with path.open("rb") as file, pytest.raises(IoFailed, match="it is not open for writing: name a file"):
         check_writable(Path(f"/dev/fd/{file.fileno()}"))
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "socket"))
-        with pytest.raises(WriteFailed, match="it is a socket, which cannot be opened: name a file"):
+        with pytest.raises(IoFailed, match="it is a socket, which cannot be opened: name a file"):
             write_atomically(tmp_path / "socket", NEW)
     assert stat.S_ISSOCK((tmp_path / "socket").stat().st_mode)
 
@@ -190,7 +190,7 @@ def test_a_name_as_long_as_the_file_system_allows(tmp_path):
     path = tmp_path / ("ä" * 127 + "m")
     write_atomically(path, NEW)
     assert path.read_bytes() == NEW
-    with pytest.raises(WriteFailed, match="the name is too long: choose a shorter one"):
+    with pytest.raises(IoFailed, match="the name is too long: choose a shorter one"):
         check_writable(tmp_path / ("m" * 256))
 
 
@@ -240,7 +240,7 @@ def test_a_file_system_without_modes_owners_and_links(path, monkeypatch, number)
 def test_a_disk_that_fails_is_no_file_system_that_lacks_something(path, monkeypatch):
     path.write_bytes(OLD)
     monkeypatch.setattr(os, "fsync", refuse(errno.EIO))
-    with pytest.raises(WriteFailed, match="Input/output error"):
+    with pytest.raises(IoFailed, match="Input/output error"):
         write_atomically(path, NEW)
     assert path.read_bytes() == OLD
 
@@ -248,7 +248,7 @@ def test_a_disk_that_fails_is_no_file_system_that_lacks_something(path, monkeypa
 def test_a_rename_that_fails_leaves_the_old_file(path, monkeypatch):
     path.write_bytes(OLD)
     monkeypatch.setattr(files.os, "replace", refuse(errno.EIO))
-    with pytest.raises(WriteFailed, match=f"cannot write {path}: Input/output error"):
+    with pytest.raises(IoFailed, match=f"cannot write {path}: Input/output error"):
         write_atomically(path, NEW)
     assert path.read_bytes() == OLD
     assert os.listdir(path.parent) == ["model.tflite"]

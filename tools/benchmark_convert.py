@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecls.images.preprocess import load_pixels
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.backbones import DEFAULT_BACKBONE, find_backbone
 from edgecls.training.data.dataset import Dataset, read_dataset
 from edgecls.training.data.samples import Sample
@@ -138,7 +138,7 @@ def _times(all_epochs: float, as_good: float, ours: float) -> str:
 
 
 def _many_images(arguments: argparse.Namespace, count: int, folder: Path) -> tuple[str, ...]:
-    make_images(read_dataset(arguments.dataset, arguments.split_file, 0, Steps()).samples, count, folder)
+    make_images(read_dataset(arguments.dataset, arguments.split_file, 0, Progress()).samples, count, folder)
     runs = [_child("edgecls", folder, None, seed, arguments.epochs) for seed in range(arguments.runs)]
     shutil.rmtree(folder)
     return _row(f"edgecls: {count:,} images to an int8 model, written and measured", _medians(runs), "finished")
@@ -184,7 +184,7 @@ def edgecls_side(arguments: argparse.Namespace) -> Figures:
     load_tensorflow()
     import edgecls
 
-    steps = Steps()
+    steps = Progress()
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         done = edgecls.convert(
@@ -221,7 +221,7 @@ def guide_side(arguments: argparse.Namespace) -> Figures:
 
     from edgecls.training.fitting import head
 
-    data = read_dataset(arguments.dataset, arguments.split_file, arguments.seed, Steps())
+    data = read_dataset(arguments.dataset, arguments.split_file, arguments.seed, Progress())
     training, backbone = HEAD_ONLY, find_backbone(DEFAULT_BACKBONE)
     keras.utils.set_random_seed(arguments.seed)
     begun = time.perf_counter()

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.images.native_output import captured_stderr
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.heavy import load_tensorflow
 
 CALIBRATION_IMAGES = 200
@@ -122,7 +122,7 @@ def photographs(dataset: Path, splits: Path, seeds: int) -> Iterator[Task]:
     from edgecls.training.fitting.features import extract_features
     from edgecls.training.quantization.quantize import to_float
 
-    backbone, steps = find_backbone("efficientnet-lite0"), Steps()
+    backbone, steps = find_backbone("efficientnet-lite0"), Progress()
     data = read_dataset(dataset, splits, 0, steps)
     train, test = [s for s in data.samples if s.split != "test"], data.of("test")
     classes = {split: np.array([data.labels.index(s.label) for s in part]) for split, part in enumerate((train, test))}

@@ -15,7 +15,7 @@ from edgecls.bench.timing import quantile
 from edgecls.database.reading import open_results
 from edgecls.database.schema import parsed
 from edgecls.device.configuration.config import Config
-from edgecls.errors import WriteFailed
+from edgecls.errors import IoFailed
 from edgecls.model.model_file import ModelFile
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def fill(inbox: Path, load: Load, count: int) -> None:
 def end_to_end(model: ModelFile, load: Load, inbox: Path, plan: Plan) -> EndToEnd:
     """Run the daemon over `inbox`, which holds files of `load`; its database lies beside it, and is removed.
 
-    Raises WriteFailed where the daemon ends in an error: that was none of the model's, which was tried before.
+    Raises IoFailed where the daemon ends in an error: that was none of the model's, which was tried before.
     """
     folder = inbox.parent / "daemon"
     folder.mkdir()
@@ -142,7 +142,7 @@ def _run(config: Path) -> float:
             time.sleep(_LOOK_EVERY_S)
     if child.returncode:
         last = (log.read_text("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
-        raise WriteFailed(f"the daemon ended with code {child.returncode} ({last}): try it with edgecls run")
+        raise IoFailed(f"the daemon ended with code {child.returncode} ({last}): try it with edgecls run")
     return peak
 
 

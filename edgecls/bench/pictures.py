@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.errors import BadData, BadImage, NoInput, from_os_error
+from edgecls.errors import BadData, BadImage, InputNotFound, from_os_error
 from edgecls.images.image_files import find_images
 from edgecls.images.preprocess import check
 
@@ -75,14 +75,14 @@ def of_folder(folder: Path) -> tuple[Load, list[str]]:
     """The images in a folder and those below it, by name, and what is wrong with those that had to be left out.
 
     What is not taken for an image is logged, in one line.
-    Raises NoInput (no folder, no images), BadData (none can be decoded) and WriteFailed (it cannot be read).
+    Raises InputNotFound (no folder, no images), BadData (none can be decoded) and IoFailed (it cannot be read).
     """
     if not folder.is_dir():
-        raise NoInput(f"no folder at {folder}: name a folder that holds images")
+        raise InputNotFound(f"no folder at {folder}: name a folder that holds images")
     images = find_images(folder)
     files = list(images.paths)
     if not files:
-        raise NoInput(f"no images in {folder}{images.passed_over.not_taken()}: name a folder that holds some")
+        raise InputNotFound(f"no images in {folder}{images.passed_over.not_taken()}: name a folder that holds some")
     if not_taken := images.passed_over.not_taken():
         log.warning("%s: %s images%s", folder, f"{len(files):,}", not_taken)
     found, wrong = _readable(files[:MOST])

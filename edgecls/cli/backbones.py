@@ -50,7 +50,7 @@ def backbones(
 
 
 def _measured(found: "Iterable[Backbone]") -> list[float]:
-    from edgecls.progress import Steps
+    from edgecls.progress import Progress
     from edgecls.training.heavy import load_tensorflow
 
     chosen = list(found)
@@ -60,7 +60,7 @@ def _measured(found: "Iterable[Backbone]") -> list[float]:
     from edgecls.training.backbones.measure import milliseconds
 
     times = []
-    with Steps(show=True).step("measuring", len(chosen)) as advance:
+    with Progress(show=True).step("measuring", len(chosen)) as advance:
         for backbone in chosen:
             times.append(round(milliseconds(backbone), 2))
             advance()

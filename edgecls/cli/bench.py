@@ -11,7 +11,7 @@ from edgecls.cli.model_options import Labels, Range, read_models
 from edgecls.cli.output import ReportFormat, printable, write_object
 from edgecls.errors import UsageError
 from edgecls.model.bundled import default_model
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 
 if TYPE_CHECKING:
     from edgecls.bench.benchmark import Machine, Measured
@@ -46,7 +46,7 @@ def bench(
     found = read_models(paths, labels, input_range)
     loads, wrong = _loads(images)
     here = machine()
-    steps = Steps(show=True)
+    steps = Progress(show=True)
     with steps.step("measuring", count_of_steps(len(found), len(loads))) as advance:
         measured = list(measure(found, loads, seconds, advance))
     _print(here, measured, output_format)

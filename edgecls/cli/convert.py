@@ -11,9 +11,9 @@ import typer
 
 from edgecls.cli.data_options import Dataset, Exclude, GroupBy, SplitFile, Verbose
 from edgecls.cli.output import OutputFormat, printable, write_rows
-from edgecls.errors import NoInput, UsageError, from_os_error
+from edgecls.errors import InputNotFound, UsageError, from_os_error
 from edgecls.files import check_not_input, check_writable, is_stream
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 
 TRAINING, QUANTIZATION = "Training", "Quantization"
 """Panels of the help."""
@@ -190,7 +190,7 @@ def convert(
             min_precision=min_precision,
             seed=seed,
             resume=resume,
-            steps=Steps(show=True),
+            steps=Progress(show=True),
         )
         precision = done.model.info.quantization if done.model.info else quantize
         with contextlib.redirect_stdout(sys.stderr) if is_stream(output) else contextlib.nullcontext():
@@ -214,7 +214,7 @@ def reviewed_images(databases: Iterable[Path], folder: Path | None) -> tuple[lis
     """((image, label) of what was reviewed in `databases`, paths of those whose image is gone or another by now).
 
     The review `unknown` is no label. Raises the errors of `open_results`, UsageError where a database has no reviews,
-    and NoInput where there is no `folder`, or none of the images is found.
+    and InputNotFound where there is no `folder`, or none of the images is found.
     """
     from edgecls.database.reading import open_results
     from edgecls.records import UNKNOWN
@@ -236,7 +236,7 @@ def reviewed_images(databases: Iterable[Path], folder: Path | None) -> tuple[lis
             else:
                 missing.append(each.path or each.key)
     if missing and not found:
-        raise NoInput(f"none of {len(missing)} reviewed images is found, not {missing[0]}: {_WHERE}")
+        raise InputNotFound(f"none of {len(missing)} reviewed images is found, not {missing[0]}: {_WHERE}")
     return found, missing
 
 

@@ -14,9 +14,9 @@ from edgecls.addresses import looks_like_address
 from edgecls.cli.data_options import Exclude, Verbose
 from edgecls.cli.model_options import Labels, Model, Range, read_models
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
-from edgecls.errors import NoInput, UsageError, from_os_error
+from edgecls.errors import InputNotFound, UsageError, from_os_error
 from edgecls.model.bundled import default_model
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 
 if TYPE_CHECKING:
     from edgecls.device.protocols import Classifies
@@ -57,7 +57,7 @@ def classify(
     not_taken = passed_over.not_taken()
     if not files:
         named = ", ".join(map(str, paths))
-        raise NoInput(f"no images in {named}{not_taken}: name image files, or folders that hold some")
+        raise InputNotFound(f"no images in {named}{not_taken}: name image files, or folders that hold some")
     if not_taken:
         typer.echo(printable(f"edgecls: {len(files):,} image{'s' * (len(files) != 1)}{not_taken}"), err=True)
     from edgecls.device.classifier_pool import Ahead, classified
@@ -70,7 +70,7 @@ def classify(
     failed: list[Classification] = []
     logged_before: list[Path] = []
     # The other formats print each row as it comes, and need no bar.
-    steps = Steps(show=output_format is OutputFormat.table)
+    steps = Progress(show=output_format is OutputFormat.table)
 
     def outcomes() -> Iterator[dict[str, Any]]:
         with (
@@ -118,12 +118,12 @@ def _classifiers(model: "ModelFile", count: int, *, full_decode: bool) -> list["
 def _files(paths: list[Path], exclude: "Exclusions") -> tuple[list[Path], "PassedOver"]:
     """Return the files that were named, a folder standing for the images in it, and what was not taken of folders.
 
-    Raises NoInput if nothing that was named exists, WriteFailed for a folder that cannot be read.
+    Raises InputNotFound if nothing that was named exists, IoFailed for a folder that cannot be read.
     """
     from edgecls.images.image_files import PassedOver, find_images
 
     if not any(path.exists() for path in paths):
-        raise NoInput(f"no such file or folder: {paths[0]}")
+        raise InputNotFound(f"no such file or folder: {paths[0]}")
     files, passed_over = [], PassedOver()
     for path in paths:
         if not path.is_dir():

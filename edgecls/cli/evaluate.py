@@ -12,7 +12,7 @@ from edgecls.cli.data_options import Dataset, Exclude, GroupBy, SplitFile, Verbo
 from edgecls.cli.model_options import Labels, Range, read_models
 from edgecls.cli.output import OutputFormat, ReportFormat, printable, write_object, write_rows
 from edgecls.errors import MissingExtra, UsageError
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 
 if TYPE_CHECKING:
     from edgecls.images.depth import White
@@ -56,7 +56,7 @@ def evaluate(
 
     if len(model) > 2:
         raise UsageError(f"{len(model)} models were named, and two at most are compared: leave out all but two -m")
-    steps = Steps(show=True)
+    steps = Progress(show=True)
     found = read_models(model, labels, input_range)
     classifiers = [Classifier(each) for each in found]
     for classifier in classifiers:

@@ -9,8 +9,8 @@ import typer
 
 from edgecls.cli.output import printable
 from edgecls.cli.result_options import Db, Device, Label, Model, Since, Until, filtered, given
-from edgecls.errors import NoInput, UsageError
-from edgecls.progress import Steps
+from edgecls.errors import InputNotFound, UsageError
+from edgecls.progress import Progress
 from edgecls.results.queries.filters import Filter
 
 SHOWN = 3
@@ -92,7 +92,7 @@ def _harvest(db: Path, out: Path, which: Filter, images: Path | None, control: f
     from edgecls.results.queries.names import resolve_names
 
     check_out(out)
-    steps = Steps(show=True)
+    steps = Progress(show=True)
     with closing(open_results(db)) as database:
         which = resolve_names(database, which)
         advice = Advice(control) if control is not None else advise(database, which)
@@ -100,7 +100,7 @@ def _harvest(db: Path, out: Path, which: Filter, images: Path | None, control: f
         with steps.step("looking at rows"):
             order = put_in_order(candidates(database, which), wanted)
         if not order.control:
-            raise NoInput(
+            raise InputNotFound(
                 f"{db} has no row with an image that nobody has reviewed: widen the filters, or log some first"
             )
         if advice.why:

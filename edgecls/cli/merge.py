@@ -28,10 +28,10 @@ def merge(
     output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
 ) -> None:
     """Merge the databases of several devices into one: what OUT has already is not added again."""
-    from edgecls.progress import Steps
+    from edgecls.progress import Progress
     from edgecls.results.merge.merge import merge as merge_databases
 
-    merged = merge_databases(out, _named(inputs, device or []), Steps(show=True))
+    merged = merge_databases(out, _named(inputs, device or []), Progress(show=True))
     write_rows(COLUMNS, ({"file": str(one.path), **asdict(one)} for one in merged), output_format)
     in_conflict = [one for one in merged if one.conflicts]
     for one in in_conflict:

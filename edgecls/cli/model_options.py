@@ -38,7 +38,7 @@ Range = Annotated[
 def read_models(paths: Sequence[Path], labels: Path | None, input_range: InputRange | None) -> "list[ModelFile]":
     """Read the models; of two, the options are for those of other tools, which do not carry what is named.
 
-    Raises the errors of `read_model`, and NoInput, IoFailed and BadData for the label file.
+    Raises the errors of `read_model`, and InputNotFound, IoFailed and BadData for the label file.
     """
     from edgecls.model.model_file import read_labels, read_model
 

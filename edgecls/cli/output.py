@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, TextIO
 
-from edgecls.errors import WriteFailed, from_os_error
+from edgecls.errors import IoFailed, from_os_error
 
 
 class OutputFormat(str, Enum):
@@ -35,7 +35,7 @@ class ReportFormat(str, Enum):
 class Output:
     """A text stream, stdout, that says of its errors what they are about: no file is named in them.
 
-    Redirected to a disk that is full, say. Raises WriteFailed; that nobody reads any more (BrokenPipeError) passes unchanged.
+    Redirected to a disk that is full, say. Raises IoFailed; that nobody reads any more (BrokenPipeError) passes unchanged.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -68,9 +68,7 @@ def _about_the_output() -> Iterator[None]:
         raise
     except OSError as error:
         if error.errno == errno.EBADF:
-            raise WriteFailed(
-                "cannot write the output: stdout is closed: send it to a file, or to /dev/null"
-            ) from error
+            raise IoFailed("cannot write the output: stdout is closed: send it to a file, or to /dev/null") from error
         raise from_os_error(error, "cannot write the output") from error
 
 

@@ -8,7 +8,7 @@ import typer
 
 from edgecls.cli.output import printable
 from edgecls.cli.result_options import Db
-from edgecls.errors import BadConfig, TryAgain
+from edgecls.errors import BadConfig, Unavailable
 
 
 def backup(
@@ -40,7 +40,7 @@ def restore(
         lock = lock_database(db)
     except BadConfig as error:
         stop = "stop it first (sudo systemctl stop edgecls), and start it again afterwards"
-        raise TryAgain(f"a running edgecls has the database {db}: {stop}") from error
+        raise Unavailable(f"a running edgecls has the database {db}: {stop}") from error
     with lock:
         rows, former = restore_database(backup, db)
     kept = f"; what was there is now {former}" if former else ""

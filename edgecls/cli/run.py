@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecls.cli.output import printable
-from edgecls.errors import UsageError, WriteFailed
+from edgecls.errors import IoFailed, UsageError
 
 if TYPE_CHECKING:
     import threading
@@ -54,12 +54,12 @@ _STAYS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryEr
 def _reader(path: Path, until_idle: float | None) -> "Callable[[], Config]":
     """What reads the configuration, with the command line's changes."""
     from edgecls.device.configuration.config import read_config
-    from edgecls.errors import BadConfig, NoInput, WriteFailed
+    from edgecls.errors import BadConfig, InputNotFound, IoFailed
 
     def read() -> "Config":
         try:
             config = read_config(path)
-        except (NoInput, WriteFailed) as error:  # such as a file of root's that the service's user may not read
+        except (InputNotFound, IoFailed) as error:  # such as a file of root's that the service's user may not read
             if isinstance(error.__cause__, _STAYS):
                 raise BadConfig(str(error)) from error
             raise
@@ -178,5 +178,5 @@ def _check_database(path: Path) -> None:
         return
     open_results(path).close()
     if not os.access(path, os.W_OK):
-        raise WriteFailed(f"{path} is read-only: check owner, mode and mount, or name another file")
+        raise IoFailed(f"{path} is read-only: check owner, mode and mount, or name another file")
     check_writable(path.with_name(f"{path.name}.lock"))  # which the daemon makes, as SQLite makes its log there

@@ -7,7 +7,7 @@ import typer
 
 from edgecls.cli.command import Command
 from edgecls.cli.output import OutputFormat, write_rows
-from edgecls.errors import NoInput
+from edgecls.errors import InputNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,7 +76,7 @@ def status(name: Name = None, *, root: Root = HERE, output_format: Format = Outp
 
 def _checked(root: Path) -> Path:
     if not root.is_dir():
-        raise NoInput(f"no folder at {root}: name the root of an image")
+        raise InputNotFound(f"no folder at {root}: name the root of an image")
     return root.absolute()
 
 

@@ -26,8 +26,8 @@ def back_up(database: Path, out: Path, *, force: bool = False) -> int:
 
     Raises:
         UsageError: `out` is there, and not `force`; or it is the database itself, or open in another process.
-        NoInput: there is no such database, or no folder for `out`.
-        WriteFailed: the disk is full, or the system refuses. TryAgain of the former.
+        InputNotFound: there is no such database, or no folder for `out`.
+        IoFailed: the disk is full, or the system refuses. Unavailable of the former.
         BadDatabase: `database` is none of ours, or damaged.
     """
     open_results(database).close()

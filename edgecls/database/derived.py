@@ -20,15 +20,15 @@ def m003_tallies_search_indexes(db: Database) -> None:
 _TALLY_KEY = """{row}.run_id, substr({row}.classified_at, 1, 13), coalesce({row}.label, ''),
             coalesce(max(0, min(9, CAST({row}.score * 10 AS INTEGER))), -1)"""
 _COUNT_IN = f"""
-        INSERT INTO tallies (run_id, hour, label, bin, rows, millionths)
+        INSERT INTO hourly_counts (run_id, hour, label, bin, rows, score_sum_micros)
         VALUES ({_TALLY_KEY.format(row="new")}, 1, coalesce(CAST(round(new.score * 1000000) AS INTEGER), 0))
         ON CONFLICT (hour, run_id, label, bin)
-        DO UPDATE SET rows = rows + 1, millionths = millionths + excluded.millionths;"""
+        DO UPDATE SET rows = rows + 1, score_sum_micros = score_sum_micros + excluded.score_sum_micros;"""
 _COUNT_OUT = f"""
-        UPDATE tallies
-        SET rows = rows - 1, millionths = millionths - coalesce(CAST(round(old.score * 1000000) AS INTEGER), 0)
+        UPDATE hourly_counts
+        SET rows = rows - 1, score_sum_micros = score_sum_micros - coalesce(CAST(round(old.score * 1000000) AS INTEGER), 0)
         WHERE (run_id, hour, label, bin) = ({_TALLY_KEY.format(row="old")});
-        DELETE FROM tallies WHERE rows = 0 AND (run_id, hour, label, bin) = ({_TALLY_KEY.format(row="old")});"""
+        DELETE FROM hourly_counts WHERE rows = 0 AND (run_id, hour, label, bin) = ({_TALLY_KEY.format(row="old")});"""
 _INDEX_WORDS = """
         INSERT INTO results_text (rowid, path, label, error) VALUES (new.id, new.path, new.label, new.error);"""
 _FORGET_WORDS = """
@@ -67,7 +67,7 @@ def make_counts_anew(db: Database, *, by_force: bool = False) -> None:
     """Replace the tables of counts by what the rows say now, inside a transaction. `by_force` as for the search index."""
     for trigger in ("results_tally_insert", "results_tally_delete", "results_tally_update", "results_day_insert"):
         db.execute(f"DROP TRIGGER IF EXISTS {trigger}")
-    tables = ("tallies", "days", "days_up_to")
+    tables = ("hourly_counts", "daily_counts", "daily_counts_up_to")
     if by_force:
         _forget_tables(db, tables)
     for table in tables:
@@ -87,10 +87,10 @@ def counts_agree(db: Database) -> bool:
 
 
 _COUNTS_AGREE = """
-    SELECT coalesce((SELECT sum(rows) FROM tallies), 0) = (SELECT count(*) FROM results)
-        AND (SELECT count(*) FROM days_up_to) = 1
-        AND coalesce((SELECT sum(rows) FROM days), 0) = coalesce(
-            (SELECT sum(rows) FROM tallies WHERE hour < (SELECT day FROM days_up_to)), 0)
+    SELECT coalesce((SELECT sum(rows) FROM hourly_counts), 0) = (SELECT count(*) FROM results)
+        AND (SELECT count(*) FROM daily_counts_up_to) = 1
+        AND coalesce((SELECT sum(rows) FROM daily_counts), 0) = coalesce(
+            (SELECT sum(rows) FROM hourly_counts WHERE hour < (SELECT day FROM daily_counts_up_to)), 0)
         AND (SELECT count(*) FROM sqlite_master
              WHERE type = 'trigger' AND (name LIKE 'results_tally_%' OR name = 'results_day_insert')) = 4
 """
@@ -112,18 +112,18 @@ _UP_TO = (
 
 _M003 = (
     """
-    CREATE TABLE tallies (              -- how many rows a run wrote in an hour, by label and tenth of the score
+    CREATE TABLE hourly_counts (              -- how many rows a run wrote in an hour, by label and tenth of the score
         run_id INTEGER NOT NULL,
         hour TEXT NOT NULL,             -- 2026-11-24T12, of classified_at
         label TEXT NOT NULL,            -- '': an error
         bin INTEGER NOT NULL,           -- 0: a score under 0.1, ..., 9: from 0.9 on; -1: no score
         rows INTEGER NOT NULL,
-        millionths INTEGER NOT NULL,    -- the sum of the scores, in whole numbers, so that nothing is rounded away
+        score_sum_micros INTEGER NOT NULL,    -- the sum of the scores, in whole numbers, so that nothing is rounded away
         PRIMARY KEY (hour, run_id, label, bin)
     ) WITHOUT ROWID
     """,
     f"""
-    INSERT INTO tallies (run_id, hour, label, bin, rows, millionths)
+    INSERT INTO hourly_counts (run_id, hour, label, bin, rows, score_sum_micros)
     SELECT {_TALLY_KEY.format(row="results")}, count(*),
            coalesce(sum(CAST(round(score * 1000000) AS INTEGER)), 0)
     FROM results GROUP BY 1, 2, 3, 4
@@ -159,46 +159,46 @@ def m006_bounds_and_days(db: Database) -> None:
         db.execute(statement)
 
 
-# All in the row of `tallies` that is written anyway: where the rows with the best scores are, or those with a word, costs
+# All in the row of `hourly_counts` that is written anyway: where the rows with the best scores are, or those with a word, costs
 # a device no page more.
 _COUNT_IN_BOUNDED = f"""
-        INSERT INTO tallies (run_id, hour, label, bin, rows, millionths, first_id, last_id, least, most)
+        INSERT INTO hourly_counts (run_id, hour, label, bin, rows, score_sum_micros, first_id, last_id, least, most)
         VALUES ({_TALLY_KEY.format(row="new")}, 1, coalesce(CAST(round(new.score * 1000000) AS INTEGER), 0),
             new.id, new.id, new.score, new.score)
         ON CONFLICT (hour, run_id, label, bin)
-        DO UPDATE SET rows = rows + 1, millionths = millionths + excluded.millionths,
+        DO UPDATE SET rows = rows + 1, score_sum_micros = score_sum_micros + excluded.score_sum_micros,
             first_id = min(first_id, excluded.first_id), last_id = max(last_id, excluded.last_id),
             least = min(least, excluded.least), most = max(most, excluded.most);"""
 _DAY = "substr({row}.classified_at, 1, 10)"
 _DAY_KEY = _TALLY_KEY.replace("1, 13", "1, 10")
 # A day is summed up when the first row of a later one comes: once, and not with every row.
 _SUM_DAYS = f"""
-        INSERT INTO days (run_id, day, label, bin, rows, millionths)
-        SELECT run_id, substr(hour, 1, 10), label, bin, sum(rows), sum(millionths) FROM tallies
-        WHERE hour >= (SELECT day FROM days_up_to) AND hour < {_DAY.format(row="new")} GROUP BY 1, 2, 3, 4;
-        UPDATE days_up_to SET day = {_DAY.format(row="new")} WHERE day < {_DAY.format(row="new")};"""
+        INSERT INTO daily_counts (run_id, day, label, bin, rows, score_sum_micros)
+        SELECT run_id, substr(hour, 1, 10), label, bin, sum(rows), sum(score_sum_micros) FROM hourly_counts
+        WHERE hour >= (SELECT day FROM daily_counts_up_to) AND hour < {_DAY.format(row="new")} GROUP BY 1, 2, 3, 4;
+        UPDATE daily_counts_up_to SET day = {_DAY.format(row="new")} WHERE day < {_DAY.format(row="new")};"""
 _DAY_IN = f"""
-        INSERT INTO days (run_id, day, label, bin, rows, millionths)
+        INSERT INTO daily_counts (run_id, day, label, bin, rows, score_sum_micros)
         SELECT {_DAY_KEY.format(row="new")}, 1, coalesce(CAST(round(new.score * 1000000) AS INTEGER), 0)
-        WHERE {_DAY.format(row="new")} < (SELECT day FROM days_up_to)
+        WHERE {_DAY.format(row="new")} < (SELECT day FROM daily_counts_up_to)
         ON CONFLICT (day, run_id, label, bin)
-        DO UPDATE SET rows = rows + 1, millionths = millionths + excluded.millionths;"""
+        DO UPDATE SET rows = rows + 1, score_sum_micros = score_sum_micros + excluded.score_sum_micros;"""
 # Days that are not summed up yet have no row in `days`: of those, nothing is found.
 _DAY_OUT = f"""
-        UPDATE days
-        SET rows = rows - 1, millionths = millionths - coalesce(CAST(round(old.score * 1000000) AS INTEGER), 0)
+        UPDATE daily_counts
+        SET rows = rows - 1, score_sum_micros = score_sum_micros - coalesce(CAST(round(old.score * 1000000) AS INTEGER), 0)
         WHERE (run_id, day, label, bin) = ({_DAY_KEY.format(row="old")});
-        DELETE FROM days WHERE rows = 0 AND (run_id, day, label, bin) = ({_DAY_KEY.format(row="old")});"""
+        DELETE FROM daily_counts WHERE rows = 0 AND (run_id, day, label, bin) = ({_DAY_KEY.format(row="old")});"""
 
 _COUNTS = (
     """
-    CREATE TABLE tallies (              -- how many rows a run wrote in an hour, by label and tenth of the score
+    CREATE TABLE hourly_counts (              -- how many rows a run wrote in an hour, by label and tenth of the score
         run_id INTEGER NOT NULL,
         hour TEXT NOT NULL,             -- 2026-11-24T12, of classified_at
         label TEXT NOT NULL,            -- '': an error
         bin INTEGER NOT NULL,           -- 0: a score under 0.1, ..., 9: from 0.9 on; -1: no score
         rows INTEGER NOT NULL,
-        millionths INTEGER NOT NULL,    -- the sum of the scores, in whole numbers, so that nothing is rounded away
+        score_sum_micros INTEGER NOT NULL,    -- the sum of the scores, in whole numbers, so that nothing is rounded away
         first_id INTEGER NOT NULL,      -- no row has a lower id: bounds may be wide where rows have gone
         last_id INTEGER NOT NULL,
         least REAL,                     -- no row has a lower score; null: no score
@@ -207,34 +207,34 @@ _COUNTS = (
     ) WITHOUT ROWID
     """,
     f"""
-    INSERT INTO tallies (run_id, hour, label, bin, rows, millionths, first_id, last_id, least, most)
+    INSERT INTO hourly_counts (run_id, hour, label, bin, rows, score_sum_micros, first_id, last_id, least, most)
     SELECT {_TALLY_KEY.format(row="results")}, count(*),
            coalesce(sum(CAST(round(score * 1000000) AS INTEGER)), 0), min(id), max(id), min(score), max(score)
     FROM results GROUP BY 1, 2, 3, 4
     """,
     """
-    CREATE TABLE days (                 -- the same of a day, but of the last that has begun and of those after it
+    CREATE TABLE daily_counts (                 -- the same of a day, but of the last that has begun and of those after it
         run_id INTEGER NOT NULL,
         day TEXT NOT NULL,              -- 2026-11-24, of UTC
         label TEXT NOT NULL,
         bin INTEGER NOT NULL,
         rows INTEGER NOT NULL,
-        millionths INTEGER NOT NULL,
+        score_sum_micros INTEGER NOT NULL,
         PRIMARY KEY (day, run_id, label, bin)
     ) WITHOUT ROWID
     """,
-    "CREATE TABLE days_up_to (day TEXT NOT NULL)",  # one row: the days before this one are in `days`
-    "INSERT INTO days_up_to SELECT coalesce(substr(max(hour), 1, 10), '') FROM tallies",
+    "CREATE TABLE daily_counts_up_to (day TEXT NOT NULL)",  # one row: the days before this one are in `days`
+    "INSERT INTO daily_counts_up_to SELECT coalesce(substr(max(hour), 1, 10), '') FROM hourly_counts",
     """
-    INSERT INTO days (run_id, day, label, bin, rows, millionths)
-    SELECT run_id, substr(hour, 1, 10), label, bin, sum(rows), sum(millionths) FROM tallies
-    WHERE hour < (SELECT day FROM days_up_to) GROUP BY 1, 2, 3, 4
+    INSERT INTO daily_counts (run_id, day, label, bin, rows, score_sum_micros)
+    SELECT run_id, substr(hour, 1, 10), label, bin, sum(rows), sum(score_sum_micros) FROM hourly_counts
+    WHERE hour < (SELECT day FROM daily_counts_up_to) GROUP BY 1, 2, 3, 4
     """,
     f"CREATE TRIGGER results_tally_insert AFTER INSERT ON results BEGIN {_COUNT_IN_BOUNDED} END",
     # Two, so that most rows pass by the second with a glance. In which order they fire makes no difference.
     f"""
     CREATE TRIGGER results_day_insert AFTER INSERT ON results
-    WHEN {_DAY.format(row="new")} <> (SELECT day FROM days_up_to)
+    WHEN {_DAY.format(row="new")} <> (SELECT day FROM daily_counts_up_to)
     BEGIN {_SUM_DAYS} {_DAY_IN} END
     """,
     f"CREATE TRIGGER results_tally_delete AFTER DELETE ON results BEGIN {_COUNT_OUT} {_DAY_OUT} END",
@@ -248,11 +248,11 @@ _M006 = (
     "DROP TRIGGER results_tally_insert",
     "DROP TRIGGER results_tally_delete",
     "DROP TRIGGER results_tally_update",
-    "DROP TABLE tallies",
+    "DROP TABLE hourly_counts",
     *_COUNTS,
 )
 
 
 def are_tallied(db: Database) -> bool:
-    """Whether there are tallies; not so in a database that an older edgecls wrote and nobody has written to since."""
-    return "tallies" in db.table_names()
+    """Whether there are hourly_counts; not so in a database that an older edgecls wrote and nobody has written to since."""
+    return "hourly_counts" in db.table_names()

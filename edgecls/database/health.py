@@ -249,7 +249,7 @@ def set_aside(path: Path, *, kind: str = "corrupt", suffixes: tuple[str, ...] = 
     """Rename the database at `path`, and what SQLite keeps beside it, to NAME.corrupt-TIME; returns that name.
 
     TIME is now, in UTC; no name is taken twice, and nothing is deleted. `suffixes`: of the files that are renamed, by
-    default all. Raises WriteFailed where the system refuses.
+    default all. Raises IoFailed where the system refuses.
     """
     name = free_name(path, kind)
     try:

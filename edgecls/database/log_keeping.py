@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 
 from edgecls.database.store import Store
-from edgecls.errors import TryAgain
+from edgecls.errors import Unavailable
 
 QUIET_S = 2.0
 """The log is written back once nothing was written for so long,"""
@@ -47,7 +47,7 @@ class LogKeeping:
         if now - self._written < self._quiet and now - self._since < self._longest and state[0] < LARGEST_LOG:
             return False
         done = False
-        with suppress(TryAgain):
+        with suppress(Unavailable):
             done = self._store.write_log_back()
         self._state = self._store.log_state()
         # Where a reader was in the way, all is tried again later.

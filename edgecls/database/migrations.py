@@ -74,7 +74,7 @@ _M002 = (
     # Few rows have one: of a million, these must be found without reading the others.
     "CREATE INDEX results_saved ON results (id) WHERE saved_bytes IS NOT NULL",
     """
-    CREATE TABLE forgotten (            -- frames whose row retention has removed while their file stays
+    CREATE TABLE pruned_keys (            -- frames whose row retention has removed while their file stays
         source TEXT NOT NULL,
         key TEXT NOT NULL,
         failed INTEGER NOT NULL,        -- 1: the row had an error
@@ -135,7 +135,7 @@ def m007_seen_files(db: Database) -> None:
 _M007 = """
     CREATE TABLE seen_files (
         source TEXT NOT NULL,
-        key TEXT NOT NULL,              -- of the row in results, or in forgotten
+        key TEXT NOT NULL,              -- of the row in results, or in pruned_keys
         size INTEGER NOT NULL,          -- bytes
         modified_ns INTEGER NOT NULL,   -- since 1970: of its content
         changed_ns INTEGER NOT NULL,    -- of its entry (ctime), which no program can set

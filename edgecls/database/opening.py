@@ -13,7 +13,7 @@ from edgecls.database import schema
 from edgecls.database.generations import check_log, count_generation
 from edgecls.database.place import OVERWRITTEN, Place
 from edgecls.database.schema import check_file, check_schema, connect, is_locked, migrate, translated
-from edgecls.errors import FileReplaced, NoInput, WriteFailed, from_os_error
+from edgecls.errors import FileReplaced, InputNotFound, IoFailed, from_os_error
 
 
 def open_for_writing(path: Path, *, busy_timeout: float | None = None, name: Path | None = None) -> Database:
@@ -58,9 +58,9 @@ def _create(path: Path) -> bool:
             check_file(path)
             check_log(path)
             return False
-        raise WriteFailed(f"cannot write {path}: it is a folder, a device or a broken link: name a file") from error
+        raise IoFailed(f"cannot write {path}: it is a folder, a device or a broken link: name a file") from error
     except FileNotFoundError as error:
-        raise NoInput(f"cannot create {path}: there is no folder {path.parent}: make it first") from error
+        raise InputNotFound(f"cannot create {path}: there is no folder {path.parent}: make it first") from error
     except OSError as error:
         raise from_os_error(error, f"cannot create {path}") from error
     return True

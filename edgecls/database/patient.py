@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from edgecls.errors import TryAgain
+from edgecls.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def patiently(
     progress: Callable[[], None] | None = None,
     longest_pause: float = LONGEST_PAUSE_S,
 ) -> bool:
-    """Call `action` until it no longer raises TryAgain: True then; False if `stop` was set before.
+    """Call `action` until it no longer raises Unavailable: True then; False if `stop` was set before.
 
     It is called once at least. The pauses double from 0.1 s to `longest_pause`; while waiting, `progress` is called
     every second: a watchdog that it feeds knows that this is no hang. (While `action` itself blocks it is not.)
@@ -32,7 +32,7 @@ def patiently(
     while True:
         try:
             action()
-        except TryAgain as error:  # noqa: PERF203 - it waits anyway
+        except Unavailable as error:  # noqa: PERF203 - it waits anyway
             if stop.is_set():
                 return False
             if since is None:

@@ -15,8 +15,8 @@ def open_results(path: str | Path) -> Database:
     """Open the results database at `path` for reading only; close it when done. Does not disturb the writer.
 
     Raises:
-        NoInput: there is no such file.
-        WriteFailed: the operating system refuses access.
+        InputNotFound: there is no such file.
+        IoFailed: the operating system refuses access.
         BadDatabase: it is no results database, damaged, or of a newer edgecls.
     """
     path = Path(path)

@@ -28,9 +28,9 @@ def restore(backup: Path, database: Path) -> Restored:
 
     Raises:
         UsageError: both are the same file.
-        NoInput: there is no such backup, or no folder for the database.
+        InputNotFound: there is no such backup, or no folder for the database.
         BadDatabase: `backup` is damaged, or no results database.
-        WriteFailed: the disk is full, or the system refuses. The former database is where it was then.
+        IoFailed: the disk is full, or the system refuses. The former database is where it was then.
     """
     open_results(backup).close()
     database = Path(os.path.realpath(database))

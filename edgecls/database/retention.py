@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from edgecls.database.schema import parsed, timestamp
 from edgecls.database.steady_clock import CLOCK, UNSET, SteadyClock
 from edgecls.database.store import Store
-from edgecls.errors import TryAgain
+from edgecls.errors import Unavailable
 
 BATCH = 200
 """Rows removed in one transaction: some milliseconds, and some hundred pages of the log."""
@@ -24,7 +24,7 @@ class Retention:
     `classified_at`, and only while `clock` is to be believed. Rows of a clock that nobody had set have no known age: they
     go with those that were written after them. Two kinds of rows outlive their time: those whose saved frame is still there, until that goes
     (frames have budgets of their own); and with `remember` a row leaves its source, key and whether it failed in the
-    table `forgotten`. That is for a source whose files stay where they are: without it a file that lost its row
+    table `pruned_keys`. That is for a source whose files stay where they are: without it a file that lost its row
     would be classified again.
     """
 
@@ -62,7 +62,7 @@ class Retention:
             return 0
         try:
             removed = self._remove_batch()
-        except TryAgain:
+        except Unavailable:
             removed = 0
         self._due = 0.0 if removed == BATCH else time.monotonic() + self._every
         return removed
@@ -103,7 +103,7 @@ _TOO_OLD = """
 _UNDATED = "SELECT id FROM results WHERE classified_at < ? AND id < ? AND saved_bytes IS NULL LIMIT ?"
 _LAST_TIMES = "SELECT classified_at FROM results ORDER BY id DESC LIMIT ?"
 _REMEMBER = """
-    INSERT INTO forgotten (source, key, failed)
+    INSERT INTO pruned_keys (source, key, failed)
     SELECT source, key, error IS NOT NULL FROM results WHERE id = ?
     ON CONFLICT (source, key) DO NOTHING
 """

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from edgecls.database.migrations import MIGRATIONS, NAMES
-from edgecls.errors import BadDatabase, EdgeclsError, NoInput, TryAgain, WriteFailed, from_os_error
+from edgecls.errors import BadDatabase, EdgeclsError, InputNotFound, IoFailed, Unavailable, from_os_error
 
 BUSY_TIMEOUT_S = 10.0
 """How long to wait for another process's transaction; ours take about a millisecond each."""
@@ -114,15 +114,15 @@ def check_file(path: Path) -> None:
     also those of a Store in the same process, and another process could then take the log away from under it.
 
     Raises:
-        NoInput: there is no such file.
-        WriteFailed: the operating system refuses to look.
+        InputNotFound: there is no such file.
+        IoFailed: the operating system refuses to look.
         BadDatabase: it is a folder, a device, or too short.
     """
     try:
         found = path.stat()
     except FileNotFoundError as error:
         remedy = "check the path; edgecls run and edgecls classify --db make databases"
-        raise NoInput(f"cannot read {path}: no such file or folder: {remedy}") from error
+        raise InputNotFound(f"cannot read {path}: no such file or folder: {remedy}") from error
     except OSError as error:
         raise from_os_error(error, f"cannot read {path}") from error
     if not stat.S_ISREG(found.st_mode):
@@ -200,7 +200,7 @@ def translation(error: Exception, name: str | Path) -> EdgeclsError | None:
     By the text: Python has SQLite's error codes only from 3.11 on.
     """
     if is_locked(error):
-        return TryAgain(f"another process holds {name}: wait until it is done, or stop it")
+        return Unavailable(f"another process holds {name}: wait until it is done, or stop it")
     said = str(error)
     for phrase, kind, remedy in _TRANSLATIONS:
         if phrase in said:
@@ -228,13 +228,13 @@ _TRANSLATIONS: tuple[tuple[str, type[EdgeclsError], str], ...] = (
     ("file is not a database", BadDatabase, f" is not a SQLite database{_NAME_ONE}"),
     ("disk image is malformed", BadDatabase, _DAMAGED),
     ("malformed database schema", BadDatabase, _DAMAGED),
-    ("disk is full", TryAgain, ": the disk is full: free some space"),
+    ("disk is full", Unavailable, ": the disk is full: free some space"),
     ("vtable constructor failed: results_text", BadDatabase, _INDEX),
     ("fts5", BadDatabase, _INDEX),
     ("no such table: main.results_text", BadDatabase, _INDEX),
     # Also what a full disk says where it is the shared memory of the log that finds no room.
-    ("disk I/O error", TryAgain, " (disk I/O error): the disk is full or failing: free some space, or replace it"),
-    ("readonly database", WriteFailed, " is read-only: check owner, mode and mount, or name another file"),
-    ("unable to open", WriteFailed, _NO_ACCESS),
-    ("permission denied", WriteFailed, _NO_ACCESS),
+    ("disk I/O error", Unavailable, " (disk I/O error): the disk is full or failing: free some space, or replace it"),
+    ("readonly database", IoFailed, " is read-only: check owner, mode and mount, or name another file"),
+    ("unable to open", IoFailed, _NO_ACCESS),
+    ("permission denied", IoFailed, _NO_ACCESS),
 )

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from edgecls.database.schema import storable
 from edgecls.database.store import Store
-from edgecls.errors import EdgeclsError, TryAgain
+from edgecls.errors import EdgeclsError, Unavailable
 
 MOST = 1000
 """Files of which nothing has been written yet, at most: so many are read again after a cut."""
@@ -59,7 +59,7 @@ class SeenFiles:
         self._pending[name] = what
         if len(self._pending) % MOST == 0 or now >= self._due:
             self._due = now + EVERY_S
-            with suppress(TryAgain):
+            with suppress(Unavailable):
                 self.flush()
 
     def flush(self) -> None:
@@ -79,7 +79,7 @@ _KNOWN = """
     SELECT key, size, modified_ns, changed_ns FROM seen_files AS seen
     WHERE source = ? AND (
         EXISTS (SELECT 1 FROM results WHERE results.source = seen.source AND results.key = seen.key)
-        OR EXISTS (SELECT 1 FROM forgotten WHERE forgotten.source = seen.source AND forgotten.key = seen.key)
+        OR EXISTS (SELECT 1 FROM pruned_keys WHERE pruned_keys.source = seen.source AND pruned_keys.key = seen.key)
     )
 """
 _FORGET = "DELETE FROM seen_files WHERE source = ? AND key >= ? AND key < ?"

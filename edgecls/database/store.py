@@ -20,7 +20,7 @@ from edgecls.database.place import Place
 from edgecls.database.rows import INSERT_RESULT, as_json, values
 from edgecls.database.schema import BUSY_TIMEOUT_S, storable, timestamp, translated
 from edgecls.database.words import catch_up, mend
-from edgecls.errors import BadDatabase, EdgeclsError, FileReplaced, TryAgain
+from edgecls.errors import BadDatabase, EdgeclsError, FileReplaced, Unavailable
 from edgecls.records import Classification
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ class Store:
     For one thread: the one that made it. Lone surrogates in texts are stored as `schema.storable` says.
 
     Raises (from every method):
-        NoInput: the folder that should hold the file does not exist.
-        TryAgain: the disk is full, or another process holds the file; what was asked may be asked again.
-        WriteFailed: access is refused.
+        InputNotFound: the folder that should hold the file does not exist.
+        Unavailable: the disk is full, or another process holds the file; what was asked may be asked again.
+        IoFailed: access is refused.
         BadDatabase: the file is damaged, of a newer edgecls, or something else altogether. It is left as it was.
         FileReplaced: the file was removed, renamed or overwritten since it was opened. What was asked is to be asked
             again of another store: this one can only be closed.
@@ -93,7 +93,7 @@ class Store:
 
         A damaged one is set aside under another name and a new one begun, with a warning that says so: see
         `health.set_aside`. `progress` is called several times a second while the check runs; `stop`, once set, ends
-        it, and the next start checks again. Methods wait a second for another process, not ten, and raise TryAgain.
+        it, and the next start checks again. Methods wait a second for another process, not ten, and raise Unavailable.
 
         The caller sees to it that no other service writes to this file.
         """
@@ -111,7 +111,7 @@ class Store:
                 store.close()
                 raise
         except FileReplaced as error:  # nothing was written yet: what is there now is as good
-            raise TryAgain(str(error)) from error
+            raise Unavailable(str(error)) from error
         return store
 
     def __enter__(self) -> "Store":
@@ -261,7 +261,7 @@ class Store:
     def in_use(self) -> Iterator[None]:
         """Raise the errors of this class while the database is asked; what was done inside counts once this is left.
 
-        A damaged search index is made anew, and TryAgain raised: the rest of the file is as it was.
+        A damaged search index is made anew, and Unavailable raised: the rest of the file is as it was.
         """
         self._place.check()
         try:
@@ -270,7 +270,7 @@ class Store:
         except (BadDatabase, sqlite3.DatabaseError) as error:
             self._place.check()  # of a file that is being overwritten SQLite says that it is damaged
             if mend(self.database, error):
-                raise TryAgain(f"{self.path}: the search index was damaged, and is made anew") from error
+                raise Unavailable(f"{self.path}: the search index was damaged, and is made anew") from error
             self._damaged = self._damaged or isinstance(error, BadDatabase)
             raise
         self._place.check()
@@ -301,6 +301,6 @@ _GO_ON = """
 _END_RUN = "UPDATE runs SET stopped_at = ?, stop_reason = ? WHERE id = ?"
 _FAILED = """
     SELECT error IS NOT NULL FROM results WHERE source = ? AND key = ?
-    UNION ALL SELECT failed FROM forgotten WHERE source = ? AND key = ?
+    UNION ALL SELECT failed FROM pruned_keys WHERE source = ? AND key = ?
     LIMIT 1
 """

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from edgecls.database.derived import make_search_index_anew
 from edgecls.database.schema import immediate, is_damage, is_index_damage
-from edgecls.errors import TryAgain
+from edgecls.errors import Unavailable
 
 if TYPE_CHECKING:
     from edgecls.database.store import Store
@@ -114,7 +114,7 @@ class WordIndex:
         try:
             with self._store.in_use():
                 indexed = catch_up(self._store.database, BATCH)
-        except TryAgain:
+        except Unavailable:
             indexed = 0
         self._rows = 0
         self._due = 0.0 if indexed == BATCH else time.monotonic() + self._every

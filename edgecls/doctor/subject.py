@@ -36,7 +36,7 @@ class Subject:
 
     @property
     def model_path(self) -> Path:
-        """Raises NoInput where an installation has lost its own."""
+        """Raises InputNotFound where an installation has lost its own."""
         named = self.model or self.configured.value.get("model")
         return Path(named) if named else default_model()
 

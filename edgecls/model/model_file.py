@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from edgecls.errors import BadData, BadModel, NoInput, UsageError, from_os_error
+from edgecls.errors import BadData, BadModel, InputNotFound, UsageError, from_os_error
 from edgecls.files import write_atomically
 from edgecls.images.preprocess import Preprocessing
 from edgecls.model.image_list import FILE as IMAGES_FILE
@@ -123,7 +123,7 @@ def write_model(
     """Write a model file as `written_atomically` does, and return what a reader will find in it.
 
     `mean` and `std` are the backbone's normalisation, which the graph has baked in: they are told to other tools.
-    Raises NoInput (no such folder), WriteFailed, and ValueError for labels that a line cannot hold.
+    Raises InputNotFound (no such folder), IoFailed, and ValueError for labels that a line cannot hold.
     """
     text = "".join(f"{label}\n" for label in labels).encode()
     if split_labels(text) != list(labels):
@@ -168,14 +168,14 @@ def read_model(path: str | Path, labels: Sequence[str] | None = None, *, input_r
 
     `input_range` is for the float input of a model from another tool, see `ModelFile`.
 
-    Raises NoInput, WriteFailed (unreadable), BadModel (not TFLite, damaged, made by a newer edgecls, no labels), and
+    Raises InputNotFound, IoFailed (unreadable), BadModel (not TFLite, damaged, made by a newer edgecls, no labels), and
     UsageError for an `input_range` where the file says how pixels are fed.
     """
     path = Path(path)
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise NoInput(f"no model at {path}: check the path, or make one with edgecls convert") from error
+        raise InputNotFound(f"no model at {path}: check the path, or make one with edgecls convert") from error
     except OSError as error:
         raise from_os_error(error, f"cannot read the model {path}") from error
     return _parse(path, data, labels, input_range)
@@ -267,7 +267,7 @@ def _read_labels(files: Mapping[str, bytes], metadata: ImageMetadata | None) -> 
 def read_labels(path: str | Path) -> list[str]:
     """Return the labels of the text file at `path`, see `labels.read_label_lines`.
 
-    Raises NoInput, WriteFailed (unreadable) and BadData.
+    Raises InputNotFound, IoFailed (unreadable) and BadData.
     """
     try:
         data = Path(path).read_bytes()

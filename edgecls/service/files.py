@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecls.device.configuration.reference import example
-from edgecls.errors import NoInput, UsageError
+from edgecls.errors import InputNotFound, UsageError
 
 STATE = Path("/var/lib/edgecls")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -73,12 +73,12 @@ SYSUSERS = Path("/etc/sysusers.d/edgecls.conf")
 
 
 def shipped(name: str) -> str:
-    """A file of systemd/: in the wheel beside the package's modules, in a source tree at the top. Raises NoInput."""
+    """A file of systemd/: in the wheel beside the package's modules, in a source tree at the top. Raises InputNotFound."""
     package = Path(__file__).parents[1]
     for folder in (package / "systemd", package.parent / "systemd"):
         if (folder / name).is_file():
             return (folder / name).read_text("utf-8")
-    raise NoInput(f"this installation lacks its file systemd/{name}: install edgecls again")
+    raise InputNotFound(f"this installation lacks its file systemd/{name}: install edgecls again")
 
 
 def example_config(name: str | None) -> str:

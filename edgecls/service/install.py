@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from edgecls.errors import EdgeclsError, WriteFailed, from_os_error
+from edgecls.errors import EdgeclsError, IoFailed, from_os_error
 from edgecls.files import write_atomically
 from edgecls.service.files import SYSUSERS, Instance, contents, example_config, hidden_from_unit, program
 
@@ -30,7 +30,7 @@ def install(instance: Instance, root: Path = HERE, *, camera: bool = False) -> l
     """Write unit, user, folders and, if there is none yet, a configuration; have it started at boot.
 
     A configuration that exists is never touched. Without `root`, the user and the folders are made at once, and
-    systemd reads its units anew; in an image that happens when it boots. Raises NoInput and WriteFailed.
+    systemd reads its units anew; in an image that happens when it boots. Raises InputNotFound and IoFailed.
     """
     if hidden := hidden_from_unit(root):
         log.warning("%s lies where the unit cannot see it: install edgecls in /opt, and run this command there", hidden)
@@ -62,7 +62,7 @@ def _readable_by_all() -> Iterator[None]:
 
 
 def uninstall(instance: Instance, root: Path = HERE) -> list[Step]:
-    """Stop it and remove what `install` wrote, but for configuration, user and data. Raises WriteFailed."""
+    """Stop it and remove what `install` wrote, but for configuration, user and data. Raises IoFailed."""
     if root == HERE and _in(root, instance.unit_path).exists():
         _run("systemctl", "stop", instance.unit)
     gone = [instance.link_path, instance.camera_path, instance.tmpfiles_path]
@@ -172,13 +172,13 @@ def _remove(path: Path) -> str:
 
 
 def _run(*command: str, may_fail: bool = False) -> str:
-    """Run a tool of systemd; returns what it says. Raises WriteFailed."""
+    """Run a tool of systemd; returns what it says. Raises IoFailed."""
     if shutil.which(command[0]) is None:
-        raise WriteFailed(f"there is no {command[0]} here: install systemd, or name an image with --root DIR")
+        raise IoFailed(f"there is no {command[0]} here: install systemd, or name an image with --root DIR")
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own words
     said = (done.stdout.strip() or done.stderr.strip()).splitlines()
     if done.returncode and not may_fail:
-        raise WriteFailed(f"{' '.join(command)} failed ({said[-1] if said else done.returncode}): run it by hand")
+        raise IoFailed(f"{' '.join(command)} failed ({said[-1] if said else done.returncode}): run it by hand")
     return said[0] if said else "unknown"
 
 

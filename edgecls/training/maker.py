@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.errors import BadData, EdgeclsError, NoInput, WriteFailed
+from edgecls.errors import BadData, EdgeclsError, InputNotFound, IoFailed
 from edgecls.images.preprocess import decode
 from edgecls.inference.golden import verify
 from edgecls.model.model_file import ModelFile, ModelInfo, write_model
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training import golden
 from edgecls.training.data.dataset import Dataset
 from edgecls.training.data.losses import reason_of
@@ -73,7 +73,7 @@ class Maker:
     def validate(self, flatbuffer: bytes) -> Predictions:
         """Of the validation images, on which all choices are made."""
         return predict(
-            self.write("quantized", flatbuffer), self._data.of("validation"), Steps(), losses=self._data.losses
+            self.write("quantized", flatbuffer), self._data.of("validation"), Progress(), losses=self._data.losses
         )
 
     def make_float(self) -> bytes:
@@ -159,7 +159,7 @@ class Maker:
     def finish(self, output: Path, flatbuffer: bytes, info: ModelInfo) -> ModelFile:
         """Write the model with golden examples, once they have been replayed.
 
-        Raises WriteFailed where that is not possible, and says where the model is instead.
+        Raises IoFailed where that is not possible, and says where the model is instead.
         """
         task = self._task
         finished = task.work / "finished.tflite"
@@ -175,10 +175,10 @@ class Maker:
             verify(write(finished))
         try:
             return write(output)
-        except (NoInput, WriteFailed) as error:
+        except (InputNotFound, IoFailed) as error:
             kept = task.work.with_name(f"{info.name}-{secrets.token_hex(4)}.tflite")
             finished.rename(kept)
-            raise WriteFailed(f"{error}: the model is kept in {kept}: copy it from there") from error
+            raise IoFailed(f"{error}: the model is kept in {kept}: copy it from there") from error
 
     def _golden_images(self) -> list[bytes]:
         """A training image each of the first few classes, made small."""

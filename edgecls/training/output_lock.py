@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgecls.errors import TryAgain
+from edgecls.errors import Unavailable
 from edgecls.files import resolve_links
 
 
@@ -15,7 +15,7 @@ def lock_output(output: Path) -> Iterator[None]:
     """Hold `output`, by whatever link it is named, until the block ends; the kernel lets go if the process is killed.
 
     By an flock on a file beside it, `.NAME.lock`, which is removed at the end. Where none can be made or locked (a
-    read-only folder, some network file systems) nothing is held. Raises TryAgain where another conversion holds it.
+    read-only folder, some network file systems) nothing is held. Raises Unavailable where another conversion holds it.
     """
     target = resolve_links(output)
     path = target.with_name(f".{target.name}.lock")
@@ -41,7 +41,7 @@ def _acquire(path: Path, output: Path) -> int | None:
                 return descriptor
         except BlockingIOError as error:
             os.close(descriptor)
-            raise TryAgain(
+            raise Unavailable(
                 f"cannot write {output}: another conversion is writing it: wait until that ends, or name another file"
             ) from error
         except FileNotFoundError:

@@ -20,7 +20,7 @@ from edgecls.errors import UsageError
 from edgecls.files import check_not_input, check_writable, is_stream
 from edgecls.images.preprocess import Fit
 from edgecls.model.model_file import ModelInfo
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.backbones import DEFAULT_BACKBONE, Backbone, find_backbone
 from edgecls.training.data.dataset import Dataset, read_dataset
 from edgecls.training.data.samples import reviewed_samples
@@ -83,7 +83,7 @@ def convert(
     min_precision: float = 0.95,
     seed: int = 0,
     resume: bool = False,
-    steps: Steps | None = None,
+    steps: Progress | None = None,
 ) -> "Conversion":
     """Fine-tune `backbone` on `dataset`, quantize it, measure it as the device will, and write the model to `output`.
 
@@ -97,10 +97,10 @@ def convert(
     under another name, see `Conversion.rejected`.
     `min_precision` is what each label's threshold should give, 0 for no thresholds. While it fine-tunes, what was
     trained is kept beside `output`, and `resume` goes on from there. Otherwise nothing is written to `output`
-    before all has gone well. Raises UsageError, NoInput, BadData, MissingExtra and WriteFailed; TryAgain where another
+    before all has gone well. Raises UsageError, InputNotFound, BadData, MissingExtra and IoFailed; Unavailable where another
     conversion is writing `output`.
     """
-    steps, output = steps or Steps(), Path(output)
+    steps, output = steps or Progress(), Path(output)
     chosen, _, asked_fit = find_backbone(backbone, input_size), find_quantization(quantization), find_fit(fit)
     training = (training or Training()).with_defaults(chosen.training)
     _check_training(training, chosen)

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgecls.errors import TryAgain, from_os_error
+from edgecls.errors import Unavailable, from_os_error
 from edgecls.files import temporary_folder
 
 log = logging.getLogger(__name__)
@@ -24,17 +24,17 @@ LOCK = "lock"
 def work_folder() -> Iterator[Path]:
     """A folder for temporary files, removed afterwards; what conversions left that were killed is removed before.
 
-    Raises NoInput and WriteFailed where it cannot be used.
+    Raises InputNotFound and IoFailed where it cannot be used.
     """
     parent = temporary_folder()
     remove_leftovers(parent)
     try:
         with tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent) as folder, _held(Path(folder)):
             yield Path(folder)
-    except TryAgain as error:  # a model on its way: what writes it knows nothing of TMPDIR
+    except Unavailable as error:  # a model on its way: what writes it knows nothing of TMPDIR
         if folder not in str(error) or "TMPDIR" in str(error):
             raise
-        raise TryAgain(f"{error}, or set TMPDIR to another folder") from error
+        raise Unavailable(f"{error}, or set TMPDIR to another folder") from error
     except OSError as error:
         if not _is_about(error, str(parent)):
             raise

@@ -4,7 +4,7 @@ from pictures import picture as coloured
 
 from edgecls.bench import pictures
 from edgecls.bench.pictures import made, of_folder, picture
-from edgecls.errors import BadData, NoInput
+from edgecls.errors import BadData, InputNotFound
 from edgecls.images.preprocess import decode
 
 
@@ -51,9 +51,9 @@ def test_what_is_not_taken_is_counted_in_one_line(tmp_path, caplog):
 
 
 def test_folders_without_pictures(tmp_path):
-    with pytest.raises(NoInput, match="no folder at"):
+    with pytest.raises(InputNotFound, match="no folder at"):
         of_folder(tmp_path / "none")
-    with pytest.raises(NoInput, match="no images in"):
+    with pytest.raises(InputNotFound, match="no images in"):
         of_folder(tmp_path)
     (tmp_path / "a.png").write_bytes(b"nothing")
     with pytest.raises(BadData, match=r"no image in .* can be decoded"):

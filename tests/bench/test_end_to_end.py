@@ -13,7 +13,7 @@ from edgecls.bench.pictures import Load
 from edgecls.bench.stages import Stage
 from edgecls.bench.timing import Timing
 from edgecls.device.configuration.config import Config
-from edgecls.errors import WriteFailed
+from edgecls.errors import IoFailed
 
 LOAD = Load("two", (picture("red"), picture("blue", ".jpg")), (".png", ".jpg"))
 
@@ -32,7 +32,7 @@ def test_a_run(tiny_model, tmp_path):
 def test_a_daemon_that_cannot_go_on_is_told_and_gone(tiny_model, tmp_path):
     fill(tmp_path / "inbox", LOAD, 2)
     shutil.rmtree(tmp_path / "inbox")
-    with pytest.raises(WriteFailed, match=r"the daemon ended with code 66 \(.*no folder.*\): try it with edgecls run"):
+    with pytest.raises(IoFailed, match=r"the daemon ended with code 66 \(.*no folder.*\): try it with edgecls run"):
         end_to_end.end_to_end(tiny_model, LOAD, tmp_path / "inbox", Plan())
 
 

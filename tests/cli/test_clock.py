@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from edgecls.cli.clock import _length, clock, parse_offset
 from edgecls.database.store import Store
-from edgecls.errors import NoInput, UsageError
+from edgecls.errors import InputNotFound, UsageError
 
 app = typer.Typer()
 app.command()(clock)
@@ -93,7 +93,7 @@ def test_what_makes_no_sense(run, options, message):
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path):
-    with pytest.raises(NoInput):
+    with pytest.raises(InputNotFound):
         CliRunner().invoke(app, ["--correct", "--db", str(tmp_path / "none.db")], catch_exceptions=False)
     assert list(tmp_path.iterdir()) == []
 

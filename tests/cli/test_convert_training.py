@@ -17,7 +17,7 @@ from pictures import COLOURS, noise
 from edgecls.database.store import Store
 from edgecls.images.frame_key import file_key
 from edgecls.model.model_file import read_model
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.records import Classification, Prediction
 from edgecls.results.active_learning.reviews import Reviews
 
@@ -184,6 +184,6 @@ def test_what_was_reviewed_trains_too(colours, tmp_path, start, finish):
 
     info = read_model(tmp_path / "a" / "m.tflite").info
     assert info.dataset["reviewed"] == 3
-    assert info.dataset["images"]["test"] == read_dataset(colours, None, 0, Steps()).counts()["test"]
+    assert info.dataset["images"]["test"] == read_dataset(colours, None, 0, Progress()).counts()["test"]
     assert sum(map(sum, (each.values() for each in info.dataset["images"].values()))) == 30 + 3
     assert "Of these, 3 were reviewed" in (tmp_path / "a" / "report" / "report.html").read_text()

@@ -27,10 +27,10 @@ def data(tmp_path):
 
 def model_of(data, path, seed=0):
     """The tiny model, as if it were made with `data`; returns its path and that data set."""
-    from edgecls.progress import Steps
+    from edgecls.progress import Progress
     from edgecls.training.data.dataset import read_dataset
 
-    made_with = read_dataset(data, None, seed, Steps())
+    made_with = read_dataset(data, None, seed, Progress())
     return write(path, images=made_with.image_list(), dataset={"seed": seed}).path, made_with
 
 

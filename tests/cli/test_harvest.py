@@ -15,7 +15,7 @@ from edgecls.cli.harvest import harvest
 from edgecls.cli.stats import stats
 from edgecls.database.store import Store
 from edgecls.device.running.results_wing import begin_run
-from edgecls.errors import NoInput, UsageError
+from edgecls.errors import InputNotFound, UsageError
 from edgecls.inference.classifier import Classifier
 from edgecls.results.active_learning.reviews import Reviews
 
@@ -89,7 +89,7 @@ def test_images_may_have_been_copied_elsewhere(place):
     found, missing = reviewed_images([place / "results.db"], place / "copies")
     assert {path.name for path, _ in found} == {f"{number:02}.png" for number in range(12)}
     assert not missing
-    with pytest.raises(NoInput, match=r"none of 12 reviewed images is found, not .*: copy them here"):
+    with pytest.raises(InputNotFound, match=r"none of 12 reviewed images is found, not .*: copy them here"):
         reviewed_images([place / "results.db"], None)
     shutil.rmtree(place / "copies")
 
@@ -126,8 +126,8 @@ def test_what_makes_no_sense(options, said):
 
 @pytest.mark.usefixtures("place")
 def test_nothing_to_harvest():
-    with pytest.raises(NoInput, match="has no row with an image that nobody has reviewed"):
+    with pytest.raises(InputNotFound, match="has no row with an image that nobody has reviewed"):
         run("harvest", "--out", "todo", "--until", "2001-01-01")
-    with pytest.raises(NoInput):
+    with pytest.raises(InputNotFound):
         run("harvest", "--out", "todo", "--db", "no.db")
     assert not os.path.exists("todo")

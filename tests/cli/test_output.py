@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tabulate import tabulate
 
 from edgecls.cli.output import TABLE_PAGE, Output, OutputFormat, write_object, write_rows
-from edgecls.errors import TryAgain
+from edgecls.errors import Unavailable
 
 COLUMNS = ("label", "score", "top_k")
 ROWS = [
@@ -122,7 +122,7 @@ def test_output_that_cannot_be_written_says_so():
         def write(self, _):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(TryAgain) as refused:
+    with pytest.raises(Unavailable) as refused:
         write_rows(["a"], [{"a": 1}], "jsonl", Output(Full()))
     assert str(refused.value) == "cannot write the output: the disk is full: free some space"
     assert Output(Full()).isatty()

@@ -12,7 +12,7 @@ from edgecls.cli.query import query
 from edgecls.cli.stats import stats
 from edgecls.cli.times import parse_time
 from edgecls.database.store import Store
-from edgecls.errors import BadDatabase, NoInput, UsageError
+from edgecls.errors import BadDatabase, InputNotFound, UsageError
 from edgecls.records import Classification, Prediction
 
 app = typer.Typer()
@@ -159,7 +159,7 @@ def test_values_out_of_range(path, options):
 
 @pytest.mark.parametrize("command", ["query", "stats"])
 def test_the_database_named_wins_over_the_environment(run, tmp_path, command):
-    with pytest.raises(NoInput, match=r"other\.db: no such file"):
+    with pytest.raises(InputNotFound, match=r"other\.db: no such file"):
         run(command, "--db", str(tmp_path / "other.db"))
     (tmp_path / "text.db").write_text("not a database at all")
     with pytest.raises(BadDatabase, match="is not a SQLite database"):

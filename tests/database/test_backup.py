@@ -14,7 +14,7 @@ from example_rows import begin, frame
 from edgecls.database.backup import back_up
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
-from edgecls.errors import BadDatabase, NoInput, UsageError, WriteFailed
+from edgecls.errors import BadDatabase, InputNotFound, IoFailed, UsageError
 from edgecls.results.queries.find import find
 
 
@@ -129,14 +129,14 @@ def test_a_database_in_use_is_not_replaced(path, out):
 
 @pytest.mark.usefixtures("store")
 def test_places_that_cannot_be_written(path, tmp_path):
-    with pytest.raises(NoInput, match="does not exist: create it first"):
+    with pytest.raises(InputNotFound, match="does not exist: create it first"):
         back_up(path, tmp_path / "missing" / "copy.db")
-    with pytest.raises(WriteFailed, match="it is a folder: name a file"):
+    with pytest.raises(IoFailed, match="it is a folder: name a file"):
         back_up(path, tmp_path, force=True)
 
 
 def test_nothing_to_copy(path, out):
-    with pytest.raises(NoInput):
+    with pytest.raises(InputNotFound):
         back_up(path, out)
     path.write_text("x" * 1000)
     with pytest.raises(BadDatabase, match=r"results\.db is not a SQLite database"):
@@ -160,7 +160,7 @@ def test_a_full_disk_keeps_nothing_half_written(store, path, small_disk):
     with store.database.atomic():
         for n in range(2000):
             store.write(frame(str(n)))
-    with pytest.raises(WriteFailed, match=r"copy\.db.*disk is full") as refused:
+    with pytest.raises(IoFailed, match=r"copy\.db.*disk is full") as refused:
         back_up(path, small_disk / "copy.db")
     assert refused.value.exit_code == 74
     assert list(small_disk.iterdir()) == []

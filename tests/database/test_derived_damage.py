@@ -14,7 +14,7 @@ from edgecls.database.reading import open_results
 from edgecls.database.retention import Retention
 from edgecls.database.store import Store
 from edgecls.database.words import WordIndex, catch_up, is_sound
-from edgecls.errors import BadDatabase, TryAgain
+from edgecls.errors import BadDatabase, Unavailable
 from edgecls.results.merge.merge import merge
 from edgecls.results.queries.filters import Filter
 from edgecls.results.queries.find import find
@@ -115,19 +115,19 @@ def test_a_running_daemon_mends_it_and_goes_on(path, kind):
 
 def test_what_else_is_damaged_is_not_taken_for_the_index(path):
     with closing(sqlite3.connect(path)) as db:
-        (root,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'forgotten'").fetchone()
+        (root,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'pruned_keys'").fetchone()
     with path.open("r+b") as file:
         file.seek((root - 1) * 4096)
         file.write(b"\xa5" * 4096)
     with Store(path) as store, pytest.raises(BadDatabase, match="is damaged: rescue"), store.in_use():
-        store.database.execute("SELECT * FROM forgotten").fetchall()
+        store.database.execute("SELECT * FROM pruned_keys").fetchall()
 
 
 def test_try_again_is_what_a_write_says_that_found_the_index_damaged(path, caplog):
     damage(path, "no data")
     with Store(path) as store:
         begin(store)
-        with pytest.raises(TryAgain, match="the search index was damaged, and is made anew"), store.in_use():
+        with pytest.raises(Unavailable, match="the search index was damaged, and is made anew"), store.in_use():
             store.database.execute("UPDATE results SET path = 'x' WHERE id = 1")
         with store.in_use():
             store.database.execute("UPDATE results SET path = 'x' WHERE id = 1")
@@ -146,13 +146,13 @@ def test_merging_into_a_database_whose_index_is_damaged(path, tmp_path):
 
 
 COUNTS = {
-    "no table": "DROP TABLE tallies",
-    "no days": "DROP TABLE days",
-    "no bound": "DELETE FROM days_up_to",
+    "no table": "DROP TABLE hourly_counts",
+    "no days": "DROP TABLE daily_counts",
+    "no bound": "DELETE FROM daily_counts_up_to",
     "no trigger": "DROP TRIGGER results_tally_insert",
-    "they disagree": "UPDATE tallies SET rows = rows + 1",
-    "they are empty": "DELETE FROM tallies",
-    "the days disagree": "INSERT INTO days VALUES (1, '2026-11-23', 'tabby', 3, 7, 7)",
+    "they disagree": "UPDATE hourly_counts SET rows = rows + 1",
+    "they are empty": "DELETE FROM hourly_counts",
+    "the days disagree": "INSERT INTO daily_counts VALUES (1, '2026-11-23', 'tabby', 3, 7, 7)",
 }
 
 
@@ -168,7 +168,7 @@ def test_counts_that_do_not_agree_with_the_rows_are_made_anew(path, kind, caplog
         assert_they_agree(db)
 
 
-@pytest.mark.parametrize("table", ["results_text_data", "results_text_idx", "tallies", "days_up_to"])
+@pytest.mark.parametrize("table", ["results_text_data", "results_text_idx", "hourly_counts", "daily_counts_up_to"])
 def test_damaged_pages_of_what_is_derived(path, table, caplog):
     """The check after a stop that was not clean finds them: before, the whole database was set aside."""
     caplog.set_level(logging.WARNING)

@@ -10,7 +10,7 @@ from example_rows import begin, frame
 from edgecls.database import store as store_module
 from edgecls.database.patient import patiently
 from edgecls.database.store import Store
-from edgecls.errors import BadDatabase, TryAgain, WriteFailed
+from edgecls.errors import BadDatabase, IoFailed, Unavailable
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def fill(store):
     for n in range(10_000):
         try:
             store.write(frame(str(n)))
-        except TryAgain:  # noqa: PERF203 - this is what it counts
+        except Unavailable:  # noqa: PERF203 - this is what it counts
             return n
     raise AssertionError("still not full")
 
@@ -126,10 +126,10 @@ def test_a_signal_that_came_before_still_leaves_one_attempt(durable):
 
 
 def refuse():
-    raise TryAgain("held")
+    raise Unavailable("held")
 
 
-@pytest.mark.parametrize("error", [WriteFailed("read-only"), BadDatabase("damaged"), RuntimeError("a bug")])
+@pytest.mark.parametrize("error", [IoFailed("read-only"), BadDatabase("damaged"), RuntimeError("a bug")])
 def test_what_does_not_pass_is_not_waited_for(error):
     def fail():
         raise error

@@ -12,7 +12,7 @@ from edgecls.database.backup import back_up
 from edgecls.database.reading import open_results
 from edgecls.database.restore import restore
 from edgecls.database.store import Store
-from edgecls.errors import BadDatabase, NoInput, UsageError
+from edgecls.errors import BadDatabase, InputNotFound, UsageError
 from edgecls.results.queries.find import find
 
 
@@ -74,7 +74,7 @@ def test_a_backup_that_was_copied_with_its_log(path, backup, tmp_path):
 def test_where_no_database_is(backup, tmp_path):
     assert restore(backup, tmp_path / "new.db") == (1, None)
     assert keys(tmp_path / "new.db") == {"good"}
-    with pytest.raises(NoInput, match="does not exist: create it first"):
+    with pytest.raises(InputNotFound, match="does not exist: create it first"):
         restore(backup, tmp_path / "missing" / "new.db")
 
 
@@ -112,7 +112,7 @@ def test_the_database_is_not_its_own_backup(path, backup):
     for name in (path, link):
         with pytest.raises(UsageError, match="is the database itself"):
             restore(name, path)
-    with pytest.raises(NoInput):
+    with pytest.raises(InputNotFound):
         restore(backup.with_name("none.db"), path)
 
 
@@ -137,8 +137,8 @@ def test_a_full_disk_leaves_the_former_database(backup, small_disk):
     with Store(database) as store:
         begin(store)
         store.write(frame("here"))
-    from edgecls.errors import WriteFailed
+    from edgecls.errors import IoFailed
 
-    with pytest.raises(WriteFailed, match="disk is full"):
+    with pytest.raises(IoFailed, match="disk is full"):
         restore(backup, database)
     assert keys(database) == {"here"}

@@ -166,7 +166,7 @@ def test_where_files_do_not_stay_nothing_is_remembered(store):
     store.write(frame("b.jpg"))
     keep(store, most=1).prune()
     assert not store.has("folder", "a.jpg")
-    assert store.database.execute("SELECT count(*) FROM forgotten").fetchone() == (0,)
+    assert store.database.execute("SELECT count(*) FROM pruned_keys").fetchone() == (0,)
 
 
 def test_a_row_whose_frame_is_saved_stays_until_that_goes(store):

@@ -10,7 +10,7 @@ from paths import ROOT
 from edgecls.database.reading import open_results
 from edgecls.database.schema import BUSY_TIMEOUT_S, storable, timestamp, translated
 from edgecls.database.store import Store
-from edgecls.errors import BadDatabase, NoInput, WriteFailed
+from edgecls.errors import BadDatabase, InputNotFound, IoFailed
 
 FOREIGN = "CREATE TABLE results (id INTEGER PRIMARY KEY, time REAL)"
 
@@ -140,7 +140,7 @@ def test_an_empty_file_is_nothing_to_read_but_a_place_to_write(path):
 
 
 def test_a_missing_file(path):
-    with pytest.raises(NoInput, match="no such file"):
+    with pytest.raises(InputNotFound, match="no such file"):
         open_results(path)
     assert not path.exists()
 
@@ -148,7 +148,7 @@ def test_a_missing_file(path):
 def test_a_folder_in_place_of_the_file(tmp_path):
     with pytest.raises(BadDatabase, match="it is a folder"):
         open_results(tmp_path)
-    with pytest.raises(WriteFailed, match="it is a folder"):
+    with pytest.raises(IoFailed, match="it is a folder"):
         Store(tmp_path)
 
 
@@ -188,7 +188,7 @@ def test_times_and_texts():
 @pytest.mark.usefixtures("store")
 def test_the_page_names_the_tables_and_their_columns(read):
     page = (ROOT / "docs" / "results-database.md").read_text("utf-8")
-    for table in ("models", "runs", "results", "reviews", "forgotten", "tallies", "days"):
+    for table in ("models", "runs", "results", "reviews", "pruned_keys", "hourly_counts", "days"):
         (line,) = (line for line in page.splitlines() if line.startswith(f"| `{table}` |"))
         for _, column, *_ in read(f"PRAGMA table_info({table})"):
             assert f"`{column}`" in line

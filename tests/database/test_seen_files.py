@@ -8,7 +8,7 @@ from machines import Machine
 from edgecls.database import seen_files
 from edgecls.database.seen_files import SeenFiles
 from edgecls.database.store import Store
-from edgecls.errors import TryAgain
+from edgecls.errors import Unavailable
 from edgecls.images.frame_key import name_in
 
 SOURCE = "folder:inbox"
@@ -70,7 +70,7 @@ def test_a_file_whose_row_was_removed_is_not_known(store):
         seen.remember(name, write(store, name), STATE)
     seen.flush()
     store.database.execute("DELETE FROM results")
-    store.database.execute("INSERT INTO forgotten VALUES (?, ?, 0)", [SOURCE, f"b.jpg#{DIGEST}"])
+    store.database.execute("INSERT INTO pruned_keys VALUES (?, ?, 0)", [SOURCE, f"b.jpg#{DIGEST}"])
     assert known(store) == {"b.jpg": STATE}
 
 
@@ -108,7 +108,7 @@ def test_a_database_that_is_held_is_left_for_the_next_time(tmp_path):
         other.execute("BEGIN IMMEDIATE")
         seen._due = 0.0
         seen.remember("b", key, STATE)
-        with pytest.raises(TryAgain):
+        with pytest.raises(Unavailable):
             seen.flush()
         other.execute("ROLLBACK")
         other.close()
@@ -120,6 +120,6 @@ def test_a_database_that_is_held_is_left_for_the_next_time(tmp_path):
 def test_a_key_that_has_its_row(store):
     seen = SeenFiles(store, SOURCE)
     write(store, "a.jpg")
-    store.database.execute("INSERT INTO forgotten VALUES (?, ?, 0)", [SOURCE, f"b.jpg#{DIGEST}"])
+    store.database.execute("INSERT INTO pruned_keys VALUES (?, ?, 0)", [SOURCE, f"b.jpg#{DIGEST}"])
     assert [seen.has_row(f"{name}#{DIGEST}") for name in ("a.jpg", "b.jpg", "c.jpg")] == [True, True, False]
     assert not SeenFiles(store, "folder:other").has_row(f"a.jpg#{DIGEST}")

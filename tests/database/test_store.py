@@ -13,7 +13,7 @@ from edgecls.database import schema
 from edgecls.database.reading import open_results
 from edgecls.database.schema import storable, timestamp
 from edgecls.database.store import Store
-from edgecls.errors import NoInput, WriteFailed
+from edgecls.errors import InputNotFound, IoFailed
 from edgecls.records import Classification, Prediction
 from edgecls.results.queries.find import find
 from edgecls.results.queries.finding import COLUMNS
@@ -157,11 +157,9 @@ def test_another_process_that_holds_the_file(path, monkeypatch):
     with Store(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         begin(store)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(
-            WriteFailed, match=r"another process holds .*results\.db: wait until it is done, or stop it"
-        ):
+        with pytest.raises(IoFailed, match=r"another process holds .*results\.db: wait until it is done, or stop it"):
             store.write(frame("a.jpg"))
-        with pytest.raises(WriteFailed, match="another process holds"):
+        with pytest.raises(IoFailed, match="another process holds"):
             Store(path)
         other.execute("ROLLBACK")
         store.write(frame("a.jpg"))
@@ -169,16 +167,16 @@ def test_another_process_that_holds_the_file(path, monkeypatch):
 
 
 def test_a_missing_folder(tmp_path):
-    with pytest.raises(NoInput, match=r"there is no folder .*missing: make it first"):
+    with pytest.raises(InputNotFound, match=r"there is no folder .*missing: make it first"):
         Store(tmp_path / "missing" / "results.db")
     (tmp_path / "file").touch()
-    with pytest.raises(WriteFailed, match="not a folder"):
+    with pytest.raises(IoFailed, match="not a folder"):
         Store(tmp_path / "file" / "results.db")
 
 
 def test_a_broken_link_is_not_followed_into_nowhere(tmp_path):
     (tmp_path / "results.db").symlink_to(tmp_path / "unmounted" / "results.db")
-    with pytest.raises(WriteFailed, match="broken link"):
+    with pytest.raises(IoFailed, match="broken link"):
         Store(tmp_path / "results.db")
 
 
@@ -191,7 +189,7 @@ def test_a_failed_set_up_leaves_no_new_file(path, monkeypatch, exists):
     monkeypatch.setattr("edgecls.database.opening.migrate", full)
     if exists:
         path.touch()
-    with pytest.raises(WriteFailed, match="the disk is full: free some space"):
+    with pytest.raises(IoFailed, match="the disk is full: free some space"):
         Store(path)
     assert path.exists() == exists
 

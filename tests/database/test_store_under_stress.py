@@ -16,7 +16,7 @@ from paths import SUPPORT
 
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
-from edgecls.errors import TryAgain, WriteFailed
+from edgecls.errors import IoFailed, Unavailable
 from edgecls.results.queries.find import find
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": import_path(SUPPORT)}
@@ -151,7 +151,7 @@ def test_a_full_disk_is_one_clear_error_and_what_was_written_stays(small_disk):
     ballast.write_bytes(bytes(32 * 1024))
     with Store(path) as store:
         begin(store)
-        with pytest.raises(WriteFailed, match="the disk is full: free some space"):
+        with pytest.raises(IoFailed, match="the disk is full: free some space"):
             fill(store, numbers)
         written = next(numbers) - 1
         ballast.unlink()
@@ -172,7 +172,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_group_holds_none_of_it(small_dis
             group = [frame(f"{next(numbers)} {'x' * 500}") for _ in range(16)]
             try:
                 store.write_many(group)
-            except TryAgain:
+            except Unavailable:
                 break
         written = next(numbers) - 16
         with closing(open_results(path)) as db:
@@ -185,7 +185,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_group_holds_none_of_it(small_dis
 
 def test_a_disk_too_full_to_begin_keeps_no_half_made_file(small_disk):
     (small_disk / "ballast").write_bytes(bytes(504 * 1024))
-    with pytest.raises(WriteFailed, match=r"the disk is full or failing.*free some space"):
+    with pytest.raises(IoFailed, match=r"the disk is full or failing.*free some space"):
         Store(small_disk / "results.db")
     assert [file.name for file in small_disk.iterdir()] == ["ballast"]
 
@@ -198,9 +198,9 @@ def test_a_read_only_disk(small_disk):
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     with closing(open_results(path)) as db:
         assert len(list(find(db))) == 1
-    with pytest.raises(WriteFailed, match="check owner, mode and mount"):
+    with pytest.raises(IoFailed, match="check owner, mode and mount"):
         Store(path)
-    with pytest.raises(WriteFailed, match="the file system is read-only"):
+    with pytest.raises(IoFailed, match="the file system is read-only"):
         Store(small_disk / "new.db")
 
 
@@ -214,7 +214,7 @@ attempt(lambda: [store.write(frame(str(n))) for n in range(10_000)])
 store.close()
 """
     assert answers(script, path) == [
-        f"TryAgain {path} (disk I/O error): the disk is full or failing: free some space, or replace it"
+        f"Unavailable {path} (disk I/O error): the disk is full or failing: free some space, or replace it"
     ]
     with closing(open_results(path)) as db:
         assert len(list(find(db))) > 3
@@ -245,9 +245,9 @@ if os.getuid() == 0:
 def test_without_permission_to_write(owned_by_another):
     script = AS_NOBODY + "attempt(lambda: Store(path))\nattempt(lambda: Store(path + '.new'))"
     first, second = answers(script, owned_by_another / "results.db")
-    assert first.startswith("WriteFailed")
+    assert first.startswith("IoFailed")
     assert "is read-only: check owner, mode and mount" in first
-    assert second.startswith("WriteFailed cannot create")
+    assert second.startswith("IoFailed cannot create")
     assert "permission denied: user " in second
     assert second.endswith(", mode 0555): check owner and mode, or run as a user who may")
 
@@ -261,5 +261,5 @@ def test_without_permission_to_read(owned_by_another):
     (owned_by_another / "results.db").chmod(0)
     script = AS_NOBODY + "attempt(lambda: open_results(path))"
     (said,) = answers(script, owned_by_another / "results.db")
-    assert said.startswith("WriteFailed")
+    assert said.startswith("IoFailed")
     assert "cannot be opened: check owner, mode and mount" in said

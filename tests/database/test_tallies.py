@@ -42,7 +42,7 @@ def do(store, step):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.one_of(writes, others), max_size=30))
 def test_tallies_are_what_counting_gives(tmp_path_factory, steps):
-    with Store(tmp_path_factory.mktemp("tallies") / "results.db") as store:
+    with Store(tmp_path_factory.mktemp("hourly_counts") / "results.db") as store:
         begin(store)
         for step in steps:
             do(store, step)
@@ -61,7 +61,7 @@ def test_rows_from_before_are_counted_and_can_be_searched_for(path, tmp_path, st
     old = as_of(path, tmp_path / "old.db", stop_before)
     with Store(old) as store:
         assert assert_they_agree(store.database) == before
-        assert store.database.execute("SELECT count(DISTINCT day) FROM days").fetchone() == (2,)
+        assert store.database.execute("SELECT count(DISTINCT day) FROM daily_counts").fetchone() == (2,)
         store.database.execute("DELETE FROM results WHERE id < 5")
         store.database.execute("UPDATE results SET score = 0.5 WHERE id < 9")
         assert_they_agree(store.database)
@@ -69,14 +69,14 @@ def test_rows_from_before_are_counted_and_can_be_searched_for(path, tmp_path, st
 
 def test_a_day_is_summed_up_when_the_next_begins(store):
     def days():
-        return [day for (day,) in store.database.execute("SELECT DISTINCT day FROM days ORDER BY 1")]
+        return [day for (day,) in store.database.execute("SELECT DISTINCT day FROM daily_counts ORDER BY 1")]
 
     store.write(frame("a"))
     assert days() == []
     store.write(frame("b", 24 * 60))
     assert days() == ["2026-11-24"]
     store.write(frame("c", 30))  # by a clock that was set back
-    assert store.database.execute("SELECT sum(rows) FROM days").fetchone() == (2,)
+    assert store.database.execute("SELECT sum(rows) FROM daily_counts").fetchone() == (2,)
 
 
 def test_a_row_costs_no_page_for_what_is_kept_of_days(path):

@@ -14,7 +14,7 @@ from edgecls.database.reading import open_results
 from edgecls.device import classifier_pool as module
 from edgecls.device import pipeline as daemon
 from edgecls.device.classifier_pool import QUEUED, Ahead, classified, image_bytes
-from edgecls.errors import TryAgain
+from edgecls.errors import Unavailable
 from edgecls.inference.classifier import Classifier
 from edgecls.records import Classification, Frame
 from edgecls.results.queries.find import find
@@ -122,7 +122,7 @@ class Log:
     def write_many(self, classifications):
         if self.failures:
             self.failures -= 1
-            raise TryAgain("the disk is full")
+            raise Unavailable("the disk is full")
         self.store.write_many(classifications)
         self.groups.append(len(classifications))
 
@@ -199,7 +199,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_group(two, store, path, tries):
         for _ in range(tries):
             try:
                 action()
-            except TryAgain:
+            except Unavailable:
                 continue
             return True
         return False

@@ -13,7 +13,7 @@ from edgecls.device import pipeline as daemon
 from edgecls.device.classifier_pool import Ahead
 from edgecls.device.configuration.settings import CameraSettings, FolderSettings, VideoSettings
 from edgecls.device.sources import SOURCES, open_source
-from edgecls.errors import WriteFailed
+from edgecls.errors import IoFailed
 from edgecls.inference.classifier import Classifier
 from edgecls.records import Frame
 
@@ -173,12 +173,12 @@ def test_a_full_disk_is_waited_for_and_a_stop_ends_that_without_acknowledging(cl
         def write_many(self, classifications):
             self.left -= 1
             if self.left >= 0:
-                raise WriteFailed("the disk is full")
+                raise IoFailed("the disk is full")
             super().write_many(classifications)
 
     def twice(action):
         for _ in range(2):
-            with contextlib.suppress(WriteFailed):
+            with contextlib.suppress(IoFailed):
                 action()
                 return True
         return False

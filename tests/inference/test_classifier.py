@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pictures import COLOURS, encode, noise, picture, plain
 from tiny_model import LABELS, SIZE, build, golden, write
 
-from edgecls.errors import BadModel, NoInput
+from edgecls.errors import BadModel, InputNotFound
 from edgecls.images.preprocess import FULL, Preprocessing, load_pixels
 from edgecls.inference.classifier import Classifier, as_frame, best
 from edgecls.inference.golden import verify
@@ -232,7 +232,7 @@ def test_a_grey_model_of_another_tool(tmp_path):
 
 
 def test_no_such_model():
-    with pytest.raises(NoInput, match=r"no model at missing\.tflite"):
+    with pytest.raises(InputNotFound, match=r"no model at missing\.tflite"):
         Classifier("missing.tflite")
 
 

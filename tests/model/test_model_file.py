@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_model import LABELS, SPEC, build, info, write
 
-from edgecls.errors import BadModel, NoInput, WriteFailed
+from edgecls.errors import BadModel, InputNotFound, IoFailed
 from edgecls.model.model_file import FORMAT, INFO_FILE, LABELS_FILE, ModelInfo, read_model, split_labels
 
 
@@ -91,9 +91,9 @@ def test_labels_that_no_line_can_hold(path, label):
 
 
 def test_where_no_model_can_be_written(tmp_path):
-    with pytest.raises(NoInput, match="does not exist"):
+    with pytest.raises(InputNotFound, match="does not exist"):
         write(tmp_path / "missing" / "model.tflite")
-    with pytest.raises(WriteFailed, match="it is a folder"):
+    with pytest.raises(IoFailed, match="it is a folder"):
         write(tmp_path)
 
 
@@ -156,9 +156,9 @@ def test_label_files():
 
 
 def test_what_is_no_model(path):
-    with pytest.raises(NoInput, match="check the path, or make one with edgecls convert"):
+    with pytest.raises(InputNotFound, match="check the path, or make one with edgecls convert"):
         read_model(path)
-    with pytest.raises(WriteFailed, match="it is a folder: name a file"):
+    with pytest.raises(IoFailed, match="it is a folder: name a file"):
         read_model(path.parent)
     for data in (b"", b"TFL3", b"PK\3\4" + bytes(100), b"<html>404</html>"):
         path.write_bytes(data)
@@ -278,13 +278,13 @@ except BadModel as error:
 def test_without_permission(tiny_model):
     script = """
 import os, sys
-from edgecls.errors import WriteFailed
+from edgecls.errors import IoFailed
 from edgecls.model.model_file import read_model
 if os.getuid() == 0:
     os.setuid(65534)
 try:
     read_model(sys.argv[1])
-except WriteFailed as error:
+except IoFailed as error:
     print(error)
 """
     secret = Path(os.environ["TMPDIR"]) / "secret.tflite"

@@ -46,7 +46,7 @@ def read(path, sql):
 
 def everything(path):
     with closing(open_results(path)) as db:
-        tables = ("models", "runs", "results", "reviews", "tallies")
+        tables = ("models", "runs", "results", "reviews", "hourly_counts")
         return {table: db.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
 
 

@@ -14,7 +14,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 from edgecls.cli.convert import convert as command
 from edgecls.errors import BadData
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training import maker as maker_module
 from edgecls.training import pipeline
 from edgecls.training.data.dataset import read_dataset, read_split
@@ -69,8 +69,8 @@ def test_reading_for_training_and_for_evaluation_leave_out_the_same(colours):
         (colours / "red" / f"cut{number:02}.jpg").write_bytes(holed(whole, length))
     (colours / "red" / "narrow.png").write_bytes(encode(noise(300, 3)))
     (colours / "red" / "tiny.jpg").write_bytes(encode(noise(2, 2), ".jpg"))
-    trained = read_dataset(colours, None, 0, Steps())
-    measured = read_split(colours, None, None, 0, Steps())
+    trained = read_dataset(colours, None, 0, Progress())
+    measured = read_split(colours, None, None, 0, Progress())
     assert len(trained.skipped) > 5
     assert trained.skipped == measured.skipped
     assert {sample.path for sample in trained.samples} == {sample.path for sample in measured.samples}

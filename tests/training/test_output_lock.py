@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from edgecls.errors import TryAgain
+from edgecls.errors import Unavailable
 from edgecls.training.output_lock import lock_output
 
 HOLD = """
@@ -30,7 +30,7 @@ def test_a_second_one_is_refused_by_whatever_name(output):
     link.symlink_to(output)
     with lock_output(output):
         for name in (output, link):
-            with pytest.raises(TryAgain, match=f"cannot write {name}: another conversion is writing it: wait until"):
+            with pytest.raises(Unavailable, match=f"cannot write {name}: another conversion is writing it: wait until"):
                 lock_output(name).__enter__()
         with lock_output(output.with_name("other.tflite")):
             pass
@@ -44,7 +44,7 @@ def test_one_that_was_killed_holds_nothing(output):
         [sys.executable, "-c", HOLD, output], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
         assert child.stdout.readline() == "held\n"
-        with pytest.raises(TryAgain):
+        with pytest.raises(Unavailable):
             lock_output(output).__enter__()
         child.send_signal(signal.SIGKILL)
         child.wait()
@@ -59,7 +59,7 @@ def test_of_many_at_once_one_holds_it(output):
 import sys, time
 from pathlib import Path
 from edgecls.training.output_lock import lock_output
-from edgecls.errors import TryAgain
+from edgecls.errors import Unavailable
 output, inside, held = Path(sys.argv[1]), Path(sys.argv[1] + ".inside"), 0
 while held < 200:
     try:
@@ -67,7 +67,7 @@ while held < 200:
             inside.mkdir()
             inside.rmdir()
             held += 1
-    except TryAgain:
+    except Unavailable:
         time.sleep(0.0005)
 """
     children = [subprocess.Popen([sys.executable, "-c", script, output]) for _ in range(3)]

@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 from edgecls.cli.convert import convert as command
-from edgecls.errors import WriteFailed
+from edgecls.errors import IoFailed
 from edgecls.inference.classifier import Classifier
 from edgecls.inference.golden import replay_golden
 from edgecls.model.model_file import read_model
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training import pipeline
 from edgecls.training.evaluation.temperature import Scaling
 from edgecls.training.fitting import fine_tune
@@ -60,7 +60,7 @@ def test_another_seed_gives_another(colours, tmp_path):
 
 
 def test_the_steps_are_timed(colours, tmp_path):
-    steps = Steps()
+    steps = Progress()
     done = convert(colours, tmp_path / "m.tflite", steps=steps)
     assert done.seconds is steps.seconds
     assert list(done.seconds) == [
@@ -134,7 +134,7 @@ def test_the_command_writes_a_report(colours, tmp_path):
     assert all(label in text for label in ("blue", "green", "red"))
     (tmp_path / "file").touch()
     done = CliRunner().invoke(app, [str(colours), "-o", str(tmp_path / "n.tflite"), "--report", str(tmp_path / "file")])
-    assert isinstance(done.exception, WriteFailed)
+    assert isinstance(done.exception, IoFailed)
     assert not (tmp_path / "n.tflite").exists()
 
 

@@ -13,7 +13,7 @@ from quick import convert
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
-from edgecls.errors import BadData, BadModel, MissingExtra, NoInput, TryAgain, UsageError, WriteFailed
+from edgecls.errors import BadData, BadModel, InputNotFound, IoFailed, MissingExtra, Unavailable, UsageError
 from edgecls.files import write_atomically
 from edgecls.inference.classifier import Classifier
 from edgecls.inference.golden import replay_golden
@@ -42,10 +42,10 @@ def never(monkeypatch):
         ({"resume": True}, UsageError, "m.tflite.checkpoint to go on from: run without --resume"),
         ({"backbone": "cnn", "training": Training(search=2)}, UsageError, "pretrained network, and cnn is none"),
         ({"input_size": 25}, UsageError, "takes no images of 25 pixels"),
-        ({"output": "none/m.tflite"}, NoInput, "the folder .*none does not exist: create it first"),
-        ({"output": "colours"}, WriteFailed, "it is a folder: name a file"),
-        ({"data": "none"}, NoInput, "no data set at"),
-        ({"split_file": "none.csv"}, NoInput, r"cannot read none\.csv"),
+        ({"output": "none/m.tflite"}, InputNotFound, "the folder .*none does not exist: create it first"),
+        ({"output": "colours"}, IoFailed, "it is a folder: name a file"),
+        ({"data": "none"}, InputNotFound, "no data set at"),
+        ({"split_file": "none.csv"}, InputNotFound, r"cannot read none\.csv"),
         ({"data": "colours/red"}, BadData, "no sub-folders in"),
     ],
 )
@@ -85,7 +85,7 @@ def test_a_failure_at_the_end_leaves_the_old_model_and_nothing_else(colours, tmp
 def test_a_full_disk_for_temporary_files_is_named(colours, tmp_path, monkeypatch, small_disk):
     (small_disk / "ballast").write_bytes(bytes(506 * 1024))
     monkeypatch.setenv("TMPDIR", str(small_disk))
-    with pytest.raises(TryAgain, match=f"{small_disk}/.*: the disk is full: free some space, or set TMPDIR to"):
+    with pytest.raises(Unavailable, match=f"{small_disk}/.*: the disk is full: free some space, or set TMPDIR to"):
         convert(colours, tmp_path / "m.tflite")
     assert [path.name for path in small_disk.iterdir()] == ["ballast"]
 
@@ -102,7 +102,7 @@ def test_whatever_writes_there_when_the_disk_is_full(colours, tmp_path, monkeypa
     said = (
         f"cannot keep temporary files in {tempfile.gettempdir()} \\(set TMPDIR to another folder\\): the disk is full"
     )
-    with pytest.raises(TryAgain, match=said):
+    with pytest.raises(Unavailable, match=said):
         convert(colours, tmp_path / "m.tflite")
 
 
@@ -114,7 +114,9 @@ def test_other_errors_of_the_system_keep_their_file(colours, tmp_path, monkeypat
 
 def test_a_folder_for_temporary_files_that_is_not_there(colours, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
-    with pytest.raises(NoInput, match=r"cannot keep temporary files in .*none \(set TMPDIR.*: no such file or folder"):
+    with pytest.raises(
+        InputNotFound, match=r"cannot keep temporary files in .*none \(set TMPDIR.*: no such file or folder"
+    ):
         convert(colours, tmp_path / "m.tflite")
 
 
@@ -144,7 +146,7 @@ def test_a_model_that_cannot_be_written_to_its_place_is_kept(colours, tmp_path, 
         shutil.rmtree(output.parent)
 
     monkeypatch.setattr(pipeline, "_warn_of_bound", pull_out)
-    with pytest.raises(WriteFailed, match=r"stick does not exist: .*: the model is kept in .*: copy it") as raised:
+    with pytest.raises(IoFailed, match=r"stick does not exist: .*: the model is kept in .*: copy it") as raised:
         convert(colours, output)
     (kept,) = temporary_folder.glob("m-*.tflite")
     assert f"kept in {kept}:" in str(raised.value)
@@ -168,7 +170,7 @@ def test_a_file_system_without_modes(colours, tmp_path, monkeypatch):
 def test_a_second_conversion_into_one_output(colours, tmp_path):
     with (
         lock_output(tmp_path / "m.tflite"),
-        pytest.raises(TryAgain, match=r"cannot write .*m\.tflite: another conversion is writing it"),
+        pytest.raises(Unavailable, match=r"cannot write .*m\.tflite: another conversion is writing it"),
     ):
         convert(colours, tmp_path / "m.tflite")
 

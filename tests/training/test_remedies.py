@@ -10,7 +10,7 @@ from quick import convert
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 from edgecls.cli.convert import _print_trust
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training import maker as maker_module
 from edgecls.training.data.samples import Sample
 from edgecls.training.evaluation.predictions import Predictions
@@ -94,6 +94,6 @@ def test_a_refitted_head_makes_of_int8_features_what_it_made_of_float_ones(monke
     seen, unseen = slice(0, 300), slice(300, None)
     wanted, before = network(exact[unseen]).numpy(), network(int8[unseen]).numpy()
     exact, int8, rest = exact[seen], int8[seen], int8[unseen]
-    task = SimpleNamespace(steps=Steps(), backbone=SimpleNamespace(mean=0.0, std=1.0))
+    task = SimpleNamespace(steps=Progress(), backbone=SimpleNamespace(mean=0.0, std=1.0))
     remedy.refit_head(network, task, ())
     assert np.abs(network(rest).numpy() - wanted).mean() < np.abs(before - wanted).mean() / 4

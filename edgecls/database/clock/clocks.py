@@ -153,7 +153,7 @@ def _spans(db: Database) -> dict[int, _Span]:
     if not are_tallied(db):
         counted = "SELECT run_id, count(*), min(classified_at), max(classified_at) FROM results GROUP BY run_id"
         return {run: (rows, first, last) for run, rows, first, last in db.execute(counted)}
-    kept = "SELECT run_id, sum(rows), min(hour), max(hour) FROM tallies GROUP BY run_id"
+    kept = "SELECT run_id, sum(rows), min(hour), max(hour) FROM hourly_counts GROUP BY run_id"
     return {
         run: (rows, _edge(db, "min", run, first), _edge(db, "max", run, last))
         for run, rows, first, last in db.execute(kept).fetchall()

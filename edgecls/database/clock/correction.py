@@ -51,7 +51,7 @@ def move_boot(db: Database, run_id: int, seconds: float) -> list[Run]:
 
 
 def move(db: Database, run: Run, seconds: float) -> None:
-    """Move the times of a run and its rows by `seconds`, inside a transaction; the tallies follow by trigger.
+    """Move the times of a run and its rows by `seconds`, inside a transaction; the hourly_counts follow by trigger.
 
     `classified_at` is the clock's; `captured_at` where it lies between the boot, by that clock, and `classified_at`: a
     camera's always does; a file's time of modification does if this machine wrote the file since, and else is the
@@ -90,7 +90,7 @@ _MOVE_RUN = f"""
 
 def _hours(db: Database, run_id: int) -> tuple[str, str]:
     """A range of `classified_at` in which all rows of the run lie; one in which none lies if there are none."""
-    first, last = db.execute("SELECT min(hour), max(hour) FROM tallies WHERE run_id = ?", (run_id,)).fetchone()
+    first, last = db.execute("SELECT min(hour), max(hour) FROM hourly_counts WHERE run_id = ?", (run_id,)).fetchone()
     return (first or "", f"{last or ''}~")  # ~ sorts after every time in that hour
 
 

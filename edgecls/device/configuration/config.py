@@ -20,7 +20,7 @@ from edgecls.device.configuration.settings import (
     VideoSettings,
     VoteSettings,
 )
-from edgecls.errors import BadConfig, NoInput, from_os_error
+from edgecls.errors import BadConfig, InputNotFound, from_os_error
 from edgecls.images.image_header import MAX_PIXELS
 
 if sys.version_info >= (3, 11):
@@ -115,12 +115,12 @@ class Config(Settings):
 def read_config(path: Path) -> Config:
     """Read and check a configuration file.
 
-    Raises NoInput, WriteFailed (unreadable), and BadConfig with all that is wrong, each with its line.
+    Raises InputNotFound, IoFailed (unreadable), and BadConfig with all that is wrong, each with its line.
     """
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise NoInput(f"no configuration at {path}: write one, or name it with --config FILE") from error
+        raise InputNotFound(f"no configuration at {path}: write one, or name it with --config FILE") from error
     except OSError as error:
         raise from_os_error(error, f"cannot read {path}") from error
     return parse_config(data, path)

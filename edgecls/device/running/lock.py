@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from edgecls.errors import BadConfig, NoInput, from_os_error
+from edgecls.errors import BadConfig, InputNotFound, from_os_error
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +47,14 @@ def lock_database(path: Path) -> Lock:
 
     Beside the file that is meant, where `path` is or contains a link: by whatever name, it is one database. Not by
     that file itself: to close any descriptor of it would drop the locks of SQLite. The name begins with a dot, so that
-    `rm results.db*` leaves it. Raises BadConfig where another daemon holds it, NoInput and WriteFailed.
+    `rm results.db*` leaves it. Raises BadConfig where another daemon holds it, InputNotFound and IoFailed.
     """
     beside = _beside(path)
     while True:
         try:
             descriptor = _open_or_make(beside)
         except FileNotFoundError as error:
-            raise NoInput(f"cannot create {path}: there is no folder {beside.parent}: make it first") from error
+            raise InputNotFound(f"cannot create {path}: there is no folder {beside.parent}: make it first") from error
         except OSError as error:
             raise from_os_error(error, f"cannot make {beside}") from error
         lock = _held(descriptor, f"the database {path}", "give this one another database")

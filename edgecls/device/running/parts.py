@@ -179,7 +179,7 @@ class Budgets:
 
 
 def budgets(config: Config, store: RunStore, wing: ResultsWing, model: ModelFile) -> Budgets:
-    """Saved frames and the retention of rows. Raises WriteFailed where frames are to be saved and cannot be."""
+    """Saved frames and the retention of rows. Raises IoFailed where frames are to be saved and cannot be."""
     white = model.info.preprocessing.white if model.info else UNKNOWN_WHITE
     source, saved, retention = config.source, None, None
     files_stay = isinstance(source, FolderSettings) and source.after != "delete"

@@ -26,7 +26,7 @@ class FrameFiles:
     """Files named DAY/NAME under `folder`; nothing else in it is counted or touched. `total`: their bytes.
 
     The folder is read once, here. Every file found is a stray, one that belongs to no row, until it is claimed.
-    `writable` makes the folder. Raises WriteFailed where the system refuses.
+    `writable` makes the folder. Raises IoFailed where the system refuses.
     """
 
     def __init__(self, folder: Path, *, writable: bool) -> None:
@@ -46,7 +46,7 @@ class FrameFiles:
         return self._strays.pop(_name(path), None) is not None
 
     def write(self, name: str, data: bytes) -> Path:
-        """Write a file, flushed to the disk with its name. Raises WriteFailed and, of a full disk, TryAgain."""
+        """Write a file, flushed to the disk with its name. Raises IoFailed and, of a full disk, Unavailable."""
         path = self._folder / name
         try:
             _make(path.parent)
@@ -61,7 +61,7 @@ class FrameFiles:
     def remove(self, path: str) -> None:
         """Remove the file of this path, as a row has it, and the folder of its day once that is empty.
 
-        Nothing if it is gone. Raises WriteFailed.
+        Nothing if it is gone. Raises IoFailed.
         """
         file = self._folder / _name(path)
         size = _size(file)

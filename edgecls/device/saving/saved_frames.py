@@ -19,7 +19,7 @@ from edgecls.database.steady_clock import CLOCK, UNSET, SteadyClock
 from edgecls.device.configuration.settings import SavedFramesSettings
 from edgecls.device.saving.best_frames import BestOfEachLabel
 from edgecls.device.saving.frame_files import FrameFiles
-from edgecls.errors import BadImage, TryAgain, WriteFailed
+from edgecls.errors import BadImage, IoFailed, Unavailable
 from edgecls.images.depth import UNKNOWN_WHITE, White
 from edgecls.images.preprocess import decode
 from edgecls.records import UNKNOWN, Classification, Frame, SavedFrame
@@ -46,7 +46,7 @@ class SavedRows(Protocol):
         ...
 
     def forget(self, row_ids: Sequence[int]) -> None:
-        """The files of these rows are gone. Raises TryAgain."""
+        """The files of these rows are gone. Raises Unavailable."""
         ...
 
 
@@ -68,7 +68,7 @@ class SavedFrames:
     and are the first to go. Files that did not come from a camera are saved only with `from_files`: for a folder
     whose files are deleted once classified; `white` is what the model takes for white in these.
 
-    One object for one thread. Raises WriteFailed and TryAgain where the folder cannot be written to.
+    One object for one thread. Raises IoFailed and Unavailable where the folder cannot be written to.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class SavedFrames:
         try:
             while self._remove_one():
                 removed += 1
-        except WriteFailed as error:
+        except IoFailed as error:
             if not self._stuck:
                 log.warning("%s; saved frames may pass their limits", error)
             self._stuck = True
@@ -170,7 +170,7 @@ class SavedFrames:
             try:
                 self._rows.forget(self._gone)
                 self._gone = []
-            except TryAgain:
+            except Unavailable:
                 pass  # a full disk: space was made, and the rows will say so after the next commit
 
     def _note_committed(self) -> None:

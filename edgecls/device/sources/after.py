@@ -27,7 +27,7 @@ class After:
         self._has_complained = False
 
     def check(self) -> None:
-        """Raise NoInput or WriteFailed if nothing can be moved or deleted: better now than after the first row.
+        """Raise InputNotFound or IoFailed if nothing can be moved or deleted: better now than after the first row.
 
         Makes no folder: whoever checks a configuration may be root, and the folder would be closed to the daemon.
         """

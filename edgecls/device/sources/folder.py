@@ -20,7 +20,7 @@ from edgecls.device.sources.folder_watch import FolderWatch
 from edgecls.device.sources.incomplete import IncompleteFiles
 from edgecls.device.sources.seen_files import NOTHING_SEEN, SeenFiles, tells_changes
 from edgecls.device.sources.still_here import StillHere, inode_at, is_version
-from edgecls.errors import NoInput, from_os_error
+from edgecls.errors import InputNotFound, from_os_error
 from edgecls.images.file_frame import Version, regular_file_frame
 from edgecls.images.frame_key import name_in, without_arrival
 from edgecls.records import Frame
@@ -74,7 +74,7 @@ class FolderSource:
     def __enter__(self) -> "FolderSource":
         """Begin to watch.
 
-        Raises NoInput where there is no such folder, WriteFailed where it may not be read, or nothing may be moved.
+        Raises InputNotFound where there is no such folder, IoFailed where it may not be read, or nothing may be moved.
         """
         self.try_out()
         self._after.make_folders()
@@ -162,7 +162,9 @@ class FolderSource:
             with os.scandir(self._root):
                 os.stat(os.path.join(self._root, os.curdir))  # a folder that may be listed may still not be entered
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise NoInput(f"no folder at {self._root}: create it, or mend source.path in the configuration") from error
+            raise InputNotFound(
+                f"no folder at {self._root}: create it, or mend source.path in the configuration"
+            ) from error
         except OSError as error:
             raise from_os_error(error, f"cannot read the folder {self._root}") from error
         self._after.check()

@@ -15,7 +15,7 @@ from edgecls.device.sources.latest_frame import LatestFrame, Shot
 from edgecls.device.sources.motion import MotionGate
 from edgecls.device.sources.reader import Capture, Reader
 from edgecls.device.sources.view import view
-from edgecls.errors import BadConfig, WriteFailed
+from edgecls.errors import BadConfig, IoFailed
 from edgecls.records import Frame
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ _FIRST_DELAY = 1.0  # seconds from the loss of a camera to the first attempt to 
 class LiveSource:
     """The newest frame of a camera, whenever one is asked for; the camera is opened again when it is lost.
 
-    `lost` is None while frames come, else the reason why they do not. `frames` raises WriteFailed if reading does not
+    `lost` is None while frames come, else the reason why they do not. `frames` raises IoFailed if reading does not
     return.
     """
 
@@ -168,7 +168,7 @@ class LiveSource:
         if not reader.is_alive():
             self._given_up = None
         elif now - since > _STUCK:
-            raise WriteFailed(
+            raise IoFailed(
                 f"{self.name} is stuck: a read has not returned for {now - reader.last_sign:.0f} s and cannot be "
                 "ended: start edgecls again, or plug the camera in anew"
             )

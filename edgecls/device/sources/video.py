@@ -45,7 +45,7 @@ class VideoSource:
         self._capture: cv2.VideoCapture | None = None
 
     def __enter__(self) -> "VideoSource":
-        """Open it. Raises NoInput, WriteFailed (unreadable) and BadData (not a video that FFmpeg can read)."""
+        """Open it. Raises InputNotFound, IoFailed (unreadable) and BadData (not a video that FFmpeg can read)."""
         if os.path.exists(self._path) and not os.path.isfile(self._path):  # to open a pipe would wait for its writer
             raise BadData(f"{self._path} is not a file: name a video file as source.path")
         try:

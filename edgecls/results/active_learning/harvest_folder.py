@@ -33,7 +33,7 @@ def write_folder(out: Path, picks: Iterable[Pick], labels: Sequence[str]) -> Cou
     """Put the pictures into folders of `out` by predicted label, with the reasons beside; counts the pictures by reason.
 
     `labels` are all that a picture may be given: where they are few, each has its folder even if nothing is in it yet.
-    All appears at once, or nothing. Raises UsageError if `out` has something in it, NoInput and WriteFailed.
+    All appears at once, or nothing. Raises UsageError if `out` has something in it, InputNotFound and IoFailed.
     """
     check_out(out)
     with _whole(out) as place:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgecls.errors import NoInput
+from edgecls.errors import InputNotFound
 from edgecls.images.frame_key import DIGITS, digest, digest_in, named_by_content
 
 
@@ -14,7 +14,7 @@ class Images:
     """Finds the file of a frame. Where the frame's key tells its content, only a file of that content is taken for it.
 
     With `folder` it is looked for by its name in there, however deep, and nowhere else: copies of a device's images,
-    under paths of their own. Raises NoInput where there is no such folder.
+    under paths of their own. Raises InputNotFound where there is no such folder.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -72,7 +72,7 @@ def _names(name: str, content_digest: str | None) -> Iterator[str]:
 
 def _files_below(folder: Path) -> dict[str, list[Path]]:
     if not folder.is_dir():
-        raise NoInput(f"no folder at {folder}: name the one that has the images")
+        raise InputNotFound(f"no folder at {folder}: name the one that has the images")
     found = defaultdict(list)
     for place, folders, names in os.walk(folder):
         folders.sort()

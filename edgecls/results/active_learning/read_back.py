@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecls.errors import BadData, NoInput, UsageError, from_os_error
+from edgecls.errors import BadData, InputNotFound, UsageError, from_os_error
 from edgecls.images.image_files import is_ignored_folder
 from edgecls.model.labels import class_key, clean_label, find_label
 from edgecls.records import UNKNOWN
@@ -37,7 +37,7 @@ class ReadBack:
 def read_back(folder: Path, database: Path, new_labels: Iterable[str] = ()) -> tuple[ReadBack, int]:
     """Store where each picture lies as the review of its frame; returns what was found, and how many reviews are new.
 
-    All at once, or nothing; a second time changes nothing. Raises NoInput and BadData where `folder` is no harvest,
+    All at once, or nothing; a second time changes nothing. Raises InputNotFound and BadData where `folder` is no harvest,
     BadData where a folder is named after a label that is neither one of `new_labels` nor known to a model or a review
     of the database, UsageError where no folder is named after one of `new_labels`, and as `Reviews` does.
     """
@@ -70,7 +70,7 @@ def _strange_labels(counts: Counter[str], known: list[str], database: Path) -> s
 
 
 def look(folder: Path) -> ReadBack:
-    """See where the pictures lie now. Raises NoInput and BadData."""
+    """See where the pictures lie now. Raises InputNotFound and BadData."""
     lines = _lines(folder / REASONS, COLUMNS)
     labels = {line["folder"]: line["label"] for line in _lines(folder / FOLDERS, ("folder", "label"))}
     lies_in = _folders_of(folder)
@@ -129,7 +129,7 @@ def _lines(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     try:
         return list(_read_csv(path, columns))
     except FileNotFoundError as error:
-        raise NoInput(f"no {path}: name a folder that edgecls harvest has made, with its CSV files") from error
+        raise InputNotFound(f"no {path}: name a folder that edgecls harvest has made, with its CSV files") from error
     except OSError as error:
         raise from_os_error(error, f"cannot read {path}") from error
     except (UnicodeDecodeError, csv.Error) as error:

@@ -41,7 +41,7 @@ class Reviews:
     retention may remove the row. Its path is the row's: where the frame was when it was classified, though the file
     may have been moved or deleted since.
 
-    For one thread: the one that made it. Raises, from every method, as `Store` does, and NoInput where there is no
+    For one thread: the one that made it. Raises, from every method, as `Store` does, and InputNotFound where there is no
     such file: a review is of rows, so no database is made for it.
     """
 

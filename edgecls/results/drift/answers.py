@@ -1,4 +1,4 @@
-"""How often a model gave each label, and each tenth of the score, hour by hour: from the tallies, so without a scan."""
+"""How often a model gave each label, and each tenth of the score, hour by hour: from the hourly_counts, so without a scan."""
 
 # ruff: noqa: S608  # statements are put together from constants; values are parameters
 

@@ -18,14 +18,14 @@ from edgecls.database.schema import immediate, translated
 from edgecls.database.words import index_all
 from edgecls.errors import UsageError
 from edgecls.files import is_stream, replaced
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.results.merge.merge_input import Input, Merged, MergeInput
 
 CACHE_KIB = 128 * 1024
 """Keys come in no order: each row touches pages all over the index of an OUT that is there already."""
 
 
-def merge(out: Path, inputs: Sequence[Input], steps: Steps | None = None) -> list[Merged]:
+def merge(out: Path, inputs: Sequence[Input], steps: Progress | None = None) -> list[Merged]:
     """Add to the database `out` what it lacks of `inputs`; returns what became of each. `out` is made if need be.
 
     All inputs are one transaction: what interrupts it, a full disk or `kill -9`, leaves `out` as it was. Inputs are only
@@ -34,10 +34,10 @@ def merge(out: Path, inputs: Sequence[Input], steps: Steps | None = None) -> lis
 
     Raises:
         UsageError: a file is named twice, or is `out`; a device was merged under another name before.
-        NoInput, WriteFailed, BadDatabase: about the file that each names.
+        InputNotFound, IoFailed, BadDatabase: about the file that each names.
     """
     _check_files(out, inputs)
-    steps = steps or Steps()
+    steps = steps or Progress()
     if out.exists():
         return _merge_into(out, inputs, steps)
     try:
@@ -64,7 +64,7 @@ def _check_files(out: Path, inputs: Sequence[Input]) -> None:
             raise UsageError(f"{one.path} is {'OUT itself' if is_out else 'named twice'}: name each database once")
 
 
-def _merge_into(path: Path, inputs: Sequence[Input], steps: Steps, name: Path | None = None) -> list[Merged]:
+def _merge_into(path: Path, inputs: Sequence[Input], steps: Progress, name: Path | None = None) -> list[Merged]:
     """`name`: under which the file at `path`, a new one, will be known."""
     opened = closing(open_for_writing(path, name=name)) if name else writing_to(path)
     with translated(name or path), opened as db:
@@ -80,7 +80,7 @@ def _merge_into(path: Path, inputs: Sequence[Input], steps: Steps, name: Path | 
     return merged
 
 
-def _add(db: Database, one: Input, steps: Steps) -> Merged:
+def _add(db: Database, one: Input, steps: Progress) -> Merged:
     with closing(open_results(one.path)) as source:
         with translated(one.path):
             source.conn.execute("BEGIN")  # one moment of it

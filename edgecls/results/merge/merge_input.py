@@ -14,7 +14,7 @@ from edgecls.database.clock.clocks import runs_of
 from edgecls.database.clock.correction import move
 from edgecls.database.schema import storable, translated
 from edgecls.errors import BadDatabase, UsageError
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.results.merge.merge_runs import Destination, MergeRun, runs_to_merge, shift
 
 BATCH = 10_000
@@ -60,7 +60,7 @@ class MergeInput:
         self._merged = Merged(given.path)
         self._name = None if given.device is None else storable(given.device)
 
-    def add(self, steps: Steps) -> Merged:
+    def add(self, steps: Progress) -> Merged:
         """Models, runs, rows and reviews. Raises UsageError and BadDatabase."""
         with self._readable():
             runs = list(runs_to_merge(self._source))

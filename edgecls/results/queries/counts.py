@@ -1,6 +1,6 @@
-"""How many rows there are, by run, hour, label and tenth of the score: read from the tallies where those know it.
+"""How many rows there are, by run, hour, label and tenth of the score: read from the hourly_counts where those know it.
 
-The tallies count whole hours. Of an interval that begins or ends within an hour, the rows of that hour are counted.
+The hourly_counts count whole hours. Of an interval that begins or ends within an hour, the rows of that hour are counted.
 """
 
 # ruff: noqa: S608  # statements are put together from constants; values are parameters
@@ -16,9 +16,9 @@ from edgecls.results.queries.search import Search
 
 
 def counted(db: Database, which: Filter, *, by_day: bool = False) -> tuple[str, Values]:
-    """A table for after a FROM, and the values of its parameters: `run_id, hour, label, bin, rows, millionths`.
+    """A table for after a FROM, and the values of its parameters: `run_id, hour, label, bin, rows, score_sum_micros`.
 
-    As `tallies`, but of the rows that `which` asks for (its limit aside), and with several rows for an hour, perhaps.
+    As `hourly_counts`, but of the rows that `which` asks for (its limit aside), and with several rows for an hour, perhaps.
     `by_day`: where a whole day is counted, `hour` may be the day instead, which is a twentieth of the work.
     """
     parts, values = pieces(db, which, by_day=by_day)
@@ -26,7 +26,7 @@ def counted(db: Database, which: Filter, *, by_day: bool = False) -> tuple[str, 
 
 
 def pieces(db: Database, which: Filter, *, by_day: bool = False) -> tuple[list[str], Values]:
-    """The same as several SELECTs, no row in two of them: asked one by one, that of the tallies goes by their key."""
+    """The same as several SELECTs, no row in two of them: asked one by one, that of the hourly_counts goes by their key."""
     if not are_tallied(db) or which.min_score is not None or which.threshold is not None or which.search is not None:
         return _from_rows(db, which)
     begin, end = which.from_time, which.to_time
@@ -56,10 +56,10 @@ def _from_tallies(db: Database, which: Filter, first: str, end: str, *, by_day: 
 
 
 _OF_HOURS = """
-    SELECT run_id, hour, label, bin, rows, millionths FROM tallies WHERE hour >= :{since} AND hour < :{until} AND {demands}
+    SELECT run_id, hour, label, bin, rows, score_sum_micros FROM hourly_counts WHERE hour >= :{since} AND hour < :{until} AND {demands}
 """
 _OF_DAYS = """
-    SELECT run_id, day, label, bin, rows, millionths FROM days WHERE day >= :first_day AND day < :last_day AND {demands}
+    SELECT run_id, day, label, bin, rows, score_sum_micros FROM daily_counts WHERE day >= :first_day AND day < :last_day AND {demands}
 """
 
 
@@ -67,7 +67,7 @@ def _whole_days(db: Database, first: str, end: str) -> tuple[str, str]:
     """The days from the first up to, not with, the second lie in these hours, and are summed up; there may be none."""
     if "days" not in db.table_names():  # of an older edgecls, and nobody has written to it since
         return end, end
-    (summed_up_to,) = db.execute("SELECT day FROM days_up_to").fetchone()
+    (summed_up_to,) = db.execute("SELECT day FROM daily_counts_up_to").fetchone()
     # A day that begins within it is the next one: as texts compare, that of an hour is before the hour.
     first_day = first if first[10:] in ("", "T00") else hour_after(f"{first[:10]}T23")
     return first_day[:10], min(end[:10], summed_up_to)
@@ -83,14 +83,14 @@ def _from_rows(db: Database, which: Filter) -> tuple[list[str], Values]:
 
 
 BIN = "coalesce(max(0, min(9, CAST(score * 10 AS INTEGER))), -1)"
-"""The `bin` of a row, as the tallies have it."""
+"""The `bin` of a row, as the hourly_counts have it."""
 
 
 def _of_rows(where: str) -> str:
     return f"""
         SELECT run_id, substr(classified_at, 1, 13) AS hour, coalesce({DECIDED}, '') AS label,
                {BIN} AS bin,
-               count(*) AS rows, coalesce(sum(CAST(round(score * 1000000) AS INTEGER)), 0) AS millionths
+               count(*) AS rows, coalesce(sum(CAST(round(score * 1000000) AS INTEGER)), 0) AS score_sum_micros
         FROM results WHERE {where} GROUP BY 1, 2, 3, 4
     """
 

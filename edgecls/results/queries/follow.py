@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from edgecls.database.reading import open_results
 from edgecls.database.schema import file_of, translated
-from edgecls.errors import BadDatabase, NoInput, TryAgain
+from edgecls.errors import BadDatabase, InputNotFound, Unavailable
 from edgecls.results.queries.filters import Filter
 from edgecls.results.queries.find import Row, find, parsed
 from edgecls.results.queries.finding import PAGE, Finding
@@ -57,7 +57,7 @@ def _begun(path: Path) -> Database | None:
     """The new database at `path`; None while it is being made."""
     try:
         return open_results(path)
-    except (BadDatabase, NoInput, TryAgain):
+    except (BadDatabase, InputNotFound, Unavailable):
         return None
 
 

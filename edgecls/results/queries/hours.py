@@ -1,6 +1,6 @@
-"""The hours in which rows may be found: known from the tallies, so that a search need not look into the others.
+"""The hours in which rows may be found: known from the hourly_counts, so that a search need not look into the others.
 
-There is no index by run, device, model or score: each would cost the device a page a row. But the tallies say, of each
+There is no index by run, device, model or score: each would cost the device a page a row. But the hourly_counts say, of each
 hour, which runs wrote which labels with which scores, and between which ids.
 """
 
@@ -24,7 +24,7 @@ class Hour(NamedTuple):
     """An hour, or what the filter leaves of it.
 
     `rows`: so many at most meet the demands on label, run and score; with ids from `first_id` to `last_id`, which are
-    None where the tallies do not know them.
+    None where the hourly_counts do not know them.
     """
 
     span: Span
@@ -35,7 +35,7 @@ class Hour(NamedTuple):
 
 def are_bounded(db: Database) -> bool:
     """Whether these say between which ids and scores their rows lie; those of an older edgecls do not."""
-    return "first_id" in db.table("tallies").columns_dict
+    return "first_id" in db.table("hourly_counts").columns_dict
 
 
 def spans(db: Database, which: Filter, *, newest_first: bool) -> Iterator[Span]:
@@ -72,7 +72,7 @@ def _pages(db: Database, which: Filter, *, newest_first: bool) -> Iterator[list[
     demands, values = tally_demands(db, which)
     ids = "min(first_id), max(last_id)" if are_bounded(db) else "NULL, NULL"
     order = "DESC" if newest_first else "ASC"
-    sql = f"SELECT hour, sum(rows), {ids} FROM tallies WHERE {demands} GROUP BY hour ORDER BY hour {order} LIMIT {PAGE}"
+    sql = f"SELECT hour, sum(rows), {ids} FROM hourly_counts WHERE {demands} GROUP BY hour ORDER BY hour {order} LIMIT {PAGE}"
     while page := db.execute(sql, values).fetchall():
         yield [Hour((max(hour, which.from_time), min(hour_after(hour), which.to_time)), *rest) for hour, *rest in page]
         # In place of the bound that was there: of two, SQLite would seek one, and read all up to the other.
@@ -112,5 +112,5 @@ def tally_demands(db: Database, which: Filter) -> tuple[str, Values]:
 
 
 def score_bin(score: float) -> int:
-    """The tenth that a score is in, 0 to 9, as the tallies have it."""
+    """The tenth that a score is in, 0 to 9, as the hourly_counts have it."""
     return max(0, min(9, int(score * 10)))

@@ -1,6 +1,6 @@
 """The rows of the highest or the lowest scores among millions, without an index that knows the score.
 
-The tallies say between which scores their rows lie. Looked into, in the order of these bounds, are only those in which a
+The hourly_counts say between which scores their rows lie. Looked into, in the order of these bounds, are only those in which a
 row may come before the ones that are found: some hundred of a year's hundred thousands.
 """
 
@@ -24,7 +24,7 @@ MOST = 5000
 
 
 def ranks(db: Database, which: Filter, *, highest_first: bool) -> bool:
-    """Whether the tallies lead to the first rows of `which`: few of them, and none hidden from the tallies by a demand."""
+    """Whether the hourly_counts lead to the first rows of `which`: few of them, and none hidden from the hourly_counts by a demand."""
     if which.limit is None or which.limit > MOST or which.search is not None:
         return False
     if which.wanted_labels and which.threshold is not None:
@@ -41,7 +41,7 @@ class _Rank(NamedTuple):
 
 
 class _Tally(NamedTuple):
-    """A row of `tallies`, with the bounds that matter here."""
+    """A row of `hourly_counts`, with the bounds that matter here."""
 
     score: float | None
     row_id: int
@@ -82,14 +82,14 @@ class Ranking:
     def _in_order(self) -> Iterator[_Tally]:
         """By the best that a row of theirs can be. The first are soon found; to sort all of them takes longer than the rest."""
         offset, page = 0, FIRST_PAGE
-        while tallies := self._db.execute(
+        while hourly_counts := self._db.execute(
             self._tallies, {**self._tally_values, "page": page, "offset": offset}
         ).fetchall():
-            yield from map(_Tally._make, tallies)
+            yield from map(_Tally._make, hourly_counts)
             offset, page = offset + page, page * 10
 
     def _rows_of(self, tally: _Tally) -> Iterator[tuple[int, float | None]]:
-        # By the index of the labels; but there is an empty one in the tallies where rows have none.
+        # By the index of the labels; but there is an empty one in the hourly_counts where rows have none.
         label = "label = :of_label" if tally.label else "coalesce(label, '') = :of_label"
         values = {
             "of_run": tally.run_id, "of_hour": tally.hour, "after": f"{tally.hour}~", "of_label": tally.label, "of_bin": tally.bin,
@@ -106,7 +106,7 @@ FIRST_PAGE = 500
 _LOWEST = {"score": "least", "row_id": "first_id", "way": ""}
 _HIGHEST = {"score": "most", "row_id": "last_id", "way": "DESC"}
 _TALLIES = """
-    SELECT {score}, {row_id}, run_id, hour, label, bin FROM tallies WHERE {demands}
+    SELECT {score}, {row_id}, run_id, hour, label, bin FROM hourly_counts WHERE {demands}
     ORDER BY bin < 0, 1 {way}, 2 {way} LIMIT :page OFFSET :offset
 """
 _ROWS = f"""

@@ -35,19 +35,19 @@ def stats(db: Database, which: Filter = EVERYTHING, *, by: Unit | None = None) -
     """
     with translated(file_of(db)), one_moment(db):
         sums, values = counted(db, which, by_day=True)
-        tallies = [_Tally(*row) for row in db.execute(_TALLIES.format(table=sums), values)]
+        hourly_counts = [_Tally(*row) for row in db.execute(_TALLIES.format(table=sums), values)]
         table, values = counted(db, which)
         hours = db.execute(_HOURS.format(table=table), values).fetchone()
         found = {
-            **_totals(tallies),
+            **_totals(hourly_counts),
             "first_classified_at": _time_of(db, which, "oldest"),
             "last_classified_at": _time_of(db, which, "newest"),
-            "runs": len({tally.run_id for tally in tallies}),
+            "runs": len({tally.run_id for tally in hourly_counts}),
             "throughput": _throughput(*hours),
             **_latencies(db, which),
-            "labels": _labels(tallies),
-            "scores": _scores(tallies),
-            "models": _models(db, tallies),
+            "labels": _labels(hourly_counts),
+            "scores": _scores(hourly_counts),
+            "models": _models(db, hourly_counts),
         }
         if by is not None:
             found |= per_period(db, table, values, by)
@@ -59,19 +59,19 @@ class _Tally(NamedTuple):
     label: str
     bin: int
     rows: int
-    millionths: int
+    score_sum_micros: int
 
 
-_TALLIES = "SELECT run_id, label, bin, sum(rows), sum(millionths) FROM {table} GROUP BY 1, 2, 3"
+_TALLIES = "SELECT run_id, label, bin, sum(rows), sum(score_sum_micros) FROM {table} GROUP BY 1, 2, 3"
 _HOURS = """
     SELECT sum(rows), count(*), hour, max(rows) FROM (SELECT hour, sum(rows) AS rows FROM {table} GROUP BY hour)
 """
 
 
-def _totals(tallies: Sequence[_Tally]) -> dict[str, Any]:
-    rows = sum(tally.rows for tally in tallies)
-    unknown = sum(tally.rows for tally in tallies if tally.label == UNKNOWN)
-    errors = sum(tally.rows for tally in tallies if not tally.label)
+def _totals(hourly_counts: Sequence[_Tally]) -> dict[str, Any]:
+    rows = sum(tally.rows for tally in hourly_counts)
+    unknown = sum(tally.rows for tally in hourly_counts if tally.label == UNKNOWN)
+    errors = sum(tally.rows for tally in hourly_counts if not tally.label)
     return {
         "rows": rows,
         "classified": rows - unknown - errors,
@@ -100,11 +100,11 @@ def _throughput(rows: int | None, hours: int, busiest: str | None, most: int | N
     }
 
 
-def _labels(tallies: Sequence[_Tally]) -> list[Row]:
-    rows, millionths, scored = Counter[str](), Counter[str](), Counter[str]()
-    for tally in tallies:
+def _labels(hourly_counts: Sequence[_Tally]) -> list[Row]:
+    rows, score_sum_micros, scored = Counter[str](), Counter[str](), Counter[str]()
+    for tally in hourly_counts:
         rows[tally.label] += tally.rows
-        millionths[tally.label] += tally.millionths
+        score_sum_micros[tally.label] += tally.score_sum_micros
         scored[tally.label] += tally.rows if tally.bin >= 0 else 0
     whole = rows.total() - rows.pop("", 0)
     return [
@@ -112,23 +112,23 @@ def _labels(tallies: Sequence[_Tally]) -> list[Row]:
             "label": label,
             "count": count,
             "share": _share(count, whole),
-            "mean_score": round(millionths[label] / scored[label] / 1e6, 6) if scored[label] else None,
+            "mean_score": round(score_sum_micros[label] / scored[label] / 1e6, 6) if scored[label] else None,
         }
         for label, count in sorted(rows.items(), key=lambda item: (-item[1], item[0]))
     ]
 
 
-def _scores(tallies: Sequence[_Tally]) -> list[Row]:
+def _scores(hourly_counts: Sequence[_Tally]) -> list[Row]:
     bins = Counter[int]()
-    for tally in tallies:
+    for tally in hourly_counts:
         bins[tally.bin] += tally.rows
     return [{"from": n / 10, "to": (n + 1) / 10, "count": bins[n]} for n in range(10)]
 
 
-def _models(db: Database, tallies: Sequence[_Tally]) -> list[Row]:
+def _models(db: Database, hourly_counts: Sequence[_Tally]) -> list[Row]:
     known = {run: (name, sha256) for run, name, sha256 in db.execute(_MODELS)}
     rows = Counter[tuple[str, str]]()
-    for tally in tallies:
+    for tally in hourly_counts:
         rows[known[tally.run_id]] += tally.rows
     return [
         {"model": name, "sha256": sha256, "count": count}

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sqlite_utils import Database
 
-from edgecls.errors import TookTooLong
+from edgecls.errors import QueryTimeout
 
 _T = TypeVar("_T")
 
@@ -32,7 +32,7 @@ class TimeLimit:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Raises TookTooLong where the time runs out inside."""
+        """Raises QueryTimeout where the time runs out inside."""
         begun = time.monotonic()
         self._deadline = begun + self._left
         try:
@@ -57,7 +57,7 @@ class TimeLimit:
                 return
             yield row
 
-    def _complaint(self) -> TookTooLong:
-        return TookTooLong(
+    def _complaint(self) -> QueryTimeout:
+        return QueryTimeout(
             f"stopped after {self._seconds:g} s: ask for less, or let --timeout give it more (0: no limit)"
         )

@@ -1,4 +1,4 @@
-"""The numbers of the start page: from the tallies that triggers keep, or, in an older database, counted."""
+"""The numbers of the start page: from the hourly_counts that triggers keep, or, in an older database, counted."""
 
 # ruff: noqa: S608  # statements are put together from constants; values are parameters
 
@@ -21,13 +21,13 @@ _UNITS = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "month": "%Y-%m"}
 
 
 def hour(time: datetime) -> str:
-    """The hour of `time` as the tallies have it, in UTC."""
+    """The hour of `time` as the hourly_counts have it, in UTC."""
     return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H")
 
 
-async def tallies(site: "Site") -> str:
+async def hourly_counts(site: "Site") -> str:
     """What to select (hour, label, rows) from."""
-    return "tallies" if await has_table(site, "tallies") else _COUNTED
+    return "hourly_counts" if await has_table(site, "hourly_counts") else _COUNTED
 
 
 async def totals(site: "Site", since: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ async def totals(site: "Site", since: str) -> dict[str, Any]:
     sql = f"""
         SELECT coalesce(sum(rows), 0), coalesce(sum(rows) FILTER (WHERE label = :unknown), 0),
                coalesce(sum(rows) FILTER (WHERE label = ''), 0)
-        FROM {await tallies(site)} WHERE hour >= :since
+        FROM {await hourly_counts(site)} WHERE hour >= :since
     """
     rows, unknown, errors = (await site.results.execute(sql, {"since": since, "unknown": UNKNOWN})).first()
     shares = {"unknown_share": unknown / rows, "error_share": errors / rows} if rows else {}
@@ -45,7 +45,7 @@ async def totals(site: "Site", since: str) -> dict[str, Any]:
 async def labels(site: "Site", since: str = "", limit: int = 1000) -> list[tuple[str, int]]:
     """(label, rows) from this hour on, most frequent first; errors are none."""
     sql = f"""
-        SELECT label, sum(rows) FROM {await tallies(site)}
+        SELECT label, sum(rows) FROM {await hourly_counts(site)}
         WHERE hour >= :since AND label <> '' GROUP BY label ORDER BY 2 DESC, 1 LIMIT :limit
     """
     return [(row[0], row[1]) for row in (await site.results.execute(sql, {"since": since, "limit": limit})).rows]
@@ -66,7 +66,7 @@ async def choices(site: "Site", which: Selection) -> tuple[Selection, list[tuple
 
 async def over_time(site: "Site", since: str, unit: str) -> dict[str, dict[str, int]]:
     """Span of local time -> label -> rows, from this hour on; `unit`: hour, day or month. '' is an error."""
-    counted = await tallies(site)
+    counted = await hourly_counts(site)
     # Local time is worked out once an hour, not once a tally: of ten million rows, 0.2 s instead of 2.
     sql = f"""
         WITH hours AS (

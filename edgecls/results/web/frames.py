@@ -61,7 +61,7 @@ async def select(
         values |= {"at": place.classified_at, "row": place.id}
     conditions.append("classified_at >= :first AND classified_at < :end")
     direction = "ASC" if after and not before else "DESC"
-    where = await spans(site, which) if await has_table(site, "tallies") else [FOREVER]
+    where = await spans(site, which) if await has_table(site, "hourly_counts") else [FOREVER]
     review = "(SELECT label FROM reviews AS r WHERE (r.source, r.key) = (results.source, results.key))"
     found = await gather(
         site,

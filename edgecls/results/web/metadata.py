@@ -52,23 +52,23 @@ _TABLES: dict[str, dict[str, Any]] = {
             "reviewed_at": f"{_TIME}.",
         },
     },
-    "tallies": {
+    "hourly_counts": {
         "description": "Rows by hour, run, label and tenth of the score; kept in step with results.",
         "columns": {
             "hour": "2026-11-24T12, UTC.",
             "label": "Empty: an error.",
             "bin": "0: a score under 0.1, up to 9: from 0.9 on; -1: no score.",
-            "millionths": "The sum of the scores, in millionths.",
+            "score_sum_micros": "The sum of the scores, in score_sum_micros.",
             "first_id": "No row has a lower id, and none a higher one than last_id.",
             "least": "No row has a lower score, and none a higher one than most.",
         },
     },
-    "days": {
+    "daily_counts": {
         "description": "The same of whole days of UTC, up to the last that has begun.",
     },
-    "days_up_to": {"hidden": True},
+    "daily_counts_up_to": {"hidden": True},
     "clock_jumps": {"description": "Where the clock of a device was set while it ran."},
-    "forgotten": {"hidden": True},
+    "pruned_keys": {"hidden": True},
     "results_text": {"hidden": True},
     "_sqlite_migrations": {"hidden": True},
 }
@@ -78,7 +78,7 @@ _QUERIES: dict[str, dict[str, str]] = {
         "title": "Rows by day and label",
         "description": "Days in UTC; an empty label is an error.",
         "sql": "SELECT substr(hour, 1, 10) AS day, label, sum(rows) AS rows\n"
-        "FROM tallies GROUP BY 1, 2 ORDER BY 1 DESC, 3 DESC",
+        "FROM hourly_counts GROUP BY 1, 2 ORDER BY 1 DESC, 3 DESC",
     },
     "errors_by_message": {
         "title": "What went wrong, how often",

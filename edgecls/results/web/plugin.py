@@ -13,7 +13,7 @@ from datasette.views.base import DatasetteError
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from edgecls.errors import EdgeclsError, TryAgain
+from edgecls.errors import EdgeclsError, Unavailable
 from edgecls.results.web import words
 from edgecls.results.web.frames import picture_url
 from edgecls.results.web.guard import Application, Guard
@@ -124,7 +124,7 @@ def handle_exception(datasette: "Site", request: Request, exception: Exception) 
 
 def _explained(exception: Exception) -> tuple[int, str]:
     """Status and message."""
-    if isinstance(exception, TryAgain):
+    if isinstance(exception, Unavailable):
         return 503, str(exception)
     if isinstance(exception, EdgeclsError):
         return {2: 400, 66: 404}.get(exception.exit_code, 500), str(exception)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecls.database.reading import open_results
-from edgecls.errors import MissingExtra, UsageError, WriteFailed
+from edgecls.errors import IoFailed, MissingExtra, UsageError
 
 if TYPE_CHECKING:
     from edgecls.results.web.site import Site
@@ -41,8 +41,8 @@ def serve(
     Raises:
         MissingExtra: the extra `serve` is not installed.
         UsageError: there is no such host here, or `names` or `base_url` are not what they should be.
-        WriteFailed: the port is taken, or not allowed; or, to review, the database cannot be written to.
-        NoInput, BadDatabase: as of `open_results`.
+        IoFailed: the port is taken, or not allowed; or, to review, the database cannot be written to.
+        InputNotFound, BadDatabase: as of `open_results`.
     """
     try:
         import datasette  # noqa: F401
@@ -111,7 +111,7 @@ def _listening(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRNOTAVAIL:
             raise UsageError(f"{host} is not this machine: name an address of this machine with --host") from error
         reason = "another program listens there" if error.errno == errno.EADDRINUSE else str(error.strerror)
-        raise WriteFailed(f"cannot listen at {host}, port {port} ({reason}): name another with --port") from error
+        raise IoFailed(f"cannot listen at {host}, port {port} ({reason}): name another with --port") from error
 
 
 async def _run(site: "Site", listener: socket.socket) -> None:

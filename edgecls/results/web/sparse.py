@@ -1,6 +1,6 @@
 """Finding frames of a range of scores among millions, of which few may be in it.
 
-There is no index on the score: SQLite would look at row after row. But the tallies say in which hours there is a score
+There is no index on the score: SQLite would look at row after row. But the hourly_counts say in which hours there is a score
 of that tenth, and of that label: only those hours are looked into.
 """
 
@@ -29,7 +29,7 @@ async def spans(site: "Site", which: Selection) -> list[Span]:
         return [FOREVER]
     label = "AND label = :label" if which.label else ""
     found = await site.results.execute(
-        f"SELECT DISTINCT hour FROM tallies WHERE bin BETWEEN :low AND :high {label} ORDER BY hour DESC",
+        f"SELECT DISTINCT hour FROM hourly_counts WHERE bin BETWEEN :low AND :high {label} ORDER BY hour DESC",
         {"low": score_bin(which.least or 0.0), "high": score_bin(1.0 if which.most is None else which.most)}
         | {"label": which.label},
     )

@@ -16,7 +16,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
-from edgecls.errors import BadData, BadImage, TryAgain, from_os_error
+from edgecls.errors import BadData, BadImage, Unavailable, from_os_error
 from edgecls.files import temporary_folder
 from edgecls.images.image_files import (
     HEAD_BYTES,
@@ -95,7 +95,7 @@ def is_archive(dataset: Path) -> bool:
 
 
 def find_archived_images(path: Path, exclude: Exclusions) -> FoundImages:
-    """Find the images in an archive, as `find_images` does in a folder. Raises BadData, NoInput and WriteFailed."""
+    """Find the images in an archive, as `find_images` does in a folder. Raises BadData, InputNotFound and IoFailed."""
     contents = _open(path)
     passed_over = PassedOver()
     passed_over.update(contents.passed_over)
@@ -233,7 +233,9 @@ class _Tar:
         except OSError as error:
             raise from_os_error(error, f"cannot keep temporary files in {folder} (set TMPDIR to another)") from error
         if free < MIN_FREE_BYTES:
-            raise TryAgain(f"the images take too much room in {folder}: unpack them, or set TMPDIR to another folder")
+            raise Unavailable(
+                f"the images take too much room in {folder}: unpack them, or set TMPDIR to another folder"
+            )
         return begin
 
     def _end(self) -> int:

@@ -12,7 +12,7 @@ from edgecls.errors import BadData, UsageError
 from edgecls.images.depth import UNKNOWN_WHITE, White
 from edgecls.model.image_list import ImageList
 from edgecls.model.labels import find_label
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.data import balance
 from edgecls.training.data.added import join
 from edgecls.training.data.class_names import spell_as
@@ -95,14 +95,14 @@ def read_dataset(
     path: Path,
     split_file: Path | None,
     seed: int,
-    steps: Steps,
+    steps: Progress,
     *,
     group_by: str | None = None,
     reviewed: Sequence[Sample] = (),
     white: int | None = None,
     exclude: Sequence[str] = (),
 ) -> Dataset:
-    """Read, check and split; problems are logged. Raises NoInput, BadData, UsageError and MissingExtra.
+    """Read, check and split; problems are logged. Raises InputNotFound, BadData, UsageError and MissingExtra.
 
     `reviewed` are joined to it once it is split, see `added.join`: it is split as it would be without them. `white` is
     the value that is white, see `depths.common_white`; by default it is found.
@@ -159,7 +159,7 @@ def read_split(
     split_file: Path | None,
     split: str | None,
     seed: int,
-    steps: Steps,
+    steps: Progress,
     *,
     group_by: str | None = None,
     white: White = UNKNOWN_WHITE,
@@ -174,7 +174,7 @@ def read_split(
     `group_by`; what that leaves out is left out here too. Images in the list `used`, the model's, are then in the split
     that they are in there, and others are drawn. All samples if `split` is None: then only those that do not decode are
     left out. `labels` are the model's, see `find_layout`, and so are
-    `white` and `scale`. Raises UsageError for an unknown split, NoInput and BadData.
+    `white` and `scale`. Raises UsageError for an unknown split, InputNotFound and BadData.
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"no split is called {split!r}: choose from {', '.join(SPLITS)}")

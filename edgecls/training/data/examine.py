@@ -15,7 +15,7 @@ from edgecls.errors import BadData, EdgeclsError, MissingExtra
 from edgecls.images.depth import SIXTEEN_BITS, White, find_white, to_eight_bits
 from edgecls.images.image_header import is_jpeg
 from edgecls.images.preprocess import decode, decode_samples
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.data.losses import reason_of
 from edgecls.training.data.problems import Problem
 from edgecls.training.data.samples import Sample
@@ -78,7 +78,7 @@ Examiner = Callable[[NDArray[np.uint8], int], "Look | None"]
 
 
 def examine(
-    samples: Sequence[Sample], dataset: Path, steps: Steps, *, looks: bool, white: White = UNSCALED
+    samples: Sequence[Sample], dataset: Path, steps: Progress, *, looks: bool, white: White = UNSCALED
 ) -> tuple[list[Image], list[tuple[Path, str]]]:
     """(the images that decode, in order; path and reason of the others). `looks`: whether to find each one's `Look`.
 
@@ -93,7 +93,7 @@ def examine(
     return images, bad
 
 
-def examine_reviewed(samples: Sequence[Sample], steps: Steps) -> tuple[list[Image], list[tuple[Path, str]]]:
+def examine_reviewed(samples: Sequence[Sample], steps: Progress) -> tuple[list[Image], list[tuple[Path, str]]]:
     """As `examine`, with looks, for what people have reviewed: there may be none. Raises BadData if none of many decodes."""
     if not samples:
         return [], []
@@ -106,7 +106,7 @@ def examine_reviewed(samples: Sequence[Sample], steps: Steps) -> tuple[list[Imag
     return images, bad
 
 
-def examine_again(images: Sequence[Image], white: White, steps: Steps) -> list[Image]:
+def examine_again(images: Sequence[Image], white: White, steps: Progress) -> list[Image]:
     """The same images, those whose files do not say what is white seen with this one."""
     concerned = {
         number
@@ -127,7 +127,7 @@ def examine_again(images: Sequence[Image], white: White, steps: Steps) -> list[I
 
 
 def _sorted_out(
-    samples: Sequence[Sample], steps: Steps, name: str, look_at: "Examiner | None", white: White = UNSCALED
+    samples: Sequence[Sample], steps: Progress, name: str, look_at: "Examiner | None", white: White = UNSCALED
 ) -> tuple[list[Image], list[tuple[Path, str]]]:
     with steps.step(name, len(samples)) as advance:
         found = for_each(lambda: None, lambda _, sample: _examine(sample, look_at, white), samples, advance)
@@ -135,7 +135,7 @@ def _sorted_out(
     return images, [(s.path, reason) for s, reason in zip(samples, found, strict=True) if isinstance(reason, str)]
 
 
-def decodable(samples: Sequence[Sample], steps: Steps, white: White = UNSCALED) -> list[Image]:
+def decodable(samples: Sequence[Sample], steps: Progress, white: White = UNSCALED) -> list[Image]:
     """Those of `samples` that can be read and decode; what cannot is passed over."""
     with steps.step("looking for copies", len(samples)) as advance:
         found = for_each(lambda: None, lambda _, sample: _examine(sample, None, white), samples, advance)

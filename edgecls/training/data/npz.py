@@ -56,7 +56,7 @@ class Arrays(NamedTuple):
 def read_row(row: Row) -> NDArray[np.uint8]:
     """RGB pixels, uint8 (height, width, 3), not to be written to; grey becomes three equal channels.
 
-    The file is read once and stays in memory. Raises BadData, NoInput and WriteFailed.
+    The file is read once and stays in memory. Raises BadData, InputNotFound and IoFailed.
     """
     try:
         image = read_arrays(row.file, row.scale).images[row.array][row.number]
@@ -66,7 +66,7 @@ def read_row(row: Row) -> NDArray[np.uint8]:
 
 
 def read_arrays(path: Path, scale: Scale | None = None) -> Arrays:
-    """The file's arrays, checked; the last file read is remembered. Raises BadData, NoInput and WriteFailed.
+    """The file's arrays, checked; the last file read is remembered. Raises BadData, InputNotFound and IoFailed.
 
     White is that of `scale` if the arrays are of its dtype and have no greater values, else the least of
     `depth.WHITES` that holds them.

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.errors import BadData, NoInput, UsageError, from_os_error
+from edgecls.errors import BadData, InputNotFound, UsageError, from_os_error
 from edgecls.images.image_files import Exclusions, file_begins_like_image, find_images
 from edgecls.model.labels import class_key, clean_label
 from edgecls.training.data.archive import Member, find_archived_images, is_archive
@@ -41,7 +41,7 @@ class Sample:
     def read(self) -> bytes | NDArray[np.uint8]:
         """What `load_pixels` and `Classifier.classify` take: the file's bytes, or RGB pixels uint8 (height, width, 3).
 
-        Raises NoInput and WriteFailed where it cannot be read; BadImage where it is damaged in an archive, or not there;
+        Raises InputNotFound and IoFailed where it cannot be read; BadImage where it is damaged in an archive, or not there;
         BadData where it is in an `.npz` that has changed.
         """
         if self.row:
@@ -68,10 +68,10 @@ def read_samples(
     read, and what was not taken, is logged. A CSV has the columns `path,label[,split][,group]`. A split file (CSV:
     `file,class,split[,group]`, files relative to the data set's folder) decides which images are used, and for what.
     `group_by` is a regular expression that finds the group in a file's path, see `find_groups`; `exclude` are globs, see
-    `Exclusions`. Raises NoInput, BadData, UsageError and WriteFailed; whether the files decode is not looked at.
+    `Exclusions`. Raises InputNotFound, BadData, UsageError and IoFailed; whether the files decode is not looked at.
     """
     if not dataset.exists():
-        raise NoInput(
+        raise InputNotFound(
             f"no data set at {dataset}: name a folder with one sub-folder a class, a CSV, a .zip, .tar or .npz file"
         )
     archived = is_archive(dataset)

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgecls.errors import BadData
 from edgecls.model.model_file import ModelFile
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.data.class_names import spell_as
 from edgecls.training.data.losses import Losses
 from edgecls.training.data.samples import Sample
@@ -46,7 +46,7 @@ class Comparison:
 
 
 def compare(
-    first: ModelFile, second: ModelFile, samples: Sequence[Sample], steps: Steps, losses: Losses | None = None
+    first: ModelFile, second: ModelFile, samples: Sequence[Sample], steps: Progress, losses: Losses | None = None
 ) -> Comparison:
     """Classify the images with both models, as a device would, and compare.
 

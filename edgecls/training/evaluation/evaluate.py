@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.metrics import precision_recall_fscore_support
 
 from edgecls.model.model_file import ModelFile
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.data.losses import Losses
 from edgecls.training.data.samples import Sample
 from edgecls.training.evaluation.curves import reliability
@@ -73,7 +73,7 @@ class Evaluation:
 def evaluate(
     model: ModelFile,
     samples: Sequence[Sample],
-    steps: Steps,
+    steps: Progress,
     name: str = "evaluating",
     losses: Losses | None = None,
 ) -> Evaluation:

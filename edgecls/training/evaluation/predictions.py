@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edgecls.errors import BadData, EdgeclsError
 from edgecls.inference.classifier import Classifier, as_frame
 from edgecls.model.model_file import ModelFile
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.data.class_names import spell_as
 from edgecls.training.data.losses import Losses, reason_of
 from edgecls.training.data.samples import Sample
@@ -101,7 +101,7 @@ _NONE_LEFT = "none of the images can be read any more: is the disk of the data s
 def predict(
     model: ModelFile,
     samples: Sequence[Sample],
-    steps: Steps,
+    steps: Progress,
     name: str = "evaluating",
     losses: Losses | None = None,
 ) -> Predictions:

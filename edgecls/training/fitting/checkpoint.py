@@ -54,7 +54,7 @@ class Checkpoint:
     identity: str
 
     def save(self, state: State) -> None:
-        """Atomically. Raises WriteFailed."""
+        """Atomically. Raises IoFailed."""
         about = {
             "identity": self.identity,
             "plan": asdict(state.plan),
@@ -72,7 +72,7 @@ class Checkpoint:
     def load(self) -> State:
         """Raises UsageError where there is none, or one of another training, and BadData for a damaged one.
 
-        WriteFailed where it cannot be read.
+        IoFailed where it cannot be read.
         """
         try:
             data = self.path.read_bytes()

@@ -20,7 +20,7 @@ class DiskArray:
 
     It is kept open, so whoever gave the path may remove it at once: the disk is free again when the process ends, even if
     it is killed. Mapped anew for each access: pages that stay mapped would count as memory of the process, however little of them
-    is in use. The operating system keeps in its cache what there is room for. Raises WriteFailed where the disk has no
+    is in use. The operating system keeps in its cache what there is room for. Raises IoFailed where the disk has no
     room for all of it: later, a full disk would end the process with a signal.
     """
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edgecls.images.preprocess import Preprocessing
 from edgecls.inference.runtimes import open_runtime
 from edgecls.inference.runtimes.interpreter import Runtime
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.data.losses import Losses, load_or_substitute
 from edgecls.training.data.samples import Sample
 from edgecls.training.workers import for_each
@@ -21,7 +21,7 @@ def extract_features(
     backbone: Path,
     samples: Sequence[Sample],
     spec: Preprocessing,
-    steps: Steps,
+    steps: Progress,
     name: str = "frozen layers",
     view: View = lambda pixels: pixels,
     losses: Losses | None = None,

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.backbones import Backbone
 from edgecls.training.data.dataset import Dataset
 from edgecls.training.data.losses import Losses
@@ -58,7 +58,7 @@ class Task:
     weights: NDArray[np.float32]
     work: Path
     seed: int
-    steps: Steps
+    steps: Progress
     losses: Losses = field(default_factory=Losses)
 
     def normalize(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -72,7 +72,7 @@ class Task:
         return file
 
 
-def make_task(backbone: Backbone, data: Dataset, training: Training, work: Path, seed: int, steps: Steps) -> Task:
+def make_task(backbone: Backbone, data: Dataset, training: Training, work: Path, seed: int, steps: Progress) -> Task:
     """Of the `train` and `validation` samples of a data set."""
     images, held_out = data.of("train"), data.of("validation")
     places = {label: index for index, label in enumerate(data.labels)}

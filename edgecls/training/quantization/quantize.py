@@ -12,7 +12,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from edgecls.errors import BadData
 from edgecls.images.native_output import captured_stderr
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.quantization.rounding import round_weights
 from edgecls.training.settings import Quantization
 
@@ -37,14 +37,14 @@ def quantize(
     std: float,
     quantization: Quantization,
     calibration: Sequence[NDArray[np.uint8]],
-    steps: Steps | None = None,
+    steps: Progress | None = None,
 ) -> bytes:
     """The network in the precision asked for; all of them take uint8 RGB pixels.
 
     int8: `_to_int8`. float16: weights of half the size, computed in float. dynamic: int8 weights, computed in float
     where a kernel for that is missing. `calibration` as in `_to_int8`, which alone needs it.
     """
-    steps = steps or Steps()
+    steps = steps or Progress()
     if quantization == "int8":
         return _to_int8(network, mean, std, calibration, steps)
     converter = _converter(_with_pixel_input(network, mean, std))
@@ -64,7 +64,7 @@ def _with_pixel_input(network: keras.Model, mean: float, std: float) -> keras.Mo
 
 
 def _to_int8(
-    network: keras.Model, mean: float, std: float, calibration: Sequence[NDArray[np.uint8]], steps: Steps
+    network: keras.Model, mean: float, std: float, calibration: Sequence[NDArray[np.uint8]], steps: Progress
 ) -> bytes:
     """A model whose every tensor is an integer; uint8 in and out, int8 inside.
 

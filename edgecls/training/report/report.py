@@ -27,7 +27,7 @@ _PACKAGES = ("ai-edge-litert", "scikit-learn", "scipy", "matplotlib", "jinja2")
 def write_report(folder: Path, conversion: Any) -> Path:
     """Write `report.html` into `folder`, which is made if need be, and return its path.
 
-    Raises WriteFailed and NoInput where it cannot be written. The same conversion gives the same bytes.
+    Raises IoFailed and InputNotFound where it cannot be written. The same conversion gives the same bytes.
     """
     page = _render(conversion)
     try:

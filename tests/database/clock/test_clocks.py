@@ -293,7 +293,7 @@ def test_a_database_that_nobody_has_migrated_is_read(path):
         store.write(frame("b"))
         for column in ("boot_id", "clock_lead", "clock_shift", "merged"):
             store.database.execute(f"ALTER TABLE runs DROP COLUMN {column}")
-        store.database.execute("DROP TABLE tallies")
+        store.database.execute("DROP TABLE hourly_counts")
         store.database.execute("DELETE FROM _sqlite_migrations WHERE name > 'm003'")
         assert {key: row["clock"] for key, row in rows(path).items()} == {"a": "doubtful", "b": None}
         (one,) = stretches(store.database)

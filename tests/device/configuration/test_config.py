@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from edgecls.device.configuration.config import read_config
 from edgecls.device.configuration.problems import explain
 from edgecls.device.configuration.settings import Settings
-from edgecls.errors import BadConfig, NoInput, WriteFailed
+from edgecls.errors import BadConfig, InputNotFound, IoFailed
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -263,7 +263,7 @@ def test_a_section_of_several_kinds(text, said):
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(NoInput, match=r"no configuration at .*: write one, or name it with --config FILE"):
+    with pytest.raises(InputNotFound, match=r"no configuration at .*: write one, or name it with --config FILE"):
         read_config(tmp_path / "missing.toml")
-    with pytest.raises(WriteFailed, match="it is a folder: name a file"):
+    with pytest.raises(IoFailed, match="it is a folder: name a file"):
         read_config(tmp_path)

@@ -167,7 +167,7 @@ def test_rows_that_retention_removed_are_not_written_again(place, after, remembe
     for _ in range(2):
         place.run()
         assert place.ask("SELECT count(*) FROM results") == [(2,)]
-        assert place.ask("SELECT count(*) FROM forgotten") == [(remembered,)]
+        assert place.ask("SELECT count(*) FROM pruned_keys") == [(remembered,)]
 
 
 def test_files_that_stay_are_not_read_again_after_a_restart(place, monkeypatch):

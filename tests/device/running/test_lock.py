@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgecls.device.running.lock import lock_database, lock_folder
-from edgecls.errors import BadConfig, NoInput, WriteFailed
+from edgecls.errors import BadConfig, InputNotFound, IoFailed
 
 
 def test_a_database_is_held_once(tmp_path):
@@ -44,10 +44,10 @@ def test_a_folder_is_held_once_by_whatever_name(tmp_path):
 def test_what_is_not_there(tmp_path):
     assert lock_folder(tmp_path / "none") is None
     assert lock_folder(Path(__file__)) is None
-    with pytest.raises(NoInput, match=r"there is no folder .*none: make it first"):
+    with pytest.raises(InputNotFound, match=r"there is no folder .*none: make it first"):
         lock_database(tmp_path / "none" / "results.db")
     (tmp_path / ".results.db.lock").mkdir()
-    with pytest.raises(WriteFailed, match=r"cannot make .*\.lock: it is a folder"):
+    with pytest.raises(IoFailed, match=r"cannot make .*\.lock: it is a folder"):
         lock_database(tmp_path / "results.db")
 
 

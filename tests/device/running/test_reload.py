@@ -7,7 +7,7 @@ from serving_place import serve, then
 
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
-from edgecls.errors import TryAgain
+from edgecls.errors import Unavailable
 from edgecls.inference.classifier import Classifier
 
 
@@ -147,7 +147,7 @@ def test_what_a_full_disk_holds_up_is_classified_anew_by_the_model_of_a_reload(p
             german(place.folder).path.rename(place.folder / "model.tflite")
             place.requests.reload.set()
             room[0] = 1000
-            raise TryAgain("the disk is full")
+            raise Unavailable("the disk is full")
         commit(self, rows)
 
     monkeypatch.setattr(Store, "write_many", full)

@@ -8,7 +8,7 @@ from serving_place import serve
 
 from edgecls.database.store import Store
 from edgecls.device.sources import live
-from edgecls.errors import BadConfig, BadModel, NoInput
+from edgecls.errors import BadConfig, BadModel, InputNotFound
 from edgecls.inference.classifier import Classifier
 
 
@@ -33,7 +33,7 @@ def test_not_ready_with_a_model_that_breaks_its_promise(place, broken):
 
 def test_not_ready_without_the_source(place):
     (place.folder / "inbox").rmdir()
-    with pytest.raises(NoInput, match="no folder at"), place.service():
+    with pytest.raises(InputNotFound, match="no folder at"), place.service():
         pass
     assert place.heard() == []
 

@@ -15,7 +15,7 @@ from edgecls.device.configuration.settings import FolderSettings
 from edgecls.device.sources import move as moving
 from edgecls.device.sources import open_source
 from edgecls.device.sources.move import move
-from edgecls.errors import WriteFailed
+from edgecls.errors import IoFailed
 from edgecls.images.frame_key import digest
 
 
@@ -210,9 +210,7 @@ def test_what_cannot_be_moved_is_said_once_and_tried_again(inbox, tmp_path, capl
 )
 def test_a_folder_that_cannot_be_made_is_said_at_the_start(inbox, tmp_path, after, which):
     (tmp_path / "file").touch()
-    with pytest.raises(
-        WriteFailed, match=r"cannot move files of .*inbox to .*file/x: a part of the path is not a folder"
-    ):
+    with pytest.raises(IoFailed, match=r"cannot move files of .*inbox to .*file/x: a part of the path is not a folder"):
         open_source("folder", settings(inbox, after=after, **{which: tmp_path / "file" / "x"})).__enter__()
 
 
@@ -228,7 +226,7 @@ def test_a_folder_that_may_not_be_written_to_is_said_at_the_start(inbox, after):
     inbox.chmod(0o500)
     try:
         with pytest.raises(
-            WriteFailed, match=rf"cannot {after} files of .*inbox: permission denied: user \w+ may not write"
+            IoFailed, match=rf"cannot {after} files of .*inbox: permission denied: user \w+ may not write"
         ):
             open_source("folder", settings(inbox, after=after)).try_out()
     finally:

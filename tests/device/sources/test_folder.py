@@ -15,7 +15,7 @@ from watchdog.observers import Observer
 
 from edgecls.device.configuration.settings import FolderSettings
 from edgecls.device.sources import folder_watch, open_source
-from edgecls.errors import NoInput
+from edgecls.errors import InputNotFound
 
 LONG = 60.0
 """Seconds that no test waits for: what still comes in time was announced by an event."""
@@ -310,10 +310,10 @@ def test_a_file_still_growing_is_waited_for(inbox):
 
 
 def test_no_such_folder(tmp_path):
-    with pytest.raises(NoInput, match=r"no folder at .*missing: create it, or mend source\.path"):
+    with pytest.raises(InputNotFound, match=r"no folder at .*missing: create it, or mend source\.path"):
         open_source("folder", settings(tmp_path / "missing")).__enter__()
     (tmp_path / "file").touch()
-    with pytest.raises(NoInput, match="no folder at"):
+    with pytest.raises(InputNotFound, match="no folder at"):
         open_source("folder", settings(tmp_path / "file")).__enter__()
 
 

@@ -12,7 +12,7 @@ from moving_pictures import StandInCamera, collecting
 from edgecls.device.configuration.settings import LiveSettings
 from edgecls.device.sources import live
 from edgecls.device.sources.live import LiveSource, keys
-from edgecls.errors import BadConfig, WriteFailed
+from edgecls.errors import BadConfig, IoFailed
 
 FAST = {"stall_seconds": 0.3, "reconnect_max_seconds": 0.1}
 
@@ -201,7 +201,7 @@ def test_a_read_that_never_returns_ends_the_run(camera, monkeypatch):
         frames = opened.frames(threading.Event())
         assert next(frame for frame in frames if frame)
         camera.goes_on.clear()
-        with pytest.raises(WriteFailed, match=r"camera:test is stuck: .* cannot be ended: start edgecls again"):
+        with pytest.raises(IoFailed, match=r"camera:test is stuck: .* cannot be ended: start edgecls again"):
             list(frames)
 
 

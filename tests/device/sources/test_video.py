@@ -12,7 +12,7 @@ from pictures import noise, plain
 
 from edgecls.device.configuration.settings import Region, VideoSettings
 from edgecls.device.sources import open_source
-from edgecls.errors import BadData, NoInput
+from edgecls.errors import BadData, InputNotFound
 
 CLIPS = SHARED_DATA / "video"
 
@@ -137,7 +137,7 @@ def test_what_is_no_video(tmp_path):
     text.write_text("no video")
     with pytest.raises(BadData, match=r"text\.mp4 is not a video that can be read"):
         play(text)
-    with pytest.raises(NoInput, match="no such file"):
+    with pytest.raises(InputNotFound, match="no such file"):
         play(tmp_path / "missing.mp4")
     with pytest.raises(BadData, match="is not a file"):
         play(tmp_path)

@@ -44,6 +44,6 @@ def test_a_database_that_nobody_has_migrated_yet(path):
         begin(store)
         for trigger in ("insert", "delete", "update"):
             store.database.execute(f"DROP TRIGGER results_tally_{trigger}")
-        store.database.execute("DROP TABLE tallies")
+        store.database.execute("DROP TABLE hourly_counts")
     with closing(open_results(path)) as db:
         assert advise(db).control == 0.5

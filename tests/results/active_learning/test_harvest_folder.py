@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edgecls.errors import NoInput, UsageError, WriteFailed
+from edgecls.errors import InputNotFound, IoFailed, UsageError
 from edgecls.images.frame_key import digest
 from edgecls.results.active_learning.harvest_folder import FolderNames, check_out, safe_name, write_folder
 from edgecls.results.active_learning.picking import Pick, Row
@@ -172,5 +172,5 @@ def test_a_harvest_that_is_cut_off_leaves_nothing(tmp_path):
 
 def test_a_place_where_no_folder_can_be(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises((NoInput, WriteFailed), match="cannot make the folder"):
+    with pytest.raises((InputNotFound, IoFailed), match="cannot make the folder"):
         write_folder(tmp_path / "file" / "out", [pick()], [])

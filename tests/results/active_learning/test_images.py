@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from edgecls.errors import NoInput
+from edgecls.errors import InputNotFound
 from edgecls.images.frame_key import digest, file_key
 from edgecls.results.active_learning.images import Images
 
@@ -69,5 +69,5 @@ def test_copies_in_another_folder_are_found_by_name_and_content(tmp_path):
     assert images.find("/var/lib/inbox/a.jpg", key(b"picture")) == (tmp_path / "tuesday" / "a.jpg", b"picture")
     assert images.find("/var/lib/inbox/a.jpg", key(b"third")) is None
     assert images.find("/var/lib/inbox/b.jpg", key(b"picture")) is None
-    with pytest.raises(NoInput):
+    with pytest.raises(InputNotFound):
         Images(tmp_path / "no")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
-from edgecls.errors import BadData, NoInput, UsageError
+from edgecls.errors import BadData, InputNotFound, UsageError
 from edgecls.records import UNKNOWN
 from edgecls.results.active_learning.harvest import Wish, candidates, put_in_order
 from edgecls.results.active_learning.harvest_folder import write_folder
@@ -181,7 +181,7 @@ def test_labels_that_are_no_names_of_folders(path, tmp_path, read):
 
 
 def test_what_is_no_harvest(path, harvest, tmp_path, read):
-    with pytest.raises(NoInput, match="name a folder that edgecls harvest has made"):
+    with pytest.raises(InputNotFound, match="name a folder that edgecls harvest has made"):
         read_back(tmp_path, path)
     (harvest / "harvest.csv").write_text("file,label\na.jpg,tabby\n")
     with pytest.raises(BadData, match=r"harvest.csv has no column 'guess'"):

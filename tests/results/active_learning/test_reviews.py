@@ -7,7 +7,7 @@ from example_rows import begin, failed, frame
 from edgecls.database.reading import open_results
 from edgecls.database.schema import connect
 from edgecls.database.store import Store
-from edgecls.errors import BadDatabase, NoInput, TryAgain, UsageError
+from edgecls.errors import BadDatabase, InputNotFound, Unavailable, UsageError
 from edgecls.results.active_learning.reviews import Reviews, known_labels, review_of
 
 
@@ -117,14 +117,14 @@ def test_a_daemon_may_be_writing(reviews, store, read):
 def test_a_held_file_is_said_to_be(path):
     with closing(connect(path, "mode=rw")) as other, Reviews(path, busy_timeout=0.01) as impatient:
         other.conn.execute("BEGIN IMMEDIATE")
-        with pytest.raises(TryAgain, match="another process holds"):
+        with pytest.raises(Unavailable, match="another process holds"):
             impatient.put(1, "lynx")
         other.conn.execute("ROLLBACK")
         assert impatient.put(1, "lynx") is None
 
 
 def test_no_database_is_made_for_reviews(path):
-    with pytest.raises(NoInput):
+    with pytest.raises(InputNotFound):
         Reviews(path)
     assert not path.exists()
     path.write_bytes(b"no database" * 100)

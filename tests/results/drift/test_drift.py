@@ -180,7 +180,7 @@ def test_hours_from_the_tallies_and_begun_ones_from_the_rows(tmp_path_factory, r
         store.end_run("done")
         for migrated in (True, False):
             if not migrated:
-                store.database.execute("DROP TABLE tallies")
+                store.database.execute("DROP TABLE hourly_counts")
             if not chosen:
                 with pytest.raises(UsageError, match="no rows in the period"):
                     find_model(store.database, period, None, None)

@@ -12,7 +12,7 @@ from merging import ROWS, everything, inputs, read
 from paths import SUPPORT
 
 from edgecls.database.store import Store
-from edgecls.errors import BadDatabase, NoInput, TryAgain, UsageError
+from edgecls.errors import BadDatabase, InputNotFound, Unavailable, UsageError
 from edgecls.results.merge import merge_input
 from edgecls.results.merge.merge import merge
 
@@ -25,12 +25,12 @@ def test_files_that_cannot_be_merged(devices, out, tmp_path):
     (out.parent / "link.db").symlink_to(out)
     with pytest.raises(UsageError, match=r"link\.db is OUT itself"):
         merge(out, inputs(gate, out.parent / "link.db"))
-    with pytest.raises(NoInput, match=r"none\.db"):
+    with pytest.raises(InputNotFound, match=r"none\.db"):
         merge(out, inputs(gate, tmp_path / "none.db"))
     (tmp_path / "text.db").write_text("no database" * 100)
     with pytest.raises(BadDatabase, match=r"text\.db is not a SQLite database"):
         merge(out, inputs(gate, tmp_path / "text.db"))
-    with pytest.raises(NoInput, match=r"there/all\.db: the folder .* does not exist"):
+    with pytest.raises(InputNotFound, match=r"there/all\.db: the folder .* does not exist"):
         merge(tmp_path / "there" / "all.db", inputs(gate))
     gate.store.database.execute(
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('edgecls', 'm999', '')"
@@ -70,7 +70,7 @@ def test_an_out_that_another_process_holds(devices, out, monkeypatch):
     merge(out, inputs(devices[0]))
     with Store(out) as store:
         store.database.execute("BEGIN IMMEDIATE")
-        with pytest.raises(TryAgain, match=r"another process holds .*all\.db"):
+        with pytest.raises(Unavailable, match=r"another process holds .*all\.db"):
             merge(out, inputs(devices[1]))
 
 
@@ -144,7 +144,7 @@ def test_a_full_disk_changes_nothing(devices, small_disk, there):
     gate.store.database.execute("BEGIN")
     gate.write(*(f"n{n}" for n in range(3000)))
     gate.store.database.execute("COMMIT")
-    with pytest.raises(TryAgain, match=r"all\.db.*the disk is full"):
+    with pytest.raises(Unavailable, match=r"all\.db.*the disk is full"):
         merge(out, inputs(porch, gate))
     if there:
         assert everything(out) == before

@@ -248,5 +248,5 @@ def test_the_best_scores_are_found_without_a_look_at_the_others(path):
         found = ranking.Ranking(db, Filter(), 400, highest_first=True)
         found._rows_of = lambda tally, rows_of=found._rows_of: looked_at.append(tally) or rows_of(tally)
         assert len(found.ids(5)) == 5
-        (tallies,) = db.execute("SELECT count(*) FROM tallies").fetchone()
-        assert 0 < len(looked_at) < tallies / 5
+        (hourly_counts,) = db.execute("SELECT count(*) FROM hourly_counts").fetchone()
+        assert 0 < len(looked_at) < hourly_counts / 5

@@ -4,7 +4,7 @@ import pytest
 from image_folders import image, write_folder
 
 from edgecls.errors import BadData
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.data.dataset import read_dataset
 from edgecls.training.data.samples import reviewed_samples
 
@@ -28,7 +28,7 @@ def frames(tmp_path):
 
 
 def read(folder, reviewed=(), seed=0):
-    return read_dataset(folder, None, seed, Steps(), reviewed=reviewed_samples(reviewed))
+    return read_dataset(folder, None, seed, Progress(), reviewed=reviewed_samples(reviewed))
 
 
 def test_they_train_and_never_measure(folder, frames):

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from image_folders import image, write_csv, write_folder
 
-from edgecls.errors import BadData, BadImage, EdgeclsError, TryAgain
-from edgecls.progress import Steps
+from edgecls.errors import BadData, BadImage, EdgeclsError, Unavailable
+from edgecls.progress import Progress
 from edgecls.training.data import archive
 from edgecls.training.data.dataset import read_dataset
 from edgecls.training.data.samples import read_samples
@@ -46,7 +46,9 @@ def test_an_archive_is_read_as_the_folder_is(tmp_path, kind):
     assert [(s.label, s.split, s.read()) for s in there] == [(s.label, s.split, s.read()) for s in here]
     assert there[0].path == packed / "test" / "cat" / "00.png"
     assert os.listdir(tmp_path).sort() == ["pets", packed.name].sort()
-    assert read_dataset(packed, None, 0, Steps()).fingerprint == read_dataset(folder, None, 0, Steps()).fingerprint
+    assert (
+        read_dataset(packed, None, 0, Progress()).fingerprint == read_dataset(folder, None, 0, Progress()).fingerprint
+    )
 
 
 @pytest.mark.parametrize("label", ["Größe", "猫", "cat"])
@@ -152,7 +154,7 @@ def test_an_image_that_is_damaged_in_a_zip_is_left_out(tmp_path):
     data = bytearray(packed.read_bytes())
     data[data.index(b"IDAT") + 40] ^= 0xFF
     packed.write_bytes(data)
-    found = read_dataset(packed, None, 0, Steps())
+    found = read_dataset(packed, None, 0, Progress())
     assert [(path.name, reason) for path, reason in found.skipped] == [
         ("0.png", "is damaged in the archive (Bad CRC-32 for file 'cat/0.png')")
     ]
@@ -184,7 +186,7 @@ def test_files_that_would_fill_memory_or_disk_are_not_taken(tmp_path, monkeypatc
         assert "1 file that is too large (dog/2.png)" in caplog.messages[-1]
     monkeypatch.setattr(archive, "MIN_FREE_BYTES", 2**80)
     assert len(read_samples(pack(tmp_path / "more.tar", files))) == 2
-    with pytest.raises(TryAgain, match=r"take too much room in .*: unpack them, or set TMPDIR"):
+    with pytest.raises(Unavailable, match=r"take too much room in .*: unpack them, or set TMPDIR"):
         read_samples(pack(tmp_path / "more.tar.gz", files))
 
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from image_folders import write_folder
 
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.data.balance import class_weights, few_images, imbalance
 from edgecls.training.data.dataset import read_dataset
 
@@ -29,7 +29,7 @@ def test_what_holds_for_all_counts(counts):
 
 
 def test_a_data_set_weighs_what_it_trains_on(tmp_path):
-    data = read_dataset(write_folder(tmp_path / "data", {"blue": 40, "red": 10}), None, 0, Steps())
+    data = read_dataset(write_folder(tmp_path / "data", {"blue": 40, "red": 10}), None, 0, Progress())
     assert data.class_weights() == class_weights(data.counts()["train"])
     (problem,) = data.of_kind("imbalance")
     counts = data.counts()["train"]

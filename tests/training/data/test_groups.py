@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from image_folders import write_csv, write_folder
 
 from edgecls.errors import UsageError
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.data.dataset import SPLITS, read_dataset, read_split
 from edgecls.training.data.groups import find_groups
 from edgecls.training.data.samples import read_samples
@@ -59,14 +59,14 @@ def bursts(tmp_path):
 
 def test_a_burst_stays_together_and_is_found_again(bursts):
     pattern = r"^(.*)_\d"
-    data = read_dataset(bursts, None, 1, Steps(), group_by=pattern)
+    data = read_dataset(bursts, None, 1, Progress(), group_by=pattern)
     splits = {}
     for sample in data.samples:
         splits.setdefault(sample.group, set()).add(sample.split)
     assert len(splits) == 16
     assert all(len(found) == 1 for found in splits.values())
     for split in SPLITS:
-        assert list(read_split(bursts, None, split, 1, Steps(), group_by=pattern).samples) == data.of(split)
+        assert list(read_split(bursts, None, split, 1, Progress(), group_by=pattern).samples) == data.of(split)
 
 
 def test_in_a_csv_the_path_is_relative_to_the_folder_it_is_in(tmp_path):

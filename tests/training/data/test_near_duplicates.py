@@ -4,7 +4,7 @@ import pytest
 from image_folders import write_csv
 from pictures import encode, noise
 
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.data.dataset import read_dataset
 from edgecls.training.data.near_duplicates import find_pairs
 
@@ -37,7 +37,7 @@ def again(rgb):
 
 
 def found(root, pictures):
-    data = read_dataset(*write(root, pictures), 0, Steps())
+    data = read_dataset(*write(root, pictures), 0, Progress())
     return data, [tuple(path.name for path in problem.paths) for problem in data.of_kind("near duplicates")]
 
 

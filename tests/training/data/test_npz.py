@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from paths import ROOT
 from pictures import noise
 
-from edgecls.errors import BadData, NoInput, UsageError
+from edgecls.errors import BadData, InputNotFound, UsageError
 from edgecls.images.preprocess import Preprocessing, load_pixels
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.data.dataset import SPLITS, read_dataset, read_split
 from edgecls.training.data.samples import read_samples
 
@@ -89,14 +89,14 @@ def test_labels_are_numbers_or_text(save, y, expected):
 
 def test_splits_are_cut_from_the_training_images_and_found_again(save):
     path = save()
-    data = read_dataset(path, None, 3, Steps())
+    data = read_dataset(path, None, 3, Progress())
     counts = Counter(sample.split for sample in data.samples)
     assert counts["train"] + counts["validation"] == 30
     assert counts["test"] == 10
     assert 1 < counts["validation"] < 10
     assert {sample.row.array for sample in data.of("test")} == {"x_test"}
     for split in SPLITS:
-        assert list(read_split(path, None, split, 3, Steps()).samples) == data.of(split)
+        assert list(read_split(path, None, split, 3, Progress()).samples) == data.of(split)
 
 
 def test_half_precision_is_read_without_a_warning(save):
@@ -106,7 +106,7 @@ def test_half_precision_is_read_without_a_warning(save):
 
 
 def test_without_test_images_some_are_held_out(save):
-    data = read_dataset(save(x_test=None, y_test=None), None, 0, Steps())
+    data = read_dataset(save(x_test=None, y_test=None), None, 0, Progress())
     counts = Counter(sample.split for sample in data.samples)
     assert counts.keys() == set(SPLITS)
     assert counts.total() == 30
@@ -114,12 +114,12 @@ def test_without_test_images_some_are_held_out(save):
 
 def test_the_fingerprint_is_of_the_pixels(save, tmp_path):
     arrays = digits()
-    first = read_dataset(save(**arrays), None, 0, Steps()).fingerprint
+    first = read_dataset(save(**arrays), None, 0, Progress()).fingerprint
     (tmp_path / "elsewhere").mkdir()
-    assert read_dataset(save("elsewhere/other.npz", **arrays), None, 0, Steps()).fingerprint == first
+    assert read_dataset(save("elsewhere/other.npz", **arrays), None, 0, Progress()).fingerprint == first
     arrays["x_train"] = arrays["x_train"].copy()
     arrays["x_train"][0, 0, 0] ^= 1
-    assert read_dataset(save("elsewhere/other.npz", **arrays), None, 0, Steps()).fingerprint != first
+    assert read_dataset(save("elsewhere/other.npz", **arrays), None, 0, Progress()).fingerprint != first
 
 
 def test_a_file_that_is_replaced_is_read_anew(save):
@@ -211,7 +211,7 @@ def test_the_example_of_the_documentation(tmp_path, monkeypatch):
     page = (ROOT / "docs" / "data-sets.md").read_text("utf-8")
     monkeypatch.chdir(tmp_path)
     exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], {})
-    data = read_dataset(tmp_path / "noise.npz", None, 0, Steps())
+    data = read_dataset(tmp_path / "noise.npz", None, 0, Progress())
     counts = {split: sum(counts.values()) for split, counts in data.counts().items()}
     assert counts["test"] == 20
     assert counts["train"] + counts["validation"] == 80
@@ -232,5 +232,5 @@ def test_a_file_that_is_gone_or_has_shrunk(save):
     with pytest.raises(BadData, match="has changed while it was in use: begin again"):
         far.read()
     path.unlink()
-    with pytest.raises(NoInput, match="no such file"):
+    with pytest.raises(InputNotFound, match="no such file"):
         sample.read()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from image_folders import DATA, write_csv, write_folder
 
-from edgecls.errors import BadData, NoInput, WriteFailed
+from edgecls.errors import BadData, InputNotFound, IoFailed
 from edgecls.training.data.samples import Sample, read_samples
 
 
@@ -142,14 +142,14 @@ def test_an_empty_split_beside_others_is_train(tmp_path, cells, splits):
 def test_a_split_file_needs_its_columns(pets, tmp_path):
     with pytest.raises(BadData, match=r"has no column 'split': its first line must name file, class, split"):
         read_samples(pets, write_csv(tmp_path / "s.csv", "file,class", "cat/00.png,cat"))
-    with pytest.raises(NoInput, match=r"cannot read .*none\.csv: no such file"):
+    with pytest.raises(InputNotFound, match=r"cannot read .*none\.csv: no such file"):
         read_samples(pets, tmp_path / "none.csv")
-    with pytest.raises(WriteFailed, match="it is a folder: name a file"):
+    with pytest.raises(IoFailed, match="it is a folder: name a file"):
         read_samples(pets, tmp_path)
 
 
 def test_no_such_data_set(tmp_path):
-    with pytest.raises(NoInput, match=r"no data set at .*none: name a folder with one sub-folder a class, a CSV"):
+    with pytest.raises(InputNotFound, match=r"no data set at .*none: name a folder with one sub-folder a class, a CSV"):
         read_samples(tmp_path / "none")
 
 

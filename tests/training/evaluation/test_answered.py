@@ -13,7 +13,7 @@ import edgecls
 from edgecls.database.store import Store
 from edgecls.device.running.results_wing import begin_run
 from edgecls.inference.classifier import Classifier
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.records import Frame
 from edgecls.results.drift import verdict as module
 from edgecls.results.drift.answers import Period
@@ -53,10 +53,10 @@ def test_the_device_gives_the_answers_that_the_model_file_names(tmp_path, log, m
     training = Training(epochs=5, learning_rate=0.5, fine_tune="none")
     model = edgecls.convert(colours, tmp_path / "m.tflite", backbone="tiny", training=training, min_precision=0.6).model
     said = model.info.metrics["validation"]
-    samples = read_dataset(colours, None, 0, Steps()).of("validation")
+    samples = read_dataset(colours, None, 0, Progress()).of("validation")
     with log(model, [sample.read() for sample in samples]) as store:
-        logged = dict(store.database.execute("SELECT label, sum(rows) FROM tallies GROUP BY label"))
-        tenths = dict(store.database.execute("SELECT bin, sum(rows) FROM tallies GROUP BY bin"))
+        logged = dict(store.database.execute("SELECT label, sum(rows) FROM hourly_counts GROUP BY label"))
+        tenths = dict(store.database.execute("SELECT bin, sum(rows) FROM hourly_counts GROUP BY bin"))
         same = find_drift(store.database, Period(), limits=Limits(independent=True))
     assert said == {"n": len(samples), "labels": logged, "scores": [tenths.get(n, 0) for n in range(10)]}
     assert same.verdict == NO_DRIFT

@@ -9,7 +9,7 @@ from made_predictions import of_answers, of_scores
 
 metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
 
-from edgecls.progress import Steps  # noqa: E402
+from edgecls.progress import Progress  # noqa: E402
 from edgecls.training.data.samples import read_samples  # noqa: E402
 from edgecls.training.evaluation.evaluate import evaluate, measure  # noqa: E402
 from edgecls.training.evaluation.predictions import predict  # noqa: E402
@@ -128,8 +128,8 @@ def test_groups_widen_the_interval():
 def test_a_model_is_measured_by_what_the_device_answers(tiny_model, tmp_path):
     """Greens are under the model's threshold: the best label counts all the same."""
     samples = read_samples(write_folder(tmp_path / "data", {"blue": 3, "green": 4, "red": 3, "violet": 2}))
-    found = evaluate(tiny_model, samples, Steps())
-    assert found == measure(predict(tiny_model, samples, Steps()))
+    found = evaluate(tiny_model, samples, Progress())
+    assert found == measure(predict(tiny_model, samples, Progress()))
     assert found.n == 12
     assert found.per_class["violet"] == {"precision": 0, "recall": 0, "f1": 0, "support": 2}
     assert found.accuracy == pytest.approx(10 / 12)
@@ -137,9 +137,9 @@ def test_a_model_is_measured_by_what_the_device_answers(tiny_model, tmp_path):
 
 def test_a_data_set_may_spell_its_classes_otherwise_than_the_model(tiny_model, tmp_path):
     folder = write_folder(tmp_path / "data", {"blue": 3, "red": 3})
-    as_the_model = evaluate(tiny_model, read_samples(folder), Steps())
+    as_the_model = evaluate(tiny_model, read_samples(folder), Progress())
     (folder / "red").rename(folder / "Red\u200b")
     (folder / "blue").rename(folder / "BLUE")
     samples = read_samples(folder)
     assert {sample.label for sample in samples} == {"Red", "BLUE"}
-    assert evaluate(tiny_model, samples, Steps()) == as_the_model
+    assert evaluate(tiny_model, samples, Progress()) == as_the_model

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edgecls.errors import WriteFailed
+from edgecls.errors import IoFailed
 from edgecls.training.fitting.disk_array import DiskArray
 
 
@@ -26,7 +26,7 @@ def test_what_was_read_is_a_copy(tmp_path):
 
 
 def test_a_disk_without_room_is_told_at_once(tmp_path):
-    with pytest.raises(WriteFailed, match=r"cannot reserve 4,500\.0 GB in .* \(set TMPDIR to another folder\)"):
+    with pytest.raises(IoFailed, match=r"cannot reserve 4,500\.0 GB in .* \(set TMPDIR to another folder\)"):
         DiskArray(tmp_path / "a", (30, 150_000_000_000), np.uint8)
     assert not (tmp_path / "a").exists()
 
@@ -38,7 +38,7 @@ def test_it_outlives_its_name_and_then_frees_the_disk(small_disk):
         (small_disk / "a").unlink()
         array.write(slice(None), np.full(300_000, 7, np.uint8))
         assert array.read(299_999) == 7
-        with pytest.raises(WriteFailed, match="cannot reserve"):
+        with pytest.raises(IoFailed, match="cannot reserve"):
             DiskArray(small_disk / "b", (300_000,), np.uint8)
         del array
     assert not list(small_disk.iterdir())

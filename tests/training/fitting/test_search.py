@@ -10,7 +10,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 pytest.importorskip("optuna", reason="optuna is in the extra `search`")
 
 import edgecls
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.fitting import head
 from edgecls.training.fitting.search import RANGES, search
 from edgecls.training.report import write_report
@@ -89,7 +89,7 @@ def test_progress_is_told():
 def test_a_conversion_with_a_search(colours, tmp_path):
     """Each trial trains a head as the conversion then does."""
     training = Training(fine_tune="none", epochs=5, search=3)
-    steps = Steps()
+    steps = Progress()
     done = edgecls.convert(colours, tmp_path / "m.tflite", backbone="tiny", training=training, steps=steps)
     first = done.trials[0]
     assert len(done.trials) == 3

@@ -21,7 +21,7 @@ from keras import layers
 import edgecls
 from edgecls.errors import BadData, EdgeclsError, UsageError
 from edgecls.files import write_atomically
-from edgecls.progress import Steps
+from edgecls.progress import Progress
 from edgecls.training.backbones import BACKBONES, Backbone
 from edgecls.training.fitting import head
 from edgecls.training.fitting.checkpoint import Checkpoint, State
@@ -76,7 +76,7 @@ def images(tmp_path_factory):
     return root
 
 
-class Interrupted(Steps):
+class Interrupted(Progress):
     """Ctrl-C in the middle of an epoch of fine-tuning, after `epochs` whole ones."""
 
     def __init__(self, epochs):
@@ -179,7 +179,7 @@ def refuse(tmp_path):
     """What is wrong with the checkpoint is told before anything is trained, and the file is left as it is."""
 
     def refuse(error, said, images, content, **options):
-        output, steps = tmp_path / "m.tflite", Steps()
+        output, steps = tmp_path / "m.tflite", Progress()
         if content is not None:
             checkpoint_of(output).write_bytes(content)
         with pytest.raises(error, match=rf"m\.tflite\.checkpoint {said}"):

@@ -7,8 +7,8 @@ import pytest
 from image_folders import image, write_folder
 from made_conversion import conversion, without_files
 
-from edgecls.errors import WriteFailed
-from edgecls.progress import Steps
+from edgecls.errors import IoFailed
+from edgecls.progress import Progress
 from edgecls.training.data.dataset import read_dataset
 from edgecls.training.data.problems import Problem
 from edgecls.training.data.samples import Sample
@@ -66,12 +66,12 @@ def report(folder, made):
 
 def dataset(root, labels, count=12):
     write_folder(root, dict.fromkeys(labels, count))
-    return read_dataset(root, None, 0, Steps())
+    return read_dataset(root, None, 0, Progress())
 
 
 @pytest.fixture
 def colours_made(colours):
-    return conversion(read_dataset(colours, None, 0, Steps()), wrong=(0, 3), float_wrong=(3, 5))
+    return conversion(read_dataset(colours, None, 0, Progress()), wrong=(0, 3), float_wrong=(3, 5))
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_names_are_text_whatever_they_say(tmp_path):
     for path in sorted((folder / HOSTILE).iterdir()):
         path.rename(path.with_name(f"{HOSTILE}{path.name}"))
     made = conversion(
-        read_dataset(folder, None, 0, Steps()),
+        read_dataset(folder, None, 0, Progress()),
         wrong=(0, 1, 2),
         plan=HOSTILE,
         settings={HOSTILE: HOSTILE},
@@ -171,12 +171,12 @@ def test_a_file_name_need_not_be_text(tmp_path):
     root = write_folder(tmp_path / "images", {"blue": 12, "red": 12})
     for path in root.glob("*/*.png"):
         os.rename(path, os.fsencode(path.parent) + b"/\xff" + path.name.encode())
-    page = report(tmp_path / "report", conversion(read_dataset(root, None, 0, Steps()), wrong=(0,)))
+    page = report(tmp_path / "report", conversion(read_dataset(root, None, 0, Progress()), wrong=(0,)))
     assert r"\udcff" in page.text
 
 
 def test_no_mistakes(tmp_path, colours):
-    page = report(tmp_path / "report", conversion(read_dataset(colours, None, 0, Steps())))
+    page = report(tmp_path / "report", conversion(read_dataset(colours, None, 0, Progress())))
     assert "every test image was answered right" in page.text
     assert "No class changed." in page.text
     assert "Accuracy 100.0 % in float, 100.0 % in int8: it costs 0.0 points." in page.text
@@ -184,7 +184,7 @@ def test_no_mistakes(tmp_path, colours):
 
 
 def test_a_model_that_was_written_instead_of_another_says_so(tmp_path, colours):
-    made = conversion(read_dataset(colours, None, 0, Steps()), wrong=(0, 1, 2))
+    made = conversion(read_dataset(colours, None, 0, Progress()), wrong=(0, 1, 2))
     made.rejected = Rejected("int8", Path("colours.tflite"), made.gate, ("another head",))
     page = report(tmp_path / "report", made)
     assert f"Not int8: int8 costs {100 * made.gate.drop:+.1f} points (90 % interval" in page.text
@@ -192,16 +192,16 @@ def test_a_model_that_was_written_instead_of_another_says_so(tmp_path, colours):
 
 
 def test_a_loss_of_one_image_is_called_that(tmp_path, colours):
-    data = read_dataset(colours, None, 0, Steps())
+    data = read_dataset(colours, None, 0, Progress())
     page = report(tmp_path / "report", conversion(data, wrong=(0,)))
     assert f"it costs +{100 / len(data.of('test')):.1f} points (one image)." in page.text
-    page = report(tmp_path / "report", conversion(read_dataset(colours, None, 0, Steps()), wrong=(0,), max_drop=0.2))
+    page = report(tmp_path / "report", conversion(read_dataset(colours, None, 0, Progress()), wrong=(0,), max_drop=0.2))
     assert "one image" not in page.text
 
 
 def test_what_was_tried_and_what_was_forced(tmp_path, colours):
     changes = {"passed": False, "remedies": ("this", "that"), "remedy": "that"}
-    page = report(tmp_path / "report", conversion(read_dataset(colours, None, 0, Steps()), wrong=(0, 1), **changes))
+    page = report(tmp_path / "report", conversion(read_dataset(colours, None, 0, Progress()), wrong=(0, 1), **changes))
     assert "so this was tried: this; that." in page.text
     assert "which is in the model: that." in page.text
     assert "Forced: quantization costs more than the +1.0 points allowed" in page.text
@@ -251,7 +251,7 @@ def test_a_thousand_classes_make_no_endless_page(tmp_path):
 
 
 def test_nothing_that_may_be_missing_is_needed(tmp_path, colours):
-    made = conversion(read_dataset(colours, None, 0, Steps()), history=(), trials=(), seconds={}, settings={})
+    made = conversion(read_dataset(colours, None, 0, Progress()), history=(), trials=(), seconds={}, settings={})
     page = report(tmp_path / "report", made)
     assert "No epochs were recorded." in page.text
     assert "Search" not in page.text
@@ -259,5 +259,5 @@ def test_nothing_that_may_be_missing_is_needed(tmp_path, colours):
 
 def test_a_report_that_cannot_be_written(tmp_path, colours_made):
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(WriteFailed, match="taken"):
+    with pytest.raises(IoFailed, match="taken"):
         write_report(tmp_path / "taken", colours_made)
