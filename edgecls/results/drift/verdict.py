@@ -11,7 +11,7 @@ from edgecls.database.connection import database_path
 from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import UsageError
 from edgecls.results.drift.answers import Answers, Model, Period, answers, find_model
-from edgecls.results.drift.comparison import Comparison, Sample, compare
+from edgecls.results.drift.comparison import Comparison, FrameCounts, compare
 
 LEAST_ROWS = 100
 """On either side: fewer say little of ten bins."""
@@ -107,8 +107,8 @@ def _compared(new: Answers, old: Answers, limits: Limits, *, validated: bool) ->
     return {
         what: compare(
             names := labels if what == "labels" else BINS,
-            Sample(new.table(what, names), limits.independent),
-            Sample(old.table(what, names), limits.independent or validated),
+            FrameCounts(new.table(what, names), limits.independent),
+            FrameCounts(old.table(what, names), limits.independent or validated),
         )
         for what in limits.only
     }

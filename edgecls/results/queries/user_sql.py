@@ -11,7 +11,7 @@ from edgecls.database.connection import database_path
 from edgecls.database.row_values import escape_surrogates
 from edgecls.database.sqlite_errors import translate_error
 from edgecls.errors import UsageError
-from edgecls.results.queries.find import Row
+from edgecls.results.queries.rows import Row
 
 
 def run_sql(db: Database, sql: str) -> tuple[tuple[str, ...], Iterator[Row]]:
