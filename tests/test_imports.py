@@ -169,6 +169,6 @@ def test_what_a_wing_knows_of_the_others(name, knows):
 
 def test_the_results_wing_knows_neither_of_the_others():
     names = python(
-        "import edgecls.database.store, edgecls.results.open_results, sys\nprint(*sys.modules)"
+        "import edgecls.database.store, edgecls.database.reading, edgecls.results.queries.find, sys\nprint(*sys.modules)"
     ).stdout.split()
     assert not [name for name in names if name.startswith(("edgecls.device", "edgecls.training", "edgecls.cli"))]
