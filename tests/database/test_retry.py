@@ -1,4 +1,4 @@
-"""A disk that is full, a file that is held: nothing is dropped, and the log says so once."""
+"""Retry while the disk is full or the file is locked: nothing is dropped, and the log says so once."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 from example_rows import begin, frame
 
 from edgecls.database import store as store_module
-from edgecls.database.patient import patiently
+from edgecls.database.retry import GaveUp, retry
 from edgecls.database.store import Store
 from edgecls.errors import BadDatabase, IoFailed, Unavailable
 
@@ -22,8 +22,8 @@ def durable(path, monkeypatch):
         yield opened
 
 
-def write_patiently(store, row, stop, progress=None):
-    return patiently(lambda: store.write(row), stop, progress=progress)
+def write_retrying(store, row, abort_wait, progress=None):
+    retry(lambda: store.write(row), abort_wait, progress=progress)
 
 
 class Progress:
@@ -38,8 +38,8 @@ class Progress:
             self.mend()
 
 
-def test_without_trouble_there_is_no_word_about_it(durable, caplog):
-    assert write_patiently(durable, frame(), threading.Event())
+def test_success_at_the_first_attempt_logs_nothing(durable, caplog):
+    write_retrying(durable, frame(), threading.Event())
     assert durable.has("folder", "a.jpg")
     assert caplog.messages == []
 
@@ -65,13 +65,13 @@ print("free", flush=True)
             assert other.stdout.readline() == "free\n"
 
         progress = Progress(release)
-        assert write_patiently(durable, frame(), threading.Event(), progress=progress)
+        write_retrying(durable, frame(), threading.Event(), progress=progress)
     assert progress.calls >= 3
     assert durable.has("folder", "a.jpg")
     waits, goes_on = caplog.messages
     assert waits.startswith(f"another process holds {path}: ")
-    assert waits.endswith("(waiting until it can be written: nothing is dropped)")
-    assert goes_on.startswith("written after ")
+    assert waits.endswith("(retrying; nothing is dropped)")
+    assert goes_on.startswith("the database is available again after ")
 
 
 def fill(store):
@@ -89,11 +89,11 @@ def test_a_full_database(durable, caplog, read):
     durable.database.execute(f"PRAGMA max_page_count={pages + 5}")
     written = fill(durable)
     progress = Progress(lambda: durable.database.execute("PRAGMA max_page_count=1000000"))
-    assert write_patiently(durable, frame("waited"), threading.Event(), progress=progress)
+    write_retrying(durable, frame("waited"), threading.Event(), progress=progress)
     assert read("SELECT count(*) FROM results") == [(written + 1,)]
     assert [message.partition(" (")[0] for message in caplog.messages] == [
         f"{durable.path}: the disk is full: free some space",
-        next(message for message in caplog.messages if message.startswith("written after")),
+        next(message for message in caplog.messages if message.startswith("the database is available again")),
     ]
 
 
@@ -104,25 +104,28 @@ def test_a_full_disk(small_disk, caplog):
         begin(store)
         written = fill(store)
         progress = Progress(ballast.unlink)
-        assert write_patiently(store, frame("waited"), threading.Event(), progress=progress)
+        write_retrying(store, frame("waited"), threading.Event(), progress=progress)
         assert store.database.execute("SELECT count(*) FROM results").fetchone() == (written + 1,)
     assert len(caplog.messages) == 2
     assert "the disk is full" in caplog.messages[0]
 
 
-def test_a_signal_ends_the_waiting_and_nothing_is_written(durable):
+def test_aborting_the_wait_gives_up_and_writes_nothing(durable):
     stop = threading.Event()
     durable.database.execute("PRAGMA max_page_count=1")
     fill(durable)
-    assert not write_patiently(durable, frame("waited"), stop, progress=Progress(stop.set))
+    with pytest.raises(GaveUp):
+        write_retrying(durable, frame("waited"), stop, progress=Progress(stop.set))
     assert not durable.has("folder", "waited")
 
 
-def test_a_signal_that_came_before_still_leaves_one_attempt(durable):
+def test_the_action_runs_once_even_if_the_wait_is_aborted_already():
     stop = threading.Event()
     stop.set()
-    assert write_patiently(durable, frame(), stop)
-    assert not patiently(refuse, stop)
+    assert retry(lambda: "value", stop) == "value"
+    with pytest.raises(GaveUp) as gave_up:
+        retry(refuse, stop)
+    assert str(gave_up.value.__cause__) == "held"
 
 
 def refuse():
@@ -130,9 +133,9 @@ def refuse():
 
 
 @pytest.mark.parametrize("error", [IoFailed("read-only"), BadDatabase("damaged"), RuntimeError("a bug")])
-def test_what_does_not_pass_is_not_waited_for(error):
+def test_other_errors_are_not_retried(error):
     def fail():
         raise error
 
     with pytest.raises(type(error)):
-        patiently(fail, threading.Event())
+        retry(fail, threading.Event())
