@@ -293,6 +293,6 @@ class Ban:
     def find_spec(self, name, *_):
         assert name.split(".")[0] not in banned, name
 sys.meta_path.insert(0, Ban())
-import edgecls.results.open_results, edgecls.database.store, edgecls.cli.results
+import edgecls.database.reading, edgecls.database.store, edgecls.cli.results
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
