@@ -263,7 +263,7 @@ STUCK = [
     ("edgecls.inference.classifier", "Classifier", "classify"),
     ("edgecls.database.store", "Store", "write_many"),
     ("edgecls.device.sources.folder", "FolderSource", "_read"),
-    ("edgecls.device.sources.folder", "FolderSource", "done"),
+    ("edgecls.device.sources.folder", "FolderSource", "acknowledge"),
 ]
 
 

@@ -47,7 +47,7 @@ def _database(path: Path, check_database: Callable[[Path], None]) -> str:
 
 def _source(config: Config) -> str:
     source = open_source(config.source.type, config.source)
-    source.try_out()
+    source.probe()
     return source.name
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from edgecls.device.running.notify import Notifier
-from edgecls.device.sources.condition import Condition
+from edgecls.device.sources.status import SourceStatus
 
 LONGEST_PAUSE_S = 1.0
 """Between two pings. Far less than half of any sensible WatchdogSec=, so that a turn may take nearly all of that."""
@@ -29,7 +29,7 @@ class Tally:
     errors: int = 0
     held: int = 0
     last_frame: datetime | None = None
-    source: Condition = field(default_factory=Condition)
+    source: SourceStatus = field(default_factory=SourceStatus)
     _dropped_before: int = 0
     _still_before: int = 0
     _damaged_before: int = 0
@@ -49,12 +49,12 @@ class Tally:
         """By all sources there have been."""
         return self._damaged_before + self.source.damaged
 
-    def part_with(self, source: Condition) -> None:
+    def part_with(self, source: SourceStatus) -> None:
         """Another source follows: its counts begin at 0, and ours go on."""
         self._dropped_before += source.dropped
         self._still_before += source.still
         self._damaged_before += source.damaged
-        self.source = Condition()
+        self.source = SourceStatus()
 
     def __str__(self) -> str:
         """The status: what is wrong comes first."""

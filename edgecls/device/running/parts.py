@@ -18,7 +18,7 @@ from edgecls.device.saving.saved_frames import SavedFrames, frames_folder
 from edgecls.device.sources import Source, open_source
 from edgecls.device.vote import Vote
 from edgecls.images.depth import UNKNOWN_WHITE
-from edgecls.images.file_frame import Version
+from edgecls.images.file_frame import FileStamp
 from edgecls.inference.classifier import Classifier
 from edgecls.inference.golden import replay_golden
 from edgecls.inference.side_by_side import Plan, default_threads, plan
@@ -68,10 +68,10 @@ def load(config: Config) -> list[Classifier]:
     return classifiers
 
 
-def version_of(path: Path) -> Version | None:
+def version_of(path: Path) -> FileStamp | None:
     """Return size and times of the file at `path`; None where there is nothing: whoever reads it says so."""
     try:
-        return Version.of(os.stat(path))
+        return FileStamp.of(os.stat(path))
     except OSError:
         return None
 

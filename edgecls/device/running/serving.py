@@ -229,7 +229,7 @@ class Service:
         return f"waiting for {self.config.database}: another process holds it, or the disk is full"
 
     def _progress(self, what: str = "") -> None:
-        self.tally.source = self._intake.value.source.condition()
+        self.tally.source = self._intake.value.source.status()
         self._heartbeat.progress(f"{what}{self.tally}")
         self._each_turn()
 
@@ -336,7 +336,7 @@ class Service:
 
     def _exchange_source(self, settings: AnySource) -> None:
         """Close the old source, open the new one; if that fails the old one again, and if that fails the daemon ends."""
-        self.tally.part_with(self._intake.value.source.condition())
+        self.tally.part_with(self._intake.value.source.status())
         self._again = []  # the new source finds what is still there
         self._intake.close()
         try:
@@ -360,7 +360,7 @@ class Service:
 
     def _ready(self, what: str) -> None:
         model, source = self._model, self._intake.value.source
-        self.tally.source = source.condition()
+        self.tally.source = source.status()
         log.info("%s: %s, %d golden examples right, %s", what, model.name, len(model.golden), source.name)
         self._notifier.send(READY=1, STATUS=f"{what}: {self.tally}")
 

@@ -7,7 +7,7 @@ import pytest
 
 from edgecls.device.running.heartbeat import Heartbeat, Tally
 from edgecls.device.running.notify import Notifier, watchdog_seconds
-from edgecls.device.sources.condition import Condition
+from edgecls.device.sources.status import SourceStatus
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -24,11 +24,11 @@ def test_the_status_says_what_is_wrong_and_counts_what_there_is():
     noon = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
     tally = Tally(rows=2, errors=1)
     assert str(tally) == "2 rows, 1 errors, 0 dropped, last frame none yet"
-    tally.held, tally.last_frame, tally.source = 3, noon, Condition(dropped=4, still=5)
+    tally.held, tally.last_frame, tally.source = 3, noon, SourceStatus(dropped=4, still=5)
     assert str(tally) == "2 rows, 1 errors, 4 dropped, 3 held, 5 still, last frame 2026-11-24T12:00:00Z"
-    tally.part_with(Condition(dropped=6, still=7))
+    tally.part_with(SourceStatus(dropped=6, still=7))
     assert (tally.dropped, tally.still) == (6, 7)
-    tally.source = Condition("it stopped giving frames", noon, dropped=1)
+    tally.source = SourceStatus("it stopped giving frames", noon, dropped=1)
     assert str(tally) == (
         "lost: it stopped giving frames, since 2026-11-24T12:00:00Z; "
         "2 rows, 1 errors, 7 dropped, 3 held, 7 still, last frame 2026-11-24T12:00:00Z"

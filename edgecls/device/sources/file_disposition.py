@@ -6,13 +6,13 @@ import os
 from edgecls.device.configuration.settings import FolderSettings
 from edgecls.device.sources.move import move
 from edgecls.errors import from_os_error
-from edgecls.images.file_frame import Version
+from edgecls.images.file_frame import FileStamp
 
 log = logging.getLogger(__name__)
 
 
-class After:
-    """Keeps, moves or deletes files of a folder; what the system refuses is tried again when `again` is called.
+class FileDisposition:
+    """Keeps, moves or deletes files of a folder; what the system refuses is tried again when `retry_failed` is called.
 
     Only a file that was classified is deleted. One that could not be is moved to the folder of failed files, whether
     the others are moved or deleted: nobody has seen yet what is in it.
@@ -23,7 +23,7 @@ class After:
         self._action = settings.after
         self._done_folder = os.path.join(root, settings.done_folder)
         self._failed_folder = os.path.join(root, settings.failed_folder)
-        self._left: dict[str, tuple[Version, bool]] = {}
+        self._left: dict[str, tuple[FileStamp, bool]] = {}
         self._has_complained = False
 
     def check(self) -> None:
@@ -46,31 +46,31 @@ class After:
         except OSError as error:
             raise from_os_error(error, f"cannot move files of {self._root}") from error
 
-    def put_away(self, path: str, version: Version, *, failed: bool) -> bool:
+    def dispose(self, path: str, stamp: FileStamp, *, failed: bool) -> bool:
         """Return whether the file is no longer there.
 
-        Nothing is done to one that is another version by now: that one has no row yet.
+        Nothing is done to one that is another stamp by now: that one has no row yet.
         """
         if self._action == "keep":
             return False
         self._left.pop(path, None)
         try:
-            if Version.of(os.stat(path)) != version:
+            if FileStamp.of(os.stat(path)) != stamp:
                 return False
             self._act(path, failed=failed)
         except OSError as error:
             # Whoever has taken the file away meant to; but a whole folder that is gone may come back with it.
             if isinstance(error, FileNotFoundError) and os.path.isdir(os.path.dirname(path)):
                 return True
-            self._left[path] = (version, failed)
+            self._left[path] = (stamp, failed)
             self._complain("move" if failed else self._action, path, error)
             return False
         return True
 
-    def again(self) -> list[str]:
+    def retry_failed(self) -> list[str]:
         """Try again what was refused; return the paths of files that are no longer there."""
         refused = list(self._left.items())
-        gone = [path for path, (version, failed) in refused if self.put_away(path, version, failed=failed)]
+        gone = [path for path, (stamp, failed) in refused if self.dispose(path, stamp, failed=failed)]
         self._has_complained = bool(self._left)
         return gone
 

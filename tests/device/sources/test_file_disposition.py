@@ -37,7 +37,7 @@ def take(source, failed=(), between=lambda _: None):
     for frame in delivered(source, threading.Event()):
         names.append(frame.key.split("#")[0])
         between(Path(frame.path))
-        source.done(frame, failed=names[-1] in failed)
+        source.acknowledge(frame, failed=names[-1] in failed)
     return sorted(names)
 
 
@@ -189,7 +189,7 @@ def test_what_cannot_be_moved_is_said_once_and_tried_again(inbox, tmp_path, capl
 
         def run():
             for frame in delivered(source, stop):
-                source.done(frame)
+                source.acknowledge(frame)
                 seen.append(frame.path)
 
         taker = threading.Thread(target=run)
@@ -216,7 +216,7 @@ def test_a_folder_that_cannot_be_made_is_said_at_the_start(inbox, tmp_path, afte
 
 def test_a_check_makes_no_folder(inbox):
     """Whoever checks may be root: the daemon could move nothing to a folder of root's."""
-    open_source("folder", settings(inbox, after="move", failed_folder="sub/bad")).try_out()
+    open_source("folder", settings(inbox, after="move", failed_folder="sub/bad")).probe()
     assert list(inbox.iterdir()) == []
 
 
@@ -228,7 +228,7 @@ def test_a_folder_that_may_not_be_written_to_is_said_at_the_start(inbox, after):
         with pytest.raises(
             IoFailed, match=rf"cannot {after} files of .*inbox: permission denied: user \w+ may not write"
         ):
-            open_source("folder", settings(inbox, after=after)).try_out()
+            open_source("folder", settings(inbox, after=after)).probe()
     finally:
         inbox.chmod(0o700)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class SourceStatus:
     """What a source says of itself. Counts are since it was opened.
 
     `lost` is the reason why nothing can come, and `since` when; None if all is well. `dropped` frames were overtaken by
