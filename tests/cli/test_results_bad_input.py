@@ -18,7 +18,7 @@ from edgecls.cli.main import program
 from edgecls.database.migrations import MIGRATIONS
 from edgecls.database.schema import connect
 from edgecls.database.store import Store
-from edgecls.device.running.results_wing import begin_run
+from edgecls.device.results_wing import begin_run
 from edgecls.inference.classifier import Classifier
 
 IO = 74
@@ -240,8 +240,8 @@ main()
 
 
 INTERRUPTED = {
-    "query": "edgecls.results.queries.find.parsed",
-    "export -o out": "edgecls.results.queries.find.parsed",
+    "query": "edgecls.results.queries.rows.parsed",
+    "export -o out": "edgecls.results.queries.rows.parsed",
     "harvest --out out": "edgecls.results.active_learning.picking.Picker.pick",
     "merge out results.db": "edgecls.results.merge.merge_input.MergeInput._add_reviews",
     "backup out": "edgecls.database.backup._verified",

@@ -10,11 +10,11 @@ from typing import Generic, TypeVar
 from edgecls.device.configuration.config import AnySource, Config
 from edgecls.device.configuration.settings import FolderSettings, LiveSettings, VideoSettings
 from edgecls.device.in_flight import FramesInFlight, in_flight_file
+from edgecls.device.lock import lock_database, lock_folder
 from edgecls.device.protocols import CatchesUp, Prunes, Saves
-from edgecls.device.running.lock import lock_database, lock_folder
-from edgecls.device.running.results_wing import ResultsWing, RunStore, SeenFilesInStore
-from edgecls.device.running.signals import Requests
+from edgecls.device.results_wing import ResultsWing, RunStore, SeenFilesInStore
 from edgecls.device.saving.saved_frames import SavedFrames, frames_folder
+from edgecls.device.signals import Requests
 from edgecls.device.sources import Source, open_source
 from edgecls.device.vote import Vote
 from edgecls.images.depth import UNKNOWN_WHITE

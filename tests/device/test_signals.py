@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from edgecls.device.running.signals import AnyOf, requests_by_signal
+from edgecls.device.signals import AnyOf, requests_by_signal
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

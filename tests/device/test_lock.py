@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.device.running.lock import lock_database, lock_folder
+from edgecls.device.lock import lock_database, lock_folder
 from edgecls.errors import BadConfig, InputNotFound, IoFailed
 
 
@@ -54,7 +54,7 @@ def test_what_is_not_there(tmp_path):
 def test_a_killed_holder_holds_nothing(tmp_path):
     script = f"""
 from pathlib import Path
-from edgecls.device.running.lock import lock_database, lock_folder
+from edgecls.device.lock import lock_database, lock_folder
 held = lock_database(Path({str(tmp_path / "results.db")!r})), lock_folder(Path({str(tmp_path)!r}))
 print("held", flush=True)
 input()

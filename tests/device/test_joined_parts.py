@@ -19,9 +19,9 @@ from edgecls.database.saved import SavedRows
 from edgecls.database.seen_files import SeenFiles
 from edgecls.database.store import Store
 from edgecls.device.configuration.config import read_config
-from edgecls.device.running.results_wing import ResultsWing
-from edgecls.device.running.serving import Service
-from edgecls.device.running.signals import Requests
+from edgecls.device.daemon import Service
+from edgecls.device.results_wing import ResultsWing
+from edgecls.device.signals import Requests
 from edgecls.device.sources import folder
 
 ORDER = ["red"] * 7 + ["blue"] * 8 + ["green"] * 8

@@ -5,9 +5,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from edgecls.device.running.heartbeat import Heartbeat, Tally
-from edgecls.device.running.notify import Notifier, watchdog_seconds
+from edgecls.device.heartbeat import Heartbeat, Tally
 from edgecls.device.sources.status import SourceStatus
+from edgecls.device.systemd_notify import Notifier, watchdog_seconds
 
 
 @pytest.fixture(params=["path", "abstract"])

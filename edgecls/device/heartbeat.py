@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from edgecls.device.running.notify import Notifier
 from edgecls.device.sources.status import SourceStatus
+from edgecls.device.systemd_notify import Notifier
 
 LONGEST_PAUSE_S = 1.0
 """Between two pings. Far less than half of any sensible WatchdogSec=, so that a turn may take nearly all of that."""

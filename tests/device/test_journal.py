@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from edgecls.device.running import journal
-from edgecls.device.running.journal import LimitedHandler, PriorityFormatter, RepeatLimit
+from edgecls.device import journal
+from edgecls.device.journal import LimitedHandler, PriorityFormatter, RepeatLimit
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgecls.device.configuration.config import Config
-from edgecls.device.running.parts import load
+from edgecls.device.parts import load
 from edgecls.device.sources import open_source
 from edgecls.errors import BadConfig, EdgeclsError, from_os_error
 

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from edgecls.device.classifier_pool import Ahead
 from edgecls.device.configuration.config import AnySource, Config
 from edgecls.device.configuration.settings import FolderSettings
-from edgecls.device.pipeline import GROUP_ROWS, Steps, Turn, turns
-from edgecls.device.running.heartbeat import Heartbeat, Tally
-from edgecls.device.running.notify import Notifier
-from edgecls.device.running.parts import (
+from edgecls.device.heartbeat import Heartbeat, Tally
+from edgecls.device.parts import (
     Intake,
     LockedDatabase,
     Opened,
@@ -27,8 +25,10 @@ from edgecls.device.running.parts import (
     version_of,
     vote,
 )
-from edgecls.device.running.results_wing import ResultsWing, begin_run
-from edgecls.device.running.signals import AnyOf, Requests
+from edgecls.device.pipeline import GROUP_ROWS, Steps, Turn, turns
+from edgecls.device.results_wing import ResultsWing, begin_run
+from edgecls.device.signals import AnyOf, Requests
+from edgecls.device.systemd_notify import Notifier
 from edgecls.errors import EdgeclsError, FileReplaced
 from edgecls.inference.classifier import Classifier
 

@@ -13,8 +13,8 @@ from moving_pictures import numbered
 from pictures import encode
 
 from edgecls.device.configuration.config import parse_config
-from edgecls.device.running.check import check
 from edgecls.device.sources import open_source
+from edgecls.device.startup_check import check
 from edgecls.errors import BadConfig
 
 SETTINGS = [
