@@ -11,7 +11,7 @@ from edgecls.images.preprocess import Fit
 from edgecls.training.backbones import Backbone
 from edgecls.training.fitting.features import extract_features
 from edgecls.training.fitting.task import BACKBONE, Task
-from edgecls.training.quantization.calibration import choose
+from edgecls.training.quantization.calibration import balanced_subset
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def measure_fits(task: Task, specs: Mapping[Fit, Backbone]) -> Fit:
     """
     file = task.save(task.backbone.load(), BACKBONE)
     places = {id(sample): number for number, sample in enumerate(task.images)}
-    tried = choose(task.images, TRIED, task.seed)
+    tried = balanced_subset(task.images, TRIED, task.seed)
     classes = task.classes[[places[id(sample)] for sample in tried]]
     losses = {}
     for fit, spec in specs.items():

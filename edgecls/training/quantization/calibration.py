@@ -14,7 +14,7 @@ from edgecls.training.data.samples import Sample
 IMAGES = 200
 
 
-def choose(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
+def balanced_subset(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
     """About `count` of them, one or more, from each class as many as from any other while it has them; shuffled."""
     classes: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -39,4 +39,6 @@ def calibration_images(
     """
     lost = Losses() if losses is None else losses
     places = {sample.path: number for number, sample in enumerate(samples)}
-    return [load_or_substitute(samples, places[each.path], spec, lost) for each in choose(samples, count, seed)]
+    return [
+        load_or_substitute(samples, places[each.path], spec, lost) for each in balanced_subset(samples, count, seed)
+    ]
