@@ -56,7 +56,7 @@ def evaluate(
 
     if len(model) > 2:
         raise UsageError(f"{len(model)} models were named, and two at most are compared: leave out all but two -m")
-    steps = Progress(show=True)
+    progress = Progress(show=True)
     found = read_models(model, labels, input_range)
     classifiers = [Classifier(each) for each in found]
     for classifier in classifiers:
@@ -69,7 +69,7 @@ def evaluate(
         split_file,
         split,
         seeds[0],
-        steps,
+        progress,
         group_by=group_by,
         exclude=exclude or (),
         used=found[0].images,
@@ -82,10 +82,10 @@ def evaluate(
     for each in found:
         _tell_of_training(each, data, split)
     if len(found) == 2:
-        comparison = compare_models(found[0], found[1], data.samples, steps, data.losses)
+        comparison = compare_models(found[0], found[1], data.samples, progress, data.losses)
         _print(comparison.as_dict(), output_format, lambda: _print_comparison(comparison))
     else:
-        evaluation = evaluate_model(found[0], data.samples, steps, losses=data.losses)
+        evaluation = evaluate_model(found[0], data.samples, progress, losses=data.losses)
         _print(evaluation.as_dict(), output_format, lambda: _print_evaluation(evaluation))
     if data.skipped or data.losses:
         raise typer.Exit(1)

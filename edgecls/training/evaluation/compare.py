@@ -46,7 +46,7 @@ class ModelComparison:
 
 
 def compare_models(
-    first: ModelFile, second: ModelFile, samples: Sequence[Sample], steps: Progress, losses: Losses | None = None
+    first: ModelFile, second: ModelFile, samples: Sequence[Sample], progress: Progress, losses: Losses | None = None
 ) -> ModelComparison:
     """Classify the images with both models, as a device would, and compare.
 
@@ -55,7 +55,8 @@ def compare_models(
     """
     compared, left_out = _known_to_both(first, second, spell_as(samples, first.labels))
     predictions = [
-        classify_samples(model, compared, steps, f"evaluating {model.path.name}", losses) for model in (first, second)
+        classify_samples(model, compared, progress, f"evaluating {model.path.name}", losses)
+        for model in (first, second)
     ]
     one, two = in_common(*predictions)
     return ModelComparison(

@@ -73,12 +73,12 @@ class Evaluation:
 def evaluate_model(
     model: ModelFile,
     samples: Sequence[Sample],
-    steps: Progress,
+    progress: Progress,
     name: str = "evaluating",
     losses: Losses | None = None,
 ) -> Evaluation:
     """Classify every sample as a device would, and count. Raises the errors of `classify_samples`."""
-    return evaluate_predictions(classify_samples(model, samples, steps, name, losses))
+    return evaluate_predictions(classify_samples(model, samples, progress, name, losses))
 
 
 def evaluate_predictions(predictions: Predictions) -> Evaluation:
