@@ -1,4 +1,4 @@
-"""docs/decoding.md says what is done."""
+"""docs/explanation/decoding.md says what is done."""
 
 import re
 
@@ -10,7 +10,7 @@ from edgecls.inference.classifier import Classifier
 from edgecls.model.bundled import default_model
 from edgecls.model.model_file import read_model
 
-PAGE = (ROOT / "docs" / "decoding.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "explanation" / "decoding.md").read_text("utf-8")
 
 
 def test_pictures_are_reduced_as_far_as_the_page_says():

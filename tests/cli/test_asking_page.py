@@ -1,4 +1,4 @@
-"""The commands that docs/asking.md shows are understood."""
+"""The commands that docs/how-to/query.md shows are understood."""
 
 import re
 import shlex
@@ -9,7 +9,7 @@ from paths import ROOT
 
 from edgecls.cli.main import program
 
-PAGE = (ROOT / "docs" / "asking.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "query.md").read_text("utf-8")
 COMMANDS = re.findall(r"^\$ edgecls (.*)$", PAGE, re.MULTILINE)
 
 

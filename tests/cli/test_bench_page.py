@@ -1,4 +1,4 @@
-"""docs/bench.md says what the command does."""
+"""docs/how-to/bench.md says what the command does."""
 
 import re
 import shlex
@@ -9,7 +9,7 @@ from pages import DOCS, consoles
 from edgecls.bench import pictures, stages, timing
 from edgecls.cli.bench import bench
 
-PAGE = (DOCS / "bench.md").read_text("utf-8")
+PAGE = (DOCS / "how-to" / "bench.md").read_text("utf-8")
 SAID = " ".join(PAGE.split())
 
 
@@ -20,7 +20,7 @@ def command():
 
 
 def test_the_commands_are_understood():
-    shown = [text for text, _ in consoles("bench.md")]
+    shown = [text for text, _ in consoles("how-to/bench.md")]
     assert len(shown) == 3
     for text in shown:
         program, name, *arguments = shlex.split(text)

@@ -1,4 +1,4 @@
-"""docs/drift.md shows what the command prints, and units that do what it says."""
+"""docs/how-to/drift.md shows what the command prints, and units that do what it says."""
 
 import configparser
 import os
@@ -17,7 +17,7 @@ from edgecls.database.store import Store
 from edgecls.results.drift import comparison
 from edgecls.results.drift import verdict as drift
 
-PAGE = (DOCS / "drift.md").read_text("utf-8")
+PAGE = (DOCS / "how-to" / "drift.md").read_text("utf-8")
 MIDNIGHT = 1_795_478_400.0  # 2026-11-24T00:00Z
 VALIDATION = {"n": 300, "labels": {"great tit": 150, "robin": 150}, "scores": [0, 0, 0, 0, 5, 15, 25, 45, 80, 130]}
 
@@ -44,7 +44,7 @@ def feeder(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("feeder")
 def test_what_it_shows():
-    shown = list(consoles("drift.md"))
+    shown = list(consoles("how-to/drift.md"))
     assert [outcome(command) for command, _ in shown] == [(1, text) for _, text in shown]
 
 

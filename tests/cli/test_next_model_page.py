@@ -1,4 +1,4 @@
-"""docs/next-model.md says what the options are, and its commands are ones that there are."""
+"""docs/how-to/active-learning.md says what the options are, and its commands are ones that there are."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ from edgecls.results.active_learning.harvest import RARE, RARE_SHARE, Reason
 from edgecls.results.active_learning.harvest_folder import FOLDERS, REASONS
 from edgecls.training.data.balance import FEW_IMAGES
 
-PAGE = (ROOT / "docs" / "next-model.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "active-learning.md").read_text("utf-8")
 TEXT = " ".join(PAGE.split())
 COMMANDS = typer.main.get_command(program()).commands
 

@@ -1,4 +1,4 @@
-"""docs/training.md says what the options and the presets are."""
+"""docs/how-to/train.md says what the options and the presets are."""
 
 import re
 
@@ -11,7 +11,7 @@ from edgecls.training.fitting.augment import PRESETS
 from edgecls.training.fitting.search import BATCH_SIZES, RANGES
 from edgecls.training.settings import Training
 
-PAGE = (ROOT / "docs" / "training.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "train.md").read_text("utf-8")
 
 
 def table(heading):

@@ -187,7 +187,7 @@ def test_times_and_texts():
 
 @pytest.mark.usefixtures("store")
 def test_the_page_names_the_tables_and_their_columns(read):
-    page = (ROOT / "docs" / "results-database.md").read_text("utf-8")
+    page = (ROOT / "docs" / "reference" / "database.md").read_text("utf-8")
     for table in ("models", "runs", "results", "reviews", "pruned_keys", "hourly_counts", "days"):
         (line,) = (line for line in page.splitlines() if line.startswith(f"| `{table}` |"))
         for _, column, *_ in read(f"PRAGMA table_info({table})"):

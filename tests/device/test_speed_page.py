@@ -1,4 +1,4 @@
-"""What docs/speed.md says of the bounds and of the settings is so."""
+"""What docs/explanation/performance.md says of the bounds and of the settings is so."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from edgecls.device import pipeline as daemon
 from edgecls.device.configuration.config import parse_config
 from edgecls.inference import side_by_side
 
-PAGE = (ROOT / "docs" / "speed.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "explanation" / "performance.md").read_text("utf-8")
 TEXT = " ".join(PAGE.split())
 
 

@@ -1,4 +1,4 @@
-"""docs/doctor.md shows what the command prints on a Raspberry Pi 4, and what each check finds."""
+"""docs/how-to/doctor.md shows what the command prints on a Raspberry Pi 4, and what each check finds."""
 
 import re
 
@@ -9,7 +9,7 @@ from edgecls.cli import doctor
 from edgecls.doctor import database, disk, heat, memory
 from edgecls.doctor.checks import CHECKS, examine
 
-PAGE = (DOCS / "doctor.md").read_text("utf-8")
+PAGE = (DOCS / "how-to" / "doctor.md").read_text("utf-8")
 SAID = " ".join(PAGE.split())
 OF_THE_KERNEL = ("processor", "governor", "throttling", "temperature", "memory", "cameras")
 """Checks whose answers are in the files of the board alone."""
@@ -23,7 +23,7 @@ def test_a_raspberry_pi(pi, capsys, monkeypatch):
     }
     found = [finding for finding in examine(pi(changes)) if finding.check in OF_THE_KERNEL]
     doctor._shown(found)
-    ((_, shown),) = consoles("doctor.md")
+    ((_, shown),) = consoles("how-to/doctor.md")
     assert capsys.readouterr().out.rstrip("\n") in shown
     assert [line[10:25].strip() for line in shown.splitlines() if line[:8].strip()] == list(CHECKS)
     assert max(map(len, shown.splitlines())) <= 81  # a path that is longer stays whole

@@ -1,4 +1,4 @@
-"""docs/browser.md says what there is."""
+"""docs/how-to/browser.md says what there is."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ from edgecls.results.web import pictures, queue, site
 from edgecls.results.web.guard import LOOPBACK_NAMES
 from edgecls.results.web.pages import review
 
-PAGE = (ROOT / "docs" / "browser.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "browser.md").read_text("utf-8")
 TEXT = " ".join(PAGE.split())
 
 

@@ -6,7 +6,7 @@ from paths import ROOT
 
 from edgecls.training.backbones import BACKBONES
 
-PAGE = (ROOT / "docs" / "backbones.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "reference" / "backbones.md").read_text("utf-8")
 
 
 def test_the_table_of_the_page_is_that_of_the_code():
