@@ -38,10 +38,10 @@ from edgecls.database.schema import connect, timestamp
 from edgecls.database.store import Store
 from edgecls.database.words import WordIndex, catch_up
 from edgecls.records import Classification, Prediction
-from edgecls.results.queries.filters import Filter
-from edgecls.results.queries.find import find
+from edgecls.results.queries.filters import Filters
 from edgecls.results.queries.finding import COLUMNS
 from edgecls.results.queries.periods import Unit
+from edgecls.results.queries.rows import find_rows
 from edgecls.results.queries.stats import stats
 
 BEGIN = datetime(2025, 11, 1, tzinfo=timezone.utc)
@@ -116,12 +116,12 @@ def questions(db: Database) -> dict[str, Callable[[], object]]:
     day, after = datetime(2026, 3, 1, tzinfo=timezone.utc), datetime(2026, 3, 2, 0, 30, tzinfo=timezone.utc)
 
     def rows(order: str = "newest", **conditions: Any) -> Callable[[], object]:
-        which = Filter(**{"limit": 100, **conditions})
-        return lambda: list(find(db, which, order))
+        which = Filters(**{"limit": 100, **conditions})
+        return lambda: list(find_rows(db, which, order))
 
     def first_exported() -> object:
         out = io.StringIO()
-        write_rows(COLUMNS, itertools.islice(find(db, order="oldest"), 1000), "csv", out)
+        write_rows(COLUMNS, itertools.islice(find_rows(db, order="oldest"), 1000), "csv", out)
         return out.getvalue()
 
     return {
@@ -151,8 +151,8 @@ def questions(db: Database) -> dict[str, Callable[[], object]]:
         "lowest scores of a rare label": rows("score", labels=("badger",)),
         "highest scores of a device (the oldest)": rows("-score", devices=("yard",)),
         "export: the first 1000 rows": first_exported,
-        "stats of a day and a half hour": lambda: stats(db, Filter(since=day, until=after)),
-        "stats of a rare label": lambda: stats(db, Filter(labels=("badger",))),
+        "stats of a day and a half hour": lambda: stats(db, Filters(since=day, until=after)),
+        "stats of a rare label": lambda: stats(db, Filters(labels=("badger",))),
         "stats of all rows": lambda: stats(db),
         "stats of all rows, counts per hour": lambda: stats(db, by=Unit.hour),
         "stats of all rows, counts per day": lambda: stats(db, by=Unit.day),

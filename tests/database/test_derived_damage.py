@@ -16,8 +16,8 @@ from edgecls.database.store import Store
 from edgecls.database.words import WordIndex, catch_up, is_sound
 from edgecls.errors import BadDatabase, Unavailable
 from edgecls.results.merge.merge import merge
-from edgecls.results.queries.filters import Filter
-from edgecls.results.queries.find import find
+from edgecls.results.queries.filters import Filters
+from edgecls.results.queries.rows import find_rows
 from edgecls.results.queries.search import Search
 
 ROWS = 500
@@ -60,7 +60,7 @@ def damage(path, kind):
 
 def found(path, words):
     with closing(open_results(path)) as db:
-        return {row["key"] for row in find(db, Filter(search=words))}
+        return {row["key"] for row in find_rows(db, Filters(search=words))}
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
@@ -186,6 +186,6 @@ def test_damaged_pages_of_what_is_derived(path, table, caplog):
     assert "but none of its rows" in caplog.text
     assert found(path, "cat 7") == {"cat 7.jpg"}
     with closing(open_results(path)) as db:
-        assert len(list(find(db))) == ROWS + 1
+        assert len(list(find_rows(db))) == ROWS + 1
         assert_they_agree(db)
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -13,7 +13,7 @@ from edgecls.database.log_keeping import LogKeeping
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.errors import FileReplaced
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def rows_of_a_plain_copy(path):
     copy = path.with_name("copy.db")
     shutil.copyfile(path, copy)
     with closing(open_results(copy)) as db:
-        rows = len(list(find(db)))
+        rows = len(list(find_rows(db)))
     for suffix in ("", "-wal", "-shm"):
         copy.with_name(f"copy.db{suffix}").unlink(missing_ok=True)
     return rows

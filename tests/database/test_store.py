@@ -15,14 +15,14 @@ from edgecls.database.schema import storable, timestamp
 from edgecls.database.store import Store
 from edgecls.errors import InputNotFound, IoFailed
 from edgecls.records import Classification, Prediction
-from edgecls.results.queries.find import find
 from edgecls.results.queries.finding import COLUMNS
+from edgecls.results.queries.rows import find_rows
 
 
 def test_a_row_reads_back(store, path):
     store.write(frame("a.jpg", label="Höhle", score=0.912345678, decode_ms=1.23456))
     with closing(open_results(path)) as db:
-        (row,) = find(db)
+        (row,) = find_rows(db)
     assert tuple(row) == COLUMNS
     assert row == {
         "id": 1, "run_id": 1, "model": "cats", "device": "pi4", "source": "folder", "key": "a.jpg", "path": "inbox/a.jpg",
@@ -145,11 +145,11 @@ def test_a_reader_does_not_block_the_writer(store, path):
     for n in range(3):
         store.write(frame(str(n)))
     with closing(open_results(path)) as db:
-        rows = find(db)
+        rows = find_rows(db)
         next(rows)
         store.write(frame("while reading"))
         assert len(list(rows)) == 2  # what the reader sees is of one moment
-        assert len(list(find(db))) == 4
+        assert len(list(find_rows(db))) == 4
 
 
 def test_another_process_that_holds_the_file(path, monkeypatch):
@@ -241,7 +241,7 @@ def test_any_classification_reads_back(shared, given_frame):
     assert not store.has(one.source, one.key)
     store.write(one)
     assert store.has(one.source, one.key)
-    (row,) = (row for row in find(db) if row["source"] == storable(one.source))
+    (row,) = (row for row in find_rows(db) if row["source"] == storable(one.source))
     for column in ("source", "key", "path", "label", "error"):
         assert row[column] == text(getattr(one, column))
     assert row["score"] == number(one.score, 6)

@@ -16,7 +16,7 @@ from edgecls.device.running.notify import Notifier
 from edgecls.device.running.results_wing import ResultsWing
 from edgecls.device.running.serving import Service
 from edgecls.device.running.signals import Requests
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 
 def wing():
@@ -64,7 +64,9 @@ class Place:
 
     def rows(self, database="results.db"):
         with closing(open_results(self.folder / database)) as db:
-            return [(row["path"].rpartition("/")[2], row["label"]) for row in sorted(find(db), key=lambda r: r["id"])]
+            return [
+                (row["path"].rpartition("/")[2], row["label"]) for row in sorted(find_rows(db), key=lambda r: r["id"])
+            ]
 
     def runs(self, database="results.db"):
         with closing(open_results(self.folder / database)) as db:

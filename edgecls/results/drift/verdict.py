@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from edgecls.database.schema import file_of, translated
 from edgecls.errors import UsageError
 from edgecls.results.drift.answers import Answers, Model, Period, answers, find_model
-from edgecls.results.drift.comparison import Comparison, Sample, compare
+from edgecls.results.drift.comparison import Comparison, FrameCounts, compare
 
 LEAST_ROWS = 100
 """On either side: fewer say little of ten bins."""
@@ -106,8 +106,8 @@ def _compared(new: Answers, old: Answers, limits: Limits, *, validated: bool) ->
     return {
         what: compare(
             names := labels if what == "labels" else BINS,
-            Sample(new.table(what, names), limits.independent),
-            Sample(old.table(what, names), limits.independent or validated),
+            FrameCounts(new.table(what, names), limits.independent),
+            FrameCounts(old.table(what, names), limits.independent or validated),
         )
         for what in limits.only
     }

@@ -13,7 +13,7 @@ from edgecls.records import UNKNOWN
 
 
 @dataclass(frozen=True)
-class Filter:
+class Filters:
     """Which rows: all that meet every condition given.
 
     `labels`: one of these; `since` <= classified_at < `until` (without an offset: local time); `min_score`: at least
@@ -54,7 +54,7 @@ class Filter:
         return AFTER_ALL if self.until is None else timestamp(self.until)
 
 
-EVERYTHING = Filter()
+NO_FILTERS = Filters()
 
 AFTER_ALL = "~"
 """Later than any time, as texts compare."""
@@ -70,7 +70,7 @@ DECIDED = """
 """The label of a row, decided anew if there is a threshold."""
 
 
-def conditions(db: Database, which: Filter) -> tuple[str, Values]:
+def conditions(db: Database, which: Filters) -> tuple[str, Values]:
     """What `which` demands of a row of `results`, its time, words and limit aside, for after a WHERE."""
     values: Values = {"threshold": which.threshold}
     demands = ["1"]
@@ -92,7 +92,7 @@ def conditions(db: Database, which: Filter) -> tuple[str, Values]:
     return " AND ".join([*demands, *of_runs]), values | runs
 
 
-def runs_demanded(db: Database, which: Filter) -> tuple[list[str], Values]:
+def runs_demanded(db: Database, which: Filters) -> tuple[list[str], Values]:
     """The demand that a row, or a tally, be of a run that `which` names; none if it names none."""
     runs = run_ids(db, which)
     if runs is None:
@@ -100,7 +100,7 @@ def runs_demanded(db: Database, which: Filter) -> tuple[list[str], Values]:
     return ["run_id IN (SELECT value FROM json_each(:runs))"], {"runs": json.dumps(runs)}
 
 
-def run_ids(db: Database, which: Filter) -> Sequence[int] | None:
+def run_ids(db: Database, which: Filters) -> Sequence[int] | None:
     """The runs that `which` names by run, device or model; None if it names none, and means all."""
     if not (which.runs or which.devices or which.models):
         return None
@@ -110,11 +110,11 @@ def run_ids(db: Database, which: Filter) -> Sequence[int] | None:
         for run, device, name, sha256 in db.execute(_RUNS)
         if (not which.runs or run in which.runs)
         and (not devices or device in devices)
-        and (not which.models or any(is_model(each, name, sha256) for each in which.models))
+        and (not which.models or any(matches_model(each, name, sha256) for each in which.models))
     ]
 
 
-def is_model(wanted: str, name: str, sha256: str) -> bool:
+def matches_model(wanted: str, name: str, sha256: str) -> bool:
     """Whether a model is meant by `wanted`: its name, or the beginning of its SHA-256, four digits at least."""
     return storable(wanted) == name or (len(wanted) >= 4 and sha256.startswith(wanted.lower()))
 

@@ -11,13 +11,13 @@ from edgecls.database.schema import file_of, storable, translated
 from edgecls.errors import UsageError
 from edgecls.model.labels import find_labels
 from edgecls.records import UNKNOWN
-from edgecls.results.queries.filters import Filter, is_model
+from edgecls.results.queries.filters import Filters, matches_model
 
 MOST = 8
 """Names that a message tells."""
 
 
-def resolve_names(db: Database, which: Filter) -> Filter:
+def resolve_names(db: Database, which: Filters) -> Filters:
     """Return `which` with its labels spelled as in `db`; they may differ in case, Unicode normalization and blanks.
 
     Raises UsageError where `which` names a label, device, model or run that is not there; the message says which are. A
@@ -37,7 +37,7 @@ def resolve_names(db: Database, which: Filter) -> Filter:
             _check("device", map(storable, which.devices), devices)
         names = {name for name, *_ in models}
         for wanted in which.models:
-            if not any(is_model(wanted, name, sha256) for name, sha256, _ in models):
+            if not any(matches_model(wanted, name, sha256) for name, sha256, _ in models):
                 _check("model", [wanted], names)
         if which.runs:
             runs = [str(run) for (run,) in db.execute("SELECT id FROM runs")]

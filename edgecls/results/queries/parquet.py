@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 from edgecls.database.schema import parsed
 from edgecls.errors import MissingExtra
-from edgecls.results.queries.find import Row
+from edgecls.results.queries.rows import Row
 
 ROWS_A_GROUP = 50_000
 """In memory at a time as columns: some ten megabytes."""
@@ -15,7 +15,7 @@ ROWS_A_BATCH = 2000
 
 
 def write_parquet(file: BinaryIO, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write `columns` of `rows`, as `queries.find` yields them, a group at a time.
+    """Write `columns` of `rows`, as `find_rows` yields them, a group at a time.
 
     Raises:
         MissingExtra: pyarrow is not installed.

@@ -9,7 +9,7 @@ from sqlite_utils.utils import dedupe_keys
 
 from edgecls.database.schema import file_of, storable, translation
 from edgecls.errors import UsageError
-from edgecls.results.queries.find import Row
+from edgecls.results.queries.rows import Row
 
 
 def run_sql(db: Database, sql: str) -> tuple[tuple[str, ...], Iterator[Row]]:

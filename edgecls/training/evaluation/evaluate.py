@@ -73,12 +73,12 @@ class Evaluation:
 def evaluate(
     model: ModelFile,
     samples: Sequence[Sample],
-    steps: Progress,
+    progress: Progress,
     name: str = "evaluating",
     losses: Losses | None = None,
 ) -> Evaluation:
     """Classify every sample as a device would, and count. Raises the errors of `predict`."""
-    return measure(predict(model, samples, steps, name, losses))
+    return measure(predict(model, samples, progress, name, losses))
 
 
 def measure(predictions: Predictions) -> Evaluation:

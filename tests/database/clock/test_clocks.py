@@ -21,14 +21,14 @@ from edgecls.database.reading import open_results
 from edgecls.database.schema import timestamp
 from edgecls.database.store import CLOCK_WAS_SET, Store
 from edgecls.errors import UsageError
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 YEARS = (NOON - EPOCH).total_seconds()
 
 
 def rows(path):
     with closing(open_results(path)) as db:
-        return {row["key"]: row for row in find(db)}
+        return {row["key"]: row for row in find_rows(db)}
 
 
 def test_the_clock_is_set_while_a_run_goes_on(path):

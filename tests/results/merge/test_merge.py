@@ -15,7 +15,7 @@ from edgecls.database.store import Store
 from edgecls.errors import UsageError
 from edgecls.results.merge.merge import merge
 from edgecls.results.merge.merge_input import Input
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 
 def test_rows_of_two_devices_stand_side_by_side(devices, out):
@@ -38,9 +38,9 @@ def test_everything_else_of_a_row_comes_along(devices, out):
     devices[0].write("odd", label="猫", score=0.25, path="a\n.jpg", votes={"猫": 3}, saved_bytes=12)
     merge(out, inputs(devices[0]))
     with closing(open_results(devices[0].path)) as one, closing(open_results(out)) as other:
-        kept = [name for name in next(find(one)) if name not in {"id", "source"}]
-        assert [[row[name] for name in kept] for row in find(one)] == [
-            [row[name] for name in kept] for row in find(other)
+        kept = [name for name in next(find_rows(one)) if name not in {"id", "source"}]
+        assert [[row[name] for name in kept] for row in find_rows(one)] == [
+            [row[name] for name in kept] for row in find_rows(other)
         ]
     assert read(out, "SELECT count(saved_bytes) FROM results") == [(0,)]  # saved there, not here
 
@@ -227,7 +227,7 @@ def test_rows_of_a_copy_from_before_a_correction_join_those_that_were_moved(tmp_
         correct(merged.database)
     assert [one.conflicts for one in merge(out, inputs(old))] == [0]
     with closing(open_results(out)) as db:
-        times = {row["key"]: row["classified_at"][11:19] for row in find(db)}
+        times = {row["key"]: row["classified_at"][11:19] for row in find_rows(db)}
     assert times == {"a": "13:00:11", "b": "13:00:12", "c": "13:00:13"}
 
 

@@ -50,7 +50,7 @@ class _Unpickler(pickle.Unpickler):
         return str(key)
 
 
-def read_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
+def read_pytorch_weights(path: Path) -> dict[str, NDArray[Any]]:
     """Name -> array, each in the shape that PyTorch gave it (a convolution's kernel is (out, in, height, width)).
 
     Raises BadData where the file is of another format, damaged, or holds more than tensors.

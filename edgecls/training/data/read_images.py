@@ -50,11 +50,11 @@ class Depth(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class DatasetImage:
     """A sample that decodes. `digest` is the SHA-256 of its content, or of shape and pixels if it is no file.
 
     `pixels` is that of the decoded picture, whatever file it came in; where only an eighth of its size was decoded, of
-    that: different pictures may then have the same, until `tell_apart`. Empty where nothing was decoded.
+    that: different pictures may then have the same, until `compare_in_full`. Empty where nothing was decoded.
 
     `depth` is None where the file says itself which value is white, as JPEGs do; `aspect` is width / height, about.
     """
@@ -77,14 +77,14 @@ class Image:
 Examiner = Callable[[NDArray[np.uint8], int], "Look | None"]
 
 
-def examine(
-    samples: Sequence[Sample], dataset: Path, steps: Progress, *, looks: bool, white: White = UNSCALED
-) -> tuple[list[Image], list[tuple[Path, str]]]:
+def read_images(
+    samples: Sequence[Sample], dataset: Path, progress: Progress, *, looks: bool, white: White = UNSCALED
+) -> tuple[list[DatasetImage], list[tuple[Path, str]]]:
     """(the images that decode, in order; path and reason of the others). `looks`: whether to find each one's `Look`.
 
     Pixels are dropped as soon as they have been seen. Raises BadData if none decodes, MissingExtra without ImageHash.
     """
-    images, bad = _sorted_out(samples, steps, "reading images", _look_at() if looks else None, white)
+    images, bad = _sorted_out(samples, progress, "reading images", _look_at() if looks else None, white)
     if not images:
         raise BadData(
             f"none of the {len(samples)} files in {dataset} is an image that can be decoded: check the data set"
@@ -93,11 +93,13 @@ def examine(
     return images, bad
 
 
-def examine_reviewed(samples: Sequence[Sample], steps: Progress) -> tuple[list[Image], list[tuple[Path, str]]]:
-    """As `examine`, with looks, for what people have reviewed: there may be none. Raises BadData if none of many decodes."""
+def read_reviewed_images(
+    samples: Sequence[Sample], progress: Progress
+) -> tuple[list[DatasetImage], list[tuple[Path, str]]]:
+    """As `read_images`, with looks, for what people have reviewed: there may be none. Raises BadData if none of many decodes."""
     if not samples:
         return [], []
-    images, bad = _sorted_out(samples, steps, "reading reviewed images", _look_at())
+    images, bad = _sorted_out(samples, progress, "reading reviewed images", _look_at())
     if not images:
         raise BadData(
             f"none of the {len(samples)} reviewed images can be read: name the folder that has them with "
@@ -106,7 +108,7 @@ def examine_reviewed(samples: Sequence[Sample], steps: Progress) -> tuple[list[I
     return images, bad
 
 
-def examine_again(images: Sequence[Image], white: White, steps: Progress) -> list[Image]:
+def read_again(images: Sequence[DatasetImage], white: White, progress: Progress) -> list[DatasetImage]:
     """The same images, those whose files do not say what is white seen with this one."""
     concerned = {
         number
@@ -117,7 +119,7 @@ def examine_again(images: Sequence[Image], white: White, steps: Progress) -> lis
         return list(images)
     scaled, _ = _sorted_out(
         [images[number].sample for number in sorted(concerned)],
-        steps,
+        progress,
         "reading them with their white",
         _look_at(),
         white,
@@ -127,22 +129,22 @@ def examine_again(images: Sequence[Image], white: White, steps: Progress) -> lis
 
 
 def _sorted_out(
-    samples: Sequence[Sample], steps: Progress, name: str, look_at: "Examiner | None", white: White = UNSCALED
-) -> tuple[list[Image], list[tuple[Path, str]]]:
-    with steps.step(name, len(samples)) as advance:
-        found = for_each(lambda: None, lambda _, sample: _examine(sample, look_at, white), samples, advance)
-    images = [image for image in found if isinstance(image, Image)]
+    samples: Sequence[Sample], progress: Progress, name: str, look_at: "Examiner | None", white: White = UNSCALED
+) -> tuple[list[DatasetImage], list[tuple[Path, str]]]:
+    with progress.step(name, len(samples)) as advance:
+        found = for_each(lambda: None, lambda _, sample: _read_image(sample, look_at, white), samples, advance)
+    images = [image for image in found if isinstance(image, DatasetImage)]
     return images, [(s.path, reason) for s, reason in zip(samples, found, strict=True) if isinstance(reason, str)]
 
 
-def decodable(samples: Sequence[Sample], steps: Progress, white: White = UNSCALED) -> list[Image]:
+def decodable(samples: Sequence[Sample], progress: Progress, white: White = UNSCALED) -> list[DatasetImage]:
     """Those of `samples` that can be read and decode; what cannot is passed over."""
-    with steps.step("looking for copies", len(samples)) as advance:
-        found = for_each(lambda: None, lambda _, sample: _examine(sample, None, white), samples, advance)
-    return [image for image in found if isinstance(image, Image)]
+    with progress.step("looking for copies", len(samples)) as advance:
+        found = for_each(lambda: None, lambda _, sample: _read_image(sample, None, white), samples, advance)
+    return [image for image in found if isinstance(image, DatasetImage)]
 
 
-def tell_apart(images: Sequence[Image], white: White = UNSCALED) -> list[Image]:
+def compare_in_full(images: Sequence[DatasetImage], white: White = UNSCALED) -> list[DatasetImage]:
     """The same images; those whose `pixels` agree while their files do not are decoded in full, and compared by that.
 
     An eighth of the size may not show a scratch. Few are concerned, so it costs next to nothing.
@@ -155,11 +157,11 @@ def tell_apart(images: Sequence[Image], white: White = UNSCALED) -> list[Image]:
     ]
 
 
-def _in_full(image: Image, white: White) -> str:
+def _in_full(image: DatasetImage, white: White) -> str:
     """The digest of all pixels; what it was before where the file cannot be read any more."""
     try:
         content = image.sample.read()
-        return digest(decode(content, white=white) if isinstance(content, bytes) else content[..., ::-1])
+        return sha256_of(decode(content, white=white) if isinstance(content, bytes) else content[..., ::-1])
     except EdgeclsError:
         return image.pixels
 
@@ -177,14 +179,14 @@ def left_out(files: Sequence[tuple[Path, str]]) -> str:
     return f"; {count} files were left out, the first: {path} {reason}" if count > 1 else f"; left out: {path} {reason}"
 
 
-def digest(content: bytes | NDArray[np.uint8]) -> str:
+def sha256_of(content: bytes | NDArray[np.uint8]) -> str:
     """SHA-256 of a file's content; of pixels, of their shape too."""
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
     return hashlib.sha256(f"{content.shape}".encode() + content.tobytes()).hexdigest()
 
 
-def _examine(sample: Sample, look_at: Examiner | None, white: White) -> Image | str:
+def _read_image(sample: Sample, look_at: Examiner | None, white: White) -> DatasetImage | str:
     """The image, or what is wrong with it."""
     try:
         content = sample.read()
@@ -192,8 +194,8 @@ def _examine(sample: Sample, look_at: Examiner | None, white: White) -> Image | 
         look = look_at(pixels, reduced) if look_at else None
     except EdgeclsError as error:
         return reason_of(error)
-    found = digest(pixels)
-    return Image(sample, digest(content), look, found, found, depth, pixels.shape[1] / pixels.shape[0])
+    found = sha256_of(pixels)
+    return DatasetImage(sample, sha256_of(content), look, found, found, depth, pixels.shape[1] / pixels.shape[0])
 
 
 def _decode(content: bytes | NDArray[np.uint8], white: White) -> tuple[NDArray[np.uint8], int, Depth | None]:

@@ -8,8 +8,8 @@ import keras
 
 from edgecls.errors import BadModel
 from edgecls.inference.classifier import Classifier
+from edgecls.training.fitting.augmented_inputs import keep_activations
 from edgecls.training.fitting.disk_array import DiskArray
-from edgecls.training.fitting.views import keep_activations
 from edgecls.training.quantization.quantize import to_float
 
 

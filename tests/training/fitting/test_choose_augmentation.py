@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgecls.training.fitting.augment import PRESETS
-from edgecls.training.fitting.choose_views import STEPS, TRIED, choose_preset
+from edgecls.training.fitting.choose_augmentation import STEPS, TRIED, choose_preset
 
 IMAGES, CLASSES = 120, 4
 

@@ -11,35 +11,35 @@ from numpy.typing import NDArray
 
 from edgecls.training.data.samples import Sample
 from edgecls.training.fitting import fine_tune
-from edgecls.training.fitting.choose_views import Judge, Numbers, choose_preset
+from edgecls.training.fitting.choose_augmentation import Judge, Numbers, choose_preset
 from edgecls.training.fitting.features import View, extract_features
 from edgecls.training.fitting.head import attach, in_full, new_head, train_head
 from edgecls.training.fitting.search import search
-from edgecls.training.fitting.task import BACKBONE, Task, Trained
+from edgecls.training.fitting.training_data import BACKBONE, TrainingData, TrainingResult
 from edgecls.training.settings import AUTO, Epoch, Training
 
 
-def without_first_phase(task: Task, training: Training, backbone: keras.Model) -> Trained:
+def without_first_phase(task: TrainingData, training: Training, backbone: keras.Model) -> TrainingResult:
     """Where nothing is pretrained: a network that has learnt nothing yet."""
     network = new_head(backbone, len(task.weights), training, task.seed)
     nothing = np.full((len(task.truth), len(task.weights)), 1 / len(task.weights), np.float32)
     augmentation = "none" if training.augmentation == AUTO else training.augmentation
-    return Trained(network, (), "nothing", augmentation, nothing, training, _of_head(training))
+    return TrainingResult(network, (), "nothing", augmentation, nothing, training, _of_head(training))
 
 
-def first_phase(task: Task, training: Training, frozen: keras.Model) -> Trained:
+def first_phase(task: TrainingData, training: Training, frozen: keras.Model) -> TrainingResult:
     """Train a head on what the backbone makes of the images, after a search if one was asked for."""
     phase = _FirstPhase(task, frozen)
     is_last, training = training.fine_tune == "none", _of_head(training)
     trials: list[Mapping[str, Any]] = []
     if training.search:
         training, trials = phase.search(training)
-    with task.steps.step("training head", training.epochs) as advance:
+    with task.progress.step("training head", training.epochs) as advance:
         head, history = phase.fit(training, advance)
     augmentation = training.augmentation
     if augmentation == AUTO:
         augmentation = "none" if is_last else phase.choose_preset(training)
-    return Trained(
+    return TrainingResult(
         attach(frozen, head, training),
         tuple(history),
         "the head only",
@@ -61,7 +61,7 @@ def _of_head(training: Training) -> Training:
 class _FirstPhase:
     """The features of all images, and what is done with them."""
 
-    def __init__(self, task: Task, frozen: keras.Model) -> None:
+    def __init__(self, task: TrainingData, frozen: keras.Model) -> None:
         self._task = task
         self._file = task.save(frozen, BACKBONE)
         self._features = self._look(task.images, "frozen layers")
@@ -69,7 +69,7 @@ class _FirstPhase:
 
     def _look(self, samples: Sequence[Sample], name: str, view: View = lambda pixels: pixels) -> NDArray[np.float32]:
         spec = self._task.backbone.preprocessing
-        return extract_features(self._file, samples, spec, self._task.steps, name, view, self._task.losses)
+        return extract_features(self._file, samples, spec, self._task.progress, name, view, self._task.losses)
 
     def fit(
         self, training: Training, advance: Callable[[], None] = lambda: None, on: Numbers | slice = slice(None)
@@ -88,16 +88,16 @@ class _FirstPhase:
 
         def loss(training: Training) -> float:
             found = self.validate(self.fit(training)[0])
-            return fine_tune.judge("head", 0, math.nan, found, self._task.truth).validation_loss
+            return fine_tune.evaluate_epoch("head", 0, math.nan, found, self._task.truth).validation_loss
 
-        with self._task.steps.step("searching", training.search) as advance:
+        with self._task.progress.step("searching", training.search) as advance:
             return search(training, training.search, self._task.seed, loss, advance)
 
     def choose_preset(self, training: Training) -> str:
         """The views that the data set bears: see there."""
 
         def fit(on: Numbers) -> Judge:
-            with self._task.steps.step("trying views", training.epochs) as advance:
+            with self._task.progress.step("trying views", training.epochs) as advance:
                 head, _ = self.fit(training, advance, on)
             return lambda features: np.asarray(head.predict_on_batch(features))
 

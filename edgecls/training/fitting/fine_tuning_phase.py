@@ -15,10 +15,7 @@ from numpy.typing import NDArray
 from edgecls.errors import EdgeclsError
 from edgecls.training.fitting import fine_tune, graph
 from edgecls.training.fitting.augment import augment, find_preset
-from edgecls.training.fitting.checkpoint import Checkpoint, State, restore, variables_of
-from edgecls.training.fitting.plan import CACHE, EPOCHS, Cut, Plan, candidates, make_plan, seconds_afterwards
-from edgecls.training.fitting.task import BACKBONE, Task, Trained
-from edgecls.training.fitting.views import (
+from edgecls.training.fitting.augmented_inputs import (
     BlankViews,
     CachedViews,
     FreshViews,
@@ -26,14 +23,29 @@ from edgecls.training.fitting.views import (
     keep_pixels,
     seconds_per_look,
 )
+from edgecls.training.fitting.checkpoint import Checkpoint, TrainingState, restore_variables, variables_of
+from edgecls.training.fitting.plan import (
+    CACHE,
+    EPOCHS,
+    Cut,
+    FineTuningPlan,
+    candidate_cuts,
+    make_plan,
+    seconds_afterwards,
+)
+from edgecls.training.fitting.training_data import BACKBONE, TrainingData, TrainingResult
 from edgecls.training.settings import Training
 
 log = logging.getLogger(__name__)
 
 
 def second_phase(
-    task: Task, training: Training, before: Trained, begun: float, kept_state: tuple[Checkpoint, State | None]
-) -> Trained:
+    task: TrainingData,
+    training: Training,
+    before: TrainingResult,
+    begun: float,
+    kept_state: tuple[Checkpoint, TrainingState | None],
+) -> TrainingResult:
     """Train what the plan says on views of the images; the plan counts from `begun`, by time.perf_counter [s].
 
     `kept_state` is where each epoch leaves its state, and the state to go on from.
@@ -42,7 +54,7 @@ def second_phase(
     network, how, spec = before.network, find_preset(before.augmentation), task.backbone.preprocessing
     if task.backbone.pretrained:
         fine_tune.freeze_norms(network)
-    with task.steps.step("keeping pixels", len(task.images) + len(task.held_out)) as advance:
+    with task.progress.step("keeping pixels", len(task.images) + len(task.held_out)) as advance:
         pixels = keep_pixels(task.work / "train", task.images, spec, advance, task.losses)
         held_out = keep_pixels(task.work / "validation", task.held_out, spec, advance, task.losses)
     fresh = FreshViews(pixels, how, task.normalize, task.seed)
@@ -61,7 +73,7 @@ def second_phase(
         def view(index: int, number: int, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
             return augment(image, how, np.random.default_rng((task.seed, index, number)))
 
-        with task.steps.step("lower layers", len(task.images) + len(task.held_out)) as advance:
+        with task.progress.step("lower layers", len(task.images) + len(task.held_out)) as advance:
             made = [partial(view, index) for index in range(plan.views)]
             kept = keep_activations(task.work / "activations", file, shape, made, pixels, advance)
             plain = keep_activations(task.work / "held out", file, shape, [lambda _, image: image], held_out, advance)
@@ -74,10 +86,10 @@ def second_phase(
     fine_tune.compile_for(upper, training, len(task.images), plan.epochs)
     upper.optimizer.build(upper.trainable_variables)
     if state:
-        restore(variables_of(upper), state.variables)
+        restore_variables(variables_of(upper), state.variables)
     else:
-        best = fine_tune.judge("fine-tuning", 0, math.nan, before.validation, task.truth)
-        state = State(plan, 0, before.history, best, upper.get_weights(), before.validation, [])
+        best = fine_tune.evaluate_epoch("fine-tuning", 0, math.nan, before.validation, task.truth)
+        state = TrainingState(plan, 0, before.history, best, upper.get_weights(), before.validation, [])
     try:
         state = _epochs(task, training, upper, state, examples, look, checkpoint)
     except KeyboardInterrupt:
@@ -90,8 +102,10 @@ def second_phase(
     return replace(before, history=state.history, plan=str(plan), validation=state.probabilities, training=used)
 
 
-def _plan(task: Task, training: Training, network: keras.Model, examples: fine_tune.Examples, begun: float) -> Plan:
-    epochs, cuts = training.epochs or EPOCHS, candidates(network, training)
+def _plan(
+    task: TrainingData, training: Training, network: keras.Model, examples: fine_tune.Examples, begun: float
+) -> FineTuningPlan:
+    epochs, cuts = training.epochs or EPOCHS, candidate_cuts(network, training)
     budget = math.inf if training.time_budget is None else training.time_budget
     spec = task.backbone.preprocessing
 
@@ -100,7 +114,7 @@ def _plan(task: Task, training: Training, network: keras.Model, examples: fine_t
         views = BlankViews(upper.input_shape[1:]) if cut.layer else examples.views
         return fine_tune.seconds_per_image(upper, replace(examples, views=views), training)
 
-    with task.steps.step("planning"):
+    with task.progress.step("planning"):
         look = 0.0
         if task.backbone.pretrained:  # the whole of it, for what is below a cut: a little too long
             look = seconds_per_look(task.work / BACKBONE, (spec.height, spec.width, spec.channels))
@@ -119,21 +133,21 @@ def _plan(task: Task, training: Training, network: keras.Model, examples: fine_t
 
 
 def _epochs(
-    task: Task,
+    task: TrainingData,
     training: Training,
     upper: keras.Model,
-    state: State,
+    state: TrainingState,
     examples: fine_tune.Examples,
     look: Callable[[NDArray[np.intp]], NDArray[np.float32]],
     checkpoint: Checkpoint,
-) -> State:
+) -> TrainingState:
     """Train for the epochs that are left, or until none has been better for `patience` of them."""
     batches, kept = len(task.images) // min(training.batch_size, len(task.images)), True
-    with task.steps.step("fine-tuning", (state.plan.epochs - state.done) * batches) as advance:
+    with task.progress.step("fine-tuning", (state.plan.epochs - state.done) * batches) as advance:
         while state.done < state.plan.epochs and state.done - state.best.number < training.patience:
             loss = fine_tune.train_epoch(upper, examples, training, (task.seed, state.done), advance)
-            found = fine_tune.predict(upper, look, len(task.truth))
-            epoch = fine_tune.judge("fine-tuning", state.done + 1, loss, found, task.truth)
+            found = fine_tune.predict_probabilities(upper, look, len(task.truth))
+            epoch = fine_tune.evaluate_epoch("fine-tuning", state.done + 1, loss, found, task.truth)
             state = replace(state, done=state.done + 1, history=(*state.history, epoch))
             if epoch.validation_loss < state.best.validation_loss:
                 state = replace(state, best=epoch, weights=upper.get_weights(), probabilities=found)
@@ -143,7 +157,7 @@ def _epochs(
     return state
 
 
-def _save(checkpoint: Checkpoint, state: State, before: bool) -> bool:
+def _save(checkpoint: Checkpoint, state: TrainingState, before: bool) -> bool:
     """Save `state` and tell whether that was possible; that it was not is said once, and is no reason to stop."""
     try:
         checkpoint.save(state)

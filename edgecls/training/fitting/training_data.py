@@ -22,7 +22,7 @@ BACKBONE = "backbone.tflite"
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """`network`: normalised pixels -> probabilities. `validation`: its probabilities, float32 (images, classes).
 
     `plan` says in words what was trained, `augmentation` names the preset that was used, `trials` are those of a search.
@@ -40,7 +40,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Task:
+class TrainingData:
     """What there is to train on. `images` train, `held_out` validate; `classes` and `truth` are theirs, int (n,).
 
     `tested` is how many images the models will be measured on.
@@ -58,7 +58,7 @@ class Task:
     weights: NDArray[np.float32]
     work: Path
     seed: int
-    steps: Progress
+    progress: Progress
     losses: Losses = field(default_factory=Losses)
 
     def normalize(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -72,12 +72,14 @@ class Task:
         return file
 
 
-def make_task(backbone: Backbone, data: Dataset, training: Training, work: Path, seed: int, steps: Progress) -> Task:
+def make_task(
+    backbone: Backbone, data: Dataset, training: Training, work: Path, seed: int, progress: Progress
+) -> TrainingData:
     """Of the `train` and `validation` samples of a data set."""
     images, held_out = data.of("train"), data.of("validation")
     places = {label: index for index, label in enumerate(data.labels)}
     weights = data.class_weights() if training.class_weights else dict.fromkeys(data.labels, 1.0)
-    return Task(
+    return TrainingData(
         backbone,
         images,
         held_out,
@@ -87,6 +89,6 @@ def make_task(backbone: Backbone, data: Dataset, training: Training, work: Path,
         np.array([weights[label] for label in data.labels], np.float32),
         work,
         seed,
-        steps,
+        progress,
         data.losses,
     )

@@ -8,13 +8,13 @@ from typing import Any
 from sqlite_utils import Database
 
 from edgecls.database.schema import file_of, translated
-from edgecls.results.queries.filters import EVERYTHING, Filter
+from edgecls.results.queries.filters import NO_FILTERS, Filters
 from edgecls.results.queries.finding import COLUMNS, Finding, Raw
 
 Row = dict[str, Any]
 
 
-def find(db: Database, which: Filter = EVERYTHING, order: str = "newest") -> Iterator[Row]:
+def find_rows(db: Database, which: Filters = NO_FILTERS, order: str = "newest") -> Iterator[Row]:
     """The rows that `which` asks for, as dicts of COLUMNS; read as they are iterated over.
 
     `order`: `newest` first, `oldest` first, or a column but `top_k` and `votes`, with `-` before it from its highest

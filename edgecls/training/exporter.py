@@ -22,7 +22,7 @@ from edgecls.training.quantization.calibration import IMAGES, calibration_images
 from edgecls.training.settings import find_quantization
 
 if TYPE_CHECKING:
-    from edgecls.training.fitting.task import Task, Trained
+    from edgecls.training.fitting.training_data import TrainingData, TrainingResult
 
 SAFER = {"int8": "float16", "dynamic": "float16", "float16": "float32"}
 """A precision -> one that loses less."""
@@ -35,7 +35,7 @@ REMEDIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class QuantizedModel:
     """A quantized model, and the remedy it was made with, if any."""
 
     flatbuffer: bytes
@@ -48,10 +48,10 @@ def _distance(before: Predictions, after: Predictions) -> float:
     return float(np.abs(before.scores - after.scores).mean())
 
 
-class Maker:
+class ModelExporter:
     """Makes model files of one trained network, and measures them as the device would."""
 
-    def __init__(self, task: "Task", data: Dataset, info: ModelInfo, trained: "Trained") -> None:
+    def __init__(self, task: "TrainingData", data: Dataset, info: ModelInfo, trained: "TrainingResult") -> None:
         self._task, self._data, self._info, self._network = task, data, info, trained.network
         self._mean, self._std = task.backbone.mean, task.backbone.std
 
@@ -65,7 +65,7 @@ class Maker:
         return predict(
             self.write(name, flatbuffer),
             self._data.of("test"),
-            self._task.steps,
+            self._task.progress,
             f"evaluating {name}",
             self._data.losses,
         )
@@ -80,12 +80,12 @@ class Maker:
         """The float32 flatbuffer."""
         from edgecls.training.quantization import quantize
 
-        with self._task.steps.step("converting to float"):
+        with self._task.progress.step("converting to float"):
             return quantize.to_float(self._network, self._mean, self._std)
 
     def quantize(
         self, quantization: str, of_float: tuple[bytes, Predictions], max_drop: float
-    ) -> tuple[Made, Predictions, tuple[str, ...]]:
+    ) -> tuple[QuantizedModel, Predictions, tuple[str, ...]]:
         """(the model, its predictions on the test images, the remedies that were tried).
 
         Whether it loses too much say the test images; which of several attempts is the best, the validation images. A
@@ -93,7 +93,7 @@ class Maker:
         predictions on the test images.
         """
         float_model, float_predictions = of_float
-        first = Made(self._quantized(quantization, IMAGES))
+        first = QuantizedModel(self._quantized(quantization, IMAGES))
         predictions = self.measure(first.flatbuffer, quantization)
         if quantization != "int8" or compare_precisions(*in_common(float_predictions, predictions)).within(max_drop):
             return first, predictions, ()
@@ -115,7 +115,9 @@ class Maker:
                 return quantization, flatbuffer, predictions
         return quantization, float_model, float_predictions
 
-    def _best_remedy(self, first: Made, float_model: bytes, max_drop: float) -> tuple[Made, tuple[str, ...]]:
+    def _best_remedy(
+        self, first: QuantizedModel, float_model: bytes, max_drop: float
+    ) -> tuple[QuantizedModel, tuple[str, ...]]:
         """(the nearest to float on the validation images, of equals the last; what was tried until one loses no more).
 
         Nearness is that of the scores: which of two is nearer, a few hundred images tell. Which of two that are right
@@ -142,9 +144,9 @@ class Maker:
         from edgecls.training.quantization import quantize
 
         precision, images = find_quantization(quantization), self._calibration(count)
-        return quantize.quantize(self._network, self._mean, self._std, precision, images, self._task.steps)
+        return quantize.quantize(self._network, self._mean, self._std, precision, images, self._task.progress)
 
-    def _refitted(self, remedy: str, count: int) -> Made:
+    def _refitted(self, remedy: str, count: int) -> QuantizedModel:
         """int8, with a head that was refitted on int8 features. The network keeps its own."""
         from edgecls.training.quantization.remedy import refit_head
 
@@ -152,7 +154,7 @@ class Maker:
         before = last.get_weights()
         try:
             refit_head(self._network, self._task, self._calibration(count))
-            return Made(self._quantized("int8", count), remedy)
+            return QuantizedModel(self._quantized("int8", count), remedy)
         finally:
             last.set_weights(before)
 
@@ -169,7 +171,7 @@ class Maker:
                 path, flatbuffer, info, self._data.labels, examples, mean=self._mean, std=self._std, images=images
             )
 
-        with task.steps.step("recording golden examples"):
+        with task.progress.step("recording golden examples"):
             examples = golden.record(flatbuffer, self._golden_images(), task.backbone.preprocessing, task.work)
             images = self._data.image_list()
             verify(write(finished))
