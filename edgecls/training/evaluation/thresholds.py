@@ -104,7 +104,7 @@ def choose_thresholds(predictions: Predictions, min_precision: float) -> Thresho
     a label's own is borne out, the threshold is that of all labels together, unless the label's own answers there
     contradict it, or there is no image of it; then it is 1, and the label counts as not reached: who asks for a precision
     gets it or no answer.
-    Reasons and measurements: docs/evaluation.md.
+    Reasons and measurements: docs/how-to/evaluate.md.
 
     0 asks for nothing: all thresholds are 0. Raises ValueError for a `min_precision` outside 0 to 1.
     """
