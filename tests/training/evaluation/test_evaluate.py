@@ -11,12 +11,12 @@ metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not ins
 
 from edgecls.progress import Progress  # noqa: E402
 from edgecls.training.data.samples import read_samples  # noqa: E402
-from edgecls.training.evaluation.evaluate import evaluate, measure  # noqa: E402
-from edgecls.training.evaluation.predictions import predict  # noqa: E402
+from edgecls.training.evaluation.evaluate import evaluate_model, evaluate_predictions  # noqa: E402
+from edgecls.training.evaluation.predictions import classify_samples  # noqa: E402
 
 
 def count(truth, answers, **options):
-    return measure(of_answers(truth, answers, **options))
+    return evaluate_predictions(of_answers(truth, answers, **options))
 
 
 def test_two_classes_by_hand():
@@ -64,7 +64,7 @@ def test_the_keys_of_the_report():
 def test_what_the_model_file_carries():
     """A summary is JSON as it stands: what is read back is what was written."""
     predictions = of_answers(["cat", "cat", "cat"], ["cat", "cat", "dog"], score=[0.875, 0.75, 0.75])
-    summary = measure(replace(predictions, thresholds={"dog": 0.8})).summary()
+    summary = evaluate_predictions(replace(predictions, thresholds={"dog": 0.8})).summary()
     assert summary == json.loads(json.dumps(summary))
     assert summary == {
         "n": 3,
@@ -99,22 +99,25 @@ def test_the_figures_are_those_of_scikit_learn(pairs):
 def test_top_5_is_told_of_six_labels_or_more():
     labels = list("abcdef")
     rising = [[0.0, 0.1, 0.15, 0.2, 0.25, 0.3]] * 2
-    assert measure(of_scores(["a", "b"], rising, labels)).top5_accuracy == 0.5
-    assert measure(of_scores(["b"], [rising[0][1:]], labels[1:])).top5_accuracy is None
+    assert evaluate_predictions(of_scores(["a", "b"], rising, labels)).top5_accuracy == 0.5
+    assert evaluate_predictions(of_scores(["b"], [rising[0][1:]], labels[1:])).top5_accuracy is None
 
 
 def test_coverage_is_told_of_models_with_thresholds():
     predictions = of_answers(["a", "a", "b", "b"], ["a", "b", "b", "b"], score=[0.9, 0.6, 0.7, 0.8])
-    assert (measure(predictions).answered, measure(predictions).answered_accuracy) == (None, None)
-    found = measure(replace(predictions, thresholds={"a": 0.5, "b": 0.65}))
+    assert (evaluate_predictions(predictions).answered, evaluate_predictions(predictions).answered_accuracy) == (
+        None,
+        None,
+    )
+    found = evaluate_predictions(replace(predictions, thresholds={"a": 0.5, "b": 0.65}))
     assert (found.answered, found.answered_accuracy) == (0.75, 1)
-    silent = measure(replace(predictions, thresholds={"a": 1.0, "b": 1.0}))
+    silent = evaluate_predictions(replace(predictions, thresholds={"a": 1.0, "b": 1.0}))
     assert (silent.answered, silent.answered_accuracy) == (0, None)
     assert silent.accuracy == found.accuracy == 0.75
 
 
 def test_scores_that_are_no_probabilities_are_not_taken_for_some():
-    found = measure(of_scores(["a", "b"], [[7.5, -3.0], [-2.0, 4.0]], ["a", "b"]))
+    found = evaluate_predictions(of_scores(["a", "b"], [[7.5, -3.0], [-2.0, 4.0]], ["a", "b"]))
     assert (found.accuracy, found.log_loss, found.ece) == (1, None, None)
 
 
@@ -128,8 +131,8 @@ def test_groups_widen_the_interval():
 def test_a_model_is_measured_by_what_the_device_answers(tiny_model, tmp_path):
     """Greens are under the model's threshold: the best label counts all the same."""
     samples = read_samples(write_folder(tmp_path / "data", {"blue": 3, "green": 4, "red": 3, "violet": 2}))
-    found = evaluate(tiny_model, samples, Progress())
-    assert found == measure(predict(tiny_model, samples, Progress()))
+    found = evaluate_model(tiny_model, samples, Progress())
+    assert found == evaluate_predictions(classify_samples(tiny_model, samples, Progress()))
     assert found.n == 12
     assert found.per_class["violet"] == {"precision": 0, "recall": 0, "f1": 0, "support": 2}
     assert found.accuracy == pytest.approx(10 / 12)
@@ -137,9 +140,9 @@ def test_a_model_is_measured_by_what_the_device_answers(tiny_model, tmp_path):
 
 def test_a_data_set_may_spell_its_classes_otherwise_than_the_model(tiny_model, tmp_path):
     folder = write_folder(tmp_path / "data", {"blue": 3, "red": 3})
-    as_the_model = evaluate(tiny_model, read_samples(folder), Progress())
+    as_the_model = evaluate_model(tiny_model, read_samples(folder), Progress())
     (folder / "red").rename(folder / "Red\u200b")
     (folder / "blue").rename(folder / "BLUE")
     samples = read_samples(folder)
     assert {sample.label for sample in samples} == {"Red", "BLUE"}
-    assert evaluate(tiny_model, samples, Progress()) == as_the_model
+    assert evaluate_model(tiny_model, samples, Progress()) == as_the_model

@@ -1,4 +1,4 @@
-"""The numpy of docs/how-it-works.md computes what the layers of Keras and the int8 kernels of TFLite compute."""
+"""The numpy of docs/explanation/arithmetic.md computes what the layers of Keras and the int8 kernels of TFLite compute."""
 
 import ast
 import re
@@ -23,7 +23,7 @@ from edgecls.model.bundled import default_model
 from edgecls.model.model_file import read_model
 from edgecls.training.quantization.quantize import normalize, quantize, to_float
 
-PAGE = ROOT / "docs" / "how-it-works.md"
+PAGE = ROOT / "docs" / "explanation" / "arithmetic.md"
 INT8_LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "SOFTMAX")
 NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if name in INT8_LAYERS}
 

@@ -1,4 +1,4 @@
-"""docs/benchmark.md shows the table that the tool makes of the figures beside it, and commands that the tool takes."""
+"""docs/experiments/benchmark.md shows the table that the tool makes of the figures beside it, and commands that the tool takes."""
 
 import json
 import re
@@ -8,8 +8,8 @@ import sys
 import pytest
 from paths import ROOT
 
-PAGE = (ROOT / "docs" / "benchmark.md").read_text()
-FIGURES = json.loads((ROOT / "docs" / "benchmark.json").read_text())
+PAGE = (ROOT / "docs" / "experiments" / "benchmark.md").read_text()
+FIGURES = json.loads((ROOT / "docs" / "experiments" / "benchmark.json").read_text())
 
 
 @pytest.fixture(scope="module")

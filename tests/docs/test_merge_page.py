@@ -1,4 +1,4 @@
-"""docs/many-devices.md shows what the commands print."""
+"""docs/how-to/merge.md shows what the commands print."""
 
 import shutil
 
@@ -36,5 +36,5 @@ def databases(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("databases")
 def test_what_it_shows():
-    for command, shown in consoles("many-devices.md"):
+    for command, shown in consoles("how-to/merge.md"):
         assert outcome(command) == (0, shown), command
