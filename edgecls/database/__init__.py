@@ -1,1 +1,1 @@
-"""The results database: its schema, the one writer, the readers' connection, and what keeps the file sound for years."""
+"""Read and write the results database, and keep the file sound for years."""

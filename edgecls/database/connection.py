@@ -12,27 +12,31 @@ from sqlite_utils import Database
 from edgecls.errors import BadDatabase, InputNotFound, from_os_error
 
 BUSY_TIMEOUT_S = 10.0
-"""How long to wait for another process's transaction; ours take about a millisecond each."""
+"""How long to wait for another process's transaction; those of edgecls take about a millisecond."""
 
 SIDE_FILES = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a file that is open, by what is appended to its name."""
+"""Suffixes of the files that SQLite keeps beside an open database."""
 
 MIN_FILE_BYTES = 512
-"""Of SQLite [bytes]: no database is shorter, but for an empty one."""
+"""Size of the smallest page: only an empty database is shorter."""
+
+PROGRESS_STEPS = 1_000_000
+"""Steps of SQLite's virtual machine between two calls of a progress handler: some tens of milliseconds."""
 
 NAME_ANOTHER = ": name one that edgecls wrote, or a new file"
 
 
 def database_files(database: Path) -> list[Path]:
-    """Return the file that `database` leads to, and what SQLite may keep beside it, whether or not that is there."""
+    """Return the resolved path of a database and the paths of its side files, whether or not they exist."""
     real = os.path.realpath(database)
     return [Path(f"{real}{suffix}") for suffix in ("", *SIDE_FILES)]
 
 
 def connect(path: Path, options: str, *, busy_timeout: float | None = None) -> Database:
-    """Open `path` with URI `options` ("mode=ro"); nothing is read yet. In autocommit: a statement is a transaction.
+    """Open `path` with URI `options` such as "mode=ro", without reading from it.
 
-    `busy_timeout`: seconds to wait for another process; by default BUSY_TIMEOUT_S.
+    The connection is in autocommit mode: each statement is a transaction. `busy_timeout`: seconds to wait for another process,
+    BUSY_TIMEOUT_S by default.
     """
     # as_uri quotes ?, # and %, makes the path absolute (":memory:" is a file too), and passes any bytes through.
     uri = f"{path.absolute().as_uri()}?{options}"
@@ -42,13 +46,13 @@ def connect(path: Path, options: str, *, busy_timeout: float | None = None) -> D
 
 
 def database_path(db: Database) -> str:
-    """The path that `db` was opened by, for messages."""
+    """Return the path of the open database, for messages."""
     return str(db.conn.execute("PRAGMA database_list").fetchone()[2])
 
 
 @contextmanager
 def write_transaction(db: Database) -> Iterator[None]:
-    """A transaction that is the writer's from its beginning: it waits for another one, and is not refused half-way."""
+    """Run a transaction that locks the database from its beginning, so that it cannot fail half-way for a lock."""
     db.conn.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -60,7 +64,7 @@ def write_transaction(db: Database) -> Iterator[None]:
 
 @contextmanager
 def read_transaction(db: Database) -> Iterator[None]:
-    """All that is read inside is of one moment, whoever writes meanwhile."""
+    """Run a transaction in which all queries see one snapshot."""
     db.conn.execute("BEGIN")
     try:
         yield
@@ -69,24 +73,24 @@ def read_transaction(db: Database) -> Iterator[None]:
 
 
 def check_file(path: Path) -> None:
-    """Raise unless `path` is a regular file of a possible size; SQLite looks into it later.
+    """Raise unless `path` is a regular file of a possible size; SQLite reads it later.
 
-    It is not opened here: when a process closes any descriptor of a file, POSIX drops all its locks on that file,
-    also those of a Store in the same process, and another process could then take the log away from under it.
+    The file is not opened here: when a process closes any descriptor of a file, POSIX drops all its locks on that file, also
+    those of a Store in the same process, whose log another process could then remove.
 
     Raises:
-        InputNotFound: there is no such file.
-        IoFailed: the operating system refuses to look.
+        InputNotFound: the file does not exist.
+        IoFailed: the operating system refuses access.
         BadDatabase: it is a folder, a device, or too short.
     """
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError as error:
-        remedy = "check the path; edgecls run and edgecls classify --db make databases"
+        remedy = "check the path; `edgecls run` and `edgecls classify --db` create databases"
         raise InputNotFound(f"cannot read {path}: no such file or folder: {remedy}") from error
     except OSError as error:
         raise from_os_error(error, f"cannot read {path}") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise BadDatabase(f"{path} is not a SQLite database: it is a folder or a device, name a file")
-    if 0 < found.st_size < MIN_FILE_BYTES:  # SQLite takes a single byte for an empty database
+    if not stat.S_ISREG(status.st_mode):
+        raise BadDatabase(f"{path} is not a SQLite database: it is a folder or a device: name a file")
+    if 0 < status.st_size < MIN_FILE_BYTES:  # SQLite takes a single byte for an empty database
         raise BadDatabase(f"{path} is not a SQLite database{NAME_ANOTHER}")

@@ -1,9 +1,9 @@
-"""Which log belongs to which database file.
+"""Tell whether a log belongs to the database file beside it.
 
-SQLite writes to a log beside the file (FILE-wal), and takes whatever log it finds there for the file's own: a backup that
-is copied to the name of a database whose log is still there is overwritten page by page. So the header's `user_version`
-counts generations of the log. Who opens the database for writing, or has written the log back into the file, increments
-the number, which puts the first page into the log: the file says n, and its log begins with n + 1.
+SQLite writes to a log beside the file (FILE-wal), and takes any log that it finds there for the file's own: a backup copied over a
+database whose log still exists is overwritten page by page. Therefore `user_version` in the header counts generations of the log.
+Whoever opens the database for writing, or has checkpointed it, increments the number, which writes the first page into the log: if
+the file has generation n, its log begins with n + 1.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from edgecls.errors import BadDatabase
 
 LARGEST = 2**31 - 1
 _USER_VERSION, _SCHEMA = 60, 40
-"""Where they are in the header of a database [bytes from its beginning]; https://www.sqlite.org/fileformat2.html"""
+"""Their offsets in the header of a database [bytes]: https://www.sqlite.org/fileformat2.html"""
 _WAL_HEADER, _FRAME_HEADER = 32, 24
 _MAGIC = (0x377F0682, 0x377F0683)
 _LOOKS, _PAUSE_S = 4, 0.05
@@ -36,33 +36,33 @@ def next_generation(number: int) -> int:
 
 
 def set_first_generation(db: Database) -> None:
-    """Let the generations of the log begin at random (see `generations`): no two databases then have the same."""
+    """Set a random first generation, so that no two databases have the same."""
     db.execute(f"PRAGMA user_version = {1 + secrets.randbelow(2**30)}")
 
 
-def count_generation(db: Database) -> None:
-    """Let the log of `db` contain a first page with the next number: to be called once its former content was written back.
+def start_generation(db: Database) -> None:
+    """Write a first page with the next generation into the log of `db`; call it after a checkpoint.
 
-    Any process that has opened the database for writing may do so, at any time. Raises what SQLite raises.
+    Any process that has opened the database for writing may call it at any time. Raises what SQLite raises.
     """
     (number,) = db.execute("PRAGMA user_version").fetchone()
     db.execute(f"PRAGMA user_version = {next_generation(number)}")
 
 
 def check_log(path: Path) -> None:
-    """Raise BadDatabase if the log beside the database at `path` is certainly not its own."""
+    """Raise BadDatabase if the log beside the database at `path` certainly belongs to another database."""
     if has_foreign_log(path):
         raise BadDatabase(
-            f"{path}-wal is the log of another database than {path}: a copy was put over a database that had not been"
-            f" closed; to use the copy, move {path}-wal and {path}-shm away (`edgecls restore` does all this itself)"
+            f"{path}-wal is the log of another database: {path} was copied over a database that was not closed; to use the"
+            f" copy, move {path}-wal and {path}-shm away (`edgecls restore` does this itself)"
         )
 
 
 def has_foreign_log(path: Path, log: Path | None = None) -> bool:
-    """Return whether the log beside the database at `path` is certainly of another database, or of an older state of it.
+    """Return whether the log beside the database at `path` certainly belongs to another database or an older state of it.
 
-    A log that does not contain the first page says nothing, and passes. Nothing is changed. A daemon may be working on
-    both files meanwhile, so it takes several looks to be sure. `log`: its path, if not FILE-wal.
+    A log without the first page proves nothing, and passes. Nothing is changed. A daemon may write to both files meanwhile, so
+    several looks are needed. `log`: its path, FILE-wal by default.
     """
     path = Path(os.path.realpath(path))  # the log lies beside the file, not beside a link to it
     log = path.with_name(f"{path.name}-wal") if log is None else log
@@ -70,7 +70,7 @@ def has_foreign_log(path: Path, log: Path | None = None) -> bool:
 
 
 class _Page1(NamedTuple):
-    """What a first page says: its generation, and how often the tables of the database were changed."""
+    """Fields of a first page: the generation, and SQLite's counter of schema changes."""
 
     generation: int
     schema: int
@@ -87,7 +87,7 @@ def _is_foreign(path: Path, log: Path, *, pause: float) -> bool:
     in_log = list(_first_pages_of_log(log))
     if in_file is NOT_A_DATABASE:
         return True
-    if in_file is None or not in_log or in_file == (0, 0):  # (0, 0): a database without tables, still to be made
+    if in_file is None or not in_log or in_file == (0, 0):  # (0, 0): a database whose tables are still to be created
         return False
     follows = in_log[0].generation == next_generation(in_file.generation)
     if not follows and in_file.generation not in {page.generation for page in in_log}:
@@ -103,9 +103,9 @@ def _has_content(log: Path) -> bool:
 
 
 def _first_page_of_file(path: Path) -> _Page1 | None:
-    """What the file alone says; None where it cannot be read.
+    """Read the first page of the file without its log; None if it cannot be read.
 
-    By SQLite: to close a descriptor of the file would drop the locks that this process holds on it.
+    SQLite reads it: closing a descriptor of our own would drop the locks that this process holds on the file.
     """
     try:
         with closing(connect(path, "mode=ro&immutable=1")) as db:
@@ -118,7 +118,7 @@ def _first_page_of_file(path: Path) -> _Page1 | None:
 
 
 def _first_pages_of_log(log: Path) -> Iterator[_Page1]:
-    """What each first page says that the log contains, in order of writing; nothing where it cannot be read."""
+    """Yield each first page in the log, in order of writing; nothing if the log cannot be read."""
     with contextlib.suppress(OSError), log.open("rb") as file:
         header = file.read(_WAL_HEADER)
         if len(header) < _WAL_HEADER:

@@ -1,4 +1,4 @@
-"""The results database opened for reading only."""
+"""Open a results database read-only."""
 
 import os
 import sqlite3
@@ -14,49 +14,49 @@ from edgecls.database.sqlite_errors import is_locked, translate_errors
 
 
 def open_results(path: str | Path) -> Database:
-    """Open the results database at `path` for reading only; close it when done. Does not disturb the writer.
+    """Open the results database at `path` read-only, without disturbing the writer. Close it when done.
 
     Raises:
         InputNotFound: there is no such file.
         IoFailed: the operating system refuses access.
-        BadDatabase: it is no results database, damaged, or of a newer edgecls.
+        BadDatabase: it is damaged, has another schema version, or is not a results database.
     """
     path = Path(path)
     check_file(path)
     check_log(path)
     with translate_errors(path):
-        return connect_read_only(path, _connected)
+        return connect_read_only(path, _connect_checked)
 
 
-def connect_read_only(path: Path, connected: Callable[[Path, str], Database]) -> Database:
-    """What `connected` makes of `path` and the options of a connection; it must look into the file.
+def connect_read_only(path: Path, open_with: Callable[[Path, str], Database]) -> Database:
+    """Return `open_with(path, options)` with options for reading; the function must read from the file.
 
-    Even to read, WAL needs its two side files. Where they are gone (the writer closed the database) and we may not make
-    them (another user's folder, a read-only disk), nobody is writing: the file is read alone.
+    WAL mode needs its two side files even for reading. If they do not exist (the writer closed the database) and cannot be
+    created (another user's folder, a read-only disk), nobody is writing, and the file is read without them.
     """
     try:
-        return connected(path, "mode=ro")
+        return open_with(path, "mode=ro")
     except sqlite3.OperationalError as error:
         real = Path(os.path.realpath(path))  # the log lies beside the file, not beside a link to it
         wal = real.with_name(f"{real.name}-wal")
         if is_locked(error) or (wal.exists() and wal.stat().st_size):
             raise
-        return connected(path, "mode=ro&immutable=1")
+        return open_with(path, "mode=ro&immutable=1")
 
 
-LONGEST_VALUE = 50_000_000
-"""Bytes of a text or blob. One that takes gigabytes to make (`randomblob`) is one step of SQLite's, which no time limit ends."""
+MAX_VALUE_BYTES = 50_000_000
+"""Limit of a text or blob. SQLite creates one (`randomblob`) in a single step, which no time limit can interrupt."""
 _SQLITE_LIMIT_LENGTH = 0
 
 
-def _connected(path: Path, options: str) -> Database:
+def _connect_checked(path: Path, options: str) -> Database:
     db = connect(path, options)
     try:
         db.conn.execute("PRAGMA query_only=ON")
-        db.conn.set_authorizer(_attaches_nothing)
+        db.conn.set_authorizer(_deny_attach)
         limit = getattr(db.conn, "setlimit", None)  # not before Python 3.11
         if limit:
-            limit(_SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+            limit(_SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
         check_schema(db, path)
     except BaseException:
         db.close()
@@ -64,6 +64,6 @@ def _connected(path: Path, options: str) -> Database:
     return db
 
 
-def _attaches_nothing(action: int, *_: str | None) -> int:
-    """SQLite's question before it prepares a statement: mode=ro and query_only let ATTACH make a new file."""
+def _deny_attach(action: int, *_: str | None) -> int:
+    """Deny ATTACH when SQLite prepares a statement: mode=ro and query_only would let it create a file."""
     return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK

@@ -1,4 +1,4 @@
-"""Putting a backup in the place of a database, which is kept under another name."""
+"""Replace a database by a backup, and keep the former database under another name."""
 
 import os
 from contextlib import suppress
@@ -7,59 +7,59 @@ from typing import NamedTuple
 
 from edgecls.database.backup import write_copy
 from edgecls.database.connection import SIDE_FILES, database_files
-from edgecls.database.health import free_name
 from edgecls.database.reading import open_results
+from edgecls.database.renaming import free_name
 from edgecls.errors import UsageError
 from edgecls.files import replaced
 
 
 class Restored(NamedTuple):
-    """What `restore` has done: the number of rows, and where the former database is now; None if there was none."""
+    """The number of rows restored, and the path of the former database; None if there was none."""
 
     rows: int
     former: Path | None
 
 
 def restore(backup: Path, database: Path) -> Restored:
-    """Put a checked copy of `backup` at `database`, with owner and mode of the file that was there.
+    """Put a checked copy of `backup` at `database`, with the owner and mode of the former file.
 
-    What was there, sound or not, is renamed with its log to DATABASE.before-restore-TIME, never deleted. The caller sees
-    to it that no daemon has the database open.
+    The former file, sound or not, is renamed with its log to DATABASE.before-restore-TIME. The copy gets a new database id: the
+    rows after the backup are not in it, and their ids are assigned again. The caller ensures that no daemon has the database open.
 
     Raises:
         UsageError: both are the same file.
-        InputNotFound: there is no such backup, or no folder for the database.
-        BadDatabase: `backup` is damaged, or no results database.
-        IoFailed: the disk is full, or the system refuses. The former database is where it was then.
+        InputNotFound: the backup or the folder of the database does not exist.
+        BadDatabase: `backup` is damaged, or is not a results database.
+        IoFailed: the disk is full, or the system refuses access. The former database keeps its name then.
     """
     open_results(backup).close()
     database = Path(os.path.realpath(database))
     if database.exists() and database.samefile(backup):
-        raise UsageError(f"{backup} is the database itself: name the backup that is to take its place")
+        raise UsageError(f"{backup} is the database itself: name a backup of it")
     if database.exists() and not database.is_file():
         raise UsageError(f"cannot restore to {database}: it is a folder or a device: name a file")
     former, is_new = None, not database.exists()
     with replaced(database) as file:
-        rows = write_copy(backup, Path(file.name), database)
+        rows = write_copy(backup, Path(file.name), database, new_id=True)
         if is_new:
             _give_to_owner(Path(file.name), database.parent)
         if any(os.path.lexists(path) for path in database_files(database)):
-            former = _keep(database)
+            former = _rename(database)
     return Restored(rows, former)
 
 
 def _give_to_owner(copy: Path, folder: Path) -> None:
-    """So that the service's user can write to what root has restored."""
+    """Let the service's user write to what root has restored."""
     status = folder.stat()
     with suppress(PermissionError):
         os.chown(copy, status.st_uid, status.st_gid)
 
 
-def _keep(database: Path) -> Path:
-    """Give the database another name, and its log with it; returns that name.
+def _rename(database: Path) -> Path:
+    """Rename the database and its log; return the new name.
 
-    The file stays at its name too until the copy takes that, where the file system has hard links: a power cut leaves one of
-    the two there.
+    Where the file system has hard links, the file also keeps its name until the copy takes it: after a power cut one of the two
+    has that name.
     """
     former = free_name(database, "before-restore")
     if os.path.lexists(database):

@@ -1,4 +1,4 @@
-"""Old rows go, a few at a time, so that a database that is written for years stays of one size."""
+"""Delete old rows, a few at a time, so that a database that is written for years keeps its size."""
 
 import time
 from datetime import datetime, timedelta, timezone
@@ -9,23 +9,23 @@ from edgecls.database.timestamps import format_timestamp, parse_timestamp
 from edgecls.errors import Unavailable
 
 BATCH = 200
-"""Rows removed in one transaction: some milliseconds, and some hundred pages of the log."""
+"""Rows deleted in one transaction: some milliseconds, and some hundred pages of the log."""
 EVERY_S = 60.0
-"""Look for old rows this often; while there are more than a batch of them, at every call."""
+"""Look for old rows this often; while there is more than a batch, at every call."""
 
-_LAST = 1000
-"""Rows whose times the clock is compared with at the start: read in a few milliseconds."""
+_RECENT_ROWS = 1000
+"""Rows whose times the clock is compared with at the start; reading them takes a few milliseconds."""
 
 
 class Retention:
-    """Removes rows of `store` older than `days`, and all but the `most` newest; None sets no such limit.
+    """Delete rows of `store` older than `days`, and all but the `most` newest; None sets no such limit.
 
-    Newest and oldest are by order of writing, which a clock that jumps does not change; `days` are by
-    `classified_at`, and only while `clock` is to be believed. Rows of a clock that nobody had set have no known age: they
-    go with those that were written after them. Two kinds of rows outlive their time: those whose saved frame is still there, until that goes
-    (frames have budgets of their own); and with `remember` a row leaves its source, key and whether it failed in the
-    table `pruned_keys`. That is for a source whose files stay where they are: without it a file that lost its row
-    would be classified again.
+    Newest and oldest are by order of writing, which a wrong clock does not change. `days` count from `classified_at`, and only
+    while `clock` is trusted. Rows of a clock that was never set have no known age: they are deleted with the rows written after
+    them. A row whose saved frame still exists stays until the frame is deleted, which has limits of its own.
+
+    With `remember`, the source and key of a deleted row, and whether it had an error, stay in `pruned_keys`. This is for sources
+    whose files stay where they are: otherwise a file without a row would be classified again.
     """
 
     def __init__(
@@ -45,53 +45,51 @@ class Retention:
         self._every = every
         self._due = 0.0
         self._clock = clock
-        clock.check_continuity(self._last_times())
-
-    def _last_times(self) -> list[datetime]:
-        with self._store.in_use():
-            rows = self._store.database.execute(_LAST_TIMES, (_LAST,)).fetchall()
-        return [parse_timestamp(at) for (at,) in rows]
+        with store.access() as db:
+            times = db.execute(_RECENT_TIMES, (_RECENT_ROWS,)).fetchall()
+        clock.check_continuity([parse_timestamp(at) for (at,) in times])
 
     def prune(self) -> int:
-        """Remove at most a batch of rows, in one transaction; returns how many. To be called after each commit.
+        """Delete at most a batch of rows, in one transaction; return how many. Call it after each commit.
 
-        Most calls only look at the clock. A disk that is full or a file that is held is left for the next time.
-        Raises the other errors of `Store`.
+        Most calls only look at the time. If the database is unavailable, the next call tries again. Raises the other errors of
+        `Store`.
         """
         if (self._age is None and self._most is None) or time.monotonic() < self._due:
             return 0
         try:
-            removed = self._remove_batch()
+            deleted = self._delete_batch()
         except Unavailable:
-            removed = 0
-        self._due = 0.0 if removed == BATCH else time.monotonic() + self._every
-        return removed
+            deleted = 0
+        self._due = 0.0 if deleted == BATCH else time.monotonic() + self._every
+        return deleted
 
-    def _remove_batch(self) -> int:
-        with self._store.in_use():
-            doomed = self._doomed()
-            if doomed:
-                with self._store.database.atomic():
+    def _delete_batch(self) -> int:
+        with self._store.access() as db:
+            expired = self._expired_ids()
+            if expired:
+                with db.atomic():
                     if self._remember:
-                        self._store.database.conn.executemany(_REMEMBER, doomed)
-                    self._store.database.conn.executemany(_REMOVE, doomed)
-        return len(doomed)
+                        db.conn.executemany(_REMEMBER, expired)
+                    db.conn.executemany(_DELETE, expired)
+        return len(expired)
 
-    def _doomed(self) -> list[tuple[int]]:
-        """Ids of at most a batch of rows, as parameters."""
-        doomed: list[tuple[int]] = []
+    def _expired_ids(self) -> list[tuple[int]]:
+        """Return the ids of at most a batch of rows, as parameters of a statement."""
+        db = self._store.database
+        expired: list[tuple[int]] = []
         if self._most is not None:
-            doomed += self._store.database.execute(_TOO_MANY, (self._most, BATCH)).fetchall()
+            expired += db.execute(_TOO_MANY, (self._most, BATCH)).fetchall()
         if self._age is not None and self._clock.is_trusted():
             unset, oldest = format_timestamp(UNSET_BEFORE), format_timestamp(datetime.now(timezone.utc) - self._age)
-            old = self._store.database.execute(_TOO_OLD, (unset, oldest, BATCH)).fetchall()
-            doomed += old
+            old = db.execute(_TOO_OLD, (unset, oldest, BATCH)).fetchall()
+            expired += old
             if old:
-                doomed += self._store.database.execute(_UNDATED, (unset, max(old)[0], BATCH)).fetchall()
-        return sorted(set(doomed))[:BATCH]
+                expired += db.execute(_UNDATED, (unset, max(old)[0], BATCH)).fetchall()
+        return sorted(set(expired))[:BATCH]
 
 
-# By the highest id, not by count(*), which would read a whole index: ids are given in order, without gaps.
+# By the highest id, not by count(*), which would read a whole index: ids are assigned in order, without gaps.
 _TOO_MANY = """
     SELECT id FROM results
     WHERE id <= (SELECT max(id) FROM results) - ? AND saved_bytes IS NULL ORDER BY id LIMIT ?
@@ -101,10 +99,10 @@ _TOO_OLD = """
     WHERE classified_at >= ? AND classified_at < ? AND saved_bytes IS NULL ORDER BY classified_at LIMIT ?
 """
 _UNDATED = "SELECT id FROM results WHERE classified_at < ? AND id < ? AND saved_bytes IS NULL LIMIT ?"
-_LAST_TIMES = "SELECT classified_at FROM results ORDER BY id DESC LIMIT ?"
+_RECENT_TIMES = "SELECT classified_at FROM results ORDER BY id DESC LIMIT ?"
 _REMEMBER = """
     INSERT INTO pruned_keys (source, key, failed)
     SELECT source, key, error IS NOT NULL FROM results WHERE id = ?
     ON CONFLICT (source, key) DO NOTHING
 """
-_REMOVE = "DELETE FROM results WHERE id = ?"
+_DELETE = "DELETE FROM results WHERE id = ?"

@@ -1,7 +1,7 @@
-"""The index of the words in paths, labels and errors, `results_text`, which trails the rows a little.
+"""Index the words in paths, labels and errors, in the table `results_text`.
 
-A row indexed in its own transaction would cost a memory card seven pages more, so rows are indexed many at a time;
-`results_text_up_to` says how far. `search` looks at the rows after that directly.
+Indexing each row in its own transaction would write seven more pages, which wears a memory card, so rows are indexed in batches;
+`results_text_up_to` has the id of the last indexed row. A search reads the rows after it directly.
 """
 
 import logging
@@ -22,24 +22,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH = 1000
-"""Rows indexed in one transaction: some ten milliseconds."""
+"""Rows indexed in one transaction: about ten milliseconds."""
 EVERY_S = 60.0
-"""Rows that are fewer than a batch wait for so long."""
+"""Fewer rows than a batch wait this long."""
 
 
-def index_batch(db: Database, most: int = BATCH) -> int:
-    """Index at most `most` rows that are not indexed yet, in order of writing, in one transaction; returns how many."""
+def index_batch(db: Database, limit: int = BATCH) -> int:
+    """Index at most `limit` rows in order of writing, in one transaction; return how many were indexed."""
     with db.atomic():
-        (up_to,) = db.execute("SELECT id FROM results_text_up_to").fetchone() or _no_bound()
-        last, count = db.execute(_BATCH, (up_to, most)).fetchone()
+        row = db.execute("SELECT id FROM results_text_up_to").fetchone()
+        if row is None:
+            raise sqlite3.DatabaseError("results_text_up_to is empty")
+        (up_to,) = row
+        last, count = db.execute(_BATCH, (up_to, limit)).fetchone()
         if count:
             db.execute(_INDEX, (up_to, last))
             db.execute("UPDATE results_text_up_to SET id = ?", (last,))
     return int(count)
-
-
-def _no_bound() -> tuple[int]:
-    raise sqlite3.DatabaseError("results_text_up_to is empty")
 
 
 _BATCH = "SELECT max(id), count(*) FROM (SELECT id FROM results WHERE id > ? ORDER BY id LIMIT ?)"
@@ -49,40 +48,8 @@ _INDEX = """
 """
 
 
-def repair_search_index(db: Database, error: BaseException | None) -> bool:
-    """Make the index anew if `error` is due to damage in it; returns whether it was. It is then empty, and catches up.
-
-    `error`: sqlite3's, or ours with that one as its cause.
-    """
-    cause = error if isinstance(error, sqlite3.Error) else error and error.__cause__
-    if db.conn.in_transaction or not (is_index_damage(cause) or is_damage(cause)):
-        return False
-    if not is_index_damage(cause) and is_search_index_sound(db):
-        return False
-    try:
-        with write_transaction(db):
-            rebuild_search_index(db)
-    except sqlite3.Error:  # then it is more than the index
-        return False
-    log.warning("the search index was damaged: it is made anew from the rows, which are all there")
-    return True
-
-
-def is_search_index_sound(db: Database) -> bool:
-    """Return whether the index can be read from its beginning to its end: a second for a million rows, about."""
-    try:
-        db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.terms USING fts5vocab('main', 'results_text', 'row')")
-        (terms,) = db.execute("SELECT count(*) FROM temp.terms").fetchone()
-        (up_to,) = db.execute("SELECT id FROM results_text_up_to").fetchone() or (None,)
-    except sqlite3.DatabaseError as error:
-        if is_index_damage(error) or is_damage(error):
-            return False
-        raise
-    return up_to is not None and (terms > 0 or up_to == 0)
-
-
 def index_all_rows(db: Database) -> None:
-    """Index all rows that are not yet, mending the index if need be."""
+    """Index all rows that are not indexed yet; rebuild the index first if it is damaged."""
     while True:
         try:
             while index_batch(db, BATCH):
@@ -94,8 +61,40 @@ def index_all_rows(db: Database) -> None:
             return
 
 
+def repair_search_index(db: Database, error: BaseException | None) -> bool:
+    """Empty the index if `error` is due to damage in it, so that the rows are indexed again; return whether it was.
+
+    `error`: sqlite3's, or one of ours with that as its cause.
+    """
+    cause = error if isinstance(error, sqlite3.Error) else error and error.__cause__
+    if db.conn.in_transaction or not (is_index_damage(cause) or is_damage(cause)):
+        return False
+    if not is_index_damage(cause) and is_search_index_sound(db):
+        return False
+    try:
+        with write_transaction(db):
+            rebuild_search_index(db)
+    except sqlite3.Error:  # then more than the index is damaged
+        return False
+    log.warning("the search index was damaged: rebuilding it from the rows, which are all intact")
+    return True
+
+
+def is_search_index_sound(db: Database) -> bool:
+    """Return whether the whole index can be read; takes about a second for a million rows."""
+    try:
+        db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.terms USING fts5vocab('main', 'results_text', 'row')")
+        (terms,) = db.execute("SELECT count(*) FROM temp.terms").fetchone()
+        (up_to,) = db.execute("SELECT id FROM results_text_up_to").fetchone() or (None,)
+    except sqlite3.DatabaseError as error:
+        if is_index_damage(error) or is_damage(error):
+            return False
+        raise
+    return up_to is not None and (terms > 0 or up_to == 0)
+
+
 class SearchIndex:
-    """Lets the index of `store` catch up every `every` seconds, or every BATCH rows."""
+    """Index the rows of `store` every `every` seconds, or every BATCH rows."""
 
     def __init__(self, store: "Store", *, every: float = EVERY_S) -> None:
         self._store = store
@@ -104,17 +103,17 @@ class SearchIndex:
         self._rows = 0
 
     def catch_up(self, rows: int = 1) -> int:
-        """Index at most a batch; returns how many rows that were. To be called after each commit, of so many `rows`.
+        """Index at most a batch if it is due; return how many rows. Call it after each commit, with its number of rows.
 
-        Most calls only look at the clock. A disk that is full or a file that is held is left for the next time; while
-        a whole batch was found, more is done at every call. Raises the other errors of `Store`.
+        Most calls only look at the time. If the database is unavailable, the next call tries again; after a full batch the next
+        call continues at once. Raises the other errors of `Store`.
         """
         self._rows += rows
         if time.monotonic() < self._due and self._rows < BATCH:
             return 0
         try:
-            with self._store.in_use():
-                indexed = index_batch(self._store.database, BATCH)
+            with self._store.access() as db:
+                indexed = index_batch(db, BATCH)
         except Unavailable:
             indexed = 0
         self._rows = 0

@@ -1,4 +1,4 @@
-"""Which files of a folder have their row, and in which state they were: what a restart need not read again."""
+"""Store which files of a folder were classified, and their state then, so that a restart need not read them again."""
 
 import time
 from collections.abc import Iterator
@@ -9,69 +9,69 @@ from edgecls.database.store import Store
 from edgecls.errors import EdgeclsError, Unavailable
 
 MAX_PENDING = 1000
-"""Files of which nothing has been written yet, at most: so many are read again after a cut."""
+"""Files not written yet, at most: these are read again after a power cut."""
 FLUSH_AFTER_S = 10.0
-"""The next file writes what has waited for so long."""
+"""The next file writes everything once a file has waited this long."""
 
-State = tuple[int, int, int]
-"""(size, time of modification [ns], of the last change of its entry [ns])"""
+Stamp = tuple[int, int, int]
+"""(size [bytes], mtime [ns], ctime [ns])"""
 
 
 class SeenFileRows:
-    """The files of `source` in the database of `store`.
+    """The classified files of `source` in the database of `store`.
 
-    A cache, written many files at a time: what it lacks is read again, and its key then tells that it has its row. Only
-    files are told that still have one, so that rows removed by hand are made anew.
+    This is a cache, written in batches: a file that it lacks is read again, and its key then shows that it has a row. Files
+    whose row was deleted by hand are not returned, so that they are classified again.
     """
 
     def __init__(self, store: Store, source: str) -> None:
         self._store, self._source = store, escape_surrogates(source)
-        self._pending: dict[str, tuple[str, State] | None] = {}
+        self._pending: dict[str, tuple[str, Stamp] | None] = {}
         self._due = 0.0
 
-    def take_known(self) -> Iterator[tuple[str, State]]:
-        """Yield (key, state) of each file that has its row; none where the database does not answer."""
-        with suppress(EdgeclsError), self._store.in_use():
-            for key, *state in self._store.database.execute(_KNOWN, [self._source]):
-                yield key, tuple(state)
+    def take_known(self) -> Iterator[tuple[str, Stamp]]:
+        """Yield (key, stamp) of each file that has a row; nothing if the database is unavailable."""
+        with suppress(EdgeclsError), self._store.access() as db:
+            for key, *stamp in db.execute(_KNOWN, [self._source]):
+                yield key, tuple(stamp)
 
     def has_row(self, key: str) -> bool:
-        """Return whether a frame of this key has its row, or had one; False where the database does not answer."""
+        """Return whether a frame of this key has a row or had one; False if the database is unavailable."""
         with suppress(EdgeclsError):
             return self._store.has(self._source, key)
         return False
 
-    def remember(self, name: str, key: str, state: State) -> None:
-        """The row of that key is committed. Written with others, when they are many or one has waited for long.
+    def remember(self, name: str, key: str, stamp: Stamp) -> None:
+        """Store that the file has a committed row of that key; it is written later, together with others.
 
-        A disk that is full or a file that is held is left for the next time. Raises the other errors of `Store`.
+        If the database is unavailable, the next call tries again. Raises the other errors of `Store`.
         """
-        self._note(name, (key, state))
+        self._add(name, (key, stamp))
 
     def forget(self, name: str) -> None:
-        """The file is gone. Written, and raises, as `remember` does."""
-        self._note(name, None)
+        """Store that the file is gone. Writes and raises as `remember` does."""
+        self._add(name, None)
 
-    def _note(self, name: str, what: tuple[str, State] | None) -> None:
+    def _add(self, name: str, entry: tuple[str, Stamp] | None) -> None:
         now = time.monotonic()
         if not self._pending:
             self._due = now + FLUSH_AFTER_S
-        self._pending[name] = what
+        self._pending[name] = entry
         if len(self._pending) % MAX_PENDING == 0 or now >= self._due:
             self._due = now + FLUSH_AFTER_S
             with suppress(Unavailable):
                 self.flush()
 
     def flush(self) -> None:
-        """Write all, in one transaction. Raises the errors of `Store`."""
+        """Write all files that wait, in one transaction. Raises the errors of `Store`."""
         if not self._pending:
             return
-        # The keys of a file are its name, a number sign, and what tells its contents apart; "$" comes after "#".
+        # The key of a file is NAME#DIGEST; "$" follows "#".
         names = [(self._source, f"{escape_surrogates(name)}#", f"{escape_surrogates(name)}$") for name in self._pending]
-        new = [(self._source, escape_surrogates(key), *state) for key, state in filter(None, self._pending.values())]
-        with self._store.in_use(), self._store.database.atomic():
-            self._store.database.conn.executemany(_FORGET, names)
-            self._store.database.conn.executemany(_REMEMBER, new)
+        new = [(self._source, escape_surrogates(key), *stamp) for key, stamp in filter(None, self._pending.values())]
+        with self._store.access() as db, db.atomic():
+            db.conn.executemany(_FORGET, names)
+            db.conn.executemany(_REMEMBER, new)
         self._pending.clear()
 
 

@@ -1,4 +1,4 @@
-"""Translate sqlite3's errors into those of edgecls; this happens nowhere else."""
+"""Translate sqlite3's errors into those of edgecls. This happens nowhere else."""
 
 import shlex
 import sqlite3
@@ -11,23 +11,23 @@ from edgecls.errors import BadDatabase, EdgeclsError, IoFailed, Unavailable
 
 
 def is_locked(error: BaseException | None) -> bool:
-    """Whether `error` is sqlite3's for a file that another process holds."""
+    """Return whether `error` is sqlite3's for a file that another process has locked."""
     return isinstance(error, sqlite3.OperationalError) and (
         "is locked" in str(error) or str(error) == "locking protocol"
     )
 
 
 def is_damage(error: BaseException | None) -> bool:
-    """Whether `error` is sqlite3's for a file that is broken, or is no database at all."""
+    """Return whether `error` is sqlite3's for a file that is damaged, or is not a database."""
     return isinstance(error, sqlite3.DatabaseError) and any(phrase in str(error) for phrase in _DAMAGE)
 
 
 def is_index_damage(error: BaseException | None) -> bool:
-    """Return whether `error` is sqlite3's for a search index that is broken, while the rows need not be."""
+    """Return whether `error` is sqlite3's for a damaged search index, while the rows may be intact."""
     if not isinstance(error, sqlite3.DatabaseError):
         return False
     text = str(error)
-    # FTS5 says no more than this where it finds its own tables other than it has left them.
+    # FTS5 reports no more than this if its tables do not have the content that it expects.
     return text in ("constraint failed", "SQL logic error") or any(phrase in text for phrase in _INDEX_DAMAGE)
 
 
@@ -37,26 +37,26 @@ _DAMAGE = ("file is not a database", "disk image is malformed", "malformed datab
 
 @contextmanager
 def translate_errors(name: str | Path) -> Iterator[None]:
-    """Turn sqlite3's errors about the file called `name` into ours; those that would be bugs of ours pass unchanged."""
+    """Translate sqlite3's errors about the file `name`; errors that are bugs of edgecls pass unchanged."""
     try:
         yield
     except sqlite3.Error as error:
-        ours = translate_error(error, name)
-        if ours is None:
+        translation = translate_error(error, name)
+        if translation is None:
             raise
-        raise ours from error
+        raise translation from error
 
 
 def translate_error(error: Exception, name: str | Path) -> EdgeclsError | None:
-    """What `error` says about the file called `name`; None if it is not about the file.
+    """Return the translation of an error about the file `name`; None if it is not about the file.
 
-    By the text: Python has SQLite's error codes only from 3.11 on.
+    It goes by the text: Python has SQLite's error codes only from 3.11 on.
     """
     if is_locked(error):
-        return Unavailable(f"another process holds {name}: wait until it is done, or stop it")
-    said = str(error)
+        return Unavailable(f"another process has locked {name}: wait until it is done, or stop it")
+    message = str(error)
     for phrase, kind, remedy in _TRANSLATIONS:
-        if phrase in said:
+        if phrase in message:
             cause = _LOG_BESIDE if remedy is _DAMAGED and _has_log(name) else ""
             return kind(f"{name}{remedy.format(file=shlex.quote(str(name)))}{cause.format(name=name)}")
     return None
@@ -68,13 +68,13 @@ def _has_log(name: str | Path) -> bool:
 
 
 _LOG_BESIDE = (
-    " (was a backup copied over a database that was in use? Then {name}-wal is the log of the former one: move it away and"
-    " open {name} again; `edgecls restore` avoids this)"
+    " (if a backup was copied over a database in use, {name}-wal is the log of the former database: move it away and open"
+    " {name} again; `edgecls restore` avoids this)"
 )
 
 
 _DAMAGED = " is damaged: rescue its rows with `sqlite3 {file} .dump`, or name another file"
-_INDEX = " has a damaged search index: `edgecls run` makes it anew at its next start, and all rows are there"
+_INDEX = " has a damaged search index: `edgecls run` rebuilds it at its next start; all rows are intact"
 _NO_ACCESS = " cannot be opened: check owner, mode and mount of the file and its folder, or name another"
 _TRANSLATIONS: tuple[tuple[str, type[EdgeclsError], str], ...] = (
     ("file is not a database", BadDatabase, f" is not a SQLite database{NAME_ANOTHER}"),
@@ -84,7 +84,7 @@ _TRANSLATIONS: tuple[tuple[str, type[EdgeclsError], str], ...] = (
     ("vtable constructor failed: results_text", BadDatabase, _INDEX),
     ("fts5", BadDatabase, _INDEX),
     ("no such table: main.results_text", BadDatabase, _INDEX),
-    # Also what a full disk says where it is the shared memory of the log that finds no room.
+    # A full disk also gives this error, if there is no room for the shared memory of the log.
     ("disk I/O error", Unavailable, " (disk I/O error): the disk is full or failing: free some space, or replace it"),
     ("readonly database", IoFailed, " is read-only: check owner, mode and mount, or name another file"),
     ("unable to open", IoFailed, _NO_ACCESS),

@@ -6,10 +6,9 @@ from contextlib import closing
 
 from sqlite_utils import Database
 
-from edgecls.database.migrations import MIGRATIONS, NAMES
 from edgecls.database.reading import open_results
 from edgecls.database.sqlite_errors import translate_errors
-from edgecls.doctor.answer import Answer, absent, failed, ok, warning
+from edgecls.doctor.answer import Answer, absent, failed, ok
 from edgecls.doctor.subject import Subject
 
 LONGEST_S = 10.0
@@ -25,13 +24,10 @@ def database(subject: Subject) -> Answer:
     with closing(open_results(path)) as db, translate_errors(path):
         rows = db.execute("SELECT coalesce(max(id), 0) FROM results").fetchone()[0]
         newest = db.execute("SELECT classified_at FROM results ORDER BY id DESC LIMIT 1").fetchone()
-        pending = len(NAMES - {each.name for each in MIGRATIONS.applied(db)})
         trouble, whole = _quick_check(db)
     seen = f"{path}: {rows} rows so far, the newest of {newest[0] if newest else 'never'}"
     if trouble:
         return failed(f"{path} is damaged: {trouble}", "restart the daemon: it sets it aside and begins a new one")
-    if pending:
-        return warning(f"{seen}; of an older edgecls", "the daemon brings it up to date at its next start")
     return ok(f"{seen}; sound" if whole else f"{seen}; sound as far as it was read in {LONGEST_S:.0f} s")
 
 

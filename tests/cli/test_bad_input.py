@@ -41,7 +41,11 @@ CASES = [
     ("classify good.png -m broken.tflite --labels three.txt", DATA, "broken.tflite cannot be loaded by litert ("),
     ("classify good.png -m rgba.tflite --labels three.txt", DATA, "takes uint8 (1, 16, 16, 4), and edgecls feeds"),
     (f"classify good.png {TINY} --db empty", IO, "cannot write empty: it is a folder"),
-    (f"classify good.png {TINY} --db missing/r.db", INPUT, "cannot create missing/r.db: there is no folder missing"),
+    (
+        f"classify good.png {TINY} --db missing/r.db",
+        INPUT,
+        "cannot create missing/r.db: the folder missing does not exist",
+    ),
     (f"classify good.png {TINY} --db good.png", DATA, "good.png is not a SQLite database"),
     (f"classify good.png {TINY} --db full/r.db", IO, "the disk is full"),
     ("inspect", USAGE, "Missing argument 'MODEL'"),

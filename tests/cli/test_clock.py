@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from machines import Machine
 from typer.testing import CliRunner
 
-from edgecls.cli.clock import _length, clock, parse_offset
+from edgecls.cli.clock import _format_duration, clock, parse_offset
 from edgecls.database.store import Store
 from edgecls.errors import InputNotFound, UsageError
 
@@ -56,14 +56,14 @@ def test_the_list(run):
         ["pi4", "0f8a51c0", "1-3", "3"], ["pi4", "0f8a51c0", "4", "1"], ["pi4", "77c4", "5", "1"],
     ]  # fmt: skip
     assert lines[2].split()[6] == "20781d12h"
-    states = ["suspect: --correct moves it", "", "suspect: the clock was never set"]
+    states = ["suspect: run with --correct", "", "suspect: the clock was never set"]
     assert [row["state"] for row in run()] == states
-    assert [row["off_s"] for row in run()] == [YEARS, 0, 0]
+    assert [row["error_s"] for row in run()] == [YEARS, 0, 0]
 
 
 def test_what_is_known_is_corrected(run):
     rows = run("--correct")
-    assert [(row["runs"], row["state"], row["off_s"]) for row in rows] == [
+    assert [(row["runs"], row["state"], row["error_s"]) for row in rows] == [
         ("1-3", "corrected by 20781d12h", 0), ("4", "", 0), ("5", "suspect: the clock was never set", 0),
     ]  # fmt: skip
     assert rows[0]["first"] == "2026-11-24T12:00:20.000Z"
@@ -82,8 +82,8 @@ def test_what_the_user_knows_is_corrected(run):
         (["--run", "5", "--offset", "1h", "--set-start", "2026-01-01"], "--run needs either --offset"),
         (["--offset", "1h"], "need --run N"),
         (["--correct", "--run", "5"], "give one of the two"),
-        (["--run", "9", "--offset", "1h"], "there is no run 9"),
-        (["--run", "5", "--offset", "soon"], "is no length of time: write 3d4h"),
+        (["--run", "9", "--offset", "1h"], "unknown run 9"),
+        (["--run", "5", "--offset", "soon"], "invalid --offset soon: write a duration such as 3d4h"),
         (["--run", "5", "--set-start", "soon"], "is not a time"),
     ],
 )
@@ -111,10 +111,10 @@ def test_lengths_of_time(text, length):
 
 @pytest.mark.parametrize("text", ["", "-", "3", "4h3d", "1h-2m", "٣d", "9" * 400 + "d", "nand"])
 def test_what_is_no_length_of_time(text):
-    with pytest.raises(UsageError, match="write 3d4h, -2h30m or 90s"):
+    with pytest.raises(UsageError, match="write a duration such as 3d4h, -2h30m or 90s"):
         parse_offset(text)
 
 
 @given(st.integers(-(10**9), 10**9).filter(bool))
 def test_a_length_that_is_shown_can_be_given(seconds):
-    assert parse_offset(_length(seconds)) == timedelta(seconds=seconds)
+    assert parse_offset(_format_duration(seconds)) == timedelta(seconds=seconds)

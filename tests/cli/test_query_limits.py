@@ -8,8 +8,8 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from edgecls.database.health import set_aside
 from edgecls.database.reading import open_results
+from edgecls.database.renaming import set_aside
 from edgecls.database.store import Store
 from edgecls.results.queries.time_limit import TimeLimit
 
@@ -119,11 +119,11 @@ def test_files_that_cannot_be_asked(edgecls, database, tmp_path, command):
     newer = tmp_path / "newer.db"
     newer.write_bytes(database.read_bytes())
     with closing(sqlite3.connect(newer)) as db, db:
-        db.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('edgecls', 'm999', '')")
+        db.execute("UPDATE edgecls SET schema_version = 2")
     for name, said in (
         ("text.db", "is not a SQLite database"),
         ("cut.db", "is damaged"),
-        ("newer.db", "newer edgecls"),
+        ("newer.db", "has schema version 2"),
     ):
         done = edgecls(*command, "--db", name, code=65)
         assert said in done.stderr

@@ -94,7 +94,7 @@ def test_a_backup_copied_beside_the_log_of_a_daemon_that_was_killed(edgecls, env
     shutil.copyfile(tmp_path / "good.db", tmp_path / "results.db")
     for command in ("query", "stats", "export", "backup x.db", "merge y.db results.db", "clock", "clock --correct"):
         said = edgecls(*command.split(), code=65).stderr
-        assert "results.db-wal is the log of another database than results.db: a copy was put over" in said
+        assert "results.db-wal is the log of another database: results.db was copied over" in said
     said = edgecls("run", "--config", "edgecls.toml", "--until-idle", "0.1").stderr
     assert "results.db-wal, and the file is used without it" in said.replace("\n", " ") or "that of another" in said
     assert [path.rpartition("/")[2] for path in paths(edgecls)] == ["a.png"]

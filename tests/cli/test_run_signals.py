@@ -28,7 +28,7 @@ def slow(*arguments, **options):
 """
 CHECK = """
 from edgecls.database import health
-health._STEPS_BETWEEN_LOOKS = 1
+health.PROGRESS_STEPS = 1
 look = health._findings
 def slow(db, stop, progress):
     def waiting():

@@ -77,7 +77,7 @@ while True:
 
 def test_what_is_there_stays_unless_told(store, path, out):
     out.write_text("precious")
-    with pytest.raises(UsageError, match=r"is there already: name another file, or let --force replace it"):
+    with pytest.raises(UsageError, match=r"exists: name another file, or replace it with --force"):
         back_up(path, out)
     assert out.read_text() == "precious"
     store.write(frame())
@@ -94,7 +94,7 @@ def test_a_name_that_is_taken_meanwhile(path, out, monkeypatch):
         taken(*names)
 
     monkeypatch.setattr(os, "link", meanwhile)
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists: name another file"):
         back_up(path, out)
     assert out.read_text() == "precious"
     assert [file.name for file in out.parent.iterdir()] == ["copy.db"]

@@ -1,11 +1,9 @@
 """What the triggers keep of the rows never disagrees with them."""
 
-import pytest
 from counts_check import KEPT, assert_they_agree
 from example_rows import begin, failed, frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from older import BEFORE_BOUNDS, BEFORE_TALLIES, FIRST, as_of
 
 from edgecls.database.store import Store
 
@@ -48,23 +46,6 @@ def test_tallies_are_what_counting_gives(tmp_path_factory, steps):
             do(store, step)
         assert_they_agree(store.database)
         assert not [row for row in store.database.execute(KEPT) if row[4] == 0]
-
-
-@pytest.mark.parametrize("stop_before", [FIRST, BEFORE_TALLIES, BEFORE_BOUNDS])
-def test_rows_from_before_are_counted_and_can_be_searched_for(path, tmp_path, stop_before):
-    with Store(path) as store:
-        begin(store)
-        for n in range(30):
-            store.write(frame(f"porch-{n}.jpg", 120 * n, ("tabby", "lynx")[n % 2], n / 30))
-        store.write(failed("street-1.jpg"))
-        before = assert_they_agree(store.database)
-    old = as_of(path, tmp_path / "old.db", stop_before)
-    with Store(old) as store:
-        assert assert_they_agree(store.database) == before
-        assert store.database.execute("SELECT count(DISTINCT day) FROM daily_counts").fetchone() == (2,)
-        store.database.execute("DELETE FROM results WHERE id < 5")
-        store.database.execute("UPDATE results SET score = 0.5 WHERE id < 9")
-        assert_they_agree(store.database)
 
 
 def test_a_day_is_summed_up_when_the_next_begins(store):

@@ -119,7 +119,7 @@ def test_what_else_is_damaged_is_not_taken_for_the_index(path):
     with path.open("r+b") as file:
         file.seek((root - 1) * 4096)
         file.write(b"\xa5" * 4096)
-    with Store(path) as store, pytest.raises(BadDatabase, match="is damaged: rescue"), store.in_use():
+    with Store(path) as store, pytest.raises(BadDatabase, match="is damaged: rescue"), store.access():
         store.database.execute("SELECT * FROM pruned_keys").fetchall()
 
 
@@ -127,11 +127,11 @@ def test_try_again_is_what_a_write_says_that_found_the_index_damaged(path, caplo
     damage(path, "no data")
     with Store(path) as store:
         begin(store)
-        with pytest.raises(Unavailable, match="the search index was damaged, and is made anew"), store.in_use():
+        with pytest.raises(Unavailable, match="the search index was damaged and is being rebuilt"), store.access():
             store.database.execute("UPDATE results SET path = 'x' WHERE id = 1")
-        with store.in_use():
+        with store.access():
             store.database.execute("UPDATE results SET path = 'x' WHERE id = 1")
-    assert "which are all there" in caplog.text
+    assert "which are all intact" in caplog.text
 
 
 def test_merging_into_a_database_whose_index_is_damaged(path, tmp_path):
@@ -163,7 +163,7 @@ def test_counts_that_do_not_agree_with_the_rows_are_made_anew(path, kind, caplog
     with Store.open_durably(path) as store:
         begin(store)
         store.write(frame("dog.jpg", 3000))
-    assert "the counts of rows by hour and day did not agree with the rows: made anew" in caplog.text
+    assert "the counts by hour and day did not match the rows: rebuilt" in caplog.text
     with closing(open_results(path)) as db:
         assert_they_agree(db)
 
@@ -183,7 +183,7 @@ def test_damaged_pages_of_what_is_derived(path, table, caplog):
         begin(store)
         store.write(frame("dog.jpg", 3000))
     assert list(path.parent.glob("*.corrupt-*")) == []
-    assert "but none of its rows" in caplog.text
+    assert "all rows are intact" in caplog.text
     assert found(path, "cat 7") == {"cat 7.jpg"}
     with closing(open_results(path)) as db:
         assert len(list(find_rows(db))) == ROWS + 1

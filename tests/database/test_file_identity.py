@@ -85,7 +85,7 @@ def test_nothing_counts_as_written_once_the_file_is_not_at_its_name(durable, pat
     with pytest.raises(FileReplaced):  # nor is a row known that nobody can look up
         durable.failed("folder", "4")
     with pytest.raises(FileReplaced):
-        durable.check_place()
+        durable.check_identity()
 
 
 def test_the_folder_is_moved(tmp_path):
@@ -173,7 +173,7 @@ for _ in range(3):
     durable.write(frame("5"))
     assert keys(path) == {"1", "2", "3", "4", "5"}
     for n in range(20):
-        durable.write_log_back()
+        durable.checkpoint()
         durable.write(frame(f"more {n}"))
     with Reviews(path) as reviews:
         reviews.put(1, "tabby")
@@ -182,7 +182,7 @@ for _ in range(3):
     with Store(path) as other:
         begin(other)
         other.write(frame("7"))
-    durable.check_place()
+    durable.check_identity()
     assert len(keys(path)) == 27
 
 
@@ -205,4 +205,4 @@ def test_reviews_notice_too(durable, path, disturb):
         with pytest.raises(FileReplaced):
             reviews.put(2, "tabby")
     with pytest.raises(FileReplaced):
-        durable.check_place()
+        durable.check_identity()

@@ -29,7 +29,7 @@ store = Store.open_durably({database!r})
 begin(store)
 for keys in {batches!r}:
     store.write_many([frame(key) for key in keys])
-    store.write_log_back()
+    store.checkpoint()
 store.write_many([frame(key) for key in {last!r}])
 os.kill(os.getpid(), 9)
 """
@@ -68,13 +68,13 @@ def test_a_backup_copied_over_a_database_that_was_killed(path, tmp_path, copy, c
     with Store.open_durably(path) as store:
         begin(store)
         store.write(frame("good"))
-        store.write_log_back()
+        store.checkpoint()
         copy(path, good)
         store.write(frame("later"))
     killed(path, ["more"])
     shutil.copyfile(good, path)
     before = path.read_bytes()
-    with pytest.raises(BadDatabase, match=r"results\.db-wal is the log of another database .*`edgecls restore`"):
+    with pytest.raises(BadDatabase, match=r"results\.db-wal is the log of another database: .*`edgecls restore`"):
         open_results(path)
     with pytest.raises(BadDatabase, match=r"results\.db-wal is the log of another database"):
         Store(path)
@@ -82,7 +82,7 @@ def test_a_backup_copied_over_a_database_that_was_killed(path, tmp_path, copy, c
     Store.open_durably(path).close()
     assert keys(path) == {"good"}
     assert "the log beside" in caplog.text
-    assert "that of another database" in caplog.text
+    assert "belongs to another database" in caplog.text
     assert len(list(tmp_path.glob("results.db.corrupt-*-wal"))) == 1
 
 
@@ -100,7 +100,7 @@ def test_a_copy_with_its_log_is_whole(path, tmp_path):
     with Store.open_durably(path) as store:
         begin(store)
         store.write(frame("a"))
-        store.write_log_back()
+        store.checkpoint()
         store.write(frame("b"))
         for suffix in ("", "-wal"):
             shutil.copyfile(f"{path}{suffix}", f"{tmp_path}/copy.db{suffix}")
@@ -116,12 +116,12 @@ def test_a_log_that_was_written_back_half_is_its_own(path):
                 reader.execute("BEGIN")
                 reader.execute("SELECT count(*) FROM results").fetchone()
                 store.write(frame(f"{n}"))
-                assert not store.write_log_back()
+                assert not store.checkpoint()
                 store.write(frame(f"{n} more"))
                 assert not has_foreign_log(path)
-            store.check_place()
+            store.check_identity()
             if n == 3:
-                assert store.write_log_back()
+                assert store.checkpoint()
         assert not has_foreign_log(path)
     assert len(keys(path)) == 10
 
@@ -143,19 +143,19 @@ def test_a_damaged_log_beside_a_sound_file(path, caplog):
     path.with_name("results.db-shm").unlink(missing_ok=True)
     Store.open_durably(path).close()
     assert keys(path) == {"a", "b"}
-    assert "the file itself is sound" in caplog.text
+    assert "the file is sound without it" in caplog.text
 
 
 def test_damage_beside_a_log_names_the_likely_cause(path):
     with Store.open_durably(path) as store:
         begin(store)
         store.write_many([frame(str(n)) for n in range(300)])
-        store.write_log_back()
+        store.checkpoint()
         with path.open("r+b") as file:  # the log fits, the pages of the file are others
             file.seek(4096)
             file.write(b"\xa5" * 4096 * 40)
         with pytest.raises(
-            BadDatabase, match=r"is damaged: .*was a backup copied over .*results\.db-wal is the log of"
+            BadDatabase, match=r"is damaged: .*if a backup was copied over .*results\.db-wal is the log of"
         ):
             keys(path)
         shutil.copyfile(path, path.with_name("alone.db"))
@@ -169,7 +169,7 @@ def test_a_copy_of_a_new_database_without_its_log_says_what_is_missing(path, tmp
         begin(store)
         store.write_many([frame(str(n)) for n in range(400)])
         shutil.copyfile(path, tmp_path / "copy.db")
-    with pytest.raises(BadDatabase, match=r"copy\.db has no rows: .*copy\.db-wal .*`edgecls backup`"):
+    with pytest.raises(BadDatabase, match=r"copy\.db has no tables: .*copy\.db-wal .*`edgecls backup`"):
         open_results(tmp_path / "copy.db")
 
 

@@ -14,6 +14,7 @@ from example_rows import begin, frame
 
 from edgecls.database import health
 from edgecls.database.reading import open_results
+from edgecls.database.renaming import set_aside
 from edgecls.database.store import Store
 from edgecls.errors import BadDatabase
 from edgecls.results.queries.rows import find_rows
@@ -48,7 +49,13 @@ def overwrite(path, page, content):
         file.write(content)
 
 
-def set_aside(path):
+def root_page(path, table):
+    with closing(sqlite3.connect(path)) as db:
+        ((root,),) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,))
+    return root - 1
+
+
+def set_aside_names(path):
     return sorted(file.name for file in path.parent.iterdir() if ".corrupt-" in file.name)
 
 
@@ -67,8 +74,8 @@ def test_through_a_link_the_file_itself_is_checked_and_set_aside(path, caplog):
     assert caplog.messages[0].startswith(CHECKED)
     overwrite(path, 0, b"\0" * 4096)
     Store.open_durably(link).close()
-    assert len(set_aside(path)) == 1
-    assert (link.is_symlink(), keys(path), set_aside(link)) == (True, set(), [])
+    assert len(set_aside_names(path)) == 1
+    assert (link.is_symlink(), keys(path), set_aside_names(link)) == (True, set(), [])
 
 
 def test_after_a_kill_it_is_checked_once(path, caplog, read):
@@ -88,7 +95,7 @@ def test_a_new_database_and_an_empty_one(path, caplog):
     path.touch()
     Store.open_durably(path).close()
     assert caplog.messages == []
-    assert set_aside(path) == []
+    assert set_aside_names(path) == []
 
 
 def test_a_killed_process_leaves_a_log_and_all_its_rows(path, caplog):
@@ -112,17 +119,17 @@ os.kill(os.getpid(), 9)
 
 def test_a_damaged_database_is_set_aside_and_a_new_one_begun(path, caplog):
     fill(path)
-    overwrite(path, 25, b"\xa5" * 4096)
+    overwrite(path, root_page(path, "results"), b"\xa5" * 4096)
     before = path.read_bytes()
     with Store.open_durably(path) as store:
         begin(store)
         store.write(frame("after"))
-    (name,) = set_aside(path)
+    (name,) = set_aside_names(path)
     assert re.fullmatch(r"results\.db\.corrupt-\d{8}T\d{6}Z", name)
     assert path.with_name(name).read_bytes() == before
     assert keys(path) == {"after"}
     (warning,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
-    assert f"it is now {path.parent / name}, and a new one was begun" in warning
+    assert f"it is now {path.parent / name}, and a new database was created" in warning
     assert f"`sqlite3 {path.parent / name} .dump`" in warning
     assert "\n" not in warning
 
@@ -143,7 +150,7 @@ def test_what_the_documentation_says_rescues_rows(path, table):
         assert first_cell != second_cell
     overwrite(path, leaf - 1, b"\xa5" * 4096)
     Store.open_durably(path).close()
-    (name,) = set_aside(path)
+    (name,) = set_aside_names(path)
     damaged, rescued = path.with_name(name), path.with_name("rescued.db")
     rescue = f"{shell} {damaged} .dump | sed 's/^ROLLBACK.*/COMMIT;/' | {shell} {rescued}"
     subprocess.run(rescue, shell=True, check=True, capture_output=True)
@@ -166,7 +173,7 @@ def test_an_index_that_lags_behind_its_table_is_damage_too(path):
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)
     Store.open_durably(path).close()
-    assert len(set_aside(path)) == 1
+    assert len(set_aside_names(path)) == 1
 
 
 @pytest.mark.parametrize("erased", [bytes(4096), b"\xff" * 4096])
@@ -174,14 +181,14 @@ def test_an_erased_beginning(path, erased):
     fill(path, reason="signal")
     overwrite(path, 0, erased)
     Store.open_durably(path).close()
-    assert len(set_aside(path)) == 1
+    assert len(set_aside_names(path)) == 1
 
 
 def test_damage_that_shows_on_opening_is_found_after_a_clean_stop_too(path):
     fill(path, reason="signal")
     overwrite(path, 1, bytes(4096))  # a page of the schema's tables
     Store.open_durably(path).close()
-    assert len(set_aside(path)) == 1
+    assert len(set_aside_names(path)) == 1
 
 
 def test_the_log_goes_with_its_database(path):
@@ -190,7 +197,7 @@ def test_the_log_goes_with_its_database(path):
     path.with_name("results.db-wal").write_bytes(b"log")
     path.with_name("results.db-shm").write_bytes(b"index of the log")
     Store.open_durably(path).close()
-    name, *rest = set_aside(path)
+    name, *rest = set_aside_names(path)
     assert rest == [f"{name}-shm", f"{name}-wal"]
     assert path.with_name(f"{name}-wal").read_bytes() == b"log"
 
@@ -198,7 +205,7 @@ def test_the_log_goes_with_its_database(path):
 def test_a_log_without_its_database_is_not_left_to_be_deleted(path):
     path.with_name("results.db-wal").write_bytes(b"rows" * 1000)
     Store.open_durably(path).close()
-    (name,) = set_aside(path)
+    (name,) = set_aside_names(path)
     assert name.endswith("-wal")
     assert path.with_name(name).read_bytes() == b"rows" * 1000
 
@@ -206,8 +213,8 @@ def test_a_log_without_its_database_is_not_left_to_be_deleted(path):
 def test_no_name_is_taken_twice(path):
     for n in range(3):
         path.write_text(str(n))
-        health.set_aside(path)
-    assert sorted(path.with_name(name).read_text() for name in set_aside(path)) == ["0", "1", "2"]
+        set_aside(path)
+    assert sorted(path.with_name(name).read_text() for name in set_aside_names(path)) == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize("content", ["time,label\n" * 100, "x", "TFL3" * 1000])
@@ -226,10 +233,10 @@ def test_a_foreign_and_a_newer_database_are_left_where_they_are(path):
     path.unlink()
     fill(path)
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("INSERT INTO _sqlite_migrations VALUES (99, 'edgecls', 'm999_future', '')")
-    with pytest.raises(BadDatabase, match="newer edgecls"):
+        db.execute("UPDATE edgecls SET schema_version = 2")
+    with pytest.raises(BadDatabase, match="has schema version 2"):
         Store.open_durably(path)
-    assert set_aside(path) == []
+    assert set_aside_names(path) == []
 
 
 def test_only_the_service_sets_aside(path):
@@ -257,11 +264,11 @@ def test_damage_met_while_running_is_found_by_the_next_start(path):
             store.write(frame("new"))
         store.end_run("error")  # what runs on the way out
     Store.open_durably(path).close()
-    assert len(set_aside(path)) == 1
+    assert len(set_aside_names(path)) == 1
 
 
 def test_a_check_shows_that_it_goes_on(path, monkeypatch):
-    monkeypatch.setattr(health, "_STEPS_BETWEEN_LOOKS", 100)
+    monkeypatch.setattr(health, "PROGRESS_STEPS", 100)
     looks = []
     fill(path)
     Store.open_durably(path, progress=lambda: looks.append(1)).close()
@@ -269,7 +276,7 @@ def test_a_check_shows_that_it_goes_on(path, monkeypatch):
 
 
 def test_a_check_that_is_stopped_is_done_by_the_next_start(path, monkeypatch, caplog):
-    monkeypatch.setattr(health, "_STEPS_BETWEEN_LOOKS", 100)
+    monkeypatch.setattr(health, "PROGRESS_STEPS", 100)
     stop = threading.Event()
     fill(path)
     Store.open_durably(path, stop=stop, progress=stop.set).close()

@@ -51,7 +51,7 @@ def test_the_log_of_the_former_database_goes_with_it(path, backup, tmp_path):
     live = tmp_path / "live.db"
     with Store.open_durably(live) as store:
         begin(store)
-        store.write_log_back()
+        store.checkpoint()
         store.write(frame("in the log"))
         for suffix in ("", "-wal"):
             shutil.copyfile(f"{live}{suffix}", f"{path}{suffix}")

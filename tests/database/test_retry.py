@@ -16,7 +16,7 @@ from edgecls.errors import BadDatabase, IoFailed, Unavailable
 @pytest.fixture
 def durable(path, monkeypatch):
     """As the service opens it, but for a busy timeout that a test can wait for."""
-    monkeypatch.setattr(store_module, "PATIENT_BUSY_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(store_module, "DURABLE_BUSY_TIMEOUT_S", 0.02)
     with Store.open_durably(path) as opened:
         begin(opened)
         yield opened
@@ -69,7 +69,7 @@ print("free", flush=True)
     assert progress.calls >= 3
     assert durable.has("folder", "a.jpg")
     waits, goes_on = caplog.messages
-    assert waits.startswith(f"another process holds {path}: ")
+    assert waits.startswith(f"another process has locked {path}: ")
     assert waits.endswith("(retrying; nothing is dropped)")
     assert goes_on.startswith("the database is available again after ")
 

@@ -1,14 +1,17 @@
 import shutil
 import sqlite3
 import subprocess
+import uuid
 from contextlib import closing
 
 import pytest
 from example_rows import NOON, begin, frame
 
+from edgecls.database.backup import back_up
 from edgecls.database.connection import BUSY_TIMEOUT_S
 from edgecls.database.reading import open_results
 from edgecls.database.row_values import escape_surrogates
+from edgecls.database.schema import read_database_id
 from edgecls.database.sqlite_errors import translate_errors
 from edgecls.database.store import Store
 from edgecls.database.timestamps import format_timestamp
@@ -60,18 +63,48 @@ def test_newest_first_and_by_label_need_no_scan(read):
     assert "results_label" in by_label[0][3]
 
 
-def test_opening_again_applies_nothing_twice(path, read):
-    for _ in range(2):
+def test_opening_again_changes_nothing(path, read):
+    Store(path).close()
+    before = read("SELECT sql FROM sqlite_master"), read("SELECT * FROM edgecls")
+    Store(path).close()
+    assert (read("SELECT sql FROM sqlite_master"), read("SELECT * FROM edgecls")) == before
+
+
+@pytest.mark.parametrize("change", ["UPDATE edgecls SET schema_version = schema_version + 1", "DELETE FROM edgecls"])
+def test_another_schema_version_is_refused(opener, path, change):
+    Store(path).close()
+    execute(path, change)
+    before = path.read_bytes()
+    with pytest.raises(
+        BadDatabase, match=r"has schema version (2|None), but this edgecls reads version 1: name another"
+    ):
+        opener(path)
+    assert path.read_bytes() == before
+
+
+def test_each_database_has_an_id_and_a_backup_the_same(tmp_path):
+    paths = [tmp_path / f"{name}.db" for name in "abc"]
+    for path in paths[:2]:
         Store(path).close()
-    assert read("SELECT migration_set, name FROM _sqlite_migrations") == [
-        ("edgecls", "m001_models_runs_results"),
-        ("edgecls", "m002_votes_saved_frames_retention"),
-        ("edgecls", "m003_tallies_search_indexes"),
-        ("edgecls", "m004_reviews"),
-        ("edgecls", "m005_clock_and_origin"),
-        ("edgecls", "m006_bounds_and_days"),
-        ("edgecls", "m007_seen_files"),
-    ]
+    back_up(paths[0], paths[2])
+    ids = []
+    for path in paths:
+        with closing(open_results(path)) as db:
+            ids.append(uuid.UUID(read_database_id(db)))
+    assert ids[0] == ids[2] != ids[1]
+
+
+@pytest.mark.parametrize("removed", ["id = 3", "id > 1", "1"], ids=["newest", "all but the first", "all"])
+def test_row_ids_are_never_assigned_again(path, removed):
+    with Store(path) as store:
+        begin(store)
+        store.write_many([frame(key) for key in "abc"])
+        store.database.execute(f"DELETE FROM results WHERE {removed}")
+    with Store(path) as store:
+        begin(store)
+        store.write_many([frame(key) for key in "xxy"])
+        new = store.database.execute("SELECT id FROM results WHERE key IN ('x', 'y') ORDER BY id").fetchall()
+    assert new == [(4,), (5,)]
 
 
 def test_the_sqlite3_shell_reads_it(store, path):
@@ -110,23 +143,6 @@ def test_a_foreign_database_is_refused_and_left_as_it_was(opener, path):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_a_foreign_database_with_migrations_of_its_own(opener, path):
-    execute(
-        path,
-        "CREATE TABLE _sqlite_migrations (id INTEGER PRIMARY KEY, migration_set TEXT, name TEXT, applied_at TEXT)",
-        "INSERT INTO _sqlite_migrations VALUES (1, 'cats', 'm001_models_runs_results', '')",
-    )
-    with pytest.raises(BadDatabase, match="is not an edgecls results database"):
-        opener(path)
-
-
-def test_a_newer_database(opener, path):
-    Store(path).close()
-    execute(path, "INSERT INTO _sqlite_migrations VALUES (99, 'edgecls', 'm999_future', '')")
-    with pytest.raises(BadDatabase, match="was written by a newer edgecls: upgrade edgecls"):
-        opener(path)
-
-
 def test_tables_and_views_that_a_user_added_do_not_matter(opener, path):
     Store(path).close()
     execute(path, "CREATE TABLE notes (result_id, text)", "CREATE VIEW cats AS SELECT * FROM results")
@@ -135,7 +151,7 @@ def test_tables_and_views_that_a_user_added_do_not_matter(opener, path):
 
 def test_an_empty_file_is_nothing_to_read_but_a_place_to_write(path):
     path.touch()
-    with pytest.raises(BadDatabase, match="is empty: no edgecls has written to it yet"):
+    with pytest.raises(BadDatabase, match="is empty: edgecls has not written to it yet"):
         open_results(path)
     with Store(path) as store:
         begin(store)

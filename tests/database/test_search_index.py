@@ -3,7 +3,6 @@
 import sqlite3
 from contextlib import closing
 
-import pytest
 from example_rows import begin, failed, frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -112,15 +111,3 @@ def test_the_index_is_that_of_the_rows_up_to_where_it_is(tmp_path_factory, taken
             pass
         assert indexed(db) == [row for (row,) in db.execute("SELECT id FROM results")]
         db.execute("INSERT INTO results_text (results_text, rank) VALUES ('integrity-check', 1)")
-
-
-@pytest.mark.parametrize("newest_first", [True, False])
-def test_an_id_that_is_given_again_is_indexed_again(store, newest_first):
-    for n in range(4):
-        store.write(frame(str(n)))
-    index_batch(store.database)
-    for row in sorted(range(1, 5), reverse=newest_first):
-        store.database.execute("DELETE FROM results WHERE id = ?", [row])
-    assert up_to(store.database) == 0
-    store.write(frame("new"))
-    assert index_batch(store.database) == 1

@@ -158,9 +158,11 @@ def test_another_process_that_holds_the_file(path, monkeypatch):
     with Store(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         begin(store)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(IoFailed, match=r"another process holds .*results\.db: wait until it is done, or stop it"):
+        with pytest.raises(
+            IoFailed, match=r"another process has locked .*results\.db: wait until it is done, or stop it"
+        ):
             store.write(frame("a.jpg"))
-        with pytest.raises(IoFailed, match="another process holds"):
+        with pytest.raises(IoFailed, match="another process has locked"):
             Store(path)
         other.execute("ROLLBACK")
         store.write(frame("a.jpg"))
@@ -168,7 +170,7 @@ def test_another_process_that_holds_the_file(path, monkeypatch):
 
 
 def test_a_missing_folder(tmp_path):
-    with pytest.raises(InputNotFound, match=r"there is no folder .*missing: make it first"):
+    with pytest.raises(InputNotFound, match=r"the folder .*missing does not exist: create it first"):
         Store(tmp_path / "missing" / "results.db")
     (tmp_path / "file").touch()
     with pytest.raises(IoFailed, match="not a folder"):
@@ -187,7 +189,7 @@ def test_a_failed_set_up_leaves_no_new_file(path, monkeypatch, exists):
         db.execute("CREATE TABLE half (id)")
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr("edgecls.database.opening.migrate", full)
+    monkeypatch.setattr("edgecls.database.opening.create_schema", full)
     if exists:
         path.touch()
     with pytest.raises(IoFailed, match="the disk is full: free some space"):

@@ -71,12 +71,12 @@ def test_an_idle_one_asks_nothing_of_the_database(durable):
     until_done(keeping)
     statements = []
     durable.database.conn.set_trace_callback(statements.append)
-    before = durable.log_state()
+    before = durable.wal_state()
     for _ in range(100):
         assert not keeping.catch_up(0)
         time.sleep(0.001)
     assert statements == []
-    assert durable.log_state() == before
+    assert durable.wal_state() == before
 
 
 def test_a_reader_is_not_waited_for(durable, path):

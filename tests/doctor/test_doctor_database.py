@@ -50,13 +50,6 @@ def test_without_a_row(path):
 
 
 @pytest.mark.usefixtures("writing")
-def test_of_an_older_edgecls(path):
-    execute(path, "DELETE FROM _sqlite_migrations WHERE id = (SELECT max(id) FROM _sqlite_migrations)")
-    answer = database(Subject(database=path))
-    assert (answer.status, answer.remedy) == (Status.warning, "the daemon brings it up to date at its next start")
-
-
-@pytest.mark.usefixtures("writing")
 def test_a_check_that_would_keep_the_writer_waiting_is_ended(path, monkeypatch):
     monkeypatch.setattr(module, "LONGEST_S", 0.0)
     monkeypatch.setattr(module, "_STEPS_BETWEEN_LOOKS", 1)

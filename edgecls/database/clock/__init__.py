@@ -1,1 +1,1 @@
-"""Times of rows that were written while the clock was wrong."""
+"""Detect and correct times that were written while the clock was wrong."""

@@ -1,4 +1,4 @@
-"""Putting right the times of rows that a clock that was wrong has written."""
+"""Correct the times of rows that were written while the clock was wrong."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -14,93 +14,102 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LATEST = datetime(9999, 12, 31, tzinfo=timezone.utc)
 
 
-def correct_steps(db: Database) -> list[ClockRun]:
-    """Move the times of all rows before a known jump of the clock; returns the runs that were moved.
+def correct_known_errors(db: Database) -> list[ClockRun]:
+    """Correct the times of all runs whose clock error is known; return these runs.
 
-    A run at a time is a transaction: an interrupted correction has moved some runs as a whole, and the next goes on with
-    the others. A run that is still being written is left for the next time.
+    Each run is one transaction: if this is interrupted, whole runs are corrected, and the next call continues with the
+    others. A run that is still being written is left for the next call.
     """
-    moved: list[ClockRun] = []
+    corrected: list[ClockRun] = []
     with translate_errors(database_path(db)):
         while True:
             with write_transaction(db):
-                run = next((run for run in clock_runs(db) if run.off and not run.is_being_written), None)
+                run = next((run for run in clock_runs(db) if run.error_s and not run.may_be_running), None)
                 if run is None:
-                    return moved
-                correct_run(db, run, run.off)
-            moved.append(run)
+                    return corrected
+                correct_run(db, run, run.error_s)
+            corrected.append(run)
 
 
 def correct_boot(db: Database, run_id: int, seconds: float) -> list[ClockRun]:
-    """Move the times of run `run_id`, and of the runs of its boot by the same clock; returns these runs.
+    """Add `seconds` to the times of run `run_id` and of the runs of its boot by the same clock; return these runs.
 
-    All in one transaction: half of them would no longer be known to belong to the others.
+    This is one transaction: if only some of the runs were moved, they would no longer be known to have the same clock.
 
     Raises:
-        UsageError: there is no such run; it is still being written; or its times would leave the years 1970 to 9999.
+        UsageError: there is no such run, it is still being written, or its times would leave the years 1970 to 9998.
     """
     with translate_errors(database_path(db)), write_transaction(db):
         runs = {run.id: run for run in clock_runs(db)}
         if run_id not in runs:
-            raise UsageError(f"there is no run {run_id}: `edgecls clock` lists the runs")
+            raise UsageError(f"unknown run {run_id}: `edgecls clock` lists the runs")
         chosen = [run for run in runs.values() if have_same_clock(runs[run_id], run)]
         for run in chosen:
-            if run.is_being_written:
-                raise UsageError(f"run {run.id} is still being written: set the clock of this machine, or end it first")
+            if run.may_be_running:
+                raise UsageError(
+                    f"run {run.id} is still being written: set the clock of this machine, or stop the run first"
+                )
             _check_range(run, seconds)
             correct_run(db, run, seconds)
     return chosen
 
 
 def correct_run(db: Database, run: ClockRun, seconds: float) -> None:
-    """Move the times of a run and its rows by `seconds`, inside a transaction; the hourly_counts follow by trigger.
+    """Add `seconds` to the times of a run and its rows, inside a transaction; triggers adjust the counts.
 
-    `classified_at` is the clock's; `captured_at` where it lies between the boot, by that clock, and `classified_at`: a
-    camera's always does; a file's time of modification does if this machine wrote the file since, and else is the
-    time of another clock, and stays. So does that of a video, whose frames are counted from the file's time.
+    `classified_at` is always of the wrong clock. `captured_at` is if it lies between the boot, by that clock, and
+    `classified_at`: a camera's always does, a file's modification time does if this machine has written the file since the
+    boot. Otherwise it comes from another clock and stays, as do the times of a video's frames, which count from the file's.
     """
-    seconds = round(seconds, 3)  # as the times; so that what was moved can be moved back to the same text
-    first, last = _hours(db, run.id)
-    boot = format_timestamp(run.started_at if run.lead is None else _EARLIEST + timedelta(seconds=run.lead))
-    by = f"{seconds:+.3f} seconds"
-    began = format_timestamp(run.started_at)
-    values = {"run": run.id, "by": by, "boot": boot, "first": first, "last": last, "seconds": seconds, "began": began}
-    for statement in (_MOVE_ROWS, _MOVE_MODEL, _MOVE_RUN):
+    seconds = round(seconds, 3)  # as the times, so that the opposite correction restores the same text
+    first, last = _time_range(db, run.id)
+    boot = run.started_at if run.boot_offset is None else _EARLIEST + timedelta(seconds=run.boot_offset)
+    values = {
+        "run": run.id,
+        "modifier": f"{seconds:+.3f} seconds",
+        "boot": format_timestamp(boot),
+        "first": first,
+        "last": last,
+        "seconds": seconds,
+        "started_at": format_timestamp(run.started_at),
+    }
+    for statement in (_CORRECT_ROWS, _CORRECT_MODEL, _CORRECT_RUN):
         db.execute(statement, values)
 
 
-# SQLite counts in whole milliseconds. A range of the index: nothing else finds the rows of a run among millions.
-_MOVED = "strftime('%Y-%m-%dT%H:%M:%fZ', {column}, :by)"
-_MOVE_ROWS = f"""
+# The range lets SQLite use the index on classified_at: there is none on run_id. %f has milliseconds.
+_CORRECTED = "strftime('%Y-%m-%dT%H:%M:%fZ', {column}, :modifier)"
+_CORRECT_ROWS = f"""
     UPDATE results SET
         captured_at = CASE
             WHEN captured_at BETWEEN :boot AND classified_at AND instr(':' || source, ':video:') = 0
-            THEN {_MOVED.format(column="captured_at")} ELSE captured_at END,
-        classified_at = {_MOVED.format(column="classified_at")}
+            THEN {_CORRECTED.format(column="captured_at")} ELSE captured_at END,
+        classified_at = {_CORRECTED.format(column="classified_at")}
     WHERE run_id = :run AND classified_at BETWEEN :first AND :last
 """  # noqa: S608 - constants
-_MOVE_MODEL = f"""
-    UPDATE models SET first_seen = {_MOVED.format(column="first_seen")}
-    WHERE first_seen = :began AND id = (SELECT model_id FROM runs WHERE id = :run)
+_CORRECT_MODEL = f"""
+    UPDATE models SET first_seen = {_CORRECTED.format(column="first_seen")}
+    WHERE first_seen = :started_at AND id = (SELECT model_id FROM runs WHERE id = :run)
 """  # noqa: S608 - constants
-_MOVE_RUN = f"""
-    UPDATE runs SET started_at = {_MOVED.format(column="started_at")}, stopped_at = {_MOVED.format(column="stopped_at")},
+_CORRECT_RUN = f"""
+    UPDATE runs SET started_at = {_CORRECTED.format(column="started_at")},
+        stopped_at = {_CORRECTED.format(column="stopped_at")},
         boot_offset = boot_offset + :seconds, applied_correction = applied_correction + :seconds
     WHERE id = :run
 """  # noqa: S608 - constants
 
 
-def _hours(db: Database, run_id: int) -> tuple[str, str]:
-    """A range of `classified_at` in which all rows of the run lie; one in which none lies if there are none."""
+def _time_range(db: Database, run_id: int) -> tuple[str, str]:
+    """Return a range of `classified_at` that contains all rows of the run; an empty one if it has none."""
     first, last = db.execute("SELECT min(hour), max(hour) FROM hourly_counts WHERE run_id = ?", (run_id,)).fetchone()
     return (first or "", f"{last or ''}~")  # ~ sorts after every time in that hour
 
 
 def _check_range(run: ClockRun, seconds: float) -> None:
-    """A day for the rows after the last time that is known of the run."""
+    # A day is left for the rows after the last known time of the run.
     try:
-        moved = [time + timedelta(seconds=seconds) for time in (run.started_at, run.stopped_at) if time]
+        times = [time + timedelta(seconds=seconds) for time in (run.started_at, run.stopped_at) if time]
     except OverflowError:
-        moved = [_LATEST]
-    if min(moved) < _EARLIEST or max(moved) >= _LATEST:
-        raise UsageError(f"run {run.id} would not be in the years 1970 to 9998: give the offset as 3d4h, or -2h30m")
+        times = [_LATEST]
+    if min(times) < _EARLIEST or max(times) >= _LATEST:
+        raise UsageError(f"run {run.id} would leave the years 1970 to 9998: check --offset (such as 3d4h or -2h30m)")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from edgecls.database.derived import are_tallied
 from edgecls.errors import UsageError
 from edgecls.results.active_learning.harvest import Wish
 from edgecls.results.drift.answers import Period
@@ -35,8 +34,6 @@ def advise(db: Database, which: Filters = NO_FILTERS) -> Advice:
     """
     period = Period(which.since, which.until)
     device, model = (each[0] if len(each) == 1 else None for each in (which.devices, which.models))
-    if not are_tallied(db):
-        return Advice(Wish().control, "the database has not been counted yet")
     try:
         found = find_drift(db, period, limits=LIMITS, device=device, model=model)
     except UsageError:

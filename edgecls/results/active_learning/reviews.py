@@ -146,21 +146,14 @@ class _Spelling:
 def known_labels(db: "Database") -> list[str]:
     """Return the labels of all models and all reviews, and UNKNOWN; sorted. `db` may be of `open_results`."""
     of_models = (label for (labels,) in db.execute("SELECT labels FROM models") for label in json.loads(labels))
-    reviews = db.execute("SELECT DISTINCT label FROM reviews").fetchall() if has_reviews(db) else []
+    reviews = db.execute("SELECT DISTINCT label FROM reviews").fetchall()
     return sorted({UNKNOWN, *of_models, *(label for (label,) in reviews)})
 
 
 def review_of(db: "Database", result_id: int) -> str | None:
     """The label of the review of this row's frame, None if it has none. `db` may be of `open_results`."""
-    if not has_reviews(db):
-        return None
     found = db.execute(_REVIEW_OF, (result_id,)).fetchone()
     return None if found is None else str(found[0])
-
-
-def has_reviews(db: "Database") -> bool:
-    """Whether `db` has the table; not if an older edgecls wrote it, and nobody has written to it since."""
-    return "reviews" in db.table_names()
 
 
 _ROW = """
@@ -201,8 +194,7 @@ class Reviewed:
 
 def reviewed(db: "Database") -> Iterator[Reviewed]:
     """All that has been reviewed, in the order of the reviews. `db` may be of `open_results`."""
-    if has_reviews(db):
-        yield from (Reviewed(*row) for row in db.execute(_REVIEWED))
+    yield from (Reviewed(*row) for row in db.execute(_REVIEWED))
 
 
 # Of a row that retention has removed, the configuration is no longer known.

@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from edgecls.database.clock.correction import correct_run
 from edgecls.database.clock.segments import clock_runs
 from edgecls.database.row_values import escape_surrogates
+from edgecls.database.schema import NEXT_ID
 from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import BadDatabase, UsageError
 from edgecls.progress import Progress
@@ -182,8 +183,7 @@ class MergeInput:
         correct_run(self._db, run, seconds)
 
     def _add_rows(self, advance: Callable[[], None]) -> None:
-        votes = "votes" if "votes" in self._source.table("results").columns_dict else "NULL"
-        for rows in self._read(_ROWS.format(votes=votes)):
+        for rows in self._read(_ROWS):
             moved = [self._moved(row) for row in rows]
             # What could be added, is. Of a batch in which all was new, no more is asked.
             added = self._db.conn.executemany(_ADD_ROW, moved).rowcount
@@ -214,8 +214,6 @@ class MergeInput:
 
     def _add_reviews(self, runs: list[MergeRun]) -> None:
         """A review's run is that of its row; where that is gone, the last one of its source."""
-        if "reviews" not in self._source.table_names():
-            return
         last = {run.columns["source"]: run.id for run in runs}
         for reviews in self._read(_REVIEWS):
             for run_id, source, *review in reviews:
@@ -254,16 +252,16 @@ _END_RUN = """
 """
 _ROWS = """
     SELECT run_id, source, key, path, captured_at, classified_at, label, score, top_k, decode_ms, infer_ms, error,
-           {votes}
+           votes
     FROM results ORDER BY id
 """
 # Not saved_bytes: a frame that was saved is saved on its device, and no budget of this machine's counts it.
-_ADD_ROW = """
-    INSERT INTO results (run_id, source, key, path, captured_at, classified_at, label, score, top_k, decode_ms,
+_ADD_ROW = f"""
+    INSERT INTO results (id, run_id, source, key, path, captured_at, classified_at, label, score, top_k, decode_ms,
                          infer_ms, error, votes)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    VALUES ({NEXT_ID}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (source, key) DO NOTHING
-"""
+"""  # noqa: S608  # a constant
 _INCOMING = """
     CREATE TEMP TABLE IF NOT EXISTS incoming (
         run_id, source, key, path, captured_at, classified_at, label, score, top_k, decode_ms, infer_ms, error, votes

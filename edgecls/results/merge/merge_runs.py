@@ -68,10 +68,10 @@ class Destination:
 
 
 def runs_to_merge(db: Database) -> Iterator[MergeRun]:
-    """The runs of a database, whichever edgecls has written it, in order of writing."""
-    present = db.table("runs").columns_dict
-    columns = [name if name in present else default for name, default in _COLUMNS.items()]
-    sql = f"SELECT runs.id, sha256, {', '.join(columns)} FROM runs JOIN models ON models.id = model_id ORDER BY runs.id"  # noqa: S608
+    """Yield the runs of a database, in order of writing."""
+    sql = (
+        f"SELECT runs.id, sha256, {', '.join(_COLUMNS)} FROM runs JOIN models ON models.id = model_id ORDER BY runs.id"  # noqa: S608
+    )
     seen: Counter[tuple[Any, ...]] = Counter()
     for number, sha256, *values in db.execute(sql):
         run = dict(zip(_COLUMNS, values, strict=True))
@@ -82,11 +82,10 @@ def runs_to_merge(db: Database) -> Iterator[MergeRun]:
         seen[same] += 1
 
 
-_COLUMNS = {
-    "device": "", "source": "", "version": "", "config": "", "started_at": "", "stopped_at": "", "stop_reason": "",
-    "boot_id": "NULL", "boot_offset": "NULL", "applied_correction": "0.0", "merged": "0",
-}  # fmt: skip
-"""Of the table `runs` -> what is so in a database that an older edgecls has written."""
+_COLUMNS = (
+    "device", "source", "version", "config", "started_at", "stopped_at", "stop_reason", "boot_id", "boot_offset",
+    "applied_correction", "merged",
+)  # fmt: skip
 
 
 def shift(columns: Mapping[str, Any]) -> timedelta:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from merging import ROWS, Device, everything, inputs, read
 
 from edgecls.database.backup import back_up
-from edgecls.database.clock.correction import correct_steps
+from edgecls.database.clock.correction import correct_known_errors
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.errors import UsageError
@@ -201,14 +201,14 @@ def test_times_that_were_corrected_in_one_of_the_two(tmp_path, out, corrected):
     if corrected != "device's":
         device.write("c")
     with Store(out) as merged:
-        correct_steps(merged.database if corrected == "merged one" else device.store.database)
+        correct_known_errors(merged.database if corrected == "merged one" else device.store.database)
     device.write("d")
     (again,) = merge(out, inputs(device))
     assert (again.conflicts, again.runs) == (0, 0)
     times = "SELECT key, classified_at FROM results ORDER BY key"
     with Store(out) as merged:
-        correct_steps(merged.database)
-        correct_steps(device.store.database)
+        correct_known_errors(merged.database)
+        correct_known_errors(device.store.database)
         assert_they_agree(merged.database)
     assert read(out, times) == read(device.path, times)
 
@@ -224,29 +224,11 @@ def test_rows_of_a_copy_from_before_a_correction_join_those_that_were_moved(tmp_
     merge(out, inputs(device))
     with Store(out) as merged:
         merged.database.execute("DELETE FROM results WHERE key = 'b'")
-        correct_steps(merged.database)
+        correct_known_errors(merged.database)
     assert [one.conflicts for one in merge(out, inputs(old))] == [0]
     with closing(open_results(out)) as db:
         times = {row["key"]: row["classified_at"][11:19] for row in find_rows(db)}
     assert times == {"a": "13:00:11", "b": "13:00:12", "c": "13:00:13"}
-
-
-def test_what_an_older_edgecls_wrote(devices, out):
-    gate = devices[1]
-    for statement in (
-        *(
-            f"ALTER TABLE runs DROP COLUMN {name}"
-            for name in ("boot_id", "boot_offset", "applied_correction", "merged")
-        ),
-        *("DROP TABLE reviews", "DROP TRIGGER results_text_delete", "DROP TRIGGER results_text_update"),
-        *("DROP INDEX results_saved", "ALTER TABLE results DROP COLUMN saved_bytes"),
-        *("ALTER TABLE results DROP COLUMN votes", "DELETE FROM _sqlite_migrations WHERE name > 'm002'"),
-    ):
-        gate.store.database.execute(statement)
-    for _ in range(2):
-        merge(out, inputs(*devices))
-        assert len(read(out, ROWS)) == 5
-    assert gate.store.database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'reviews'").fetchone() == (0,)
 
 
 keys = st.lists(st.sampled_from("abcdef"), max_size=6)

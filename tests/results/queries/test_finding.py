@@ -1,6 +1,5 @@
 """However the rows are found, they are those that looking at each one gives."""
 
-import json
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -9,7 +8,6 @@ import pytest
 from example_rows import NOON, begin, failed, frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from older import BEFORE_BOUNDS, BEFORE_TALLIES, FIRST, as_of
 
 from edgecls.database.reading import open_results
 from edgecls.database.search_index import index_batch
@@ -210,22 +208,6 @@ def test_follow_begins_with_nothing(tmp_path):
         store.write(frame("a"))
         assert [row["key"] for row in next(batches)] == ["a"]
         assert list(batches) == []
-
-
-@pytest.fixture(scope="module")
-def older(path, tmp_path_factory):
-    """The same rows, before a migration."""
-    folder = tmp_path_factory.mktemp("older")
-    return {step: as_of(path, folder / f"{step}.db", step) for step in (FIRST, BEFORE_TALLIES, BEFORE_BOUNDS)}
-
-
-@settings(max_examples=40, deadline=None)
-@given(which=filters, order=st.sampled_from(["newest", "oldest", "score", "-score"]))
-@pytest.mark.parametrize("step", [FIRST, BEFORE_TALLIES, BEFORE_BOUNDS])
-def test_a_database_that_nobody_has_migrated_is_only_read(path, older, step, which, order):
-    with closing(open_results(path)) as new, closing(open_results(older[step])) as before:
-        assert list(find_rows(before, which, order)) == list(find_rows(new, which, order))
-        assert json.dumps(stats(before, which)) == json.dumps(stats(new, which))
 
 
 @settings(max_examples=150, deadline=None)

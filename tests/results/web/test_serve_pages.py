@@ -7,10 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from example_rows import begin, failed, frame
 from site_browser import HOSTILE
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
 
-from edgecls.database.migrations import m001_models_runs_results
 from edgecls.records import Prediction
 from edgecls.results.active_learning.reviews import Reviews
 
@@ -169,27 +166,6 @@ def test_rows_that_the_daemon_writes_meanwhile_are_there(store, browse):
     store.write(frame("b"))
     assert shown(site.get("/gallery")) == [2, 1]
     assert site.get("/data/results.json?_shape=array").json()[0]["id"] == 2
-
-
-def test_a_database_of_an_older_edgecls(path, browse):
-    """It is opened for reading only: nothing brings it up to date."""
-    with Database(path) as db:
-        first = Migrations("edgecls")
-        first(name="m001_models_runs_results")(m001_models_runs_results)
-        first.apply(db)
-        begin_old = "INSERT INTO models VALUES (1, 'ab', 'cats', '[]', '{}', '2020-01-01T00:00:00.000Z')"
-        db.execute(begin_old)
-        db.execute("INSERT INTO runs VALUES (1, 1, 'pi', 'x', '0', '{}', '2020-01-01T00:00:00.000Z', NULL, NULL)")
-        db.execute(
-            "INSERT INTO results (run_id, source, key, captured_at, classified_at, label, score, top_k) "
-            "VALUES (1, 'x', 'k', '2020-01-01T00:00:00.000Z', '2020-01-01T00:00:00.000Z', 'tabby', 0.9, '[]')"
-        )
-        db.conn.commit()
-    site = browse()
-    assert re.findall(r'class="big">([\d,]+)<', site.get("/").text) == ["0", "0", "1"]
-    assert shown(site.get("/gallery?unreviewed=1&label=tabby")) == [1]
-    assert site.get("/frame/1").status_code == 200
-    assert site.get("/data/results/1").status_code == 200
 
 
 def test_a_run_that_begins_anew_with_another_file_is_seen(store, path, browse, tmp_path):

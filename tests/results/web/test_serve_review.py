@@ -149,7 +149,7 @@ def test_a_database_that_another_process_holds(site, store, read, monkeypatch):
     store.database.conn.execute("BEGIN IMMEDIATE")
     answer = site.post("/review", {"csrftoken": token, "id": 4, "label": "lynx"})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert "another process holds" in answer.text
+    assert "another process has locked" in answer.text
     store.database.conn.execute("ROLLBACK")
     say(site, page, id=4, label="lynx")
     assert read("SELECT label FROM reviews") == [("lynx",)]
