@@ -5,7 +5,7 @@ import re
 from paths import ROOT
 
 from edgecls.device.configuration.config import Config
-from edgecls.images.preprocess import COVER, reduction
+from edgecls.images.framing import COVER, reduction
 from edgecls.inference.classifier import Classifier
 from edgecls.model.bundled import default_model
 from edgecls.model.model_file import read_model

@@ -9,7 +9,8 @@ from edgecls.bench.pictures import Load
 from edgecls.bench.timing import Timing, timed
 from edgecls.database.store import Store
 from edgecls.device.running.results_wing import begin_run
-from edgecls.images.preprocess import decode, load_pixels, resize
+from edgecls.images.framing import resize
+from edgecls.images.preprocess import decode, load_pixels
 from edgecls.inference.classifier import Classifier
 
 

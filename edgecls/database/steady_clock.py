@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 
+from edgecls import system
+
 log = logging.getLogger(__name__)
 
 UNSET = datetime(2024, 1, 1, tzinfo=timezone.utc)
@@ -24,7 +26,7 @@ _GAP = timedelta(days=2)
 
 def since_boot() -> float:
     """Seconds, those of a suspended machine too; nobody can set this clock."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return system.boot_clock_ns() / 1e9
 
 
 class SteadyClock:
