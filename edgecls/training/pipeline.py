@@ -121,7 +121,7 @@ def convert(
         load_tensorflow()
     from edgecls.training.conversion import Conversion
     from edgecls.training.evaluation.temperature import find_scaling, unscale
-    from edgecls.training.evaluation.thresholds import apply, choose_thresholds
+    from edgecls.training.evaluation.thresholds import apply_thresholds, choose_thresholds
     from edgecls.training.exporter import ModelExporter
     from edgecls.training.fitting.checkpoint import Checkpoint
     from edgecls.training.fitting.head import scale_logits
@@ -195,7 +195,7 @@ def convert(
         remedies=made.remedies,
         remedy=made.remedy,
         thresholds=thresholds,
-        coverage=apply(predictions, thresholds.by_label),
+        coverage=apply_thresholds(predictions, thresholds.by_label),
         temperature=scaling.temperature,
         validation_ece=scaling.validation_ece,
         history=trained.history,
@@ -228,18 +228,18 @@ def _metrics(
     `validated` those of the model that is written, on the test and the validation images.
     """
     from edgecls.training.evaluation.answered import count_answers
-    from edgecls.training.evaluation.curves import reliability
-    from edgecls.training.evaluation.evaluate import measure
+    from edgecls.training.evaluation.curves import reliability_curve
+    from edgecls.training.evaluation.evaluate import evaluate_predictions
 
     scaled, unscaled = of_float
     return {
         "split": "test",
-        "float32": measure(scaled).summary(),
-        made.precision: measure(tested).summary(),
+        "float32": evaluate_predictions(scaled).summary(),
+        made.precision: evaluate_predictions(tested).summary(),
         "gate": {**made.gate.summary(), "passed": made.passed},
         **(made.rejected.metrics() if made.rejected else {}),
         "temperature": round(scaling.temperature, 6),
-        "unscaled_ece": round(reliability(unscaled).error, 6),
+        "unscaled_ece": round(reliability_curve(unscaled).error, 6),
         "validation": count_answers(validated),
     }
 
