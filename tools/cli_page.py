@@ -83,7 +83,8 @@ def _metavar(param: Any) -> str:
 def _default(param: Any) -> str:
     """Return the default of a parameter; empty for flags that are off and for what has none."""
     value = getattr(param.default, "value", param.default)
-    if value is None or value is False or value == () or value == [] or callable(value) or param.required:
+    empty = value is None or value is False or (isinstance(value, tuple | list) and not value)
+    if empty or callable(value) or param.required:
         return ""
     return f"`{'on' if value is True else value}`"
 
