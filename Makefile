@@ -1,14 +1,28 @@
-# Two commands set everything up from nothing: make demo, make test.
+# Each target sets up what it needs, from nothing.
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: demo test faults model lab lab-short clean
+.PHONY: demo check test docs reference faults model lab lab-short clean
 
 demo: $(VENV)/demo.installed  ## fine-tune on real photographs, run the daemon over unseen ones, ask what it saw
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bash tools/demo.sh
 
+check: $(VENV)/dev.installed  ## lint, types, layers and the quick tests: a minute and a half
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/pytest -q -n auto --dist loadfile -m "not slow"
+
 test: $(VENV)/nox.installed  ## lint, types, and all tests, under each Python that is here
 	$(VENV)/bin/nox
+
+docs: $(VENV)/docs.installed  ## build the documentation site and open it
+	$(VENV)/bin/sphinx-build -W --keep-going -q docs build/docs
+	$(VENV)/bin/python -m webbrowser build/docs/index.html
+
+reference: $(VENV)/docs.installed  ## write the pages that are generated from the code
+	$(VENV)/bin/python tools/cli_page.py --write
+	$(VENV)/bin/python tools/configuration_page.py --write
 
 faults: $(VENV)/nox.installed  ## kill -9, full disks, lost cameras and the like, as often as docs/experiments/faults.md says; root, over ten minutes
 	$(VENV)/bin/nox -s faults
@@ -31,6 +45,14 @@ $(VENV)/bin/python:
 
 $(VENV)/demo.installed: $(VENV)/bin/python pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --editable '.[convert,demo]'
+	touch $@
+
+$(VENV)/dev.installed: $(VENV)/bin/python pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --editable '.[convert,search,demo,serve,dev]'
+	touch $@
+
+$(VENV)/docs.installed: $(VENV)/bin/python pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --editable '.[docs]'
 	touch $@
 
 $(VENV)/lab.installed: $(VENV)/bin/python pyproject.toml

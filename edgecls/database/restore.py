@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from edgecls import system
 from edgecls.database.backup import write_copy
 from edgecls.database.connection import SIDE_FILES, database_files
 from edgecls.database.reading import open_results
@@ -52,7 +53,7 @@ def _give_to_owner(copy: Path, folder: Path) -> None:
     """Let the service's user write to what root has restored."""
     status = folder.stat()
     with suppress(PermissionError):
-        os.chown(copy, status.st_uid, status.st_gid)
+        system.change_owner(copy, status.st_uid, status.st_gid)
 
 
 def _rename(database: Path) -> Path:

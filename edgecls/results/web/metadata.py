@@ -70,7 +70,7 @@ _TABLES: dict[str, dict[str, Any]] = {
     "clock_jumps": {"description": "Where the clock of a device was set while it ran."},
     "pruned_keys": {"hidden": True},
     "results_text": {"hidden": True},
-    "_sqlite_migrations": {"hidden": True},
+    "edgecls": {"description": "The schema version and the id of the database: one row."},
 }
 
 _QUERIES: dict[str, dict[str, str]] = {
