@@ -240,8 +240,8 @@ main()
 
 
 INTERRUPTED = {
-    "query": "edgecls.results.queries.rows.parsed",
-    "export -o out": "edgecls.results.queries.rows.parsed",
+    "query": "edgecls.results.queries.rows.RowQuery._row",
+    "export -o out": "edgecls.results.queries.rows.RowQuery._row",
     "harvest --out out": "edgecls.results.active_learning.picking.Picker.pick",
     "merge out results.db": "edgecls.results.merge.merge_input.MergeInput._add_reviews",
     "backup out": "edgecls.database.backup._verified",

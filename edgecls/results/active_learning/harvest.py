@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from edgecls.database.schema import file_of, translated
 from edgecls.records import UNKNOWN
 from edgecls.results.active_learning.reviews import has_reviews
-from edgecls.results.queries.filters import NO_FILTERS, Filters, conditions
+from edgecls.results.queries.filters import NO_FILTERS, Filters, where
 
 Reason = Literal["control", "rare label", "unknown", "low margin"]
 
@@ -71,7 +71,7 @@ def candidates(db: Database, which: Filters = NO_FILTERS) -> Iterator[Candidate]
 
     Of the filters, all but `search` and `limit` counts.
     """
-    demands, values = conditions(db, which)
+    demands, values = where(db, which)
     sql = _CANDIDATES.format(demands=demands, unseen=_UNSEEN if has_reviews(db) else "")
     with translated(file_of(db)):
         yield from map(Candidate._make, db.execute(sql, {**values, "begin": which.from_time, "end": which.to_time}))
