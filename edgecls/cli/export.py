@@ -28,8 +28,8 @@ from edgecls.cli.result_options import (
     filters_of,
     parse_columns,
 )  # fmt: skip
+from edgecls.database.connection import database_files
 from edgecls.database.reading import open_results
-from edgecls.database.schema import with_side_files
 from edgecls.errors import UsageError
 from edgecls.files import check_not_input, is_stream, written_atomically
 from edgecls.results.queries.names import resolve_names
@@ -82,7 +82,7 @@ def export(
 ) -> None:
     """Write rows to a file, atomically and with constant memory use."""
     if out is not None:
-        check_not_input(out, *with_side_files(db))
+        check_not_input(out, *database_files(db))
     file_format = format_of(out, output_format)
     if out is None and force:
         raise UsageError("--force overwrites a file: name it with -o, or omit --force")

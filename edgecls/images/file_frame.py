@@ -7,9 +7,10 @@ import stat
 from datetime import datetime, timezone
 from typing import NamedTuple
 
+from edgecls import system
 from edgecls.errors import from_os_error
 from edgecls.images.frame_key import file_key
-from edgecls.memory import room
+from edgecls.memory import available_memory
 from edgecls.records import Frame
 
 MAX_BYTES = 256 * 2**20
@@ -22,7 +23,7 @@ _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 """What is answered where a file was: removed, renamed, or (NFS) removed by another machine."""
 
 
-class Version(NamedTuple):
+class FileStamp(NamedTuple):
     """What tells two states of a file apart without reading it.
 
     The time of the last change of the entry (ctime) cannot be set by a program: content that was replaced with its
@@ -34,8 +35,8 @@ class Version(NamedTuple):
     changed_ns: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> "Version":
-        """The version that `status` shows."""
+    def of(cls, status: os.stat_result) -> "FileStamp":
+        """The stamp that `status` shows."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
@@ -54,15 +55,15 @@ def file_frame(source: str, path: str, name: str, *, max_bytes: int = MAX_BYTES)
 
 def regular_file_frame(
     source: str, path: str, name: str, *, max_bytes: int = MAX_BYTES, by_arrival: bool = False
-) -> tuple[Frame | None, Version | None]:
-    """Return the same, and the version that was read: None where it could not be read, or changed meanwhile.
+) -> tuple[Frame | None, FileStamp | None]:
+    """Return the same, and the stamp that was read: None where it could not be read, or changed meanwhile.
 
     With `by_arrival` the key also holds the time of the last change of the file's entry, which tells two files apart
     that had the same name and content one after the other. There is no frame where the file is gone: whoever took it
     away meant to. Does not wait for the writer of a pipe, should one have taken the place of the file.
     """
     try:
-        return _read(source, path, name, max_bytes, os.O_NONBLOCK | os.O_NOCTTY, by_arrival=by_arrival)
+        return _read(source, path, name, max_bytes, system.O_NONBLOCK | system.O_NOCTTY, by_arrival=by_arrival)
     except (OSError, MemoryError) as error:
         if isinstance(error, OSError) and error.errno in _GONE:
             return None, None
@@ -71,7 +72,7 @@ def regular_file_frame(
 
 def _read(
     source: str, path: str, name: str, max_bytes: int, flags: int, *, by_arrival: bool = False
-) -> tuple[Frame, Version | None]:
+) -> tuple[Frame, FileStamp | None]:
     with open(path, "rb", opener=lambda file, mode: os.open(file, mode | flags)) as file:
         status = os.fstat(file.fileno())
         max_bytes, limit = _most_bytes(status.st_size, max_bytes)
@@ -79,21 +80,21 @@ def _read(
         most = status.st_size if stat.S_ISREG(status.st_mode) and status.st_size else max_bytes
         # None is what a pipe gives whose writer has written nothing.
         data = b"" if status.st_size > max_bytes else file.read(most + 1) or b""
-        version, after = Version.of(status), Version.of(os.fstat(file.fileno()))
+        stamp, after = FileStamp.of(status), FileStamp.of(os.fstat(file.fileno()))
     time = _time(status.st_mtime)
     size = max(status.st_size, len(data))
-    arrival = version.changed_ns if by_arrival else None
+    arrival = stamp.changed_ns if by_arrival else None
     if size > max_bytes:
         reason = f"is {size} bytes large: the limit ({limit}) is {max_bytes}"
         frame = Frame(source, file_key(name, f"{size} bytes", arrival), time, None, path, reason)
     else:
         frame = Frame(source, file_key(name, data, arrival), time, data, path)
-    return frame, version if version == after else None
+    return frame, stamp if stamp == after else None
 
 
 def _most_bytes(size: int, max_bytes: int) -> tuple[int, str]:
     """Return how many bytes of a file of this size may be read, and what sets that: the setting, or the memory."""
-    if _SMALL < size <= max_bytes and size > (left := room()).size:
+    if _SMALL < size <= max_bytes and size > (left := available_memory()).size:
         return left.size, f"what {left.limit} leaves"
     return max_bytes, "max_bytes"
 

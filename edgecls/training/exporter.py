@@ -17,7 +17,7 @@ from edgecls.training import golden
 from edgecls.training.data.dataset import Dataset
 from edgecls.training.data.losses import reason_of
 from edgecls.training.evaluation.gate import compare_precisions
-from edgecls.training.evaluation.predictions import Predictions, in_common, predict
+from edgecls.training.evaluation.predictions import Predictions, classify_samples, in_common
 from edgecls.training.quantization.calibration import IMAGES, calibration_images
 from edgecls.training.settings import find_quantization
 
@@ -62,7 +62,7 @@ class ModelExporter:
 
     def measure(self, flatbuffer: bytes, name: str) -> Predictions:
         """Of the test images."""
-        return predict(
+        return classify_samples(
             self.write(name, flatbuffer),
             self._data.of("test"),
             self._task.progress,
@@ -72,7 +72,7 @@ class ModelExporter:
 
     def validate(self, flatbuffer: bytes) -> Predictions:
         """Of the validation images, on which all choices are made."""
-        return predict(
+        return classify_samples(
             self.write("quantized", flatbuffer), self._data.of("validation"), Progress(), losses=self._data.losses
         )
 

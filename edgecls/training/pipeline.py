@@ -6,7 +6,6 @@ TensorFlow and scikit-learn are imported after the data set has been read, so th
 import contextlib
 import json
 import logging
-import resource
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import wraps
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, get_args
 import cv2
 import numpy as np
 
+from edgecls import system
 from edgecls.errors import UsageError
 from edgecls.files import check_not_input, check_writable, is_stream
-from edgecls.images.preprocess import Fit
+from edgecls.images.framing import Fit
 from edgecls.model.model_file import ModelInfo
 from edgecls.progress import Progress
 from edgecls.training.backbones import DEFAULT_BACKBONE, Backbone, find_backbone
@@ -121,7 +121,7 @@ def convert(
         load_tensorflow()
     from edgecls.training.conversion import Conversion
     from edgecls.training.evaluation.temperature import find_scaling, unscale
-    from edgecls.training.evaluation.thresholds import apply, choose_thresholds
+    from edgecls.training.evaluation.thresholds import apply_thresholds, choose_thresholds
     from edgecls.training.exporter import ModelExporter
     from edgecls.training.fitting.checkpoint import Checkpoint
     from edgecls.training.fitting.head import scale_logits
@@ -195,7 +195,7 @@ def convert(
         remedies=made.remedies,
         remedy=made.remedy,
         thresholds=thresholds,
-        coverage=apply(predictions, thresholds.by_label),
+        coverage=apply_thresholds(predictions, thresholds.by_label),
         temperature=scaling.temperature,
         validation_ece=scaling.validation_ece,
         history=trained.history,
@@ -204,7 +204,7 @@ def convert(
         seconds=progress.seconds,
         trials=trained.trials,
         rejected=made.rejected,
-        peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+        peak_memory_mb=(system.peak_memory() or 0) / 1e6,
     )
 
 
@@ -228,18 +228,18 @@ def _metrics(
     `validated` those of the model that is written, on the test and the validation images.
     """
     from edgecls.training.evaluation.answered import count_answers
-    from edgecls.training.evaluation.curves import reliability
-    from edgecls.training.evaluation.evaluate import measure
+    from edgecls.training.evaluation.curves import reliability_curve
+    from edgecls.training.evaluation.evaluate import evaluate_predictions
 
     scaled, unscaled = of_float
     return {
         "split": "test",
-        "float32": measure(scaled).summary(),
-        made.precision: measure(tested).summary(),
+        "float32": evaluate_predictions(scaled).summary(),
+        made.precision: evaluate_predictions(tested).summary(),
         "gate": {**made.gate.summary(), "passed": made.passed},
         **(made.rejected.metrics() if made.rejected else {}),
         "temperature": round(scaling.temperature, 6),
-        "unscaled_ece": round(reliability(unscaled).error, 6),
+        "unscaled_ece": round(reliability_curve(unscaled).error, 6),
         "validation": count_answers(validated),
     }
 

@@ -1,4 +1,4 @@
-"""What goes wrong around the commands of the results wing: streams, disks, locks, modes, older files, Ctrl-C."""
+"""What goes wrong around the commands that read a database: streams, disks, locks, modes, Ctrl-C."""
 
 import os
 import shutil
@@ -12,13 +12,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from pictures import encode, noise, picture
-from typer.testing import CliRunner
 
-from edgecls.cli.main import program
-from edgecls.database.migrations import MIGRATIONS
-from edgecls.database.schema import connect
 from edgecls.database.store import Store
-from edgecls.device.running.results_wing import begin_run
+from edgecls.device.results_wing import begin_run
 from edgecls.inference.classifier import Classifier
 
 IO = 74
@@ -27,7 +23,7 @@ COMMANDS = {
     "query": "query --format jsonl",
     "stats": "stats --by day --format json",
     "export": "export",
-    "harvest": "harvest --out todo --control 0.5",
+    "harvest": "harvest --out todo --random-share 0.5",
     "drift": "drift --since 2026-11-22 --baseline-since 2026-11-20",
     "merge": "merge all.db results.db",
     "clock": "clock",
@@ -37,7 +33,7 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory, tiny_model):
-    """A folder with a database of some days, and images behind its rows; and the same of the first schema."""
+    """A folder with a database of some days, and images of its rows."""
     folder = tmp_path_factory.mktemp("logged")
     classifier = Classifier(tiny_model.path)
     with Store(folder / "results.db") as store:
@@ -49,13 +45,6 @@ def logged(tmp_path_factory, tiny_model):
             found = classifier.classify(image)
             store.write(replace(found, key=str(n), classified_at=BEGAN + timedelta(minutes=20 * n)))
         store.end_run("stopped")
-    with closing(connect(folder / "old.db", "mode=rwc")) as old:
-        old.conn.execute("PRAGMA journal_mode=WAL")
-        MIGRATIONS.apply(old, stop_before="m002_votes_saved_frames_retention")
-        old.conn.execute("ATTACH ? AS new", [str(folder / "results.db")])
-        for table in ("models", "runs", "results"):
-            columns = ", ".join(old.table(table).columns_dict)
-            old.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM new.{table} ORDER BY id")
     return folder
 
 
@@ -96,30 +85,13 @@ def test_nobody_reads_the_output(environment, database, name):
     assert "Exception ignored" not in said
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_database_of_the_first_edgecls(logged, tmp_path, monkeypatch, name):
-    """Only read, and answered as the new one is."""
-    said = []
-    for source in ("old.db", "results.db"):
-        place = tmp_path / source.removesuffix(".db")
-        place.mkdir()
-        monkeypatch.chdir(place)
-        shutil.copy(logged / source, "results.db")
-        done = CliRunner().invoke(program(), COMMANDS[name].split(), catch_exceptions=False)
-        assert done.exit_code == 0
-        assert (place / "results.db").read_bytes() == (logged / source).read_bytes()
-        said.append(done.stdout)
-    if name not in ("clock", "harvest"):  # which say what only the newer one knows
-        assert said[0] == said[1]
-
-
 @pytest.mark.parametrize("name", ["query", "merge", "backup", "correct"])
 def test_another_process_holds_the_database(edgecls, database, name):
     arguments = COMMANDS.get(name, "clock --run 1 --offset 1h").split()
     script = f"""
 import sys
-from edgecls.database import schema
-schema.BUSY_TIMEOUT_S = 0.1
+from edgecls.database import connection
+connection.BUSY_TIMEOUT_S = 0.1
 sys.argv[1:] = {arguments}
 from edgecls.cli.main import main
 main()
@@ -176,7 +148,7 @@ def full_disk(tmp_path):
         "export -o full/out",
         "export --format jsonl -o full/out",
         "export --format parquet -o full/out",
-        "harvest --out full/out --control 0.5",
+        "harvest --out full/out --random-share 0.5",
         "merge full/out results.db",
         "backup full/out",
     ],
@@ -192,18 +164,18 @@ def test_no_room_for_what_is_made(edgecls, full_disk, arguments):
     assert done.stderr.count("error: ") == 1
 
 
-@pytest.mark.parametrize("name", ["correct", "merge", "read back", "query"])
+@pytest.mark.parametrize("name", ["correct", "merge", "imported", "query"])
 def test_no_room_beside_the_database(edgecls, logged, full_disk, name):
     arguments = {
         "query": COMMANDS["query"].split(),
         "correct": ["clock", "--run", "1", "--offset", "1h"],
-        "merge": ["merge", "full/results.db", str(logged / "old.db")],
-        "read back": ["harvest", "--read-back", "todo"],
+        "merge": ["merge", "full/results.db", str(logged / "results.db")],
+        "imported": ["harvest", "--import-labels", "todo"],
     }[name]
-    if name == "read back":
+    if name == "imported":
         edgecls("harvest", "--out", "todo", "--db", str(logged / "results.db"))
     with full_disk(1024) as folder:
-        shutil.copy(logged / "old.db", folder / "results.db")
+        shutil.copy(logged / "results.db", folder / "results.db")
         fill(folder)
         reads = name == "query"
         done = edgecls(*arguments, code=0 if reads else IO, prefix=("env", "EDGECLS_DB=full/results.db"))

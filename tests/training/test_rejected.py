@@ -25,7 +25,9 @@ pytestmark = pytest.mark.usefixtures("tiny_backbone")
 @pytest.fixture
 def int8_fails(monkeypatch):
     """int8 takes every image for something else."""
-    monkeypatch.setattr(exporter_module, "predict", scramble(exporter_module.predict, {"int8", "quantized"}))
+    monkeypatch.setattr(
+        exporter_module, "classify_samples", scramble(exporter_module.classify_samples, {"int8", "quantized"})
+    )
 
 
 def scramble(predict, names):

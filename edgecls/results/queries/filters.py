@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import storable, timestamp
+from edgecls.database.row_values import escape_surrogates
+from edgecls.database.timestamps import format_timestamp
 from edgecls.records import UNKNOWN
 
 Parameters = dict[str, Any]
@@ -53,17 +54,17 @@ class Filters:
     @property
     def wanted_labels(self) -> tuple[str, ...]:
         """The labels as the database stores them; empty for all."""
-        return (*map(storable, self.labels), *((UNKNOWN,) if self.unknown and not self.labels else ()))
+        return (*map(escape_surrogates, self.labels), *((UNKNOWN,) if self.unknown and not self.labels else ()))
 
     @property
     def from_time(self) -> str:
         """The lowest `classified_at`, as the database stores it."""
-        return "" if self.since is None else timestamp(self.since)
+        return "" if self.since is None else format_timestamp(self.since)
 
     @property
     def to_time(self) -> str:
         """The time before which `classified_at` must be, as the database stores it."""
-        return END_OF_TIME if self.until is None else timestamp(self.until)
+        return END_OF_TIME if self.until is None else format_timestamp(self.until)
 
 
 NO_FILTERS = Filters()
@@ -122,7 +123,7 @@ def run_ids(db: Database, filters: Filters) -> Sequence[int] | None:
     """Return the ids of the runs that `filters` select by run, device or model; None for all runs."""
     if not (filters.runs or filters.devices or filters.models):
         return None
-    devices = {storable(device) for device in filters.devices}
+    devices = {escape_surrogates(device) for device in filters.devices}
     return [
         run
         for run, device, name, sha256 in db.execute(_RUNS)
@@ -134,7 +135,7 @@ def run_ids(db: Database, filters: Filters) -> Sequence[int] | None:
 
 def matches_model(wanted: str, name: str, sha256: str) -> bool:
     """Return whether `wanted` is the name of a model, or the first four or more digits of its SHA-256."""
-    return storable(wanted) == name or (len(wanted) >= 4 and sha256.startswith(wanted.lower()))
+    return escape_surrogates(wanted) == name or (len(wanted) >= 4 and sha256.startswith(wanted.lower()))
 
 
 _RUNS = "SELECT runs.id, device, name, sha256 FROM runs JOIN models ON models.id = model_id"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from edgecls.database.connection import database_path
 from edgecls.database.reading import open_results
-from edgecls.database.schema import file_of, translated
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import BadDatabase, InputNotFound, Unavailable
 from edgecls.results.queries.filters import Filters
 from edgecls.results.queries.rows import Row, RowQuery, find_rows
@@ -28,9 +29,9 @@ def follow_rows(db: Database, filters: Filters, wait: Callable[[], bool]) -> Ite
         filters: What a row must match; `limit` is the number of existing rows.
         wait: Called between two polls; rows end when it returns False.
     """
-    path = Path(file_of(db))
+    path = Path(database_path(db))
     count = NEWEST if filters.limit is None else filters.limit
-    with translated(path), ExitStack() as opened:
+    with translate_errors(path), ExitStack() as opened:
         last_id, identity = _newest_id(db), _identity(path)
         yield list(itertools.islice(find_rows(db, filters), count))[::-1]
         while wait():

@@ -7,7 +7,9 @@ from difflib import SequenceMatcher
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import file_of, storable, translated
+from edgecls.database.connection import database_path
+from edgecls.database.row_values import escape_surrogates
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import UsageError
 from edgecls.model.labels import find_labels
 from edgecls.records import UNKNOWN
@@ -25,7 +27,7 @@ def resolve_names(db: Database, filters: Filters) -> Filters:
     Raises:
         UsageError: A label, device, model or run is unknown; the message lists known ones.
     """
-    with translated(file_of(db)):
+    with translate_errors(database_path(db)):
         models = db.execute(
             "SELECT DISTINCT name, sha256, labels FROM models JOIN runs ON model_id = models.id"
         ).fetchall()
@@ -36,7 +38,7 @@ def resolve_names(db: Database, filters: Filters) -> Filters:
             filters = replace(filters, labels=_spelled(filters.labels, known))
         if filters.devices:
             devices = {device for (device,) in db.execute("SELECT DISTINCT device FROM runs")}
-            _check_known("device", map(storable, filters.devices), devices)
+            _check_known("device", map(escape_surrogates, filters.devices), devices)
         names = {name for name, *_ in models}
         for wanted in filters.models:
             if not any(matches_model(wanted, name, sha256) for name, sha256, _ in models):
@@ -57,7 +59,7 @@ def labels_of_rows(db: Database) -> Iterable[str]:
 
 def _spelled(labels: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
     spelled: list[str] = []
-    for label in map(storable, labels):
+    for label in map(escape_surrogates, labels):
         matches = find_labels(label, known)
         if not matches:
             _check_known("label", [label], known)

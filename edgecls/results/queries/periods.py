@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import timestamp
+from edgecls.database.timestamps import format_timestamp
 from edgecls.results.queries.counts import counts_table
 from edgecls.results.queries.filters import Filters
 
@@ -54,9 +54,9 @@ def _zone(hours: set[str]) -> timezone | None:
 def _start(hour: str, unit: Unit, zone: timezone | None) -> str:
     time = _utc(hour)
     if unit is Unit.hour:
-        return timestamp(time)
+        return format_timestamp(time)
     # Without a time zone it is local time, with the offset of its midnight.
-    return timestamp(time.astimezone(zone).replace(hour=0, tzinfo=zone))
+    return format_timestamp(time.astimezone(zone).replace(hour=0, tzinfo=zone))
 
 
 def _utc(hour: str) -> datetime:

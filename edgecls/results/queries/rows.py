@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
-from edgecls.database.clock.clocks import doubt
-from edgecls.database.schema import file_of, translated
+from edgecls.database.clock.segments import suspect_time_sql
+from edgecls.database.connection import database_path
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import UsageError
 from edgecls.results.queries.filters import EFFECTIVE_LABEL, NO_FILTERS, Filters, Parameters, where
 from edgecls.results.queries.interval import interval_of
@@ -57,14 +58,14 @@ def find_rows(
         filters: What a row must match.
         order: `newest` or `oldest` first, or a column of SORTABLE, in descending order after a `-`; nulls come last.
         columns: What to read, of COLUMNS. `top_k` is a list of {"label", "score"}, best first; `votes` is {label:
-            count} or None; `clock` is "doubtful" where the times come from a clock that was wrong, else None.
+            count} or None; `clock` is "suspect" where the times come from a clock that was wrong, else None.
         after: Start after this position; only for the orders by time.
 
     Raises:
         UsageError: The order is unknown, or `search` contains no word.
         BadDatabase: The file is damaged.
     """
-    with translated(file_of(db)):
+    with translate_errors(database_path(db)):
         query = RowQuery(db, filters, columns)
         if order in ("newest", "oldest"):
             rows = query.by_time(newest_first=order == "newest", after=after)
@@ -81,7 +82,7 @@ class RowQuery:
         self._where, self._parameters = where(db, filters)
         self._search = None if filters.search is None else Search(db, filters.search)
         (self._last_id,) = db.execute("SELECT coalesce(max(id), 0) FROM results").fetchone()
-        expressions = _EXPRESSIONS | ({"clock": doubt(db)} if "clock" in columns else {})
+        expressions = _EXPRESSIONS | ({"clock": suspect_time_sql(db)} if "clock" in columns else {})
         selected = ", ".join(["results.id", "classified_at", *(expressions.get(name, name) for name in columns)])
         self._select = f"SELECT {selected} {_FROM}"
 

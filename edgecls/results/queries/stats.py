@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import file_of, one_moment, translated
+from edgecls.database.connection import database_path, read_transaction
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.records import UNKNOWN
 from edgecls.results.queries.counts import counts_table
 from edgecls.results.queries.filters import NO_FILTERS, Filters
@@ -34,7 +35,7 @@ def stats(db: Database, filters: Filters = NO_FILTERS, *, by: Unit | None = None
         With `by`, also what `count_by_period` returns.
     """
     filters = replace(filters, limit=None)
-    with translated(file_of(db)), one_moment(db):
+    with translate_errors(database_path(db)), read_transaction(db):
         table, parameters = counts_table(db, filters)
         counts = [_Count(*row) for row in db.execute(_COUNTS.format(table=table), parameters)]
         hours = db.execute(_HOURS.format(table=table), parameters).fetchone()

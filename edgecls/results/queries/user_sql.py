@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from sqlite_utils import Database
 from sqlite_utils.utils import dedupe_keys
 
-from edgecls.database.schema import file_of, storable, translation
+from edgecls.database.connection import database_path
+from edgecls.database.row_values import escape_surrogates
+from edgecls.database.sqlite_errors import translate_error
 from edgecls.errors import UsageError
 from edgecls.results.queries.rows import Row
 
@@ -21,9 +23,9 @@ def run_sql(db: Database, sql: str) -> tuple[tuple[str, ...], Iterator[Row]]:
         UsageError: `sql` writes, attaches or changes a setting, or it is not valid; also while iterating.
     """
     db.conn.set_authorizer(_authorize)
-    file = file_of(db)
+    file = database_path(db)
     with _errors_of_user_sql(file):
-        cursor = db.conn.execute(storable(sql))
+        cursor = db.conn.execute(escape_surrogates(sql))
     if cursor.description is None:
         raise UsageError("--sql only reads: use a query that returns columns, such as SELECT")
     columns = tuple(dedupe_keys(column[0] for column in cursor.description))
@@ -46,7 +48,7 @@ def _errors_of_user_sql(file: str) -> Iterator[None]:
             raise UsageError(
                 "--sql only reads: use SELECT, or open the file with the sqlite3 shell to change it"
             ) from error
-        raise translation(error, file) or UsageError(f"--sql: {error}") from error
+        raise translate_error(error, file) or UsageError(f"--sql: {error}") from error
 
 
 _REFUSALS = ("not authorized", "authorization denied", "readonly database", "may not be modified")

@@ -60,6 +60,7 @@ _TABLES: dict[str, dict[str, Any]] = {
             "bin": "The tenth of the score: 0 is below 0.1, 9 is 0.9 and above, -1 is no score.",
             "score_sum_micros": "The sum of the scores, in millionths.",
             "first_id": "A lower bound of the ids of the rows; last_id is an upper bound.",
+            "min_score": "A lower bound of the scores of the rows; max_score is an upper bound.",
         },
     },
     "daily_counts": {

@@ -10,8 +10,9 @@ import sqlite_utils
 from datasette.app import Datasette
 from datasette.database import Database
 
+from edgecls.database.connection import read_transaction
 from edgecls.database.reading import open_results
-from edgecls.database.schema import one_moment, translated
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.results.queries.time_limit import TimeLimit
 
 MAX_CONCURRENT_READS = 3
@@ -42,9 +43,9 @@ class ResultsDatabase(Database):  # type: ignore[misc]  # Datasette has no types
         def in_thread() -> T:
             with ExitStack() as stack:
                 db = stack.enter_context(closing(open_results(self.path)))
-                stack.enter_context(translated(self.path))
+                stack.enter_context(translate_errors(self.path))
                 stack.enter_context(TimeLimit(db, self.ds.sql_time_limit_ms / 1000).running())
-                stack.enter_context(one_moment(db))
+                stack.enter_context(read_transaction(db))
                 return function(db)
 
         async with self._slots:

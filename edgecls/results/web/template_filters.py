@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from edgecls.database.schema import parsed
+from edgecls.database.timestamps import parse_timestamp
 
 
 def when(text: str | None) -> str:
@@ -76,6 +76,6 @@ def file_name(path: str | None) -> str:
 
 def _parse(text: str | None) -> datetime | None:
     try:
-        return parsed(text or "")
+        return parse_timestamp(text or "")
     except ValueError:
         return None

@@ -12,7 +12,7 @@ from edgecls.training.settings import Training
 
 EPOCHS = 15
 ENOUGH = 8
-"""Epochs for which more of the network is worth it: docs/training.md has what was measured."""
+"""Epochs for which more of the network is worth it: docs/how-to/train.md has what was measured."""
 CACHE = 8e9
 """The most bytes of disk that views of the images take."""
 TOP = 0.6

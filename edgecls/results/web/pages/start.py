@@ -8,7 +8,7 @@ from typing import Any
 from datasette.utils.asgi import Request, Response
 from sqlite_utils import Database
 
-from edgecls.database.schema import parsed
+from edgecls.database.timestamps import parse_timestamp
 from edgecls.records import UNKNOWN
 from edgecls.results.queries.counts import count_by_label
 from edgecls.results.queries.filters import NO_FILTERS, Filters
@@ -50,7 +50,7 @@ def _read_page(db: Database, now: datetime, requested_range: str | None) -> dict
         "reviews": _review_counts(db),
         "unknowns": add_reviews(db, list(find_rows(db, Filters(unknown=True, limit=8)))),
         "errors": list(find_rows(db, Filters(errors=True, limit=6))),
-        **_chart(db, requested_range, now, parsed(newest["classified_at"]) if newest else None),
+        **_chart(db, requested_range, now, parse_timestamp(newest["classified_at"]) if newest else None),
     }
 
 
@@ -72,7 +72,7 @@ def _chart(db: Database, requested: str | None, now: datetime, newest: datetime 
         requested = next((name for name, length in ages if newest and now - newest <= length), "all")
     if requested == "all":
         oldest = next(find_rows(db, order="oldest", columns=("classified_at",)), None)
-        first, last = (parsed(oldest["classified_at"]), newest) if oldest and newest else (now, now)
+        first, last = (parse_timestamp(oldest["classified_at"]), newest) if oldest and newest else (now, now)
         unit, since = ("day" if last - first < timedelta(days=_MAX_BARS) else "month"), None
     else:
         length, unit, _ = _RANGES[requested]
@@ -96,7 +96,7 @@ def _count_by_name(db: Database, filters: Filters, unit: str) -> dict[str, Count
     is_utc = result.get("days_of") == "UTC"
     by_name: dict[str, Counter[str]] = {}
     for period in result["counts"]:
-        start = parsed(period["start"])
+        start = parse_timestamp(period["start"])
         name = chart.period_name(start.replace(tzinfo=None) if is_utc else start.astimezone(), unit)
         by_name.setdefault(name, Counter()).update({**period["labels"], "": period["errors"]})
     return by_name

@@ -1,0 +1,54 @@
+"""What is examined: a machine, and of edgecls the model, the configuration and the database that are meant."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from edgecls.doctor.isolated import Outcome, run_isolated
+from edgecls.doctor.system import System
+from edgecls.model.bundled import default_model
+
+SERVICE_CONFIG = Path("/etc/edgecls/edgecls.toml")
+"""Where `edgecls service install` puts it."""
+
+
+@dataclass
+class Target:
+    """`model`, `config` and `database` as the command line names them; what it does not name the configuration does."""
+
+    system: System = field(default_factory=System)
+    model: Path | None = None
+    config: Path | None = None
+    database: Path | None = None
+
+    @property
+    def config_path(self) -> Path | None:
+        """The one that was named, else that of the service if there is one."""
+        if self.config:
+            return self.config
+        installed = self.system.path(str(SERVICE_CONFIG))
+        return installed if installed.is_file() else None
+
+    @cached_property
+    def configured(self) -> Outcome:
+        """What the configuration says, see `probes.configuration`; nothing where there is none."""
+        return run_isolated("configuration", str(self.config_path)) if self.config_path else Outcome({})
+
+    @property
+    def model_path(self) -> Path:
+        """Raises InputNotFound where an installation has lost its own."""
+        named = self.model or self.configured.value.get("model")
+        return Path(named) if named else default_model()
+
+    @property
+    def database_path(self) -> Path:
+        """By default, `results.db` where we are, as for all commands."""
+        return self.database or Path(self.configured.value.get("database") or "results.db")
+
+    @cached_property
+    def replayed(self) -> Outcome:
+        """What became of the model, see `probes.model`."""
+        configured = self.configured.value
+        # What the configuration says of labels and pixels is about the model that it names.
+        of_model = ("runtime",) if self.model else ("runtime", "labels", "input_range")
+        return run_isolated("model", str(self.model_path), *(configured.get(name) or "" for name in of_model))
