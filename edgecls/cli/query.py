@@ -1,9 +1,7 @@
 """The command `query`: rows of results, for people or programs."""
 
-import select
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from sqlite_utils import Database
 
+from edgecls import system
 from edgecls.cli.output import OutputFormat, write_rows
 from edgecls.cli.result_options import (
     Columns,
@@ -112,24 +111,10 @@ def _readable(row: Row) -> Row:
 def _follow(db: Database, filters: Filters, names: Sequence[str], output_format: OutputFormat) -> None:
     """Print rows until Ctrl-C, or until the reader of the output is gone."""
     with_header = True
+    reader_is_gone = system.reader_watch(sys.stdout)
     with suppress(KeyboardInterrupt):
-        for batch in follow_rows(db, filters, _poll_timer()):
+        for batch in follow_rows(db, filters, lambda: not reader_is_gone(POLL_S)):
             rows: Iterator[Any] = map(_readable, batch) if output_format is OutputFormat.table else iter(batch)
             write_rows(names, rows, output_format, headed=with_header)
             sys.stdout.flush()
             with_header = False
-
-
-def _poll_timer() -> Callable[[], bool]:
-    """Return a function that waits for the next poll, and returns False if the reader of the output is gone."""
-    try:
-        poller = select.poll()
-        poller.register(sys.stdout.fileno(), select.POLLERR)
-    except (OSError, ValueError):  # not a file of the system, as in a test
-
-        def sleep() -> bool:
-            time.sleep(POLL_S)
-            return True
-
-        return sleep
-    return lambda: not poller.poll(POLL_S * 1000)
