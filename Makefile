@@ -1,16 +1,22 @@
-# Two commands set everything up from nothing: make demo, make test.
+# Each target sets up what it needs, from nothing.
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: demo test faults model lab lab-short clean
+.PHONY: demo check test faults model lab lab-short clean
 
 demo: $(VENV)/demo.installed  ## fine-tune on real photographs, run the daemon over unseen ones, ask what it saw
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bash tools/demo.sh
 
+check: $(VENV)/dev.installed  ## lint, types, layers and the quick tests: a minute and a half
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/pytest -q -n auto --dist loadfile -m "not slow"
+
 test: $(VENV)/nox.installed  ## lint, types, and all tests, under each Python that is here
 	$(VENV)/bin/nox
 
-faults: $(VENV)/nox.installed  ## kill -9, full disks, lost cameras and the like, as often as docs/faults.md says; root, over ten minutes
+faults: $(VENV)/nox.installed  ## kill -9, full disks, lost cameras and the like, as often as docs/experiments/faults.md says; root, over ten minutes
 	$(VENV)/bin/nox -s faults
 
 model: $(VENV)/demo.installed  ## rebuild the ImageNet model in models/
@@ -31,6 +37,10 @@ $(VENV)/bin/python:
 
 $(VENV)/demo.installed: $(VENV)/bin/python pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --editable '.[convert,demo]'
+	touch $@
+
+$(VENV)/dev.installed: $(VENV)/bin/python pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --editable '.[convert,search,demo,serve,dev]'
 	touch $@
 
 $(VENV)/lab.installed: $(VENV)/bin/python pyproject.toml

@@ -184,7 +184,7 @@ def edgecls_side(arguments: argparse.Namespace) -> Figures:
     load_tensorflow()
     import edgecls
 
-    steps = Progress()
+    progress = Progress()
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         done = edgecls.convert(
@@ -194,7 +194,7 @@ def edgecls_side(arguments: argparse.Namespace) -> Figures:
             backbone=DEFAULT_BACKBONE,
             training=HEAD_ONLY,
             seed=arguments.seed,
-            steps=steps,
+            progress=progress,
         )
     finished = time.perf_counter() - begun
     print({name: round(seconds, 1) for name, seconds in done.seconds.items()}, file=sys.stderr)
@@ -208,7 +208,7 @@ def edgecls_side(arguments: argparse.Namespace) -> Figures:
 
 
 def _until_trained(seconds: Any) -> float:
-    """The time of all steps up to the last that trains."""
+    """The time of all progress up to the last that trains."""
     names = list(seconds)
     last = max(i for i, name in enumerate(names) if name.startswith("training"))
     return float(sum(seconds[name] for name in names[: last + 1]))

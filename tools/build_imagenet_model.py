@@ -82,7 +82,7 @@ def imagenet_network() -> Any:
 
     from edgecls.training.backbones import efficientnet_lite
 
-    network = efficientnet_lite.build(224)
+    network = efficientnet_lite.build_efficientnet_lite(224)
     dense = keras.layers.Dense(1000, activation="softmax", name="probabilities")
     probabilities = dense(network.output)
     dense.set_weights(efficientnet_lite.imagenet_head())

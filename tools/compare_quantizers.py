@@ -7,7 +7,7 @@ For each `--data` a head is trained on the frozen EfficientNet-Lite0, once a see
 t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz: 8,000 images to train on, 2,000 to test) trains a small network
 of two convolutions. Figures are of the images held out: accuracy, how often the answer is the float network's, how far
 the score of that answer is off, milliseconds an image (LiteRT, one thread, median), and float tensors that are left.
-What came out is in docs/quantization.md.
+What came out is in docs/explanation/quantization.md.
 """
 
 import argparse

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.database.store import Store
-from edgecls.device.running.results_wing import begin_run
+from edgecls.device.results_wing import begin_run
 from edgecls.inference.classifier import Classifier
 from edgecls.model.bundled import default_model
 from edgecls.records import Frame
 from edgecls.results.drift import comparison
 from edgecls.results.drift.answers import Period
-from edgecls.results.drift.comparison import Sample, p_value
+from edgecls.results.drift.comparison import FrameCounts, p_value
 from edgecls.results.drift.verdict import Limits, find_drift
 
 SHARES = np.array([0.4, 0.25, 0.15, 0.1, 0.07, 0.03])
@@ -58,7 +58,7 @@ def false_alarms(repeats: int) -> None:
         found = []
         for _ in range(repeats):
             one, other = stream(chance, hours, stay), stream(chance, other_hours, stay)
-            naive = Sample(one.counts, independent=True), Sample(other.counts, independent=True)
+            naive = FrameCounts(one.counts, independent=True), FrameCounts(other.counts, independent=True)
             found.append((p_value(one, other), p_value(*naive)))
         right, wrong = np.array(found).T
         rates = [float((p < level).mean()) for p in (right, wrong) for level in (0.05, 0.01)]
@@ -66,10 +66,10 @@ def false_alarms(repeats: int) -> None:
     comparison.REPLICATES = whole
 
 
-def stream(chance: np.random.Generator, hours: int, stay: float) -> Sample:
+def stream(chance: np.random.Generator, hours: int, stay: float) -> FrameCounts:
     """60 frames an hour; each shows with probability `stay` what the last one did. 0 hours: 400 labelled images."""
     if not hours:
-        return Sample(chance.multinomial(400, SHARES)[None], independent=True)
+        return FrameCounts(chance.multinomial(400, SHARES)[None], independent=True)
     counts = np.zeros((hours, len(SHARES)), np.int64)
     for hour in range(hours):
         of_hour = chance.dirichlet(SHARES * 20) if stay else SHARES
@@ -78,7 +78,7 @@ def stream(chance: np.random.Generator, hours: int, stay: float) -> Sample:
             if chance.random() >= stay:
                 label = chance.choice(len(SHARES), p=of_hour)
             counts[hour, label] += 1
-    return Sample(counts)
+    return FrameCounts(counts)
 
 
 SPOILT: dict[str, Callable[[Image], Image]] = {

@@ -36,10 +36,10 @@ def backbones(
     """List the networks to fine-tune: what each costs, how good it is on ImageNet, and what it needs."""
     from edgecls.training.backbones import listing
 
-    found = listing.choose(input_size=input_size, max_mb=max_mb, max_mmacs=max_mmacs, min_top1=min_top1)
+    found = listing.list_backbones(input_size=input_size, max_mb=max_mb, max_mmacs=max_mmacs, min_top1=min_top1)
     if not found:
         typer.echo("edgecls: no backbone keeps within these limits: widen them", err=True)
-    rows = [listing.row(backbone) for backbone in found]
+    rows = [listing.backbone_row(backbone) for backbone in found]
     extra = ("ms",) if measure else ()
     if measure:
         rows = [{**row, "ms": ms} for row, ms in zip(rows, _measured(found), strict=True)]

@@ -190,7 +190,7 @@ def convert(
             min_precision=min_precision,
             seed=seed,
             resume=resume,
-            steps=Progress(show=True),
+            progress=Progress(show=True),
         )
         precision = done.model.info.quantization if done.model.info else quantize
         with contextlib.redirect_stdout(sys.stderr) if is_stream(output) else contextlib.nullcontext():

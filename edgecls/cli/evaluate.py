@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgecls.model.model_file import ModelFile
     from edgecls.training.data.dataset import Dataset as ReadDataset
     from edgecls.training.data.npz import Scale
-    from edgecls.training.evaluation.compare import Comparison
+    from edgecls.training.evaluation.compare import ModelComparison
     from edgecls.training.evaluation.evaluate import Evaluation
 
 MATRIX_LABELS = 20
@@ -45,8 +45,8 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled images, or compare two, through the code that runs on the device."""
     try:
-        from edgecls.training.evaluation.compare import compare
-        from edgecls.training.evaluation.evaluate import evaluate as measure
+        from edgecls.training.evaluation.compare import compare_models
+        from edgecls.training.evaluation.evaluate import evaluate_model
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[convert]'") from None
     from edgecls.inference.classifier import Classifier
@@ -56,7 +56,7 @@ def evaluate(
 
     if len(model) > 2:
         raise UsageError(f"{len(model)} models were named, and two at most are compared: leave out all but two -m")
-    steps = Progress(show=True)
+    progress = Progress(show=True)
     found = read_models(model, labels, input_range)
     classifiers = [Classifier(each) for each in found]
     for classifier in classifiers:
@@ -69,7 +69,7 @@ def evaluate(
         split_file,
         split,
         seeds[0],
-        steps,
+        progress,
         group_by=group_by,
         exclude=exclude or (),
         used=found[0].images,
@@ -82,10 +82,10 @@ def evaluate(
     for each in found:
         _tell_of_training(each, data, split)
     if len(found) == 2:
-        comparison = compare(found[0], found[1], data.samples, steps, data.losses)
+        comparison = compare_models(found[0], found[1], data.samples, progress, data.losses)
         _print(comparison.as_dict(), output_format, lambda: _print_comparison(comparison))
     else:
-        evaluation = measure(found[0], data.samples, steps, losses=data.losses)
+        evaluation = evaluate_model(found[0], data.samples, progress, losses=data.losses)
         _print(evaluation.as_dict(), output_format, lambda: _print_evaluation(evaluation))
     if data.skipped or data.losses:
         raise typer.Exit(1)
@@ -191,7 +191,7 @@ def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def _print_comparison(comparison: "Comparison") -> None:
+def _print_comparison(comparison: "ModelComparison") -> None:
     for letter, model in zip("AB", comparison.models, strict=True):
         typer.echo(printable(f"{letter}: {model.path}"))
     typer.echo()

@@ -28,13 +28,13 @@ from edgecls.cli.result_options import (
     chosen,
     filtered,
 )  # fmt: skip
+from edgecls.database.connection import database_files
 from edgecls.database.reading import open_results
-from edgecls.database.schema import with_side_files
 from edgecls.errors import UsageError
 from edgecls.files import check_not_input, is_stream, written_atomically
-from edgecls.results.queries.find import find
 from edgecls.results.queries.finding import COLUMNS
 from edgecls.results.queries.names import resolve_names
+from edgecls.results.queries.rows import find_rows
 
 
 class ExportFormat(str, Enum):
@@ -83,7 +83,7 @@ def export(
 ) -> None:
     """Write rows to FILE, whole or not at all, however many there are: they are never all in memory."""
     if out is not None:
-        check_not_input(out, *with_side_files(db))
+        check_not_input(out, *database_files(db))
     file_format = format_of(out, output_format)
     if out is None and force:
         raise UsageError("--force replaces a file: name it with -o, or leave --force out")
@@ -96,7 +96,7 @@ def export(
     names = chosen(columns, COLUMNS, COLUMNS)
     with closing(open_results(db)) as database:
         which = resolve_names(database, which)
-        rows = find(database, which, order)
+        rows = find_rows(database, which, order)
         if out is None:
             if file_format is ExportFormat.parquet:
                 raise UsageError("Parquet is no text for a terminal: name a file with -o")

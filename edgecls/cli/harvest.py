@@ -11,7 +11,7 @@ from edgecls.cli.output import printable
 from edgecls.cli.result_options import Db, Device, Label, Model, Since, Until, filtered, given
 from edgecls.errors import InputNotFound, UsageError
 from edgecls.progress import Progress
-from edgecls.results.queries.filters import Filter
+from edgecls.results.queries.filters import Filters
 
 SHOWN = 3
 """Images that are gone, named; of more only the number is told."""
@@ -82,7 +82,7 @@ def harvest(
         raise UsageError("give either --out, a folder to make, or --read-back, one whose images have been moved")
 
 
-def _harvest(db: Path, out: Path, which: Filter, images: Path | None, control: float | None, **wish: Any) -> None:
+def _harvest(db: Path, out: Path, which: Filters, images: Path | None, control: float | None, **wish: Any) -> None:
     from edgecls.database.reading import open_results
     from edgecls.results.active_learning.ground import Advice, advise
     from edgecls.results.active_learning.harvest import Wish, candidates, put_in_order

@@ -36,11 +36,11 @@ from edgecls.cli.result_options import (
 from edgecls.cli.times import local
 from edgecls.database.reading import open_results
 from edgecls.errors import UsageError
-from edgecls.results.queries.filters import EVERYTHING, Filter
-from edgecls.results.queries.find import Row, find
+from edgecls.results.queries.filters import NO_FILTERS, Filters
 from edgecls.results.queries.finding import COLUMNS
 from edgecls.results.queries.follow import follow as follow_rows
 from edgecls.results.queries.names import resolve_names
+from edgecls.results.queries.rows import Row, find_rows
 from edgecls.results.queries.time_limit import TimeLimit
 from edgecls.results.queries.user_sql import run_sql
 
@@ -78,7 +78,7 @@ def query(
         since, until, label=label, device=device, model=model, run=run, min_score=min_score, errors=errors,
         unknown=unknown, search=search, threshold=threshold, limit=limit,
     )  # fmt: skip
-    if sql is not None and (which != EVERYTHING or columns or follow or order != "newest"):
+    if sql is not None and (which != NO_FILTERS or columns or follow or order != "newest"):
         raise UsageError("--sql takes no filter beside it: put the conditions into its WHERE")
     if follow and (order != "newest" or output_format is OutputFormat.json):
         raise UsageError("--follow prints rows as they come: leave --order out, and write --format jsonl for JSON")
@@ -98,7 +98,7 @@ def query(
         if follow:
             _follow(database, which, names, output_format)
             return
-        found = limited.over(find(database, which, order))
+        found = limited.over(find_rows(database, which, order))
         write_rows(names, map(_for_people, found) if is_table else found, output_format)
 
 
@@ -108,7 +108,7 @@ def _for_people(row: Row) -> Row:
     return {**row, **times} if row["score"] is None else {**row, **times, "score": f"{row['score']:.3f}"}
 
 
-def _follow(db: Database, which: Filter, names: Sequence[str], output_format: OutputFormat) -> None:
+def _follow(db: Database, which: Filters, names: Sequence[str], output_format: OutputFormat) -> None:
     """Until Ctrl-C, or until nobody reads."""
     headed = True
     with suppress(KeyboardInterrupt):

@@ -8,7 +8,7 @@ import typer
 
 from edgecls.cli.times import parse_time
 from edgecls.errors import UsageError
-from edgecls.results.queries.filters import Filter
+from edgecls.results.queries.filters import Filters
 
 Db = Annotated[Path, typer.Option("--db", envvar="EDGECLS_DB", readable=False, help="The results database.")]
 Label = Annotated[list[str] | None, typer.Option("--label", help="Only this label; may be repeated.")]
@@ -52,12 +52,12 @@ def given(context: typer.Context) -> list[str]:
     return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
-def interval(since: str | None, until: str | None) -> Filter:
+def interval(since: str | None, until: str | None) -> Filters:
     """The filter of these two."""
     earliest, latest = parse_time(since, "--since"), parse_time(until, "--until")
     if earliest and latest and earliest >= latest:
         raise UsageError(f"--since {since} is not before --until {until}: swap them, or widen the interval")
-    return Filter(since=earliest, until=latest)
+    return Filters(since=earliest, until=latest)
 
 
 def filtered(
@@ -69,7 +69,7 @@ def filtered(
     model: list[str] | None,
     run: list[int] | None = None,
     **others: Any,
-) -> Filter:
+) -> Filters:
     """The filter of these options; `others` are called as its own fields are."""
     return replace(
         interval(since, until),

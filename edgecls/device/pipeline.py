@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 from edgecls.device.classifier_pool import Ahead, image_bytes
+from edgecls.device.heartbeat import Tally
 from edgecls.device.protocols import CatchesUp, Classifies, Decides, Patience, Prunes, Saves, Sink, impatient
-from edgecls.device.running.heartbeat import Tally
 from edgecls.device.sources import Source
 from edgecls.records import Classification, Frame
 

@@ -9,8 +9,8 @@ from edgecls.images.preprocess import Preprocessing
 from edgecls.model.model_file import ModelFile
 from edgecls.training.backbones import Backbone
 from edgecls.training.data.dataset import Dataset
-from edgecls.training.evaluation.curves import reliability
-from edgecls.training.evaluation.evaluate import Evaluation, measure
+from edgecls.training.evaluation.curves import reliability_curve
+from edgecls.training.evaluation.evaluate import Evaluation, evaluate_predictions
 from edgecls.training.evaluation.gate import Gate, Rejected
 from edgecls.training.evaluation.predictions import Predictions
 from edgecls.training.evaluation.temperature import at_bound
@@ -62,17 +62,17 @@ class Conversion:
     @cached_property
     def float_evaluation(self) -> Evaluation:
         """Of the float model."""
-        return measure(self.float_predictions)
+        return evaluate_predictions(self.float_predictions)
 
     @cached_property
     def evaluation(self) -> Evaluation:
         """Of the model that was written."""
-        return measure(self.predictions)
+        return evaluate_predictions(self.predictions)
 
     @property
     def test_ece(self) -> tuple[float, float]:
         """The calibration error of the float model on the test images, before and after its temperature."""
-        return reliability(self.unscaled_predictions).error, reliability(self.float_predictions).error
+        return reliability_curve(self.unscaled_predictions).error, reliability_curve(self.float_predictions).error
 
     @property
     def temperature_at_bound(self) -> bool:

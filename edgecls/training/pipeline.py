@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from edgecls.training.conversion import Conversion
     from edgecls.training.evaluation.predictions import Predictions
     from edgecls.training.evaluation.temperature import Scaling
-    from edgecls.training.fitting.task import Task
+    from edgecls.training.fitting.training_data import TrainingData
     from edgecls.training.precision import Chosen
 
 P = ParamSpec("P")
@@ -83,7 +83,7 @@ def convert(
     min_precision: float = 0.95,
     seed: int = 0,
     resume: bool = False,
-    steps: Progress | None = None,
+    progress: Progress | None = None,
 ) -> "Conversion":
     """Fine-tune `backbone` on `dataset`, quantize it, measure it as the device will, and write the model to `output`.
 
@@ -100,7 +100,7 @@ def convert(
     before all has gone well. Raises UsageError, InputNotFound, BadData, MissingExtra and IoFailed; Unavailable where another
     conversion is writing `output`.
     """
-    steps, output = steps or Progress(), Path(output)
+    progress, output = progress or Progress(), Path(output)
     chosen, _, asked_fit = find_backbone(backbone, input_size), find_quantization(quantization), find_fit(fit)
     training = (training or Training()).with_defaults(chosen.training)
     _check_training(training, chosen)
@@ -110,29 +110,29 @@ def convert(
         Path(dataset),
         Path(split_file) if split_file else None,
         seed,
-        steps,
+        progress,
         group_by=group_by,
         reviewed=reviewed_samples(reviewed),
         exclude=exclude,
         white=white,
     )
     check_not_input(output, *(sample.path for sample in data.samples if output.exists()))
-    with steps.step("loading TensorFlow"):
+    with progress.step("loading TensorFlow"):
         load_tensorflow()
     from edgecls.training.conversion import Conversion
     from edgecls.training.evaluation.temperature import find_scaling, unscale
-    from edgecls.training.evaluation.thresholds import apply, choose_thresholds
+    from edgecls.training.evaluation.thresholds import apply_thresholds, choose_thresholds
+    from edgecls.training.exporter import ModelExporter
     from edgecls.training.fitting.checkpoint import Checkpoint
     from edgecls.training.fitting.head import scale_logits
-    from edgecls.training.fitting.task import make_task
     from edgecls.training.fitting.train import train
-    from edgecls.training.maker import Maker
+    from edgecls.training.fitting.training_data import make_task
     from edgecls.training.precision import choose_precision
 
     with work_folder() as work:
         chosen = replace(chosen, white8=data.white.eight, white16=data.white.sixteen)
         share = crop or (None if training.fine_tune == "none" else WHOLE)
-        task = _fitted(make_task(chosen, data, training, work, seed, steps), data, asked_fit, share)
+        task = _fitted(make_task(chosen, data, training, work, seed, progress), data, asked_fit, share)
         chosen = task.backbone
         checkpoint = Checkpoint(
             work / "checkpoint" if is_stream(output) else kept, _identity(training, backbone, chosen, data, seed)
@@ -145,20 +145,20 @@ def convert(
 
         described = _describe(output.stem, chosen, data, seed, group_by)
         info = replace(described, training={**asdict(trained.training), "augmentation": trained.augmentation})
-        maker = Maker(task, data, info, trained)
-        float_model = maker.make_float()
-        float_predictions = maker.measure(float_model, "float")
-        made = choose_precision(maker, quantization, (float_model, float_predictions), output, max_drop, force=force)
+        exporter = ModelExporter(task, data, info, trained)
+        float_model = exporter.make_float()
+        float_predictions = exporter.measure(float_model, "float")
+        made = choose_precision(exporter, quantization, (float_model, float_predictions), output, max_drop, force=force)
         float_predictions = made.float_predictions
         unscaled = replace(float_predictions, scores=unscale(float_predictions.scores, scaling.temperature))
         _warn_of_bound(scaling)
-        with steps.step("choosing thresholds"):
-            thresholds = choose_thresholds(validated := maker.validate(made.flatbuffer), min_precision)
+        with progress.step("choosing thresholds"):
+            thresholds = choose_thresholds(validated := exporter.validate(made.flatbuffer), min_precision)
         predictions = replace(made.predictions, thresholds=thresholds.by_label)
         finished = replace(info, name=made.path.stem, quantization=made.precision, thresholds=thresholds.by_label)
         validated = replace(validated, thresholds=thresholds.by_label)
         metrics = _metrics(made, (float_predictions, unscaled), predictions, validated, scaling)
-        model = maker.finish(made.path, made.flatbuffer, replace(finished, metrics=metrics))
+        model = exporter.finish(made.path, made.flatbuffer, replace(finished, metrics=metrics))
         if not made.rejected:  # from it the one that was asked for can be made, with --force, without training
             checkpoint.remove()
     settings: dict[str, Any] = {
@@ -195,13 +195,13 @@ def convert(
         remedies=made.remedies,
         remedy=made.remedy,
         thresholds=thresholds,
-        coverage=apply(predictions, thresholds.by_label),
+        coverage=apply_thresholds(predictions, thresholds.by_label),
         temperature=scaling.temperature,
         validation_ece=scaling.validation_ece,
         history=trained.history,
         plan=trained.plan,
         settings=settings,
-        seconds=steps.seconds,
+        seconds=progress.seconds,
         trials=trained.trials,
         rejected=made.rejected,
         peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
@@ -228,23 +228,23 @@ def _metrics(
     `validated` those of the model that is written, on the test and the validation images.
     """
     from edgecls.training.evaluation.answered import count_answers
-    from edgecls.training.evaluation.curves import reliability
-    from edgecls.training.evaluation.evaluate import measure
+    from edgecls.training.evaluation.curves import reliability_curve
+    from edgecls.training.evaluation.evaluate import evaluate_predictions
 
     scaled, unscaled = of_float
     return {
         "split": "test",
-        "float32": measure(scaled).summary(),
-        made.precision: measure(tested).summary(),
+        "float32": evaluate_predictions(scaled).summary(),
+        made.precision: evaluate_predictions(tested).summary(),
         "gate": {**made.gate.summary(), "passed": made.passed},
         **(made.rejected.metrics() if made.rejected else {}),
         "temperature": round(scaling.temperature, 6),
-        "unscaled_ece": round(reliability(unscaled).error, 6),
+        "unscaled_ece": round(reliability_curve(unscaled).error, 6),
         "validation": count_answers(validated),
     }
 
 
-def _fitted(task: "Task", data: Dataset, asked: Fit | None, crop: float | None) -> "Task":
+def _fitted(task: "TrainingData", data: Dataset, asked: Fit | None, crop: float | None) -> "TrainingData":
     """Return the task with a backbone of the fit that was asked for, or else of the best one.
 
     `crop` is the share of an image that is seen; None: what the backbone was pretrained on where images are cropped,

@@ -10,7 +10,7 @@ from edgecls.errors import BadData
 from edgecls.files import is_stream
 from edgecls.training.evaluation.gate import Gate, Rejected, compare_precisions
 from edgecls.training.evaluation.predictions import Predictions, in_common
-from edgecls.training.maker import Maker
+from edgecls.training.exporter import ModelExporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,20 @@ class Chosen:
 
 
 def choose_precision(
-    maker: Maker, quantization: str, of_float: tuple[bytes, Predictions], output: Path, max_drop: float, *, force: bool
+    exporter: ModelExporter,
+    quantization: str,
+    of_float: tuple[bytes, Predictions],
+    output: Path,
+    max_drop: float,
+    *,
+    force: bool,
 ) -> Chosen:
     """Quantize; where that loses more than `max_drop` and not `force`, take the next safer precision that does not.
 
     `of_float` is the float model and its predictions on the test images. Raises BadData where `output` is a stream,
     beside which nothing can be written.
     """
-    model, predictions, remedies = maker.quantize(quantization, of_float, max_drop)
+    model, predictions, remedies = exporter.quantize(quantization, of_float, max_drop)
     before, predictions = in_common(of_float[1], predictions)
     gate = compare_precisions(before, predictions)
     passed = gate.passes(max_drop)
@@ -52,7 +58,7 @@ def choose_precision(
     rejected = Rejected(quantization, output, gate, remedies)
     if is_stream(output):
         raise BadData(rejection(rejected))
-    precision, flatbuffer, predictions = maker.make_safer(quantization, of_float, max_drop)
+    precision, flatbuffer, predictions = exporter.make_safer(quantization, of_float, max_drop)
     before, predictions = in_common(of_float[1], predictions)
     gate = compare_precisions(before, predictions)
     return Chosen(

@@ -12,7 +12,7 @@ from tiny_model import SIZE, build, write
 from edgecls.database.reading import open_results
 from edgecls.images.preprocess import Preprocessing
 from edgecls.inference.classifier import Classifier
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 COLOURS = ("blue", "red", "green")
 
@@ -31,7 +31,7 @@ def json_lines(done):
 
 def rows(path):
     with closing(open_results(path)) as db:
-        return sorted(find(db), key=lambda row: row["id"])
+        return sorted(find_rows(db), key=lambda row: row["id"])
 
 
 def test_json_lines_in_the_order_given(edgecls, tiny_model, images):

@@ -14,7 +14,7 @@ import pytest
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.records import Classification, Prediction
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 
@@ -52,7 +52,7 @@ def database(tmp_path):
 
 def rows_of(database):
     with closing(open_results(database)) as db:
-        return list(find(db, order="oldest"))
+        return list(find_rows(db, order="oldest"))
 
 
 def test_csv_and_json_lines_in_a_file_and_on_stdout(edgecls, database, tmp_path):

@@ -11,7 +11,7 @@ from tiny_model import build
 
 from edgecls.database.reading import open_results
 from edgecls.doctor.subject import Subject
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 OTHER = ("-m", "other.tflite", "--labels", "labels.txt", "--input-range", "0..1")
 
@@ -71,7 +71,7 @@ def test_run(edgecls, tmp_path):
     assert "model: other, 0 golden examples right" in checked.stdout + checked.stderr
     edgecls("run", "--config", "edgecls.toml", "--until-idle", "0.5")
     with closing(open_results(tmp_path / "results.db")) as db:
-        labels = {row["path"].split("/")[-2]: row["label"] for row in find(db)}
+        labels = {row["path"].split("/")[-2]: row["label"] for row in find_rows(db)}
     assert labels == {colour: colour for colour in COLOURS}
 
 

@@ -15,10 +15,10 @@ from pictures import encode, noise, picture
 from typer.testing import CliRunner
 
 from edgecls.cli.main import program
+from edgecls.database.connection import connect
 from edgecls.database.migrations import MIGRATIONS
-from edgecls.database.schema import connect
 from edgecls.database.store import Store
-from edgecls.device.running.results_wing import begin_run
+from edgecls.device.results_wing import begin_run
 from edgecls.inference.classifier import Classifier
 
 IO = 74
@@ -118,8 +118,8 @@ def test_another_process_holds_the_database(edgecls, database, name):
     arguments = COMMANDS.get(name, "clock --run 1 --offset 1h").split()
     script = f"""
 import sys
-from edgecls.database import schema
-schema.BUSY_TIMEOUT_S = 0.1
+from edgecls.database import connection
+connection.BUSY_TIMEOUT_S = 0.1
 sys.argv[1:] = {arguments}
 from edgecls.cli.main import main
 main()
@@ -240,8 +240,8 @@ main()
 
 
 INTERRUPTED = {
-    "query": "edgecls.results.queries.find.parsed",
-    "export -o out": "edgecls.results.queries.find.parsed",
+    "query": "edgecls.results.queries.rows.parsed",
+    "export -o out": "edgecls.results.queries.rows.parsed",
     "harvest --out out": "edgecls.results.active_learning.picking.Picker.pick",
     "merge out results.db": "edgecls.results.merge.merge_input.MergeInput._add_reviews",
     "backup out": "edgecls.database.backup._verified",

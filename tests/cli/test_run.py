@@ -10,7 +10,7 @@ import pytest
 from pictures import picture
 
 from edgecls.database.reading import open_results
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def rows(folder):
     if not path.exists():
         return []
     with closing(open_results(path)) as db:
-        return sorted(find(db), key=lambda row: row["id"])
+        return sorted(find_rows(db), key=lambda row: row["id"])
 
 
 def runs(folder):

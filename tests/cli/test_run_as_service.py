@@ -170,11 +170,11 @@ def test_check_of_one_that_runs(service, manager, edgecls):
     [
         (
             "/dev/video77",
-            "/dev/video77 cannot be used: there is no /dev/video77: plug it in, or see `v4l2-ctl --list-d",
+            "/dev/video77 cannot be used: /dev/video77 does not exist: plug the camera in, or see `v4l2-ctl --list-d",
         ),
         (
             "rtsp://me:secret@127.0.0.1:9/x",
-            "rtsp://127.0.0.1:9/... cannot be used: nothing answers there with a video str",
+            "rtsp://127.0.0.1:9/... cannot be used: no video stream at this addre",
         ),
     ],
 )

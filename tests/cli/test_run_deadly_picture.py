@@ -11,7 +11,7 @@ import pytest
 from pictures import encode, picture
 
 from edgecls.database.reading import open_results
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 DEADLY = """
 import os, signal, time
@@ -47,7 +47,7 @@ def until_it_ends_well(environment, tmp_path):
 
 def rows(folder):
     with closing(open_results(folder / "results.db")) as db:
-        return {row["path"].rpartition("/")[2]: (row["label"], row["error"]) for row in find(db)}
+        return {row["path"].rpartition("/")[2]: (row["label"], row["error"]) for row in find_rows(db)}
 
 
 def fill(folder, *deadly):

@@ -10,7 +10,7 @@ import pytest
 from pictures import COLOURS, picture
 
 from edgecls.database.reading import open_results
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 FILES = 60
 
@@ -31,7 +31,7 @@ def test_killed_five_times(edgecls, environment, tiny_model, tmp_path, after):
         _run_and_kill(environment, tmp_path, chance.uniform(0, 0.08))
     edgecls("run", "--config", "edgecls.toml", "--until-idle", "0.3")
     with closing(open_results(tmp_path / "results.db")) as db:
-        rows = list(find(db))
+        rows = list(find_rows(db))
     assert sorted(row["key"].split("#")[0] for row in rows) == sorted(names)
     assert {row["key"].split("#")[0] for row in rows if row["error"]} == bad
     good = {name for name in names if name not in bad}

@@ -119,7 +119,7 @@ def test_sigterm_while_a_row_waits_for_a_locked_database(service, manager, inbox
 
 def test_sigterm_while_it_reloads(service, manager, inbox, tmp_path):
     put(inbox, "a.png", "red")
-    with service(slow("edgecls.device.running.serving", "Service", "_swap")) as process:
+    with service(slow("edgecls.device.daemon", "Service", "_swap")) as process:
         wait_for(manager, "STATUS=1 rows")
         process.send_signal(signal.SIGHUP)
         assert process.stdout.readline() == "there\n"
@@ -136,7 +136,7 @@ def test_sigterm_while_a_camera_is_not_there(service, manager, tmp_path, moment)
         if moment == "while it opens":
             assert process.stdout.readline() == "there\n"
         else:
-            wait_for(manager, "STATUS=lost: there is no /dev/video77: plug it in")
+            wait_for(manager, "STATUS=lost: /dev/video77 does not exist: plug the camera in")
         ends_well(process)
     assert runs(tmp_path / "results.db") == ["signal"]
 

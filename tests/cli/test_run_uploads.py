@@ -9,7 +9,7 @@ import pytest
 from pictures import picture
 
 from edgecls.database.reading import open_results
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0\0\0\x10meta\0\0\0\0\0\0\0\0" + b"\0\0\0\x10mdat12345678"
 
@@ -38,7 +38,7 @@ def rows(folder):
     if not (folder / "results.db").exists():
         return []
     with closing(open_results(folder / "results.db")) as db:
-        return sorted((row["key"].partition("#")[0], row["label"]) for row in find(db))
+        return sorted((row["key"].partition("#")[0], row["label"]) for row in find_rows(db))
 
 
 @pytest.mark.parametrize("after", ["keep", "move", "delete"])

@@ -15,7 +15,7 @@ from edgecls.database.backup import back_up
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.errors import BadDatabase, InputNotFound, IoFailed, UsageError
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def out(tmp_path):
 
 def keys(path):
     with closing(open_results(path)) as db:
-        return {row["key"] for row in find(db)}
+        return {row["key"] for row in find_rows(db)}
 
 
 def test_a_copy_is_a_database_of_its_own(store, path, out):

@@ -18,7 +18,7 @@ from edgecls.database.generations import has_foreign_log
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.errors import BadDatabase
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 KILLED = """
 import os, sys
@@ -44,7 +44,7 @@ def killed(database, *batches, last=("last",)):
 
 def keys(path):
     with closing(open_results(path)) as db:
-        return {row["key"] for row in find(db)}
+        return {row["key"] for row in find_rows(db)}
 
 
 def vacuum(path, out):

@@ -16,7 +16,7 @@ from edgecls.database import health
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.errors import BadDatabase
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 CHECKED = "the database was not closed cleanly: checked"
 
@@ -39,7 +39,7 @@ def fill(path, rows=300, reason=None):
 
 def keys(path):
     with closing(open_results(path)) as db:
-        return {row["key"] for row in find(db)}
+        return {row["key"] for row in find_rows(db)}
 
 
 def overwrite(path, page, content):

@@ -13,12 +13,12 @@ from edgecls.database.reading import open_results
 from edgecls.database.restore import restore
 from edgecls.database.store import Store
 from edgecls.errors import BadDatabase, InputNotFound, UsageError
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 
 def keys(path):
     with closing(open_results(path)) as db:
-        return {row["key"] for row in find(db)}
+        return {row["key"] for row in find_rows(db)}
 
 
 @pytest.fixture

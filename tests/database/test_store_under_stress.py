@@ -17,14 +17,14 @@ from paths import SUPPORT
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.errors import IoFailed, Unavailable
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": import_path(SUPPORT)}
 PREPARE = """
 import os, resource, signal, sys
 from example_rows import begin, frame
 from edgecls.errors import EdgeclsError
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 path = sys.argv[1]
@@ -65,7 +65,7 @@ for n in range(10**9):
 """
     acknowledged = lines_until_killed(script, path, 200)
     with closing(open_results(path)) as db:
-        keys = {row["key"] for row in find(db)}
+        keys = {row["key"] for row in find_rows(db)}
     assert keys >= {str(n) for n in range(acknowledged)}
     assert len(keys) <= acknowledged + 1
     with Store(path) as store:  # and the next run goes on
@@ -83,7 +83,7 @@ for n in range(0, 10**9, 16):
 """
     acknowledged = 16 * lines_until_killed(script, path, 50)
     with closing(open_results(path)) as db:
-        keys = [int(row["key"]) for row in find(db)]
+        keys = [int(row["key"]) for row in find_rows(db)]
     assert sorted(keys) == list(range(len(keys)))
     assert len(keys) in (acknowledged, acknowledged + 16)
 
@@ -136,7 +136,7 @@ def test_a_reader_in_the_same_process_does_not_loosen_the_locks_of_the_writer(pa
         assert answers("Store(path).close()", path) == []  # the last to close would remove the log
         assert wal.exists()
         store.write(frame("b"))
-        assert answers("print(len(list(find(open_results(path)))))", path) == ["2"]
+        assert answers("print(len(list(find_rows(open_results(path)))))", path) == ["2"]
 
 
 def fill(store, numbers):
@@ -157,7 +157,7 @@ def test_a_full_disk_is_one_clear_error_and_what_was_written_stays(small_disk):
         ballast.unlink()
         store.write(frame("after some space was freed"))
     with closing(open_results(path)) as db:
-        assert len(list(find(db))) == written + 1
+        assert len(list(find_rows(db))) == written + 1
     assert written > 3
 
 
@@ -176,11 +176,11 @@ def test_a_disk_that_is_full_in_the_middle_of_a_group_holds_none_of_it(small_dis
                 break
         written = next(numbers) - 16
         with closing(open_results(path)) as db:
-            assert len(list(find(db))) == written
+            assert len(list(find_rows(db))) == written
         ballast.unlink()
         store.write_many(group)
     with closing(open_results(path)) as db:
-        assert len(list(find(db))) == written + 16
+        assert len(list(find_rows(db))) == written + 16
 
 
 def test_a_disk_too_full_to_begin_keeps_no_half_made_file(small_disk):
@@ -197,7 +197,7 @@ def test_a_read_only_disk(small_disk):
         store.write(frame())
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     with closing(open_results(path)) as db:
-        assert len(list(find(db))) == 1
+        assert len(list(find_rows(db))) == 1
     with pytest.raises(IoFailed, match="check owner, mode and mount"):
         Store(path)
     with pytest.raises(IoFailed, match="the file system is read-only"):
@@ -217,7 +217,7 @@ store.close()
         f"Unavailable {path} (disk I/O error): the disk is full or failing: free some space, or replace it"
     ]
     with closing(open_results(path)) as db:
-        assert len(list(find(db))) > 3
+        assert len(list(find_rows(db))) > 3
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_without_permission_to_write(owned_by_another):
 
 
 def test_reading_needs_no_permission_to_write(owned_by_another):
-    script = AS_NOBODY + "attempt(lambda: len(list(find(open_results(path)))))"
+    script = AS_NOBODY + "attempt(lambda: len(list(find_rows(open_results(path)))))"
     assert answers(script, owned_by_another / "results.db") == ["1"]
 
 

@@ -17,7 +17,7 @@ from edgecls.device.classifier_pool import QUEUED, Ahead, classified, image_byte
 from edgecls.errors import Unavailable
 from edgecls.inference.classifier import Classifier
 from edgecls.records import Classification, Frame
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 
 def frames(count, image=b"image"):
@@ -260,7 +260,7 @@ def test_a_vote_sees_the_frames_in_order(two, store, path):
     assert vote.seen == [str(n) for n in range(30)]
     assert (tally.rows, tally.held) == (10, 20)
     with closing(open_results(path)) as db:
-        assert sorted(int(row["key"]) for row in find(db)) == list(range(2, 30, 3))
+        assert sorted(int(row["key"]) for row in find_rows(db)) == list(range(2, 30, 3))
     assert source.log.count("done 29") == 1
 
 

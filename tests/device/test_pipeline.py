@@ -231,7 +231,7 @@ def test_exactly_one_row_a_file_across_restarts(classifier, tiny_model, path, tm
     written = []
     for stop_after in (2, None, None):
         stop = threading.Event()
-        with open_source("folder", settings) as source, Store(path) as store:
+        with open_source(settings) as source, Store(path) as store:
             begin(store, tiny_model)
             taking = Stopping(classifier, stop, stop_after)
             written.append(daemon.run(source, taking, store, stop))
@@ -243,7 +243,7 @@ def test_exactly_one_row_a_file_across_restarts(classifier, tiny_model, path, tm
     assert {row["label"] for row in found} == {"red"}
     (inbox / "a.png").write_bytes(picture("blue"))
     os.utime(inbox / "a.png", (9, 9))
-    with open_source("folder", settings) as source, Store(path) as store:
+    with open_source(settings) as source, Store(path) as store:
         begin(store, tiny_model)
         assert daemon.run(source, classifier, store, threading.Event()) == 1
     assert [row["label"] for row in rows(path) if row["key"].startswith("a.png")] == ["red", "blue"]

@@ -30,8 +30,7 @@ def names(frames):
 def watched(settings, seen=None):
     """Frames as they come, collected by a thread as the daemon would take them: (the list, the source, the stop event)."""
     stop, taken = threading.Event(), []
-    with open_source("folder", settings) as source:
-        source.seen = seen or source.seen
+    with open_source(settings, seen) as source:
 
         def take():
             for frame in delivered(source, stop):

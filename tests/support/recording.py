@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 
 from edgecls.database.reading import open_results
 from edgecls.records import Frame
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 
@@ -41,4 +41,4 @@ def begin(store, model):
 def rows(path):
     """Oldest first."""
     with closing(open_results(path)) as db:
-        return sorted(find(db), key=lambda row: row["id"])
+        return sorted(find_rows(db), key=lambda row: row["id"])

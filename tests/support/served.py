@@ -6,7 +6,7 @@ from contextlib import closing
 from pictures import picture
 
 from edgecls.database.reading import open_results
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 
 def wait_for(manager, line):
@@ -29,7 +29,7 @@ def rows(path):
     if not path.exists():
         return []
     with closing(open_results(path)) as db:
-        return sorted(find(db), key=lambda row: row["id"])
+        return sorted(find_rows(db), key=lambda row: row["id"])
 
 
 def labels(folder):

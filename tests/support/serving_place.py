@@ -5,18 +5,18 @@ from contextlib import closing
 
 from pictures import picture
 
-from edgecls.database.log_keeping import LogKeeping
 from edgecls.database.patient import patiently
 from edgecls.database.reading import open_results
 from edgecls.database.retention import Retention
-from edgecls.database.saved import SavedRows
+from edgecls.database.saved_frame_rows import SavedFrameRows
 from edgecls.database.store import Store
+from edgecls.database.wal_checkpoints import WalCheckpoints
 from edgecls.device.configuration.config import read_config
-from edgecls.device.running.notify import Notifier
-from edgecls.device.running.results_wing import ResultsWing
-from edgecls.device.running.serving import Service
-from edgecls.device.running.signals import Requests
-from edgecls.results.queries.find import find
+from edgecls.device.daemon import Service
+from edgecls.device.results_wing import ResultsWing
+from edgecls.device.signals import Requests
+from edgecls.device.systemd_notify import Notifier
+from edgecls.results.queries.rows import find_rows
 
 
 def wing():
@@ -24,9 +24,9 @@ def wing():
     return ResultsWing(
         open_store=lambda path, progress: Store.open_durably(path, progress=progress),
         patiently=lambda action, stop, progress: patiently(action, stop, progress=progress),
-        saved_rows=SavedRows,
+        saved_rows=SavedFrameRows,
         retention=lambda store, days, most, remember: Retention(store, days=days, most=most, remember=remember),
-        log_keeping=LogKeeping,
+        log_keeping=WalCheckpoints,
     )
 
 
@@ -64,7 +64,9 @@ class Place:
 
     def rows(self, database="results.db"):
         with closing(open_results(self.folder / database)) as db:
-            return [(row["path"].rpartition("/")[2], row["label"]) for row in sorted(find(db), key=lambda r: r["id"])]
+            return [
+                (row["path"].rpartition("/")[2], row["label"]) for row in sorted(find_rows(db), key=lambda r: r["id"])
+            ]
 
     def runs(self, database="results.db"):
         with closing(open_results(self.folder / database)) as db:

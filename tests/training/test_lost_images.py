@@ -15,7 +15,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 from edgecls.cli.convert import convert as command
 from edgecls.errors import BadData
 from edgecls.progress import Progress
-from edgecls.training import maker as maker_module
+from edgecls.training import exporter as exporter_module
 from edgecls.training import pipeline
 from edgecls.training.data.dataset import read_dataset, read_split
 from edgecls.training.settings import Training
@@ -89,7 +89,9 @@ def lose(colours, monkeypatch):
                 else:
                     (colours / path).unlink()
 
-        target, name = (pipeline, "load_tensorflow") if moment == "begin" else (maker_module.Maker, "make_float")
+        target, name = (
+            (pipeline, "load_tensorflow") if moment == "begin" else (exporter_module.ModelExporter, "make_float")
+        )
         before = getattr(target, name)
 
         def acting(*arguments):

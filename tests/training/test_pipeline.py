@@ -60,9 +60,9 @@ def test_another_seed_gives_another(colours, tmp_path):
 
 
 def test_the_steps_are_timed(colours, tmp_path):
-    steps = Progress()
-    done = convert(colours, tmp_path / "m.tflite", steps=steps)
-    assert done.seconds is steps.seconds
+    progress = Progress()
+    done = convert(colours, tmp_path / "m.tflite", progress=progress)
+    assert done.seconds is progress.seconds
     assert list(done.seconds) == [
         "reading images",
         "loading TensorFlow",

@@ -18,7 +18,7 @@ from edgecls.files import write_atomically
 from edgecls.inference.classifier import Classifier
 from edgecls.inference.golden import replay_golden
 from edgecls.model.model_file import read_model
-from edgecls.training import maker as maker_module
+from edgecls.training import exporter as exporter_module
 from edgecls.training import pipeline
 from edgecls.training.output_lock import lock_output
 from edgecls.training.settings import Training
@@ -74,7 +74,7 @@ def test_a_failure_at_the_end_leaves_the_old_model_and_nothing_else(colours, tmp
     def fail(_):
         raise BadModel("the golden examples disagree")
 
-    monkeypatch.setattr(maker_module, "verify", fail)
+    monkeypatch.setattr(exporter_module, "verify", fail)
     with pytest.raises(BadModel, match="disagree"):
         convert(colours, output)
     assert [path.name for path in output.parent.iterdir()] == ["m.tflite"]

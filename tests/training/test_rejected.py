@@ -14,7 +14,7 @@ from edgecls.errors import BadData
 from edgecls.inference.classifier import Classifier
 from edgecls.inference.golden import replay_golden
 from edgecls.model.model_file import read_model
-from edgecls.training import maker as maker_module
+from edgecls.training import exporter as exporter_module
 from edgecls.training import precision as precision_module
 from edgecls.training.evaluation.gate import compare_precisions
 from edgecls.training.report import write_report
@@ -25,7 +25,9 @@ pytestmark = pytest.mark.usefixtures("tiny_backbone")
 @pytest.fixture
 def int8_fails(monkeypatch):
     """int8 takes every image for something else."""
-    monkeypatch.setattr(maker_module, "predict", scramble(maker_module.predict, {"int8", "quantized"}))
+    monkeypatch.setattr(
+        exporter_module, "classify_samples", scramble(exporter_module.classify_samples, {"int8", "quantized"})
+    )
 
 
 def scramble(predict, names):
@@ -44,7 +46,7 @@ def rejects(monkeypatch):
     """Have the gate refuse these precisions."""
 
     def rejects(*precisions):
-        make = maker_module.Maker
+        make = exporter_module.ModelExporter
         monkeypatch.setattr(
             precision_module, "compare_precisions", lambda a, b: Refused(compare_precisions(a, b), b, precisions)
         )
@@ -57,7 +59,7 @@ def rejects(monkeypatch):
 
         monkeypatch.setattr(make, "measure", measured)
         monkeypatch.setattr(
-            maker_module, "compare_precisions", lambda a, b: Refused(compare_precisions(a, b), b, precisions)
+            exporter_module, "compare_precisions", lambda a, b: Refused(compare_precisions(a, b), b, precisions)
         )
 
     return rejects

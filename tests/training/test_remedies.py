@@ -11,7 +11,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 from edgecls.cli.convert import _print_trust
 from edgecls.progress import Progress
-from edgecls.training import maker as maker_module
+from edgecls.training import exporter as exporter_module
 from edgecls.training.data.samples import Sample
 from edgecls.training.evaluation.predictions import Predictions
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("tiny_backbone")
 def test_a_model_that_loses_too_much_is_written_if_forced(colours, tmp_path, capsys):
     """Here even one that loses nothing: it is asked to be better than the float one."""
     done = convert(colours, tmp_path / "m.tflite", max_drop=-0.5, force=True)
-    assert done.remedies == tuple(maker_module.REMEDIES)
+    assert done.remedies == tuple(exporter_module.REMEDIES)
     assert done.remedy == done.remedies[-1]  # of equals the last
     assert not done.passed
     assert done.rejected is None
@@ -66,12 +66,12 @@ WRONG = off_by(0.1, right=False)
     ],
 )
 def test_of_several_remedies_the_nearest_to_float_on_the_validation_images_is_taken(first, others, best, tried):
-    names = list(maker_module.REMEDIES)
-    maker = object.__new__(maker_module.Maker)
+    names = list(exporter_module.REMEDIES)
+    exporter = object.__new__(exporter_module.ModelExporter)
     found = {b"float": off_by(0.0), b"first": first, **dict(zip(map(str.encode, names), others, strict=True))}
-    maker.validate = found.__getitem__
-    maker._refitted = lambda remedy, _: maker_module.Made(remedy.encode(), remedy)
-    made, remedies = maker._best_remedy(maker_module.Made(b"first"), b"float", 0.01)
+    exporter.validate = found.__getitem__
+    exporter._refitted = lambda remedy, _: exporter_module.QuantizedModel(remedy.encode(), remedy)
+    made, remedies = exporter._best_remedy(exporter_module.QuantizedModel(b"first"), b"float", 0.01)
     assert made.remedy == ("" if best is None else names[best])
     assert remedies == tuple(names[:tried])
 
@@ -94,6 +94,6 @@ def test_a_refitted_head_makes_of_int8_features_what_it_made_of_float_ones(monke
     seen, unseen = slice(0, 300), slice(300, None)
     wanted, before = network(exact[unseen]).numpy(), network(int8[unseen]).numpy()
     exact, int8, rest = exact[seen], int8[seen], int8[unseen]
-    task = SimpleNamespace(steps=Progress(), backbone=SimpleNamespace(mean=0.0, std=1.0))
+    task = SimpleNamespace(progress=Progress(), backbone=SimpleNamespace(mean=0.0, std=1.0))
     remedy.refit_head(network, task, ())
     assert np.abs(network(rest).numpy() - wanted).mean() < np.abs(before - wanted).mean() / 4

@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union
 
-from pydantic import Field, PositiveInt, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from edgecls.addresses import looks_like_address
 from edgecls.device.configuration.problems import explain, setting_error
 from edgecls.device.configuration.settings import (
     FolderSettings,
+    PositiveInt,
     RetentionSettings,
     SavedFramesSettings,
     Settings,
@@ -76,7 +77,9 @@ class Config(Settings):
         description="Number of images that are decoded and classified at the same time, each by its own interpreter. By "
         "default one per core, at most 16. A camera uses one.",
     )
-    max_pixels: PositiveInt = Field(default=MAX_PIXELS, description="Size limit of an image. A larger one is not decoded.")
+    max_pixels: PositiveInt = Field(
+        default=MAX_PIXELS, description="Size limit of an image. A larger one is not decoded."
+    )
     full_decode: bool = Field(
         default=False,
         description="Decode large JPEGs at full size. By default a JPEG much larger than the input of the model is decoded "
@@ -91,7 +94,9 @@ class Config(Settings):
         default=SavedFramesSettings(),
         description="Frames that are saved as JPEG files, in a folder next to the database.",
     )
-    retention: RetentionSettings = Field(default=RetentionSettings(), description="Limits for the rows in the database.")
+    retention: RetentionSettings = Field(
+        default=RetentionSettings(), description="Limits for the rows in the database."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -110,7 +115,9 @@ class Config(Settings):
     @model_validator(mode="after")
     def _every_file_has_a_row(self) -> "Config":
         if isinstance(self.source, FolderSettings) and (self.vote.votes > 1 or self.vote.cooldown_seconds):
-            raise setting_error("vote", "must not be set for a folder, in which each file has its own row: remove [vote]")
+            raise setting_error(
+                "vote", "must not be set for a folder, in which each file has its own row: remove [vote]"
+            )
         return self
 
 

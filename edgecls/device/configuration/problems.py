@@ -43,7 +43,8 @@ def _place(problem: ErrorDetails, document: Any) -> _Place:
         loc = (*loc, context["setting"])
     place: list[str | int] = []
     for n, part in enumerate(loc):
-        is_there = isinstance(part, int) if isinstance(document, list) else part in (document or ())
+        is_index = isinstance(document, list) and isinstance(part, int)
+        is_there = is_index or (isinstance(document, dict) and part in document)
         if is_there:
             document = document[part]
         if is_there or (n == len(loc) - 1 and kind in {"missing", "union_tag_invalid", _OF_SETTING}):

@@ -5,16 +5,12 @@ import os
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
     ValidationError,
     ValidatorFunctionWrapHandler,
     field_serializer,
@@ -22,9 +18,15 @@ from pydantic import (
     model_validator,
 )
 
-from edgecls.addresses import looks_like_address, problem_of_stream, show_address
+from edgecls.addresses import looks_like_address, show_address, stream_problem
 from edgecls.device.configuration.problems import setting_error
 from edgecls.images.file_frame import MAX_BYTES
+
+# Strict: true is not the number 1.
+PositiveInt = Annotated[int, Field(strict=True, gt=0)]
+NonNegativeInt = Annotated[int, Field(strict=True, ge=0)]
+PositiveFloat = Annotated[float, Field(strict=True, gt=0)]
+NonNegativeFloat = Annotated[float, Field(strict=True, ge=0)]
 
 
 class Settings(BaseModel):
@@ -34,14 +36,12 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _reject_empty_and_boolean(cls, data: Any) -> Any:
-        """Reject an empty string, which as a path would be the folder of the file, and true where 1 is meant."""
+    def _reject_empty_strings(cls, data: Any) -> Any:
+        """Reject an empty string, which as a path would be the folder of the configuration file."""
         if isinstance(data, dict):
-            for name, field in cls.model_fields.items():
+            for name in cls.model_fields:
                 if isinstance(value := data.get(name), str) and not value.strip():
                     raise setting_error(name, "must not be empty: write a value, or comment out the line")
-                if isinstance(value, bool) and field.annotation is not bool:
-                    raise setting_error(name, "must not be true or false")
         return data
 
     @model_validator(mode="after")
@@ -155,10 +155,10 @@ class FolderSettings(SourceSettings):
 class Region(Settings):
     """The part of the upright picture to classify, in shares of its width and height, 0 to 1."""
 
-    x: float = Field(default=0.0, ge=0, lt=1, description="Left edge.")
-    y: float = Field(default=0.0, ge=0, lt=1, description="Upper edge.")
-    width: float = Field(default=1.0, gt=0, le=1, description="Width.")
-    height: float = Field(default=1.0, gt=0, le=1, description="Height.")
+    x: float = Field(default=0.0, strict=True, ge=0, lt=1, description="Left edge.")
+    y: float = Field(default=0.0, strict=True, ge=0, lt=1, description="Upper edge.")
+    width: float = Field(default=1.0, strict=True, gt=0, le=1, description="Width.")
+    height: float = Field(default=1.0, strict=True, gt=0, le=1, description="Height.")
 
     @model_validator(mode="after")
     def _is_inside(self) -> "Region":
@@ -174,13 +174,18 @@ class MotionSettings(Settings):
         default="mog2", description="Background subtraction of OpenCV: mixture of Gaussians, or k nearest neighbours."
     )
     threshold: float = Field(
-        default=0.01, gt=0, lt=1, description="Share of the picture that must differ from the background, 0 to 1."
+        default=0.01,
+        strict=True,
+        gt=0,
+        lt=1,
+        description="Share of the picture that must differ from the background, 0 to 1.",
     )
     history_frames: PositiveInt = Field(
         default=500, description="Number of frames after which a still object becomes background, approximately."
     )
     warm_up_frames: NonNegativeInt = Field(
-        default=25, description="Number of frames at the start that are used to learn the background, and not classified."
+        default=25,
+        description="Number of frames at the start that are used to learn the background, and not classified.",
     )
 
 
@@ -190,7 +195,10 @@ class ViewSettings(SourceSettings):
     rotation: Literal[0, 90, 180, 270] = Field(
         default=0, description="Degrees by which to rotate the picture clockwise, so that it is upright."
     )
-    region: Region = Field(default=Region(), description="The part of the upright picture to classify, in shares of its width and height, 0 to 1.")
+    region: Region = Field(
+        default=Region(),
+        description="The part of the upright picture to classify, in shares of its width and height, 0 to 1.",
+    )
     motion: MotionSettings | None = Field(default=None, description="Motion gate. By default every frame passes.")
 
 
@@ -282,8 +290,10 @@ class CameraSettings(LiveSettings):
         """Reject anything but a device or an address, without its value in the message: it may hold a password."""
         device = str(self.device)
         if self.is_stream and "://" not in device:
-            raise setting_error("device", "must be a V4L2 device (0, /dev/video0) or an address (rtsp://..., http://...)")
-        problem = problem_of_stream(device) if self.is_stream else None
+            raise setting_error(
+                "device", "must be a V4L2 device (0, /dev/video0) or an address (rtsp://..., http://...)"
+            )
+        problem = stream_problem(device) if self.is_stream else None
         if problem or (not self.is_stream and looks_like_address(device)):
             raise setting_error("device", problem or "must be the path of a V4L2 device (/dev/video0) or an address")
         return self
@@ -316,7 +326,8 @@ class VideoSettings(ViewSettings):
     type: Literal["video"] = "video"
     path: Path = Field(examples=["/srv/video.mp4"], description="The video file.")
     pace: Literal["fast", "real"] = Field(
-        default="fast", description="`fast`: as fast as frames are classified. `real`: at most as fast as the video plays."
+        default="fast",
+        description="`fast`: as fast as frames are classified. `real`: at most as fast as the video plays.",
     )
     every_nth: PositiveInt = Field(default=1, description="Classify the first of every N frames.")
     started: datetime | None = Field(
@@ -377,7 +388,7 @@ class SavedFramesSettings(Settings):
         description="Which frames to save: none; those labelled unknown; those whose label differs from the one before; "
         "all.",
     )
-    quality: int = Field(default=90, ge=1, le=100, description="JPEG quality, 1 to 100.")
+    quality: int = Field(default=90, strict=True, ge=1, le=100, description="JPEG quality, 1 to 100.")
     max_bytes: PositiveInt = Field(
         default=1_000_000_000, description="Total size limit in bytes. The oldest files are deleted first."
     )
@@ -398,5 +409,7 @@ class RetentionSettings(Settings):
         default=None, examples=[365], description="Age limit in days. Older rows are deleted. By default there is none."
     )
     rows_most: PositiveInt | None = Field(
-        default=None, examples=[1_000_000], description="Maximum number of rows. The oldest are deleted first. By default there is none."
+        default=None,
+        examples=[1_000_000],
+        description="Maximum number of rows. The oldest are deleted first. By default there is none.",
     )

@@ -21,7 +21,7 @@ from edgecls.device.configuration.settings import (
 from edgecls.records import Frame
 
 if TYPE_CHECKING:
-    from edgecls.database.seen_files import SeenFiles
+    from edgecls.database.seen_file_rows import SeenFileRows
 
 SOURCES: dict[type[SourceSettings], str] = {
     FolderSettings: "edgecls.device.sources.folder:FolderSource",
@@ -93,7 +93,7 @@ class Source(Protocol):
     ) -> None: ...
 
 
-def open_source(settings: SourceSettings, seen: "SeenFiles | None" = None) -> Source:
+def open_source(settings: SourceSettings, seen: "SeenFileRows | None" = None) -> Source:
     """Return the source that `settings` describe. The caller enters it.
 
     `seen` is the database's list of delivered files. Only a folder takes one.

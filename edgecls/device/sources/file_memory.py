@@ -2,17 +2,17 @@
 
 import os
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from edgecls.database.steady_clock import UNSET
+from edgecls.database.clock.system_clock import UNSET_BEFORE
 from edgecls.images.file_frame import FileStamp
 from edgecls.images.frame_key import name_in, without_arrival
 from edgecls.records import Frame
 
 if TYPE_CHECKING:
-    from edgecls.database.seen_files import SeenFiles
+    from edgecls.database.seen_file_rows import SeenFileRows
 
 _SECOND_NS = 10**9
 
@@ -35,19 +35,19 @@ class FileMemory:
     could not be moved. Such a file keeps its key, as long as it stays in the folder.
     """
 
-    def __init__(self, root: str, seen: "SeenFiles | None", *, takes_away: bool) -> None:
+    def __init__(self, root: str, seen: "SeenFileRows | None", *, takes_away: bool) -> None:
         self._root, self._seen, self._takes_away = root, seen, takes_away
         self._delivered: dict[str, FileStamp] = {}  # by path
         self._arrivals: dict[str, _Arrival] = {}  # by path, if files are taken away: those that are still there
         self._initial: set[str] | None = None  # paths of the first scan, if files are taken away
-        self._recalled: Iterator[tuple[str, tuple[int, int, int]]] = iter(seen.take_known() if seen else ())
+        self._recalled = seen.take_known() if seen else None
 
     def recall(self, deadline: float) -> bool:
         """Read what was known before the restart, until `deadline` (`time.monotonic`). Return whether that is all.
 
         For a million files that takes seconds, and longer on a memory card.
         """
-        for key, state in self._recalled:
+        for key, state in self._recalled or ():
             path, stamp = os.path.join(self._root, name_in(key)), FileStamp(*state)
             if self._takes_away:
                 self._arrivals[path] = _Arrival(key, None, stamp.modified_ns)
@@ -56,6 +56,11 @@ class FileMemory:
             if time.monotonic() > deadline:
                 return False
         return True
+
+    def close(self) -> None:
+        """End a query for what was known before the restart."""
+        if self._recalled is not None:
+            self._recalled.close()
 
     def has(self, path: str, stamp: FileStamp) -> bool:
         """Return whether the file was delivered in this state."""
@@ -96,7 +101,7 @@ class FileMemory:
             self._arrivals[path] = _Arrival(key, -1 if inode is None else inode, stamp.modified_ns)
 
     def remember(self, path: str, key: str, stamp: FileStamp) -> None:
-        """Remember over a restart that the file has its row. Raises the errors of `SeenFiles.remember`."""
+        """Remember over a restart that the file has its row. Raises the errors of `SeenFileRows.remember`."""
         if self._seen and is_reliable(stamp):
             self._seen.remember(self.name(path), key, stamp)
 
@@ -106,7 +111,7 @@ class FileMemory:
         if path in self._arrivals:
             self._forget(path)
 
-    def keep_only(self, paths: Collection[str], news: Iterable[str]) -> None:
+    def keep_only(self, paths: set[str], news: Iterable[str]) -> None:
         """Forget the files that are not among `paths`, all that a scan found; `news` are those not delivered yet."""
         if self._takes_away and self._initial is None:
             self._initial = set(news)
@@ -133,4 +138,4 @@ def is_reliable(stamp: FileStamp) -> bool:
     It may not if the file system keeps whole seconds (FAT), because two changes can then bear one time; nor if the
     clock was not set, because at its next boot the board will show the same times again.
     """
-    return stamp.changed_ns % _SECOND_NS != 0 and stamp.changed_ns >= UNSET.timestamp() * _SECOND_NS
+    return stamp.changed_ns % _SECOND_NS != 0 and stamp.changed_ns >= UNSET_BEFORE.timestamp() * _SECOND_NS

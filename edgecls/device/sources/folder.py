@@ -27,7 +27,7 @@ from edgecls.records import Frame
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgecls.database.seen_files import SeenFiles
+    from edgecls.database.seen_file_rows import SeenFileRows
 
 _WAIT_S = 0.25  # that `next_frame` waits for an event
 _BUSY_S = 1.0  # that `next_frame` may be busy without finding a frame
@@ -61,7 +61,7 @@ class FolderSource:
     again unless they have changed. If files are taken away, the same content arriving again is another frame.
     """
 
-    def __init__(self, settings: FolderSettings, seen: "SeenFiles | None" = None) -> None:
+    def __init__(self, settings: FolderSettings, seen: "SeenFileRows | None" = None) -> None:
         self.settings = settings
         self.name = settings.source_name
         self._root = os.path.abspath(settings.path)
@@ -98,6 +98,7 @@ class FolderSource:
     ) -> None:
         """Stop watching."""
         self._watch.stop()
+        self._memory.close()
 
     def probe(self) -> None:
         """See `Source.probe`."""
@@ -277,9 +278,7 @@ class FolderSource:
 
     def _file_frame(self, path: str) -> tuple[Frame | None, FileStamp | None]:
         name = self._memory.name(path)
-        return regular_file_frame(
-            self.name, path, name, max_bytes=self.settings.max_bytes, by_arrival=self._takes_away
-        )
+        return regular_file_frame(self.name, path, name, max_bytes=self.settings.max_bytes, by_arrival=self._takes_away)
 
     def _is_unchanged(self, frame: Frame, path: str, stamp: FileStamp) -> bool:
         """Return whether a file that was read young still has that content.

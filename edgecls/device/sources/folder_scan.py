@@ -117,9 +117,7 @@ class FolderScan:
             return "ignored folder"
         return "excluded folder" if self._exclude.match(inner) else None
 
-    def _file(
-        self, path: str, inner: str, status: os.stat_result, beginnings: _Beginnings
-    ) -> _Files:
+    def _file(self, path: str, inner: str, status: os.stat_result, beginnings: _Beginnings) -> _Files:
         """Yield the file, or count it as skipped."""
         reason = self._reason_against_name(inner)
         if stat.S_ISLNK(status.st_mode) and reason in {None, "with another suffix"}:
@@ -153,9 +151,7 @@ class FolderScan:
             return None if self._patterns(name.lower()) else "with another name than the patterns"
         return "with another suffix" if has_image_name(name) is False else None
 
-    def _reason_against_content(
-        self, path: str, stamp: FileStamp, beginnings: _Beginnings
-    ) -> Reason | None:
+    def _reason_against_content(self, path: str, stamp: FileStamp, beginnings: _Beginnings) -> Reason | None:
         """Return why a file is skipped whose name does not tell what it is."""
         if self._patterns or has_image_name(os.path.basename(path)) is not None:
             return None

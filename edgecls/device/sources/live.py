@@ -204,8 +204,8 @@ class LiveSource:
         limit = self.settings.stall_seconds if reader.is_open else open_seconds(self.settings)
         if seconds <= limit + _GRACE_S:
             return None
-        if reader.is_damaged:
-            return f"no whole frame for {seconds:.0f} s: the last one {self._latest.damage}"
+        if reader.damage:
+            return f"no whole frame for {seconds:.0f} s: the last one {reader.damage}"
         return f"no frame for {seconds:.0f} s"
 
 

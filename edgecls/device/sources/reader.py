@@ -90,7 +90,7 @@ class Reader(threading.Thread):
     """Opens a camera and puts its frames into `latest` until `leave` is called or the camera is lost.
 
     `reason` then says why it ended. `last_sign` is the time, by `time.monotonic`, of the last successful operation;
-    `opened_at` is that of the opening. `is_damaged` tells whether the newest frame is. Frames before `wanted_at` are
+    `opened_at` is that of the opening. `damage` is what is wrong with the newest frame, or None. Frames before `wanted_at` are
     grabbed, so that the camera's queue stays short, but not decoded.
     """
 
@@ -99,7 +99,7 @@ class Reader(threading.Thread):
         self.is_open = False
         self.last_sign = self.opened_at = time.monotonic()
         self.has_delivered = False
-        self.is_damaged = False
+        self.damage: str | None = None
         self.reason = "its reader ended"
         self.wanted_at = wanted_at
         self._open = open_capture
@@ -137,11 +137,11 @@ class Reader(threading.Thread):
             pixels, damage = capture.retrieve(), "cannot be decoded"
         except DamagedFrame as error:
             pixels, damage = None, str(error)
-        self.is_damaged = pixels is None
         if pixels is None:
-            self._latest.damage = damage
+            self.damage = self._latest.damage = damage
             self._latest.damaged += 1
         elif not self._leave.is_set():
+            self.damage = None
             self.last_sign = now
             self.has_delivered = True  # set before the frame is there, so that whoever takes the frame sees it
             self._latest.put(CapturedFrame(pixels, captured_at))

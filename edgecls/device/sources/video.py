@@ -42,7 +42,7 @@ class VideoSource:
         self._number = 0  # of the next frame
         self._position = 0.0  # seconds, of the frame that was grabbed last
         self._is_grabbed = False
-        self._started_at = 0.0  # when the first frame was asked for, with `pace = "real"`
+        self._started_at = 0.0  # when the first frame was read, for `pace = "real"`
 
     def __enter__(self) -> "VideoSource":
         """Open the file. Raises InputNotFound, IoFailed (unreadable) and BadData (not a video that FFmpeg reads)."""
@@ -62,7 +62,6 @@ class VideoSource:
         self._fps = fps if 0.01 <= fps <= 10_000 else 25.0  # a file may have no frame rate, or an absurd one
         frames = max(self._capture.get(cv2.CAP_PROP_FRAME_COUNT), 0.0)
         self._recorded_at = self._recording_start(modified, frames / self._fps)
-        self._started_at = time.monotonic()
         return self
 
     def _recording_start(self, modified: datetime, seconds: float) -> datetime:
@@ -86,6 +85,8 @@ class VideoSource:
             if not self._capture.grab():
                 self._warn_if_incomplete()
                 raise EndOfSource
+            if self._number == 0:
+                self._started_at = time.monotonic()
             self._is_grabbed, self._position = True, self._next_position()
         is_wanted = self._number % self.settings.every_nth == 0
         if is_wanted and self.settings.pace == "real":

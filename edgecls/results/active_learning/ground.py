@@ -2,7 +2,7 @@
 
 On known ground a model learns most from what it is unsure of; on new ground it is sure of its mistakes, and only chance
 finds them. Whether its answers are those it gave to its validation images tells the one from the other, without a label.
-docs/next-model.md has the figures.
+docs/how-to/active-learning.md has the figures.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from edgecls.errors import UsageError
 from edgecls.results.active_learning.harvest import Wish
 from edgecls.results.drift.answers import Period
 from edgecls.results.drift.verdict import DRIFT, TOO_FEW, Limits, find_drift
-from edgecls.results.queries.filters import EVERYTHING, Filter
+from edgecls.results.queries.filters import NO_FILTERS, Filters
 
 LIMITS = Limits(psi=0.25, only=("labels",), independent=True)
 """From an index of 0.25 on a shift is called major (Siddiqi, "Credit Risk Scorecards", 2006). A false alarm costs little."""
@@ -28,7 +28,7 @@ class Advice:
     why: str = ""
 
 
-def advise(db: Database, which: Filter = EVERYTHING) -> Advice:
+def advise(db: Database, which: Filters = NO_FILTERS) -> Advice:
     """Compare the answers of the last model in the time of `which` with those to its validation images.
 
     Where `which` names one device or model, theirs.

@@ -16,10 +16,11 @@ from typing import Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import file_of, translated
+from edgecls.database.connection import database_path
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.records import UNKNOWN
 from edgecls.results.active_learning.reviews import has_reviews
-from edgecls.results.queries.filters import EVERYTHING, Filter, conditions
+from edgecls.results.queries.filters import NO_FILTERS, Filters, conditions
 
 Reason = Literal["control", "rare label", "unknown", "low margin"]
 
@@ -66,14 +67,14 @@ class Candidate(NamedTuple):
     margin: float
 
 
-def candidates(db: Database, which: Filter = EVERYTHING) -> Iterator[Candidate]:
+def candidates(db: Database, which: Filters = NO_FILTERS) -> Iterator[Candidate]:
     """The rows of `which` with an image that nobody has reviewed yet, in the order of their ids; read as iterated over.
 
-    Of a Filter, all but `search` and `limit` counts.
+    Of the filters, all but `search` and `limit` counts.
     """
     demands, values = conditions(db, which)
     sql = _CANDIDATES.format(demands=demands, unseen=_UNSEEN if has_reviews(db) else "")
-    with translated(file_of(db)):
+    with translate_errors(database_path(db)):
         yield from map(Candidate._make, db.execute(sql, {**values, "begin": which.from_time, "end": which.to_time}))
 
 

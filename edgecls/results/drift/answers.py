@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
-from edgecls.database.schema import timestamp
+from edgecls.database.timestamps import format_timestamp
 from edgecls.errors import UsageError
 from edgecls.results.queries.counts import pieces
-from edgecls.results.queries.filters import Filter, is_model
+from edgecls.results.queries.filters import Filters, matches_model
 
 Cluster = tuple[str, int]
 """(an hour of UTC, a run in it)"""
@@ -36,7 +36,7 @@ class Period:
     def as_object(self) -> dict[str, str | None]:
         """For JSON: in UTC."""
         ends = {"since": self.since, "until": self.until}
-        return {name: None if end is None else timestamp(end) for name, end in ends.items()}
+        return {name: None if end is None else format_timestamp(end) for name, end in ends.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def find_model(db: Database, period: Period, name: str | None, device: str | Non
     newest = sorted(last, key=lambda run: (last[run], run), reverse=True)
     for run in newest:
         model = models[run]
-        if name is None or is_model(name, model.name, model.sha256):
+        if name is None or matches_model(name, model.name, model.sha256):
             return model
     there = ", ".join(sorted({models[run].name for run in newest}))
     if there:
@@ -123,11 +123,11 @@ def answers(db: Database, model: Model, period: Period, device: str | None = Non
     return Answers(by_label, by_bin, errors)
 
 
-def _rows_of(period: Period, device: str | None) -> Filter:
-    return Filter(since=period.since, until=period.until, devices=() if device is None else (device,))
+def _rows_of(period: Period, device: str | None) -> Filters:
+    return Filters(since=period.since, until=period.until, devices=() if device is None else (device,))
 
 
-def _asked(db: Database, question: str, which: Filter) -> Iterator[tuple[Any, ...]]:
+def _asked(db: Database, question: str, which: Filters) -> Iterator[tuple[Any, ...]]:
     parts, values = pieces(db, which)
     for part in parts:
         yield from db.execute(question.format(piece=f"({part})"), values)

@@ -21,7 +21,7 @@ _SEED = 0
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class FrameCounts:
     """Frames by category: int64 (clusters, categories). `independent`: each frame counts by itself, clusters or not."""
 
     counts: NDArray[np.int64]
@@ -70,7 +70,7 @@ class Comparison:
     categories: tuple[Category, ...]
 
 
-def compare(names: tuple[str, ...], sample: Sample, baseline: Sample) -> Comparison:
+def compare(names: tuple[str, ...], sample: FrameCounts, baseline: FrameCounts) -> Comparison:
     """`names` of the categories, of both samples; neither is empty."""
     parts = stability_index(sample.total, baseline.total)
     shares, before = sample.total / sample.n, baseline.total / baseline.n
@@ -115,7 +115,7 @@ def design_effect(counts: NDArray[np.int64]) -> float:
     return max(1.0, effect)
 
 
-def p_value(sample: Sample, baseline: Sample) -> float:
+def p_value(sample: FrameCounts, baseline: FrameCounts) -> float:
     """Of the chi-square test of homogeneity, with the sizes that the samples are worth, by Monte Carlo: 1e-4 to 1.
 
     Multinomial samples of the common shares, with a fixed seed (Hope, J. R. Statist. Soc. B 30, 1968, 582-598): right

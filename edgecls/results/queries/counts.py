@@ -10,12 +10,12 @@ import json
 from sqlite_utils import Database
 
 from edgecls.database.derived import are_tallied
-from edgecls.results.queries.filters import DECIDED, Filter, Values, conditions, runs_demanded
+from edgecls.results.queries.filters import DECIDED, Filters, Values, conditions, runs_demanded
 from edgecls.results.queries.hours import hour_after
 from edgecls.results.queries.search import Search
 
 
-def counted(db: Database, which: Filter, *, by_day: bool = False) -> tuple[str, Values]:
+def counted(db: Database, which: Filters, *, by_day: bool = False) -> tuple[str, Values]:
     """A table for after a FROM, and the values of its parameters: `run_id, hour, label, bin, rows, score_sum_micros`.
 
     As `hourly_counts`, but of the rows that `which` asks for (its limit aside), and with several rows for an hour, perhaps.
@@ -25,7 +25,7 @@ def counted(db: Database, which: Filter, *, by_day: bool = False) -> tuple[str, 
     return f"({' UNION ALL '.join(parts)})", values
 
 
-def pieces(db: Database, which: Filter, *, by_day: bool = False) -> tuple[list[str], Values]:
+def pieces(db: Database, which: Filters, *, by_day: bool = False) -> tuple[list[str], Values]:
     """The same as several SELECTs, no row in two of them: asked one by one, that of the hourly_counts goes by their key."""
     if not are_tallied(db) or which.min_score is not None or which.threshold is not None or which.search is not None:
         return _from_rows(db, which)
@@ -42,7 +42,7 @@ def pieces(db: Database, which: Filter, *, by_day: bool = False) -> tuple[list[s
     return parts, values | more
 
 
-def _from_tallies(db: Database, which: Filter, first: str, end: str, *, by_day: bool) -> tuple[list[str], Values]:
+def _from_tallies(db: Database, which: Filters, first: str, end: str, *, by_day: bool) -> tuple[list[str], Values]:
     """Of the hours from `first` up to, not with, `end`."""
     demands, values = _demands(db, which)
     first_day, last_day = _whole_days(db, first, end) if by_day else (end, end)
@@ -73,7 +73,7 @@ def _whole_days(db: Database, first: str, end: str) -> tuple[str, str]:
     return first_day[:10], min(end[:10], summed_up_to)
 
 
-def _from_rows(db: Database, which: Filter) -> tuple[list[str], Values]:
+def _from_rows(db: Database, which: Filters) -> tuple[list[str], Values]:
     rows, values = conditions(db, which)
     if which.search is not None:
         rows += " AND results.id IN (SELECT value FROM json_each(:among))"
@@ -95,7 +95,7 @@ def _of_rows(where: str) -> str:
     """
 
 
-def _demands(db: Database, which: Filter) -> tuple[str, Values]:
+def _demands(db: Database, which: Filters) -> tuple[str, Values]:
     """What `which` demands of a tally, its time aside."""
     demands, values = ["1"], Values()
     if which.wanted_labels:

@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import storable, timestamp
+from edgecls.database.row_values import escape_surrogates
+from edgecls.database.timestamps import format_timestamp
 from edgecls.records import UNKNOWN
 
 
 @dataclass(frozen=True)
-class Filter:
+class Filters:
     """Which rows: all that meet every condition given.
 
     `labels`: one of these; `since` <= classified_at < `until` (without an offset: local time); `min_score`: at least
@@ -41,20 +42,20 @@ class Filter:
     @property
     def wanted_labels(self) -> tuple[str, ...]:
         """As the database stores them; empty: all."""
-        return (*map(storable, self.labels), *((UNKNOWN,) if self.unknown and not self.labels else ()))
+        return (*map(escape_surrogates, self.labels), *((UNKNOWN,) if self.unknown and not self.labels else ()))
 
     @property
     def from_time(self) -> str:
         """Rows have a `classified_at` of at least this text."""
-        return "" if self.since is None else timestamp(self.since)
+        return "" if self.since is None else format_timestamp(self.since)
 
     @property
     def to_time(self) -> str:
         """Rows have a `classified_at` under this text."""
-        return AFTER_ALL if self.until is None else timestamp(self.until)
+        return AFTER_ALL if self.until is None else format_timestamp(self.until)
 
 
-EVERYTHING = Filter()
+NO_FILTERS = Filters()
 
 AFTER_ALL = "~"
 """Later than any time, as texts compare."""
@@ -70,7 +71,7 @@ DECIDED = """
 """The label of a row, decided anew if there is a threshold."""
 
 
-def conditions(db: Database, which: Filter) -> tuple[str, Values]:
+def conditions(db: Database, which: Filters) -> tuple[str, Values]:
     """What `which` demands of a row of `results`, its time, words and limit aside, for after a WHERE."""
     values: Values = {"threshold": which.threshold}
     demands = ["1"]
@@ -92,7 +93,7 @@ def conditions(db: Database, which: Filter) -> tuple[str, Values]:
     return " AND ".join([*demands, *of_runs]), values | runs
 
 
-def runs_demanded(db: Database, which: Filter) -> tuple[list[str], Values]:
+def runs_demanded(db: Database, which: Filters) -> tuple[list[str], Values]:
     """The demand that a row, or a tally, be of a run that `which` names; none if it names none."""
     runs = run_ids(db, which)
     if runs is None:
@@ -100,23 +101,23 @@ def runs_demanded(db: Database, which: Filter) -> tuple[list[str], Values]:
     return ["run_id IN (SELECT value FROM json_each(:runs))"], {"runs": json.dumps(runs)}
 
 
-def run_ids(db: Database, which: Filter) -> Sequence[int] | None:
+def run_ids(db: Database, which: Filters) -> Sequence[int] | None:
     """The runs that `which` names by run, device or model; None if it names none, and means all."""
     if not (which.runs or which.devices or which.models):
         return None
-    devices = {storable(device) for device in which.devices}
+    devices = {escape_surrogates(device) for device in which.devices}
     return [
         run
         for run, device, name, sha256 in db.execute(_RUNS)
         if (not which.runs or run in which.runs)
         and (not devices or device in devices)
-        and (not which.models or any(is_model(each, name, sha256) for each in which.models))
+        and (not which.models or any(matches_model(each, name, sha256) for each in which.models))
     ]
 
 
-def is_model(wanted: str, name: str, sha256: str) -> bool:
+def matches_model(wanted: str, name: str, sha256: str) -> bool:
     """Whether a model is meant by `wanted`: its name, or the beginning of its SHA-256, four digits at least."""
-    return storable(wanted) == name or (len(wanted) >= 4 and sha256.startswith(wanted.lower()))
+    return escape_surrogates(wanted) == name or (len(wanted) >= 4 and sha256.startswith(wanted.lower()))
 
 
 _RUNS = "SELECT runs.id, device, name, sha256 FROM runs JOIN models ON models.id = model_id"

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from edgecls.database.clock.clocks import doubt
+from edgecls.database.clock.segments import suspect_time_sql
 from edgecls.database.derived import are_tallied
 from edgecls.errors import UsageError
 from edgecls.records import UNKNOWN
-from edgecls.results.queries.filters import DECIDED, Filter, conditions
+from edgecls.results.queries.filters import DECIDED, Filters, conditions
 from edgecls.results.queries.hours import Span, hours, spans
 from edgecls.results.queries.ranking import Ranking, ranks
 from edgecls.results.queries.search import Search
@@ -31,12 +31,12 @@ COLUMNS = (
 class Finding:
     """One question to the rows of `db`. What is not among the columns `wanted`, but for id and time, is None."""
 
-    def __init__(self, db: Database, which: Filter, wanted: Sequence[str] = COLUMNS) -> None:
+    def __init__(self, db: Database, which: Filters, wanted: Sequence[str] = COLUMNS) -> None:
         self._db, self._which = db, which
         self._demands, self._values = conditions(db, which)
         self._search = None if which.search is None else Search(db, which.search)
         (self._last,) = db.execute("SELECT coalesce(max(id), 0) FROM results").fetchone()
-        known = {**_KNOWN, "clock": doubt(db)}
+        known = {**_KNOWN, "clock": suspect_time_sql(db)}
         if "votes" not in db.table("results").columns_dict:  # not yet migrated: only read
             known["votes"] = "NULL"
         wanted = ("id", "classified_at", *wanted)

@@ -7,29 +7,30 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from edgecls.database.connection import database_path
 from edgecls.database.reading import open_results
-from edgecls.database.schema import file_of, translated
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import BadDatabase, InputNotFound, Unavailable
-from edgecls.results.queries.filters import Filter
-from edgecls.results.queries.find import Row, find, parsed
+from edgecls.results.queries.filters import Filters
 from edgecls.results.queries.finding import PAGE, Finding
+from edgecls.results.queries.rows import Row, find_rows, parsed
 
 NEWEST = 10
 """Rows that are there already and are shown first, if there is no limit that says otherwise."""
 
 
-def follow(db: Database, which: Filter, wait: Callable[[], bool]) -> Iterator[Sequence[Row]]:
+def follow(db: Database, which: Filters, wait: Callable[[], bool]) -> Iterator[Sequence[Row]]:
     """The newest rows that `which` asks for, oldest of them first, and then, in batches, those that are written.
 
     `wait` is called between two looks; the rows end when it returns False. Nothing of the database is held meanwhile.
     By order of writing: a clock that jumps hides no row. Where the daemon sets the file aside and begins a new one, the
     rows of that one follow, from its first. `db` stays open; it is the caller's.
     """
-    path = Path(file_of(db))
+    path = Path(database_path(db))
     count = NEWEST if which.limit is None else which.limit
-    with translated(path), ExitStack() as opened:
+    with translate_errors(path), ExitStack() as opened:
         seen, file = _newest_id(db), _identity(path)
-        yield list(itertools.islice(find(db, which), count))[::-1]
+        yield list(itertools.islice(find_rows(db, which), count))[::-1]
         while wait():
             if (now := _identity(path)) != file and (new := _begun(path)):
                 opened.callback(new.close)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sqlite_utils import Database
 
 from edgecls.records import UNKNOWN
-from edgecls.results.queries.filters import Filter, Values, runs_demanded
+from edgecls.results.queries.filters import Filters, Values, runs_demanded
 
 Span = tuple[str, str]
 """`classified_at` from the first text up to, not with, the second."""
@@ -38,7 +38,7 @@ def are_bounded(db: Database) -> bool:
     return "first_id" in db.table("hourly_counts").columns_dict
 
 
-def spans(db: Database, which: Filter, *, newest_first: bool) -> Iterator[Span]:
+def spans(db: Database, which: Filters, *, newest_first: bool) -> Iterator[Span]:
     """The stretches of time in which rows of `which` may be, hours in a row as one stretch."""
     for page in _pages(db, which, newest_first=newest_first):
         yield from joined((hour.span for hour in page), newest_first=newest_first)
@@ -57,7 +57,7 @@ def joined(each: Iterable[Span], *, newest_first: bool) -> list[Span]:
     return longer
 
 
-def hours(db: Database, which: Filter, *, newest_first: bool) -> Iterator[Hour]:
+def hours(db: Database, which: Filters, *, newest_first: bool) -> Iterator[Hour]:
     """The same, hour by hour."""
     for page in _pages(db, which, newest_first=newest_first):
         yield from page
@@ -67,7 +67,7 @@ PAGE = 240
 """Hours read at a time, in a millisecond or two: mostly the rows wanted are in the first of them."""
 
 
-def _pages(db: Database, which: Filter, *, newest_first: bool) -> Iterator[list[Hour]]:
+def _pages(db: Database, which: Filters, *, newest_first: bool) -> Iterator[list[Hour]]:
     """Between two pages nothing is held."""
     demands, values = tally_demands(db, which)
     ids = "min(first_id), max(last_id)" if are_bounded(db) else "NULL, NULL"
@@ -88,7 +88,7 @@ def hour_after(time: str) -> str:
         return f"{time[:13]}~"
 
 
-def tally_demands(db: Database, which: Filter) -> tuple[str, Values]:
+def tally_demands(db: Database, which: Filters) -> tuple[str, Values]:
     """What rows of `which` demand of a tally: at least that, and no more."""
     values: Values = {"first": which.from_time[:13], "before": f"{which.to_time[:13]}~"}
     demands = ["hour >= :first AND hour < :before"]

@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
-from edgecls.database.schema import parsed
+from edgecls.database.timestamps import parse_timestamp
 from edgecls.errors import MissingExtra
-from edgecls.results.queries.find import Row
+from edgecls.results.queries.rows import Row
 
 ROWS_A_GROUP = 50_000
 """In memory at a time as columns: some ten megabytes."""
@@ -15,7 +15,7 @@ ROWS_A_BATCH = 2000
 
 
 def write_parquet(file: BinaryIO, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write `columns` of `rows`, as `queries.find` yields them, a group at a time.
+    """Write `columns` of `rows`, as `find_rows` yields them, a group at a time.
 
     Raises:
         MissingExtra: pyarrow is not installed.
@@ -51,7 +51,7 @@ def _types(pa: Any) -> dict[str, Any]:
 def _typed(row: Row, columns: Sequence[str]) -> Row:
     typed = {name: row[name] for name in columns}
     for name in typed.keys() & {"captured_at", "classified_at"}:
-        typed[name] = parsed(typed[name])
+        typed[name] = parse_timestamp(typed[name])
     if typed.get("votes") is not None:
         typed["votes"] = list(typed["votes"].items())
     return typed

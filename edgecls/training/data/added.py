@@ -11,15 +11,17 @@ from dataclasses import replace
 from edgecls.errors import BadData
 from edgecls.training.data.balance import FEW_IMAGES
 from edgecls.training.data.duplicates import groups_with_copies, leave_out_copies
-from edgecls.training.data.examine import Image
 from edgecls.training.data.problems import Problem
+from edgecls.training.data.read_images import DatasetImage
 from edgecls.training.data.samples import Sample
 from edgecls.training.data.split import divide_new_classes
 
 Left = list[tuple[Sample, str]]
 
 
-def join(images: Sequence[Image], added: Sequence[Image], seed: int) -> tuple[list[Image], Left, list[Problem]]:
+def join(
+    images: Sequence[DatasetImage], added: Sequence[DatasetImage], seed: int
+) -> tuple[list[DatasetImage], Left, list[Problem]]:
     """(those of `added` to use, each with a split; the others, each with the reason; what to tell).
 
     `images` are the data set's, and stay. A picture that they hold already is left out: the data set's label stands.
@@ -34,7 +36,7 @@ def join(images: Sequence[Image], added: Sequence[Image], seed: int) -> tuple[li
     return _with_splits(kept, {image.sample.label for image in images}, seed), left, problems
 
 
-def _with_splits(added: Sequence[Image], labels: set[str], seed: int) -> list[Image]:
+def _with_splits(added: Sequence[DatasetImage], labels: set[str], seed: int) -> list[DatasetImage]:
     counts = Counter(image.sample.label for image in added if image.sample.label not in labels)
     for label, count in sorted(counts.items()):
         if count < FEW_IMAGES:

@@ -1,8 +1,11 @@
 """How many images each class has, and what to do where they are unequal."""
 
-from collections.abc import Mapping
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from edgecls.training.data.problems import Problem
+from edgecls.training.data.samples import Sample
 
 MOST_UNEQUAL = 10.0
 """No class weighs more than this many times another: a batch with one image of 500 times the weight is all noise."""
@@ -49,3 +52,19 @@ def few_images(counts: Mapping[str, int]) -> list[Problem]:
         for label, count in counts.items()
         if count < FEW_IMAGES
     ]
+
+
+def balanced_subset(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
+    """Return about `count` samples, shuffled, with as many of each class as there are, up to an equal share."""
+    classes: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        classes[sample.label].append(sample)
+    rng = random.Random(seed)
+    for members in classes.values():
+        rng.shuffle(members)
+    chosen: list[Sample] = []
+    while len(chosen) < min(count, len(samples)):
+        chosen += [members.pop() for members in classes.values() if members]
+    del chosen[count:]
+    rng.shuffle(chosen)
+    return chosen

@@ -16,22 +16,22 @@ from edgecls.progress import Progress
 from edgecls.training.data import balance
 from edgecls.training.data.added import join
 from edgecls.training.data.class_names import spell_as
-from edgecls.training.data.depths import common_white, describe_white
+from edgecls.training.data.depths import dataset_white, describe_white
 from edgecls.training.data.duplicates import copies_within_splits, groups_with_copies, leave_out_copies
-from edgecls.training.data.examine import (
-    Image,
-    decodable,
-    examine,
-    examine_again,
-    examine_reviewed,
-    left_out,
-    tell_apart,
-    undecodable,
-)
 from edgecls.training.data.losses import Losses
 from edgecls.training.data.near_duplicates import near_duplicates
 from edgecls.training.data.npz import Scale, read_arrays
 from edgecls.training.data.problems import Kind, Problem, warn
+from edgecls.training.data.read_images import (
+    DatasetImage,
+    compare_in_full,
+    decodable,
+    left_out,
+    read_again,
+    read_images,
+    read_reviewed_images,
+    undecodable,
+)
 from edgecls.training.data.samples import Sample, is_npz, read_samples
 from edgecls.training.data.split import keep_splits, lacking, separated_groups, split_samples
 from edgecls.training.data.split_names import Split
@@ -95,7 +95,7 @@ def read_dataset(
     path: Path,
     split_file: Path | None,
     seed: int,
-    steps: Progress,
+    progress: Progress,
     *,
     group_by: str | None = None,
     reviewed: Sequence[Sample] = (),
@@ -105,16 +105,16 @@ def read_dataset(
     """Read, check and split; problems are logged. Raises InputNotFound, BadData, UsageError and MissingExtra.
 
     `reviewed` are joined to it once it is split, see `added.join`: it is split as it would be without them. `white` is
-    the value that is white, see `depths.common_white`; by default it is found.
+    the value that is white, see `depths.dataset_white`; by default it is found.
     """
     samples = read_samples(path, split_file, group_by, exclude=exclude)
     samples, scale = _scaled(path, samples, Scale("", white) if white else None)
-    found, bad = examine(samples, path, steps, looks=True)
-    extra, bad_extra = examine_reviewed(spell_as(reviewed, {sample.label for sample in samples}), steps)
-    whites = common_white([*found, *extra], None if scale else white)
+    found, bad = read_images(samples, path, progress, looks=True)
+    extra, bad_extra = read_reviewed_images(spell_as(reviewed, {sample.label for sample in samples}), progress)
+    whites = dataset_white([*found, *extra], None if scale else white)
     if scale and scale.white > 255:  # arrays as a camera of more than 8 bits gives them, and so are its files
         whites = replace(whites, sixteen=scale.white)
-    everything = tell_apart(examine_again([*found, *extra], whites, steps), whites)
+    everything = compare_in_full(read_again([*found, *extra], whites, progress), whites)
     images, copies, contradictions = leave_out_copies(everything[: len(found)])
     bad = [*bad, *bad_extra]
     skipped = [*bad, *_paths(copies)]
@@ -159,7 +159,7 @@ def read_split(
     split_file: Path | None,
     split: str | None,
     seed: int,
-    steps: Progress,
+    progress: Progress,
     *,
     group_by: str | None = None,
     white: White = UNKNOWN_WHITE,
@@ -185,12 +185,12 @@ def read_split(
         raise BadData(f"{split_file or path} has no images in the split {split!r}: choose another, or leave it out")
     cut = split is None or split not in named or (split == "train" and not named >= {"validation", "test"})
     wanted = [sample for sample in samples if cut or sample.split == split]
-    images, bad = examine(wanted, path, steps, looks=False, white=white)
+    images, bad = read_images(wanted, path, progress, looks=False, white=white)
     if split is None:
         return _dataset(images, bad, undecodable(bad))
-    others = [] if cut else decodable([sample for sample in samples if sample.split != split], steps, white)
+    others = [] if cut else decodable([sample for sample in samples if sample.split != split], progress, white)
     everything = frozenset(_content(image) for image in [*images, *others])
-    images, copies, problems = leave_out_copies(tell_apart([*images, *others], white))
+    images, copies, problems = leave_out_copies(compare_in_full([*images, *others], white))
     ours = set(wanted)
     skipped = [*bad, *_paths([(sample, reason) for sample, reason in copies if sample in ours])]
     with _naming(skipped):
@@ -221,7 +221,7 @@ def _naming(skipped: Sequence[tuple[Path, str]]) -> Iterator[None]:
         raise BadData(f"{error}{left_out(skipped)}") from None
 
 
-def _check_given(samples: Sequence[Sample], images: Sequence[Image]) -> None:
+def _check_given(samples: Sequence[Sample], images: Sequence[DatasetImage]) -> None:
     """A split that is given is never cut from another because none of its images can be used."""
     lost = {sample.split for sample in samples} - {image.sample.split for image in images} - {None}
     if lost:
@@ -231,7 +231,7 @@ def _check_given(samples: Sequence[Sample], images: Sequence[Image]) -> None:
         )
 
 
-def _cut(images: Sequence[Image], seed: int, used: ImageList | None = None) -> list[Image]:
+def _cut(images: Sequence[DatasetImage], seed: int, used: ImageList | None = None) -> list[DatasetImage]:
     samples, groups = [image.sample for image in images], groups_with_copies(images)
     if used is None:
         drawn = split_samples(samples, seed, groups)
@@ -240,13 +240,13 @@ def _cut(images: Sequence[Image], seed: int, used: ImageList | None = None) -> l
     return [replace(image, sample=sample) for image, sample in zip(images, drawn, strict=True)]
 
 
-def _content(image: Image) -> tuple[str, str]:
+def _content(image: DatasetImage) -> tuple[str, str]:
     return image.digest, image.seen_pixels
 
 
 def _without_untrained(
-    images: Sequence[Image], listed: Iterable[Sample], labels: Sequence[str] = ()
-) -> tuple[list[Image], list[Problem]]:
+    images: Sequence[DatasetImage], listed: Iterable[Sample], labels: Sequence[str] = ()
+) -> tuple[list[DatasetImage], list[Problem]]:
     """Return the images of classes that have training images among the samples `listed`, and a problem for each other.
 
     Those that a model knows, its `labels`, stay. All are returned where there are no training images at all: the data
@@ -268,7 +268,7 @@ def _without_untrained(
     return [image for image in images if image.sample.label not in untrained], problems
 
 
-def _vanished(samples: Sequence[Sample], images: Sequence[Image]) -> list[Problem]:
+def _vanished(samples: Sequence[Sample], images: Sequence[DatasetImage]) -> list[Problem]:
     """Return a problem for each class of which no image can be used."""
     counts = Counter(sample.label for sample in samples)
     usable = {image.sample.label for image in images}
@@ -285,7 +285,7 @@ _CONSEQUENCES: Mapping[str, str] = {
 }
 
 
-def _incomplete(images: Sequence[Image]) -> list[Problem]:
+def _incomplete(images: Sequence[DatasetImage]) -> list[Problem]:
     """Return a problem for each class without an image to validate or to test with."""
     return [
         Problem(
@@ -298,7 +298,9 @@ def _incomplete(images: Sequence[Image]) -> list[Problem]:
     ]
 
 
-def _dataset(images: Sequence[Image], skipped: Sequence[tuple[Path, str]], problems: Sequence[Problem]) -> Dataset:
+def _dataset(
+    images: Sequence[DatasetImage], skipped: Sequence[tuple[Path, str]], problems: Sequence[Problem]
+) -> Dataset:
     warn(problems)
     contents = tuple(_content(image) for image in images)
     return Dataset(
@@ -312,7 +314,7 @@ def _dataset(images: Sequence[Image], skipped: Sequence[tuple[Path, str]], probl
     )
 
 
-def _separated(images: Sequence[Image]) -> list[Problem]:
+def _separated(images: Sequence[DatasetImage]) -> list[Problem]:
     found = separated_groups([image.sample for image in images])
     return [
         Problem(
@@ -324,12 +326,12 @@ def _separated(images: Sequence[Image]) -> list[Problem]:
     ]
 
 
-def _balance(images: Sequence[Image]) -> list[Problem]:
+def _balance(images: Sequence[DatasetImage]) -> list[Problem]:
     train = Counter(image.sample.label for image in images if image.sample.split == "train")
     everything = Counter(image.sample.label for image in images)
     return [*balance.imbalance(train), *balance.few_images(everything)]
 
 
-def _fingerprint(images: Sequence[Image]) -> str:
+def _fingerprint(images: Sequence[DatasetImage]) -> str:
     lines = sorted(f"{image.sample.label}\0{image.sample.split}\0{image.digest}\n" for image in images)
     return hashlib.sha256("".join(lines).encode()).hexdigest()

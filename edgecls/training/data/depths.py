@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from edgecls.errors import UsageError
 from edgecls.images.depth import SIXTEEN_BITS, White
-from edgecls.training.data.examine import Image
 from edgecls.training.data.problems import Problem
+from edgecls.training.data.read_images import DatasetImage
 
 DARK = 16
 """Where half of the images do not reach a part of white that is so small, that is told."""
 
 
-def common_white(images: Sequence[Image], given: int | None = None) -> White:
+def dataset_white(images: Sequence[DatasetImage], given: int | None = None) -> White:
     """Return what is white in all images that do not say so themselves, or `given`, which is of the deepest of them.
 
     Raises UsageError where there is nothing that `given` can be about, or it is more than the files can hold.
@@ -30,7 +30,7 @@ def common_white(images: Sequence[Image], given: int | None = None) -> White:
     return White(given, white.sixteen)
 
 
-def describe_white(images: Sequence[Image], white: White) -> list[Problem]:
+def describe_white(images: Sequence[DatasetImage], white: White) -> list[Problem]:
     """Return a line where white is not what the bits of the files can hold, or is hardly reached."""
     problems = []
     for bits, value in ((8, white.eight), (16, white.sixteen)):

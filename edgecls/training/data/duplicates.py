@@ -3,15 +3,17 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from edgecls.training.data.examine import Image
 from edgecls.training.data.problems import Problem
+from edgecls.training.data.read_images import DatasetImage
 from edgecls.training.data.samples import Sample
 
 _RANK: Mapping[str | None, int] = {None: 0, "train": 0, "validation": 1, "test": 2}
 """Of copies in several splits those of the highest rank stay: what is measured with is kept."""
 
 
-def leave_out_copies(images: Sequence[Image]) -> tuple[list[Image], list[tuple[Sample, str]], list[Problem]]:
+def leave_out_copies(
+    images: Sequence[DatasetImage],
+) -> tuple[list[DatasetImage], list[tuple[Sample, str]], list[Problem]]:
     """(the images to use, in order; the others, each with the reason; what to tell).
 
     The same picture under two labels is left out altogether: nobody knows which is right. Of copies in several given
@@ -29,7 +31,7 @@ def leave_out_copies(images: Sequence[Image]) -> tuple[list[Image], list[tuple[S
     return kept, [(images[n].sample, reason) for n, reason in sorted(out.items())], problems
 
 
-def _copies(images: Sequence[Image]) -> list[list[int]]:
+def _copies(images: Sequence[DatasetImage]) -> list[list[int]]:
     """The indices of images of the same picture, where there are several."""
     found: dict[str, list[int]] = defaultdict(list)
     for n, image in enumerate(images):
@@ -37,7 +39,7 @@ def _copies(images: Sequence[Image]) -> list[list[int]]:
     return [copies for copies in found.values() if len(copies) > 1]
 
 
-def _contradiction(images: Sequence[Image], copies: Sequence[int]) -> tuple[dict[int, str], Problem] | None:
+def _contradiction(images: Sequence[DatasetImage], copies: Sequence[int]) -> tuple[dict[int, str], Problem] | None:
     samples = [images[n].sample for n in copies]
     first = samples[0]
     other = next((sample for sample in samples if sample.label != first.label), None)
@@ -54,7 +56,7 @@ def _contradiction(images: Sequence[Image], copies: Sequence[int]) -> tuple[dict
     return reasons, Problem("two labels", message, tuple(sample.path for sample in samples))
 
 
-def _straddling(images: Sequence[Image], copies: Sequence[int]) -> tuple[dict[int, str], Problem] | None:
+def _straddling(images: Sequence[DatasetImage], copies: Sequence[int]) -> tuple[dict[int, str], Problem] | None:
     samples = [images[n].sample for n in copies]
     kept = max(samples, key=lambda sample: _RANK[sample.split])
     out = [n for n in copies if _RANK[images[n].sample.split] < _RANK[kept.split]]
@@ -66,7 +68,7 @@ def _straddling(images: Sequence[Image], copies: Sequence[int]) -> tuple[dict[in
     return dict.fromkeys(out, reason), Problem("duplicate left out", message, tuple(sample.path for sample in samples))
 
 
-def groups_with_copies(images: Sequence[Image]) -> list[str]:
+def groups_with_copies(images: Sequence[DatasetImage]) -> list[str]:
     """Return the name of each image's group, for `split_samples`: groups that share a picture are one group.
 
     An image without a group is named by its content: it has the same name in another place, and beside other images. So
@@ -87,7 +89,7 @@ def groups_with_copies(images: Sequence[Image]) -> list[str]:
     return [root(name) for name in names]
 
 
-def copies_within_splits(images: Sequence[Image]) -> list[Problem]:
+def copies_within_splits(images: Sequence[DatasetImage]) -> list[Problem]:
     """One problem, if there are copies at all, which then are in one split."""
     copies = _copies(images)
     if not copies:

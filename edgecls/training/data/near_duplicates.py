@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.training.data.examine import Image
 from edgecls.training.data.problems import Problem
+from edgecls.training.data.read_images import DatasetImage
 
 MOST_BITS = 10
 """Of 64, by which the hashes may differ."""
@@ -29,7 +29,7 @@ ROWS = 256
 _RANK = {"train": 0, "validation": 1, "test": 2}
 
 
-def near_duplicates(images: Sequence[Image]) -> list[Problem]:
+def near_duplicates(images: Sequence[DatasetImage]) -> list[Problem]:
     """A problem for each image with one that is nearly the same in a split before its own, or under another label."""
     seen = [image for image in images if image.look]
     if not seen:
@@ -91,7 +91,7 @@ def _chunks(indices: NDArray[np.int_]) -> list[NDArray[np.int_]]:
     return [indices[start : start + ROWS] for start in range(0, len(indices), ROWS)]
 
 
-def _problem(first: Image, second: Image) -> Problem:
+def _problem(first: DatasetImage, second: DatasetImage) -> Problem:
     one, other = first.sample, second.sample
     if one.label != other.label:
         contradiction = (

@@ -33,7 +33,7 @@ class Scale(NamedTuple):
     white: int
 
 
-class Row(NamedTuple):
+class NpzRow(NamedTuple):
     """One image of the array `array` (`x_train` or `x_test`) in `file`, its white that of `scale` where that fits."""
 
     file: Path
@@ -53,7 +53,7 @@ class Arrays(NamedTuple):
     scale: Scale
 
 
-def read_row(row: Row) -> NDArray[np.uint8]:
+def read_row(row: NpzRow) -> NDArray[np.uint8]:
     """RGB pixels, uint8 (height, width, 3), not to be written to; grey becomes three equal channels.
 
     The file is read once and stays in memory. Raises BadData, InputNotFound and IoFailed.

@@ -17,7 +17,7 @@ from edgecls.training.data.archive import Member, find_archived_images, is_archi
 from edgecls.training.data.class_names import unify_classes
 from edgecls.training.data.groups import find_groups
 from edgecls.training.data.layout import find_layout
-from edgecls.training.data.npz import Row, read_arrays, read_row
+from edgecls.training.data.npz import NpzRow, read_arrays, read_row
 from edgecls.training.data.split_names import SPLIT_NAMES, Split
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Sample:
     label: str
     split: Split | None = None
     group: str | None = None
-    row: Row | None = None
+    row: NpzRow | None = None
     member: Member | None = None
 
     def read(self) -> bytes | NDArray[np.uint8]:
@@ -132,7 +132,7 @@ def _read_npz(path: Path) -> Iterator[Sample]:
     for name, labels in read_arrays(path).labels.items():
         split: Split | None = "test" if name == "x_test" else None
         for index, label in enumerate(labels):
-            yield Sample(Path(f"{path}#{name}[{index}]"), label, split, row=Row(path, name, index))
+            yield Sample(Path(f"{path}#{name}[{index}]"), label, split, row=NpzRow(path, name, index))
 
 
 def _read_folders(root: Path, exclude: Exclusions, labels: Collection[str]) -> list[Sample]:

@@ -12,15 +12,15 @@ from edgecls.progress import Progress
 from edgecls.training.data.class_names import spell_as
 from edgecls.training.data.losses import Losses
 from edgecls.training.data.samples import Sample
-from edgecls.training.evaluation.evaluate import Evaluation, measure
+from edgecls.training.evaluation.evaluate import Evaluation, evaluate_predictions
 from edgecls.training.evaluation.mcnemar import McNemar, agreement, mcnemar
-from edgecls.training.evaluation.predictions import in_common, predict
+from edgecls.training.evaluation.predictions import classify_samples, in_common
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ModelComparison:
     """Two evaluations of the same images, McNemar's test, and the share of images that both call the same.
 
     `left_out` is label -> number of images that were not looked at, since not both models know the label.
@@ -45,9 +45,9 @@ class Comparison:
         }
 
 
-def compare(
-    first: ModelFile, second: ModelFile, samples: Sequence[Sample], steps: Progress, losses: Losses | None = None
-) -> Comparison:
+def compare_models(
+    first: ModelFile, second: ModelFile, samples: Sequence[Sample], progress: Progress, losses: Losses | None = None
+) -> ModelComparison:
     """Classify the images with both models, as a device would, and compare.
 
     Of models with different labels only the images whose label both know are compared. Raises BadData where there are
@@ -55,10 +55,17 @@ def compare(
     """
     compared, left_out = _known_to_both(first, second, spell_as(samples, first.labels))
     predictions = [
-        predict(model, compared, steps, f"evaluating {model.path.name}", losses) for model in (first, second)
+        classify_samples(model, compared, progress, f"evaluating {model.path.name}", losses)
+        for model in (first, second)
     ]
     one, two = in_common(*predictions)
-    return Comparison((first, second), (measure(one), measure(two)), mcnemar(one, two), agreement(one, two), left_out)
+    return ModelComparison(
+        (first, second),
+        (evaluate_predictions(one), evaluate_predictions(two)),
+        mcnemar(one, two),
+        agreement(one, two),
+        left_out,
+    )
 
 
 def _known_to_both(

@@ -98,10 +98,10 @@ def in_common(first: Predictions, second: Predictions) -> tuple[Predictions, Pre
 _NONE_LEFT = "none of the images can be read any more: is the disk of the data set still there?"
 
 
-def predict(
+def classify_samples(
     model: ModelFile,
     samples: Sequence[Sample],
-    steps: Progress,
+    progress: Progress,
     name: str = "evaluating",
     losses: Losses | None = None,
 ) -> Predictions:
@@ -127,7 +127,7 @@ def predict(
     def work(classifier: Classifier, sample: Sample) -> NDArray[np.float32] | None:
         return _scores(classifier, sample, places, lost)
 
-    with steps.step(name, len(samples)) as advance:
+    with progress.step(name, len(samples)) as advance:
         rows = for_each(
             lambda: Classifier(model, threads=1, top_k=len(model.labels)),
             work,

@@ -14,7 +14,7 @@ BOUNDS = (0.05, 20.0)
 """Of the temperature. Networks are found between 0.5 and 5; what would want more is wrong as often as right."""
 
 DOUBT = 0.1
-"""How many images are taken to have been wrong besides those that were. Measured: docs/evaluation.md."""
+"""How many images are taken to have been wrong besides those that were. Measured: docs/how-to/evaluate.md."""
 
 
 def nll(logits: NDArray[np.floating[Any]], truth: NDArray[np.integer[Any]], temperature: float = 1.0) -> float:

@@ -15,21 +15,21 @@ from numpy.typing import NDArray
 
 from edgecls.errors import BadData, UsageError, from_os_error
 from edgecls.files import write_atomically
-from edgecls.training.fitting.plan import Plan
+from edgecls.training.fitting.plan import FineTuningPlan
 from edgecls.training.settings import Epoch
 
 _DIGEST = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
-class State:
+class TrainingState:
     """`done` epochs of `plan` have been trained; `best` is the best so far, 0 where that is the head alone.
 
     `variables` are those of the network and of its optimizer, `weights` those of the best epoch, whose validation
     probabilities are float32 (images, classes).
     """
 
-    plan: Plan
+    plan: FineTuningPlan
     done: int
     history: tuple[Epoch, ...]
     best: Epoch
@@ -53,7 +53,7 @@ class Checkpoint:
     path: Path
     identity: str
 
-    def save(self, state: State) -> None:
+    def save(self, state: TrainingState) -> None:
         """Atomically. Raises IoFailed."""
         about = {
             "identity": self.identity,
@@ -69,7 +69,7 @@ class Checkpoint:
         content = buffer.getvalue()
         write_atomically(self.path, hashlib.sha256(content).digest() + content)
 
-    def load(self) -> State:
+    def load(self) -> TrainingState:
         """Raises UsageError where there is none, or one of another training, and BadData for a damaged one.
 
         IoFailed where it cannot be read.
@@ -93,8 +93,8 @@ class Checkpoint:
             weights, variables = _numbered(arrays, "weights"), _numbered(arrays, "variables")
             probabilities = arrays["probabilities"]
         history = tuple(Epoch(**epoch) for epoch in about["history"])
-        plan, best = Plan(**about["plan"]), Epoch(**about["best"])
-        return State(plan, about["done"], history, best, weights, probabilities, variables)
+        plan, best = FineTuningPlan(**about["plan"]), Epoch(**about["best"])
+        return TrainingState(plan, about["done"], history, best, weights, probabilities, variables)
 
     def remove(self) -> None:
         """Remove the file, once the model is there."""
@@ -137,7 +137,7 @@ def _numbered(arrays: Any, name: str) -> list[NDArray[Any]]:
     return [arrays[f"{name}{i}"] for i in range(count)]
 
 
-def restore(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:
+def restore_variables(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:
     """Give `variables` their values back, in order."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from edgecls.images.preprocess import Fit
 from edgecls.training.backbones import Backbone
+from edgecls.training.data.balance import balanced_subset
 from edgecls.training.fitting.features import extract_features
-from edgecls.training.fitting.task import BACKBONE, Task
-from edgecls.training.quantization.calibration import choose
+from edgecls.training.fitting.training_data import BACKBONE, TrainingData
 
 log = logging.getLogger(__name__)
 
@@ -28,18 +28,18 @@ LEAST_PROBABILITY = 1e-4
 Losses = NDArray[np.float64]
 
 
-def measure_fits(task: Task, specs: Mapping[Fit, Backbone]) -> Fit:
+def measure_fits(task: TrainingData, specs: Mapping[Fit, Backbone]) -> Fit:
     """Return the fit of `specs` under which heads on the frozen backbone know training images best that they never saw.
 
     What was measured is logged. The same seed gives the same answer.
     """
     file = task.save(task.backbone.load(), BACKBONE)
     places = {id(sample): number for number, sample in enumerate(task.images)}
-    tried = choose(task.images, TRIED, task.seed)
+    tried = balanced_subset(task.images, TRIED, task.seed)
     classes = task.classes[[places[id(sample)] for sample in tried]]
     losses = {}
     for fit, spec in specs.items():
-        features = extract_features(file, tried, spec.preprocessing, task.steps, "trying fits")
+        features = extract_features(file, tried, spec.preprocessing, task.progress, "trying fits")
         losses[fit] = held_out_losses(features, classes)
     best = choose_fit(losses)
     log.info(

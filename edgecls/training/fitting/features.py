@@ -21,7 +21,7 @@ def extract_features(
     backbone: Path,
     samples: Sequence[Sample],
     spec: Preprocessing,
-    steps: Progress,
+    progress: Progress,
     name: str = "frozen layers",
     view: View = lambda pixels: pixels,
     losses: Losses | None = None,
@@ -37,5 +37,5 @@ def extract_features(
         pixels = np.ascontiguousarray(view(load_or_substitute(samples, number, spec, lost)))
         return runtime.scores(runtime.invoke(pixels))
 
-    with steps.step(name, len(samples)) as advance:
+    with progress.step(name, len(samples)) as advance:
         return np.stack(for_each(lambda: open_runtime(backbone, threads=1), features, range(len(samples)), advance))

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.training.evaluation.temperature import fit_temperature, nll
+from edgecls.training.fitting.augmented_inputs import Views
 from edgecls.training.fitting.optimizers import make_optimizer
 from edgecls.training.fitting.timing import shortest
-from edgecls.training.fitting.views import Views
 from edgecls.training.settings import Epoch, Training
 
 OPTIMIZER, LEARNING_RATE = "adamw", 3e-4
@@ -101,7 +101,7 @@ def _step(upper: keras.Model, examples: Examples, epoch: int, images: NDArray[np
     return float(np.mean(upper.train_on_batch(views, targets, sample_weight=examples.weights[classes])))
 
 
-def predict(
+def predict_probabilities(
     upper: keras.Model, inputs: Callable[[NDArray[np.intp]], NDArray[np.float32]], n: int
 ) -> NDArray[np.float32]:
     """Probabilities (n, classes) of all images; `inputs` gives what the network takes of those with given numbers."""
@@ -109,7 +109,9 @@ def predict(
     return np.concatenate([np.asarray(upper.predict_on_batch(inputs(some))) for some in numbers])
 
 
-def judge(phase: str, number: int, loss: float, probabilities: NDArray[np.float32], truth: NDArray[np.intp]) -> Epoch:
+def evaluate_epoch(
+    phase: str, number: int, loss: float, probabilities: NDArray[np.float32], truth: NDArray[np.intp]
+) -> Epoch:
     """What an epoch gave. The validation loss is that at the best temperature, which is fitted afterwards anyway.
 
     Networks grow surer of themselves than they should long after they have stopped to grow better.

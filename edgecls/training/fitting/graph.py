@@ -35,7 +35,7 @@ def upper_part(network: keras.Model, cut: str | None) -> keras.Model:
     return keras.Model(begin, network.outputs[0], name="upper")
 
 
-def multiply_adds(network: keras.Model) -> float:
+def network_multiply_adds(network: keras.Model) -> float:
     """Of one image, by its convolutions and dense layers, which are nearly all of the work."""
     return float(sum(_multiply_adds(layer) for layer in network.layers))
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from edgecls.training.fitting.graph import cut_points, multiply_adds, upper_part
+from edgecls.training.fitting.graph import cut_points, network_multiply_adds, upper_part
 from edgecls.training.settings import Training
 
 EPOCHS = 15
 ENOUGH = 8
-"""Epochs for which more of the network is worth it: docs/training.md has what was measured."""
+"""Epochs for which more of the network is worth it: docs/how-to/train.md has what was measured."""
 CACHE = 8e9
 """The most bytes of disk that views of the images take."""
 TOP = 0.6
@@ -44,7 +44,7 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FineTuningPlan:
     """Train all layers above `cut` (None: the whole network) for at most `epochs`; 0 if there is no time for any.
 
     `views` is how many of each image are kept, `share` the share of the network's multiply-adds above the cut,
@@ -64,16 +64,16 @@ class Plan:
         return f"{part} for {self.epochs} epochs, expected to take {self.seconds:.0f} s"
 
 
-def candidates(network: keras.Model, training: Training) -> list[Cut]:
+def candidate_cuts(network: keras.Model, training: Training) -> list[Cut]:
     """The cuts that `training` allows, the deepest first."""
-    total = multiply_adds(network)
+    total = network_multiply_adds(network)
     everything = Cut(None, 1.0)
     if training.fine_tune == "all":
         return [everything]
     cuts = [everything]
     for name in cut_points(network):
         size = int(np.prod(network.get_layer(name).output.shape[1:]))
-        cuts.append(Cut(name, multiply_adds(upper_part(network, name)) / total, size))
+        cuts.append(Cut(name, network_multiply_adds(upper_part(network, name)) / total, size))
     return [cut for cut in cuts if LEAST <= cut.share <= TOP] or [everything]
 
 
@@ -90,7 +90,7 @@ def make_plan(
     seconds: Callable[[Cut], tuple[float, float]],
     budget: float,
     room: float,
-) -> Plan:
+) -> FineTuningPlan:
     """The deepest of `cuts` that can be trained for enough epochs, at most `epochs`; where none can, the last one, for as many as there is time.
 
     `images` are how many train and validate; `seconds` measures, for an image, a training step above a cut, and one look
@@ -98,7 +98,7 @@ def make_plan(
     into `room` bytes.
     """
     train, validation = images
-    plan = Plan(None, 0, 1, 0.0, 0.0)
+    plan = FineTuningPlan(None, 0, 1, 0.0, 0.0)
     for cut in cuts:
         step, look = seconds(cut)
         most = max(1, min(epochs, int(room / (BYTES * cut.size * train)))) if cut.layer else epochs
@@ -106,7 +106,7 @@ def make_plan(
         possible = _possible(epochs, most, an_epoch, look * train, budget - look * validation)
         views = min(most, max(1, possible))
         once = look * (train * views + validation)
-        plan = Plan(cut.layer, possible, views, cut.share, once + possible * an_epoch)
+        plan = FineTuningPlan(cut.layer, possible, views, cut.share, once + possible * an_epoch)
         if possible >= min(ENOUGH, epochs):
             break
     return plan

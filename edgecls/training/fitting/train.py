@@ -5,22 +5,22 @@ from dataclasses import replace
 
 from edgecls.training.backbones import Backbone
 from edgecls.training.fitting.checkpoint import Checkpoint
-from edgecls.training.fitting.first_phase import first_phase, without_first_phase
-from edgecls.training.fitting.second_phase import second_phase
-from edgecls.training.fitting.task import Task, Trained
+from edgecls.training.fitting.fine_tuning_phase import second_phase
+from edgecls.training.fitting.head_phase import first_phase, without_first_phase
+from edgecls.training.fitting.training_data import TrainingData, TrainingResult
 from edgecls.training.settings import Training
 
 TIME_BUDGET = 600.0
 
 
-def train(task: Task, training: Training, checkpoint: Checkpoint, *, resume: bool = False) -> Trained:
+def train(task: TrainingData, training: Training, checkpoint: Checkpoint, *, resume: bool = False) -> TrainingResult:
     """Both phases, as `training` says; fine-tuning leaves `checkpoint` after each epoch, or goes on from it.
 
     A backbone that is not pretrained cannot be trained with `fine_tune` "none". Raises the errors of `Checkpoint.load`.
     """
     begun = time.perf_counter()
     training = replace(training, time_budget=_budget(task.backbone, training))
-    with task.steps.step("loading backbone"):
+    with task.progress.step("loading backbone"):
         frozen = task.backbone.load()
     begin = first_phase if task.backbone.pretrained else without_first_phase
     trained = begin(task, training, frozen)

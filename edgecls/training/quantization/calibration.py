@@ -1,33 +1,16 @@
 """The images from which int8 ranges are chosen."""
 
-import random
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.images.preprocess import Preprocessing
+from edgecls.training.data.balance import balanced_subset
 from edgecls.training.data.losses import Losses, load_or_substitute
 from edgecls.training.data.samples import Sample
 
 IMAGES = 200
-
-
-def choose(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
-    """About `count` of them, one or more, from each class as many as from any other while it has them; shuffled."""
-    classes: dict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        classes[sample.label].append(sample)
-    rng = random.Random(seed)
-    for members in classes.values():
-        rng.shuffle(members)
-    chosen: list[Sample] = []
-    while len(chosen) < min(count, len(samples)):
-        chosen += [members.pop() for members in classes.values() if members]
-    del chosen[count:]
-    rng.shuffle(chosen)
-    return chosen
 
 
 def calibration_images(
@@ -39,4 +22,6 @@ def calibration_images(
     """
     lost = Losses() if losses is None else losses
     places = {sample.path: number for number, sample in enumerate(samples)}
-    return [load_or_substitute(samples, places[each.path], spec, lost) for each in choose(samples, count, seed)]
+    return [
+        load_or_substitute(samples, places[each.path], spec, lost) for each in balanced_subset(samples, count, seed)
+    ]

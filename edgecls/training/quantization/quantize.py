@@ -37,22 +37,22 @@ def quantize(
     std: float,
     quantization: Quantization,
     calibration: Sequence[NDArray[np.uint8]],
-    steps: Progress | None = None,
+    progress: Progress | None = None,
 ) -> bytes:
     """The network in the precision asked for; all of them take uint8 RGB pixels.
 
     int8: `_to_int8`. float16: weights of half the size, computed in float. dynamic: int8 weights, computed in float
     where a kernel for that is missing. `calibration` as in `_to_int8`, which alone needs it.
     """
-    steps = steps or Progress()
+    progress = progress or Progress()
     if quantization == "int8":
-        return _to_int8(network, mean, std, calibration, steps)
+        return _to_int8(network, mean, std, calibration, progress)
     converter = _converter(_with_pixel_input(network, mean, std))
     if quantization != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    with steps.step(f"quantizing to {quantization}"):
+    with progress.step(f"quantizing to {quantization}"):
         return _convert(converter)
 
 
@@ -64,7 +64,7 @@ def _with_pixel_input(network: keras.Model, mean: float, std: float) -> keras.Mo
 
 
 def _to_int8(
-    network: keras.Model, mean: float, std: float, calibration: Sequence[NDArray[np.uint8]], steps: Progress
+    network: keras.Model, mean: float, std: float, calibration: Sequence[NDArray[np.uint8]], progress: Progress
 ) -> bytes:
     """A model whose every tensor is an integer; uint8 in and out, int8 inside.
 
@@ -76,9 +76,9 @@ def _to_int8(
     weights = network.get_weights()
     try:
         seen = np.stack(images[:ROUNDING_IMAGES])
-        with steps.step("rounding weights", len(seen)) as advance:
+        with progress.step("rounding weights", len(seen)) as advance:
             round_weights(network, seen, advance)
-        with steps.step("quantizing to int8", len(images)) as advance:
+        with progress.step("quantizing to int8", len(images)) as advance:
             flatbuffer = _convert(_int8_converter(network, images, advance))
     finally:
         network.set_weights(weights)

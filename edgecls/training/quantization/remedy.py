@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from sklearn.linear_model import RidgeCV
 
 from edgecls.training.fitting.features import extract_features
-from edgecls.training.fitting.task import Task
+from edgecls.training.fitting.training_data import TrainingData
 from edgecls.training.quantization import quantize
 
 _STRENGTHS = np.logspace(-3, 2, 11)
 """Of the ridge, by the features' mean variance: they take in all that was ever chosen, 0.3 to 1."""
 
 
-def refit_head(network: keras.Model, task: Task, calibration: Sequence[NDArray[np.uint8]]) -> None:
+def refit_head(network: keras.Model, task: TrainingData, calibration: Sequence[NDArray[np.uint8]]) -> None:
     """Change the last layer of `network`, in place, so that it makes of int8 features what it made of float ones.
 
     What int8 takes from the logits of the training images, or adds to them, is regressed on their int8 features, and
@@ -25,17 +25,19 @@ def refit_head(network: keras.Model, task: Task, calibration: Sequence[NDArray[n
     backbone = keras.Model(network.inputs[0], network.get_layer("features").output, name="features")
     mean, std = task.backbone.mean, task.backbone.std
     exact = _features(quantize.to_float(backbone, mean, std), task, "float features")
-    rounded = _features(quantize.quantize(backbone, mean, std, "int8", calibration, task.steps), task, "int8 features")
+    rounded = _features(
+        quantize.quantize(backbone, mean, std, "int8", calibration, task.progress), task, "int8 features"
+    )
     last = network.get_layer("probabilities")
     kernel, bias = last.get_weights()
-    with task.steps.step("refitting head"):
+    with task.progress.step("refitting head"):
         spread = max(float(rounded.var(axis=0).sum() * len(rounded) / rounded.shape[1]), 1e-6)
         found = RidgeCV(alphas=spread * _STRENGTHS).fit(rounded, (exact - rounded) @ kernel)
     last.set_weights([kernel + found.coef_.T, bias + found.intercept_])
 
 
-def _features(flatbuffer: bytes, task: Task, name: str) -> NDArray[np.float32]:
+def _features(flatbuffer: bytes, task: TrainingData, name: str) -> NDArray[np.float32]:
     """Of the training images, by the runtime that the device has."""
     file = task.work / f"{name.replace(' ', '-')}.tflite"
     file.write_bytes(flatbuffer)
-    return extract_features(file, task.images, task.backbone.preprocessing, task.steps, name, losses=task.losses)
+    return extract_features(file, task.images, task.backbone.preprocessing, task.progress, name, losses=task.losses)

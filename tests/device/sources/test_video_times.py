@@ -7,6 +7,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from delivered import delivered
 from hypothesis import given
 from hypothesis import strategies as st
 from moving_pictures import number, numbered, write_video
@@ -29,8 +30,8 @@ SHOWN = [n * 0.05 for n in range(10)] + [0.5 + n * 0.15 for n in range(10)]
 
 def times(path, **settings):
     """By number of the frame, seconds after `END`."""
-    with open_source("video", VideoSettings(path=path, **settings)) as source:
-        frames = [frame for frame in source.frames(threading.Event()) if frame]
+    with open_source(VideoSettings(path=path, **settings)) as source:
+        frames = list(delivered(source, threading.Event()))
     return {number(frame): round((frame.captured_at - END).total_seconds(), 3) for frame in frames}
 
 
@@ -97,8 +98,8 @@ def test_a_time_in_the_configuration(tmp_path, value):
 
 def test_keys_hang_neither_on_the_time_nor_on_the_setting(tmp_path):
     def keys(**settings):
-        with open_source("video", VideoSettings(path=video, **settings)) as source:
-            return [frame.key for frame in source.frames(threading.Event()) if frame]
+        with open_source(VideoSettings(path=video, **settings)) as source:
+            return [frame.key for frame in delivered(source, threading.Event())]
 
     video = write_mp4(tmp_path / "v.mp4", VARIES)
     before = keys()
@@ -135,7 +136,7 @@ CLIPS = SHARED_DATA / "video"
     ],
 )
 def test_a_real_clip(name, began, seconds):
-    with open_source("video", VideoSettings(path=CLIPS / name, every_nth=100)) as source:
-        frames = [frame for frame in source.frames(threading.Event()) if frame]
+    with open_source(VideoSettings(path=CLIPS / name, every_nth=100)) as source:
+        frames = list(delivered(source, threading.Event()))
     assert frames[0].captured_at == datetime.fromisoformat(began)
     assert (frames[-1].captured_at - frames[0].captured_at).total_seconds() == pytest.approx(seconds, abs=10)

@@ -17,7 +17,7 @@ from edgecls.results.active_learning.harvest import Candidate, Wish, candidates,
 from edgecls.results.active_learning.images import Images
 from edgecls.results.active_learning.picking import Picker, labels_of_models
 from edgecls.results.active_learning.reviews import Reviews
-from edgecls.results.queries.filters import EVERYTHING, Filter
+from edgecls.results.queries.filters import NO_FILTERS, Filters
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def folder(tmp_path):
     return tmp_path / "inbox"
 
 
-def pick(path, which=EVERYTHING, **wish):
+def pick(path, which=NO_FILTERS, **wish):
     """(the picks, the picker)."""
     with closing(open_results(path)) as db:
         picker = Picker(db, Images(), Wish(**wish))
@@ -118,7 +118,7 @@ def test_what_has_no_image_no_prediction_or_a_review_is_left_out(path, folder):
 def test_filters(path, folder):
     with Store(path) as store:
         fill(store, folder, 12)
-    which = Filter(labels=("puma",), since=NOON + timedelta(minutes=4), until=NOON + timedelta(minutes=10))
+    which = Filters(labels=("puma",), since=NOON + timedelta(minutes=4), until=NOON + timedelta(minutes=10))
     assert {each.row.id for each in pick(path, which)[0]} == {5, 8}
 
 
@@ -139,7 +139,7 @@ def test_of_one_device_or_model(path, folder, runs, expected):
             begin(store, **changes)
             store.write(row(write_image(folder, f"{n}.png", n), "tabby"))
     with closing(open_results(path)) as db:
-        assert [each.id for each in candidates(db, Filter(**runs))] == expected
+        assert [each.id for each in candidates(db, Filters(**runs))] == expected
 
 
 def test_at_most_so_many_of_a_label(path, folder):

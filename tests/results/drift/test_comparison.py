@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecls.results.drift import comparison
-from edgecls.results.drift.comparison import Sample, compare, design_effect, p_value, stability_index
+from edgecls.results.drift.comparison import FrameCounts, compare, design_effect, p_value, stability_index
 
 SHARES = np.array([0.4, 0.25, 0.15, 0.1, 0.07, 0.03])
 
 
 def independent(chance, n, shares=SHARES):
-    return Sample(chance.multinomial(n, shares)[None], independent=True)
+    return FrameCounts(chance.multinomial(n, shares)[None], independent=True)
 
 
 def scenes(chance, hours, shares=SHARES):
@@ -22,7 +22,7 @@ def scenes(chance, hours, shares=SHARES):
         of_hour = chance.dirichlet(shares * 20)
         visits = chance.choice(len(shares), size=6, p=of_hour)
         np.add.at(counts[hour], visits, chance.geometric(0.1, size=6))
-    return Sample(counts)
+    return FrameCounts(counts)
 
 
 def false_alarms(sample, other, alpha, repeats=200):
@@ -54,7 +54,7 @@ def test_false_alarms_are_about_as_rare_as_stated(sample, other):
 @pytest.mark.usefixtures("quick")
 def test_without_the_correction_scenes_would_be_one_long_alarm():
     def naive(chance):
-        return Sample(scenes(chance, 24).counts, independent=True)
+        return FrameCounts(scenes(chance, 24).counts, independent=True)
 
     assert false_alarms(naive, naive, 0.01, 50) > 0.8
 
@@ -85,8 +85,8 @@ def test_hours_that_repeat_one_frame_are_worth_one_frame_each():
     chance = np.random.default_rng(0)
     once = chance.multinomial(1, SHARES, size=200)
     assert design_effect(once) == pytest.approx(1, abs=0.2)
-    assert Sample(once * 50).effective_n == pytest.approx(200, rel=0.2)
-    assert Sample(once * 50, independent=True).effective_n == 10_000
+    assert FrameCounts(once * 50).effective_n == pytest.approx(200, rel=0.2)
+    assert FrameCounts(once * 50, independent=True).effective_n == 10_000
 
 
 @pytest.mark.parametrize("counts", [[[5, 0]], [[5, 0], [3, 0]], [[0, 0], [4, 4]]])
@@ -102,10 +102,10 @@ tables = st.lists(st.lists(st.integers(0, 200), min_size=4, max_size=4), min_siz
 @settings(max_examples=40, deadline=None)
 @given(tables, tables)
 def test_whatever_the_counts_all_figures_are_finite(new, old):
-    found = compare(tuple("abcd"), Sample(np.array(new)), Sample(np.array(old)))
+    found = compare(tuple("abcd"), FrameCounts(np.array(new)), FrameCounts(np.array(old)))
     assert np.isfinite(found.psi)
     assert found.psi >= 0
     assert 1e-4 <= found.p <= 1
     assert 1 <= found.effective_n <= found.n
     assert sum(each.share for each in found.categories) == pytest.approx(1)
-    assert compare(tuple("abcd"), Sample(np.array(new)), Sample(np.array(old))) == found  # the seed is fixed
+    assert compare(tuple("abcd"), FrameCounts(np.array(new)), FrameCounts(np.array(old))) == found  # the seed is fixed

@@ -3,19 +3,19 @@
 from contextlib import closing
 
 import pytest
+from counts_check import assert_they_agree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from merging import ROWS, Device, everything, inputs, read
-from tally_check import assert_they_agree
 
 from edgecls.database.backup import back_up
-from edgecls.database.clock.correction import correct
+from edgecls.database.clock.correction import correct_steps
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.errors import UsageError
 from edgecls.results.merge.merge import merge
 from edgecls.results.merge.merge_input import Input
-from edgecls.results.queries.find import find
+from edgecls.results.queries.rows import find_rows
 
 
 def test_rows_of_two_devices_stand_side_by_side(devices, out):
@@ -38,9 +38,9 @@ def test_everything_else_of_a_row_comes_along(devices, out):
     devices[0].write("odd", label="猫", score=0.25, path="a\n.jpg", votes={"猫": 3}, saved_bytes=12)
     merge(out, inputs(devices[0]))
     with closing(open_results(devices[0].path)) as one, closing(open_results(out)) as other:
-        kept = [name for name in next(find(one)) if name not in {"id", "source"}]
-        assert [[row[name] for name in kept] for row in find(one)] == [
-            [row[name] for name in kept] for row in find(other)
+        kept = [name for name in next(find_rows(one)) if name not in {"id", "source"}]
+        assert [[row[name] for name in kept] for row in find_rows(one)] == [
+            [row[name] for name in kept] for row in find_rows(other)
         ]
     assert read(out, "SELECT count(saved_bytes) FROM results") == [(0,)]  # saved there, not here
 
@@ -201,14 +201,14 @@ def test_times_that_were_corrected_in_one_of_the_two(tmp_path, out, corrected):
     if corrected != "device's":
         device.write("c")
     with Store(out) as merged:
-        correct(merged.database if corrected == "merged one" else device.store.database)
+        correct_steps(merged.database if corrected == "merged one" else device.store.database)
     device.write("d")
     (again,) = merge(out, inputs(device))
     assert (again.conflicts, again.runs) == (0, 0)
     times = "SELECT key, classified_at FROM results ORDER BY key"
     with Store(out) as merged:
-        correct(merged.database)
-        correct(device.store.database)
+        correct_steps(merged.database)
+        correct_steps(device.store.database)
         assert_they_agree(merged.database)
     assert read(out, times) == read(device.path, times)
 
@@ -224,17 +224,20 @@ def test_rows_of_a_copy_from_before_a_correction_join_those_that_were_moved(tmp_
     merge(out, inputs(device))
     with Store(out) as merged:
         merged.database.execute("DELETE FROM results WHERE key = 'b'")
-        correct(merged.database)
+        correct_steps(merged.database)
     assert [one.conflicts for one in merge(out, inputs(old))] == [0]
     with closing(open_results(out)) as db:
-        times = {row["key"]: row["classified_at"][11:19] for row in find(db)}
+        times = {row["key"]: row["classified_at"][11:19] for row in find_rows(db)}
     assert times == {"a": "13:00:11", "b": "13:00:12", "c": "13:00:13"}
 
 
 def test_what_an_older_edgecls_wrote(devices, out):
     gate = devices[1]
     for statement in (
-        *(f"ALTER TABLE runs DROP COLUMN {name}" for name in ("boot_id", "clock_lead", "clock_shift", "merged")),
+        *(
+            f"ALTER TABLE runs DROP COLUMN {name}"
+            for name in ("boot_id", "boot_offset", "applied_correction", "merged")
+        ),
         *("DROP TABLE reviews", "DROP TRIGGER results_text_delete", "DROP TRIGGER results_text_update"),
         *("DROP INDEX results_saved", "ALTER TABLE results DROP COLUMN saved_bytes"),
         *("ALTER TABLE results DROP COLUMN votes", "DELETE FROM _sqlite_migrations WHERE name > 'm002'"),

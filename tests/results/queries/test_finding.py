@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from older import BEFORE_BOUNDS, BEFORE_TALLIES, FIRST, as_of
 
 from edgecls.database.reading import open_results
+from edgecls.database.search_index import index_batch
 from edgecls.database.store import Store
-from edgecls.database.words import catch_up
 from edgecls.errors import UsageError
 from edgecls.records import UNKNOWN
 from edgecls.results.queries import finding, hours, ranking
-from edgecls.results.queries.filters import Filter
-from edgecls.results.queries.find import find
+from edgecls.results.queries.filters import Filters
 from edgecls.results.queries.finding import Finding
 from edgecls.results.queries.follow import follow
 from edgecls.results.queries.periods import Unit
+from edgecls.results.queries.rows import find_rows
 from edgecls.results.queries.search import expression
 from edgecls.results.queries.stats import stats
 
@@ -43,7 +43,7 @@ def path(tmp_path_factory):
                 continue
             label, score = LABELS[n * n % 4], (n * 7919 % 1000) / 999
             store.write(frame(str(n), minutes, label=label, score=score, path=PATHS[n % 7], infer_ms=n % 50))
-        catch_up(store.database, 300)
+        index_batch(store.database, 300)
         store._has_news = False
     return path
 
@@ -57,7 +57,7 @@ def small_pages(monkeypatch):
 
 moments = st.one_of(st.none(), st.integers(-10, 3100).map(lambda m: NOON + timedelta(minutes=m, seconds=m % 7)))
 filters = st.builds(
-    Filter,
+    Filters,
     labels=st.lists(st.sampled_from((*LABELS, "zebra")), max_size=2, unique=True).map(tuple),
     since=moments,
     until=moments,
@@ -74,7 +74,7 @@ filters = st.builds(
 
 def by_hand(db, which):
     """Keys, newest first, by a look at every row."""
-    rows = sorted(find(db), key=lambda row: (row["classified_at"], row["id"]), reverse=True)
+    rows = sorted(find_rows(db), key=lambda row: (row["classified_at"], row["id"]), reverse=True)
     models = dict(db.execute("SELECT name, sha256 FROM models").fetchall())
     return [row["key"] for row in rows if wanted(row, which, models)]
 
@@ -110,17 +110,17 @@ def test_rows(path, which, few, limit):
     with closing(open_results(path)) as db, pytest.MonkeyPatch.context() as patch:
         patch.setattr(finding, "FEW", few)
         expected = by_hand(db, which)
-        limited = Filter(**{**which.__dict__, "limit": limit})
-        assert [row["key"] for row in find(db, limited)] == expected[:limit]
-        assert [row["key"] for row in find(db, limited, "oldest")] == expected[::-1][:limit]
-        assert sorted(row["key"] for row in find(db, which, "-infer_ms")) == sorted(expected)
+        limited = Filters(**{**which.__dict__, "limit": limit})
+        assert [row["key"] for row in find_rows(db, limited)] == expected[:limit]
+        assert [row["key"] for row in find_rows(db, limited, "oldest")] == expected[::-1][:limit]
+        assert sorted(row["key"] for row in find_rows(db, which, "-infer_ms")) == sorted(expected)
 
 
 @settings(max_examples=100, deadline=None)
 @given(which=filters, unit=st.sampled_from(Unit))
 def test_figures_are_what_counting_gives(path, which, unit):
     with closing(open_results(path)) as db:
-        rows = list(find(db, which))
+        rows = list(find_rows(db, which))
         found = stats(db, which, by=unit)
     assert (found["rows"], found["errors"]) == (len(rows), sum(row["error"] is not None for row in rows))
     labels = {each["label"]: each["count"] for each in found["labels"]}
@@ -148,14 +148,14 @@ def test_what_people_search_for_is_never_syntax(text):
 
 
 PLANS = {
-    "newest": (Filter(), "results_classified_at"),
-    "a label": (Filter(labels=("tabby",)), "results_label"),
-    "unknown": (Filter(unknown=True), "results_label"),
-    "errors": (Filter(errors=True), "results_error"),
-    "two labels": (Filter(labels=("tabby", "lynx")), "results_classified_at"),
-    "a device": (Filter(devices=("gate",)), "results_classified_at"),
-    "a score": (Filter(min_score=0.9), "results_classified_at"),
-    "an interval": (Filter(since=NOON), "results_classified_at"),
+    "newest": (Filters(), "results_classified_at"),
+    "a label": (Filters(labels=("tabby",)), "results_label"),
+    "unknown": (Filters(unknown=True), "results_label"),
+    "errors": (Filters(errors=True), "results_error"),
+    "two labels": (Filters(labels=("tabby", "lynx")), "results_classified_at"),
+    "a device": (Filters(devices=("gate",)), "results_classified_at"),
+    "a score": (Filters(min_score=0.9), "results_classified_at"),
+    "an interval": (Filters(since=NOON), "results_classified_at"),
 }
 
 
@@ -181,7 +181,7 @@ def test_between_two_pages_nothing_is_held(path, tmp_path):
     copy.write_bytes(path.read_bytes())
     with Store(copy) as store, closing(open_results(copy)) as db:
         begin(store)
-        rows = find(db)
+        rows = find_rows(db)
         next(rows)
         store.write(frame("new"))
         assert store.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
@@ -193,7 +193,7 @@ def test_follow(path, tmp_path):
     copy.write_bytes(path.read_bytes())
     with Store(copy) as store, closing(open_results(copy)) as db:
         begin(store, device="new")
-        batches = follow(db, Filter(labels=("tabby",), limit=2), lambda: True)
+        batches = follow(db, Filters(labels=("tabby",), limit=2), lambda: True)
         assert len(next(batches)) == 2
         assert store.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
         for n, label in enumerate(["tabby", "lynx", "tabby"]):
@@ -204,7 +204,7 @@ def test_follow(path, tmp_path):
 def test_follow_begins_with_nothing(tmp_path):
     with Store(tmp_path / "results.db") as store, closing(open_results(store.path)) as db:
         waits = iter([True, True, False])
-        batches = follow(db, Filter(search="inbox"), lambda: next(waits))
+        batches = follow(db, Filters(search="inbox"), lambda: next(waits))
         assert next(batches) == []
         begin(store)
         store.write(frame("a"))
@@ -224,7 +224,7 @@ def older(path, tmp_path_factory):
 @pytest.mark.parametrize("step", [FIRST, BEFORE_TALLIES, BEFORE_BOUNDS])
 def test_a_database_that_nobody_has_migrated_is_only_read(path, older, step, which, order):
     with closing(open_results(path)) as new, closing(open_results(older[step])) as before:
-        assert list(find(before, which, order)) == list(find(new, which, order))
+        assert list(find_rows(before, which, order)) == list(find_rows(new, which, order))
         assert json.dumps(stats(before, which)) == json.dumps(stats(new, which))
 
 
@@ -235,17 +235,17 @@ def test_by_score(path, which, limit, way, page):
     with closing(open_results(path)) as db, pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranking, "FIRST_PAGE", page)
         order = sorted(
-            find(db, which), key=lambda row: (row["score"] is None, way * (row["score"] or 0), way * row["id"])
+            find_rows(db, which), key=lambda row: (row["score"] is None, way * (row["score"] or 0), way * row["id"])
         )
-        limited = Filter(**{**which.__dict__, "limit": limit})
-        found = [row["key"] for row in find(db, limited, "score" if way > 0 else "-score")]
+        limited = Filters(**{**which.__dict__, "limit": limit})
+        found = [row["key"] for row in find_rows(db, limited, "score" if way > 0 else "-score")]
         assert found == [row["key"] for row in order][:limit]
 
 
 def test_the_best_scores_are_found_without_a_look_at_the_others(path):
     with closing(open_results(path)) as db:
         looked_at = []
-        found = ranking.Ranking(db, Filter(), 400, highest_first=True)
+        found = ranking.Ranking(db, Filters(), 400, highest_first=True)
         found._rows_of = lambda tally, rows_of=found._rows_of: looked_at.append(tally) or rows_of(tally)
         assert len(found.ids(5)) == 5
         (hourly_counts,) = db.execute("SELECT count(*) FROM hourly_counts").fetchone()

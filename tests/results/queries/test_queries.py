@@ -13,8 +13,8 @@ from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.errors import BadDatabase, UsageError
 from edgecls.records import UNKNOWN
-from edgecls.results.queries.filters import EVERYTHING, Filter
-from edgecls.results.queries.find import find
+from edgecls.results.queries.filters import NO_FILTERS, Filters
+from edgecls.results.queries.rows import find_rows
 from edgecls.results.queries.stats import stats
 from edgecls.results.queries.user_sql import run_sql
 
@@ -33,7 +33,7 @@ def db(store, path):
 
 
 def keys(db, **conditions):
-    return "".join(row["key"] for row in find(db, Filter(**conditions)))
+    return "".join(row["key"] for row in find_rows(db, Filters(**conditions)))
 
 
 def test_newest_first(db):
@@ -86,7 +86,7 @@ def test_filters(db, conditions, found):
 
 
 def test_a_row_names_its_run_and_model(db):
-    newest, *_, oldest = find(db)
+    newest, *_, oldest = find_rows(db)
     assert (newest["run_id"], newest["model"], newest["label"], newest["error"]) == (
         2,
         "more cats",
@@ -118,7 +118,7 @@ def test_stats(db):
 
 
 def test_stats_of_a_part(db):
-    part = stats(db, Filter(since=NOON + timedelta(minutes=4), limit=1))
+    part = stats(db, Filters(since=NOON + timedelta(minutes=4), limit=1))
     assert (part["rows"], part["errors"], part["runs"], part["labels"]) == (1, 1, 1, [])
     assert part["infer_ms"] == {"median": None, "p95": None, "p99": None}
 
@@ -249,7 +249,7 @@ def test_sql_that_would_make_a_value_of_gigabytes(db):
 def test_after_sql_the_other_queries_still_work(db):
     run_sql(db, "SELECT 1")
     assert keys(db, limit=1) == "e"
-    assert stats(db, EVERYTHING)["rows"] == 5
+    assert stats(db, NO_FILTERS)["rows"] == 5
     assert next(db.query("SELECT count(*) AS n FROM results")) == {"n": 5}
     assert [row["id"] for row in db.table("results").rows_where("label = ?", ["lynx"])] == [2]
 
@@ -278,14 +278,14 @@ def test_damage_found_while_reading(store, path):
         file.seek(40 * 4096)
         file.write(b"\xff" * 4096 * 16)
     with closing(open_results(path)) as opened, pytest.raises(BadDatabase) as damaged:
-        list(find(opened))
+        list(find_rows(opened))
     remedy = f"rescue its rows with `sqlite3 {path} .dump`, or name another file"
     assert str(damaged.value) == f"{path} is damaged: {remedy}"
     with closing(open_results(path)) as opened, pytest.raises(BadDatabase, match=f"sqlite3 {path} "):
         list(run_sql(opened, "SELECT * FROM results")[1])
 
 
-def test_the_wing_imports_nothing_heavy():
+def test_queries_import_nothing_heavy():
     script = """
 import sys
 banned = {"tensorflow", "keras", "sklearn", "matplotlib", "cv2", "watchdog", "pydantic", "ai_edge_litert"}
@@ -293,6 +293,6 @@ class Ban:
     def find_spec(self, name, *_):
         assert name.split(".")[0] not in banned, name
 sys.meta_path.insert(0, Ban())
-import edgecls.database.reading, edgecls.database.store, edgecls.cli.results
+import edgecls.database.reading, edgecls.results.queries.stats, edgecls.database.store, edgecls.cli.results
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

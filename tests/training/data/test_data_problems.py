@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from edgecls.training.data.examine import undecodable
 from edgecls.training.data.problems import warn
+from edgecls.training.data.read_images import undecodable
 
 
 def test_each_reason_is_shown_before_a_second_file_with_the_same_one(caplog):

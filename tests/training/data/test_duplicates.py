@@ -13,7 +13,7 @@ from edgecls.errors import BadData
 from edgecls.progress import Progress
 from edgecls.training.data.dataset import SPLITS, read_dataset, read_split
 from edgecls.training.data.duplicates import groups_with_copies, leave_out_copies
-from edgecls.training.data.examine import Image
+from edgecls.training.data.read_images import DatasetImage
 from edgecls.training.data.samples import Sample
 from edgecls.training.data.split import group_names, split_samples
 
@@ -184,7 +184,7 @@ some_images = st.lists(
     max_size=60,
 ).map(
     lambda rows: [
-        Image(Sample(Path(f"{n}.png"), label, split, group), f"{label}{content}")
+        DatasetImage(Sample(Path(f"{n}.png"), label, split, group), f"{label}{content}")
         for n, (label, group, content, split) in enumerate(rows)
     ]
 )
@@ -192,7 +192,7 @@ some_images = st.lists(
 
 @given(some_images, st.integers(0, 3))
 def test_no_copy_and_no_group_is_cut_apart(images, seed):
-    images = [Image(Sample(i.sample.path, i.sample.label, None, i.sample.group), i.digest) for i in images]
+    images = [DatasetImage(Sample(i.sample.path, i.sample.label, None, i.sample.group), i.digest) for i in images]
     try:
         done = split_samples([image.sample for image in images], seed, groups_with_copies(images))
     except BadData:
@@ -218,7 +218,7 @@ def test_no_copy_is_left_in_two_given_splits_and_every_picture_in_one(images):
 
 @given(some_images)
 def test_without_copies_groups_are_as_they_were(images):
-    images = [Image(image.sample, str(n)) for n, image in enumerate(images)]
+    images = [DatasetImage(image.sample, str(n)) for n, image in enumerate(images)]
     names = [f"group {each.sample.group}" if each.sample.group else f"image {each.digest}" for each in images]
     assert groups_with_copies(images) == names
     assert leave_out_copies(images) == (images, [], [])

@@ -11,7 +11,7 @@ import tiny_backbone
 from edgecls.training.backbones import find_backbone
 from edgecls.training.fitting.graph import cut_points, lower_part, upper_part
 from edgecls.training.fitting.head import new_head
-from edgecls.training.fitting.plan import BYTES, Cut, candidates, make_plan, seconds_afterwards
+from edgecls.training.fitting.plan import BYTES, Cut, candidate_cuts, make_plan, seconds_afterwards
 from edgecls.training.settings import Training
 
 CUTS = [Cut(None, 1.0), Cut("low", 0.8, 9000), Cut("middle", 0.5, 4000), Cut("high", 0.1, 1000)]
@@ -73,12 +73,12 @@ def test_views_fit_into_their_room(room, images):
 
 def test_what_may_be_trained():
     network = new_head(find_backbone("efficientnet-lite0").load(weights=False), 3, Training(), 0)
-    everything = candidates(network, Training())
+    everything = candidate_cuts(network, Training())
     shares = [cut.share for cut in everything]
     assert everything[0] == Cut("block7_add", pytest.approx(0.59, abs=0.01), 14 * 14 * 80)
     assert shares == sorted(shares, reverse=True)
-    assert candidates(network, Training(fine_tune="all")) == [Cut(None, 1.0)]
-    assert candidates(network, Training(fine_tune="top")) == everything
+    assert candidate_cuts(network, Training(fine_tune="all")) == [Cut(None, 1.0)]
+    assert candidate_cuts(network, Training(fine_tune="top")) == everything
 
 
 def test_both_parts_make_the_whole():

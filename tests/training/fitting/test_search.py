@@ -89,12 +89,12 @@ def test_progress_is_told():
 def test_a_conversion_with_a_search(colours, tmp_path):
     """Each trial trains a head as the conversion then does."""
     training = Training(fine_tune="none", epochs=5, search=3)
-    steps = Progress()
-    done = edgecls.convert(colours, tmp_path / "m.tflite", backbone="tiny", training=training, steps=steps)
+    progress = Progress()
+    done = edgecls.convert(colours, tmp_path / "m.tflite", backbone="tiny", training=training, progress=progress)
     first = done.trials[0]
     assert len(done.trials) == 3
     assert (first["optimizer"], first["learning_rate"]) == (head.OPTIMIZER, head.LEARNING_RATE)
-    assert "searching" in steps.seconds
+    assert "searching" in progress.seconds
     best = min(done.trials, key=lambda trial: trial["validation_loss"])
     assert best["validation_loss"] <= first["validation_loss"]
     assert {name: done.settings[name] for name in best if name != "validation_loss"} == {

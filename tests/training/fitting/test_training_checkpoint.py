@@ -24,8 +24,8 @@ from edgecls.files import write_atomically
 from edgecls.progress import Progress
 from edgecls.training.backbones import BACKBONES, Backbone
 from edgecls.training.fitting import head
-from edgecls.training.fitting.checkpoint import Checkpoint, State
-from edgecls.training.fitting.plan import Plan
+from edgecls.training.fitting.checkpoint import Checkpoint, TrainingState
+from edgecls.training.fitting.plan import FineTuningPlan
 from edgecls.training.settings import Epoch, Training
 
 BATCHES = 3
@@ -102,7 +102,7 @@ def convert(data, output, training=TRAINING, **options):
 
 def interrupt(epochs, images, output, **options):
     with pytest.raises(KeyboardInterrupt):
-        convert(images, output, steps=Interrupted(epochs), **options)
+        convert(images, output, progress=Interrupted(epochs), **options)
     assert list(output.parent.iterdir()) == [checkpoint_of(output)]
 
 
@@ -143,9 +143,9 @@ def test_what_was_rejected_can_be_made_all_the_same_without_training(images, tmp
     options = {"quantization": "float16", "seed": 2**32 - 1, "max_drop": -1}
     instead = convert(images, tmp_path / "m.tflite", **options)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.float32.tflite", "m.tflite.checkpoint"]
-    steps = Interrupted(0)
-    steps.left = 1  # not a step more is trained
-    done = convert(images, tmp_path / "m.tflite", resume=True, force=True, steps=steps, **options)
+    progress = Interrupted(0)
+    progress.left = 1  # not a step more is trained
+    done = convert(images, tmp_path / "m.tflite", resume=True, force=True, progress=progress, **options)
     assert [epoch.number for epoch in done.history if epoch.phase == "fine-tuning"][-1] == EPOCHS
     assert done.history == instead.history
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.float32.tflite", "m.tflite"]
@@ -161,7 +161,7 @@ def test_where_no_checkpoint_can_be_kept_training_goes_on(images, tmp_path, capl
 
 def test_before_the_first_epoch_is_over_there_is_nothing_to_keep(images, tmp_path, caplog):
     with pytest.raises(KeyboardInterrupt):
-        convert(images, tmp_path / "m.tflite", steps=Interrupted(0))
+        convert(images, tmp_path / "m.tflite", progress=Interrupted(0))
     assert not list(tmp_path.iterdir())
     assert not [record for record in caplog.records if record.levelno == logging.WARNING]
 
@@ -179,12 +179,12 @@ def refuse(tmp_path):
     """What is wrong with the checkpoint is told before anything is trained, and the file is left as it is."""
 
     def refuse(error, said, images, content, **options):
-        output, steps = tmp_path / "m.tflite", Progress()
+        output, progress = tmp_path / "m.tflite", Progress()
         if content is not None:
             checkpoint_of(output).write_bytes(content)
         with pytest.raises(error, match=rf"m\.tflite\.checkpoint {said}"):
-            convert(images, output, resume=True, steps=steps, **options)
-        assert "loading backbone" not in steps.seconds
+            convert(images, output, resume=True, progress=progress, **options)
+        assert "loading backbone" not in progress.seconds
         assert content is None or checkpoint_of(output).read_bytes() == content
 
     return refuse
@@ -229,8 +229,8 @@ def test_a_truncated_one(images, left, refuse):
     refuse(BadData, "is damaged: remove it, and run without --resume", images, left[:-100])
 
 
-STATE = State(
-    Plan("low", 9, 4, 0.5, 12.5),
+STATE = TrainingState(
+    FineTuningPlan("low", 9, 4, 0.5, 12.5),
     2,
     (Epoch("head", 1, 0.7, 0.6, 0.5), Epoch("fine-tuning", 1, 0.5, 0.4, 1.0)),
     Epoch("fine-tuning", 1, 0.5, 0.4, 1.0),
