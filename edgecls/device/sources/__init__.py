@@ -65,8 +65,11 @@ class Source(Protocol):
         ...
 
 
-def open_source(kind: str, settings: Any) -> Source:
-    """The source of type `kind` (a key of `SOURCES`) with its settings; to be entered by the caller."""
+def open_source(kind: str, settings: Any, *memory: Any) -> Source:
+    """Return the source of type `kind` (a key of `SOURCES`) with its settings; the caller enters it.
+
+    A folder also takes its `memory`, the `SeenFiles` of earlier runs.
+    """
     module, name = SOURCES[kind].split(":")
-    source: Source = getattr(import_module(module), name)(settings)
+    source: Source = getattr(import_module(module), name)(settings, *memory)
     return source

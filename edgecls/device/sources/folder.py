@@ -51,15 +51,14 @@ class FolderSource:
     knows, are not read at all. Where files are taken away, the same content arriving again is another frame.
     """
 
-    def __init__(self, settings: FolderSettings) -> None:
+    def __init__(self, settings: FolderSettings, seen: SeenFiles = NOTHING_SEEN) -> None:
         self.settings = settings
         self.name = f"folder:{settings.path}"
         self._root = os.path.abspath(settings.path)
         self._scan = FolderScan(self._root, settings)
         self._watch = FolderWatch(self._root, recursive=settings.recursive)
         self._disposition = FileDisposition(self._root, settings)
-        self.seen: SeenFiles = NOTHING_SEEN
-        """to be set before the first frame; what it knows is asked for then, what is done is told to it"""
+        self._seen = seen
         self._takes_away = settings.after != "keep"
         self._taken: dict[str, FileStamp] = {}
         self._growing: dict[str, tuple[FileStamp, float]] = {}
@@ -110,7 +109,7 @@ class FolderSource:
     def _recall(self) -> Iterator[None]:
         """Recall what had its row before: of a million files that takes seconds, on a memory card more."""
         last = time.monotonic()
-        for key, state in self.seen.take_known():
+        for key, state in self._seen.take_known():
             path = os.path.join(self._root, name_in(key))
             if self._takes_away:
                 self._still_here.recall(path, key, FileStamp(*state))
@@ -139,7 +138,7 @@ class FolderSource:
         if self._takes_away and not has_stamp(path, stamp):
             self._is_growing(path, stamp)
         if tells_changes(stamp):
-            self.seen.remember(self._name(path), frame.key, stamp)
+            self._seen.remember(self._name(path), frame.key, stamp)
 
     def _keep_as_known(self, frame: Frame, path: str, in_hand: "_InHand") -> None:
         """Its row is committed, and it is still here: with another mode or other times it is no other arrival."""
@@ -150,7 +149,7 @@ class FolderSource:
         """What comes under this name from now on is another frame, whatever it holds."""
         self._taken.pop(path, None)
         if self._still_here.forget(path):
-            self.seen.forget(self._name(path))
+            self._seen.forget(self._name(path))
 
     def status(self) -> SourceStatus:
         """See `Source.status`."""
@@ -220,11 +219,11 @@ class FolderSource:
         """
         same = self._still_here.same_arrival(frame, path, stamp, inode)
         if same is None and self._still_here.forget(path):
-            self.seen.forget(self._name(path))
+            self._seen.forget(self._name(path))
         if same is None and self._backlog and path in self._backlog:
             self._backlog.discard(path)
             key = without_arrival(frame.key)
-            same = replace(frame, key=key) if self.seen.has_row(key) else None
+            same = replace(frame, key=key) if self._seen.has_row(key) else None
         return same or frame
 
     def _frame(self, path: str) -> tuple[Frame | None, FileStamp | None]:
@@ -320,7 +319,7 @@ class FolderSource:
         for path in self._taken.keys() - found:  # what is gone is forgotten: files may come and go for years
             del self._taken[path]
             if not self._takes_away:
-                self.seen.forget(self._name(path))
+                self._seen.forget(self._name(path))
         self._unreadable &= found
         self._incomplete.keep(found)
         for path in {*self._still_here.gone(found), *self._disposition.retry_failed()}:

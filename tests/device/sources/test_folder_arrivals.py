@@ -148,8 +148,7 @@ def test_files_that_could_not_be_taken_away_stay_the_frames_that_they_were(inbox
     stop = threading.Event()
 
     def run(seconds):
-        with open_source("folder", impatient(inbox, after=after, until_idle=seconds)) as source:
-            source.seen = seen
+        with open_source("folder", impatient(inbox, after=after, until_idle=seconds), seen) as source:
             rows.take(source, stop)
 
     def repair():
@@ -206,8 +205,7 @@ def test_what_comes_in_the_place_of_one_that_could_not_be_taken_away_is_another_
         refusing.clear()
 
     threading.Timer(0.5, replace).start()
-    with open_source("folder", impatient(inbox, after=after, until_idle=1.5)) as source:
-        source.seen = seen
+    with open_source("folder", impatient(inbox, after=after, until_idle=1.5), seen) as source:
         rows.take(source, threading.Event())
     assert len(rows.keys) == 2
     assert not path.exists()

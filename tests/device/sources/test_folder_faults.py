@@ -262,7 +262,6 @@ def test_recalling_many_files_gives_signs_of_life(inbox, monkeypatch):
             return ((f"{number}.png#0", (1, 1, 1)) for number in range(10))
 
     monkeypatch.setattr(folder_source, "_SIGN_OF_LIFE", -1.0)
-    with open_source("folder", impatient(inbox)) as source:
-        source.seen = Seen()
+    with open_source("folder", impatient(inbox), Seen()) as source:
         frames = source.frames(threading.Event())
         assert [next(frames) for _ in range(10)] == [None] * 10

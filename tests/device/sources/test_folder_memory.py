@@ -37,8 +37,7 @@ class Seen:
 def with_memory(inbox, seen):
     """The names of what is delivered; each is done."""
     names = []
-    with open_source("folder", settings(inbox)) as source:
-        source.seen = seen
+    with open_source("folder", settings(inbox), seen) as source:
         for frame in delivered(source, threading.Event()):
             names.append(frame.key.split("#")[0])
             source.acknowledge(frame)
@@ -75,8 +74,7 @@ def test_what_is_gone_is_not_remembered(inbox):
 def test_a_frame_that_is_not_done_is_not_remembered(inbox):
     seen = Seen()
     put(inbox / "a.jpg")
-    with open_source("folder", settings(inbox)) as source:
-        source.seen = seen
+    with open_source("folder", settings(inbox), seen) as source:
         list(delivered(source, threading.Event()))
     assert seen.files == {}
     assert with_memory(inbox, seen) == ["a.jpg"]
