@@ -82,7 +82,7 @@ def main() -> None:
                 raise
         finally:
             sys.setprofile(None)
-            threading.setprofile(None)  # type: ignore[arg-type]
+            threading.setprofile(None)
     for name, calls in profiler.calls.items():
         print(f"{calls:7} {name}")
     print(f"{len(profiler.calls)} files, {sum(profiler.calls.values()) * 3 // FILES} calls a frame")

@@ -120,16 +120,16 @@ def _report_removals(config: "Config") -> None:
     """Print how much the limits of the configuration would remove from the database; warn if it is more than half."""
     from contextlib import closing
 
-    from edgecls.database.limits_preview import frames_to_remove, rows_to_remove
     from edgecls.database.reading import open_results
+    from edgecls.database.retention_preview import count_expired_frames, count_expired_rows
 
     if not config.database.exists():
         return
     retention, frames = config.retention, config.saved_frames
     with closing(open_results(config.database)) as db:
         removals = [
-            ("retention", "rows", rows_to_remove(db, days=retention.rows_days, most=retention.rows_most)),
-            ("saved_frames", "frames", frames_to_remove(db, days=frames.max_days, max_bytes=frames.max_bytes)),
+            ("retention", "rows", count_expired_rows(db, days=retention.rows_days, most=retention.rows_most)),
+            ("saved_frames", "frames", count_expired_frames(db, days=frames.max_days, max_bytes=frames.max_bytes)),
         ]
     for section, what, removal in removals:
         if removal.removed:

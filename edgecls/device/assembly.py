@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgecls.database.retry import GaveUp, retry
-from edgecls.database.saved import SavedRows
+from edgecls.database.saved_frame_rows import SavedFrameRows
 from edgecls.device.configuration.config import Config
 from edgecls.device.configuration.settings import FolderSettings, VideoSettings
 from edgecls.device.frame_counts import FrameCounts
@@ -191,7 +191,7 @@ class Assembly:
         saved_frames = SavedFrames(
             config.saved_frames,
             frames_folder(config.database),
-            SavedRows(store),
+            SavedFrameRows(store),
             from_files=not files_stay,
             white=model.info.preprocessing.white if model.info else UNKNOWN_WHITE,
         )

@@ -1,9 +1,9 @@
 """Keep the database and the saved frames within their limits and in order, between frames."""
 
-from edgecls.database.log_keeping import LogKeeping
 from edgecls.database.retention import Retention
+from edgecls.database.search_index import SearchIndex
 from edgecls.database.store import Store
-from edgecls.database.words import WordIndex
+from edgecls.database.wal_checkpoints import WalCheckpoints
 from edgecls.device.configuration.config import Config
 from edgecls.device.configuration.settings import FolderSettings, VideoSettings
 from edgecls.device.saving.saved_frames import SavedFrames
@@ -20,8 +20,8 @@ class Maintenance:
         )
         self._saved_frames = saved_frames
         self._retention = Retention(store, days=limits.rows_days, most=limits.rows_most, remember=comes_again)
-        self._search_index = WordIndex(store)
-        self._log_keeping = LogKeeping(store)
+        self._search_index = SearchIndex(store)
+        self._wal_checkpoints = WalCheckpoints(store)
 
     def run(self, new_rows: int) -> None:
         """Do what is due, after a commit of `new_rows` rows or while no frame comes.
@@ -32,4 +32,4 @@ class Maintenance:
         self._saved_frames.prune()
         self._retention.prune()
         self._search_index.catch_up(new_rows)
-        self._log_keeping.catch_up(new_rows)
+        self._wal_checkpoints.catch_up(new_rows)

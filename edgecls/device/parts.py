@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-from edgecls.database.seen_files import SeenFiles
+from edgecls.database.seen_file_rows import SeenFileRows
 from edgecls.database.store import Store
 from edgecls.device.classifier_pool import ClassifierPool
 from edgecls.device.configuration.config import AnySource, Config
@@ -106,13 +106,13 @@ class OpenSource:
     """
 
     def __init__(self, settings: AnySource, store: Store, stop: threading.Event) -> None:
-        self._seen_files: SeenFiles | None = None
+        self._seen_files: SeenFileRows | None = None
         with contextlib.ExitStack() as stack:
             memory = []
             if isinstance(settings, FolderSettings):
                 if lock := lock_folder(settings.path):
                     stack.enter_context(lock)
-                self._seen_files = SeenFiles(store, f"folder:{settings.path}")
+                self._seen_files = SeenFileRows(store, f"folder:{settings.path}")
                 memory.append(self._seen_files)
             self.source = stack.enter_context(open_source(settings.type, settings, *memory))
             self.frames = self.source.frames(stop)
