@@ -1,7 +1,6 @@
 """The password of a camera stands in no log, database, status or message, wherever it is in the configuration."""
 
 import json
-import threading
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from pictures import encode
 
 from edgecls.device.configuration.config import parse_config
 from edgecls.device.sources import open_source
-from edgecls.device.startup_check import check
+from edgecls.device.startup_check import check_startup
 from edgecls.errors import BadConfig
 
 SETTINGS = [
@@ -85,7 +84,7 @@ def test_the_daemon_at_work(place, snapshots, caplog, capfd, monkeypatch, form):
     def each_turn():
         turns.append(service.tally.rows)
         if service.tally.rows or len(turns) > 4:
-            place.requests.stop.set()
+            place.requests.request_stop()
 
     with place.service(each_turn=each_turn) as service:
         service.run()
@@ -100,9 +99,9 @@ def test_the_daemon_at_work(place, snapshots, caplog, capfd, monkeypatch, form):
 def test_a_check(tmp_path):
     text = f'[source]\ntype = "camera"\ndevice = "rtsp://admin:{SECRET}@127.0.0.1:1/{SECRET}"\n'
     config = parse_config(text.encode(), tmp_path / "edgecls.toml")
-    findings = list(check(lambda: config, lambda _: None))
-    assert findings[-1].problems
-    assert SECRET not in str(findings)
+    results = list(check_startup(lambda: config))
+    assert results[-1].problems
+    assert SECRET not in str(results)
 
 
 def test_a_name_tells_two_cameras_of_one_host_apart():
@@ -120,5 +119,5 @@ def test_a_damaged_answer(place, caplog):
     place.configure(source=f'type = "camera"\ndevice = {json.dumps(address)}')
     source = open_source(parse_config(place.path.read_bytes(), place.path).source)
     with source:
-        assert next(source.frames(threading.Event())) is None
+        assert source.next_frame() is None
     assert SECRET not in caplog.text

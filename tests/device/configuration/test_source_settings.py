@@ -4,8 +4,14 @@ import pytest
 from pydantic import ValidationError
 
 from edgecls.device.configuration.config import read_config
-from edgecls.device.configuration.settings import CameraSettings, PicameraSettings, Region, VideoSettings
-from edgecls.device.sources import SOURCES
+from edgecls.device.configuration.settings import (
+    CameraSettings,
+    FolderSettings,
+    PicameraSettings,
+    Region,
+    VideoSettings,
+)
+from edgecls.device.sources import SOURCES, open_source
 from edgecls.errors import BadConfig
 
 
@@ -110,3 +116,9 @@ def test_a_region_at_the_limit_is_inside():
         CameraSettings(region=Region(x=start, y=start, width=share, height=share))
     with pytest.raises(ValidationError):
         Region(y=0.5, height=0.6)
+
+
+def test_every_source_has_the_name_of_its_settings(tmp_path):
+    for settings in (FolderSettings(path=tmp_path), CameraSettings(), VideoSettings(path=tmp_path / "a.mp4")):
+        assert open_source(settings).name == settings.source_name  # that of picamera has tests of its own
+    assert PicameraSettings(camera=1).source_name == "picamera:1"
