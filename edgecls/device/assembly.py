@@ -8,7 +8,7 @@ from pathlib import Path
 from edgecls.database.retry import GaveUp, retry
 from edgecls.database.saved_frame_rows import SavedFrameRows
 from edgecls.device.configuration.config import Config
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.frame_counts import FrameCounts
 from edgecls.device.maintenance import Maintenance
 from edgecls.device.parts import OpenClassifiers, OpenDatabase, OpenSource, file_stamp

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from edgecls.database.retry import GaveUp
 from edgecls.device.assembly import Assembly, Callbacks
 from edgecls.device.configuration.config import Config
-from edgecls.device.configuration.settings import LiveSettings, VideoSettings
+from edgecls.device.configuration.source_settings import LiveSettings, VideoSettings
 from edgecls.device.frame_counts import FrameCounts
 from edgecls.device.parts import load_classifiers
 from edgecls.device.signals import Requests

@@ -10,7 +10,7 @@ from edgecls.database.seen_file_rows import SeenFileRows
 from edgecls.database.store import Store
 from edgecls.device.classifier_pool import ClassifierPool
 from edgecls.device.configuration.config import AnySource, Config
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.in_flight import FramesInFlight, in_flight_file
 from edgecls.device.lock import lock_database, lock_folder
 from edgecls.device.sources import open_source

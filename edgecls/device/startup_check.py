@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from edgecls.database.reading import open_results
 from edgecls.device.configuration.config import AnySource, Config
-from edgecls.device.configuration.settings import LiveSettings
+from edgecls.device.configuration.source_settings import LiveSettings
 from edgecls.device.parts import load_classifiers
 from edgecls.device.saving.saved_frames import frames_folder
 from edgecls.device.sources import open_source

@@ -155,7 +155,7 @@ def test_a_stop_in_any_phase_finishes_the_frames_that_were_taken_and_no_other(pl
 
         monkeypatch.setattr(owner, phase, stopping)
         daemon.run()
-        assert not source._in_hand
+        assert not source._unacknowledged
     taken = {name for name, _ in place.rows()}
     assert 0 < len(taken) < 60
     assert {path.name for path in (place.folder / "inbox").iterdir()} == {f"{n}.png" for n in range(60)} - taken

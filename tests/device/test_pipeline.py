@@ -10,7 +10,8 @@ from recording import NOON, RecordingSource, begin, rows
 from edgecls.database.retry import GaveUp
 from edgecls.database.store import Store
 from edgecls.device.classifier_pool import ClassifierPool
-from edgecls.device.configuration.settings import FolderSettings, VoteSettings
+from edgecls.device.configuration.settings import VoteSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.frame_counts import FrameCounts
 from edgecls.device.pipeline import FramePipeline
 from edgecls.device.sources import open_source

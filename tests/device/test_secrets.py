@@ -47,7 +47,7 @@ def test_messages_and_the_stored_configuration(address, setting):
     except BadConfig as error:
         shown = str(error)
     else:
-        source = open_source(config.source.type, config.source)
+        source = open_source(config.source)
         shown = f"{source.name} {config.model_dump_json()} {config!r}"
     assert SECRET not in shown
 
@@ -79,21 +79,21 @@ def test_the_daemon_at_work(place, snapshots, caplog, capfd, monkeypatch, form):
     caplog.set_level("DEBUG")
     address = form.format(secret=SECRET, host=snapshots.host)
     place.configure(source=f'type = "camera"\ndevice = {json.dumps(address)}\ninterval_seconds = 60')
-    turns = []
+    steps = []
 
-    def each_turn():
-        turns.append(service.tally.rows)
-        if service.tally.rows or len(turns) > 4:
+    def on_step():
+        steps.append(daemon.counts.rows)
+        if daemon.counts.rows or len(steps) > 4:
             place.requests.request_stop()
 
-    with place.service(each_turn=each_turn) as service:
-        service.run()
-    texts = [*place.heard(), caplog.text, *capfd.readouterr()]
+    with place.daemon(on_step=on_step) as daemon:
+        daemon.run()
+    texts = [*place.notifications(), caplog.text, *capfd.readouterr()]
     assert all(SECRET not in text for text in texts)
     for file in place.folder.glob("results.db*"):
         assert SECRET.encode() not in file.read_bytes()
     if snapshots.host in address:
-        assert service.tally.rows == 1
+        assert daemon.counts.rows == 1
 
 
 def test_a_check(tmp_path):

@@ -63,7 +63,7 @@ def test_a_program_that_fails_or_cannot_be_run(tmp_path):
 def test_the_configuration(tmp_path):
     path = tmp_path / "edgecls.toml"
     subject = Subject(config=path)
-    assert configuration(subject).seen == f"no configuration at {path}"
+    assert configuration(subject).seen == f"no configuration file at {path}"
     path.write_text("[source]\npath = 1\n[vote]\nvotes = 0")
     assert configuration(Subject(config=path)).status is Status.failed
     path.write_text('database = "rows.db"\n[source]\npath = "inbox"\n[saved_frames]\nkeep = "all"\n')

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from delivered import delivered
 from pictures import picture
 
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.sources import open_source
 
 

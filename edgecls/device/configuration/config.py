@@ -11,15 +11,13 @@ from pydantic import Field, ValidationError, model_validator
 from edgecls.addresses import looks_like_address
 from edgecls.device.configuration.problems import explain, setting_error
 from edgecls.device.configuration.settings import (
-    FolderSettings,
     PositiveInt,
     RetentionSettings,
     SavedFramesSettings,
     Settings,
-    SourceSettings,
     VoteSettings,
 )
-from edgecls.device.sources import SOURCES
+from edgecls.device.configuration.source_settings import SOURCES, FolderSettings, SourceSettings
 from edgecls.errors import BadConfig, InputNotFound, from_os_error
 from edgecls.images.image_header import MAX_PIXELS
 

@@ -1,8 +1,9 @@
 """Sources of frames: a folder, cameras and video files.
 
-To add a source, write a class that implements `Source`, a subclass of `SourceSettings` for its section of the
-configuration, and one line in `SOURCES`. The configuration, its documentation and the daemon read that table. The
-module of a source is imported only when the configuration chooses it.
+To add a source, write a class that implements `Source` and, in `edgecls.device.configuration.source_settings`, a
+subclass of `SourceSettings` for its section of the configuration and one line in the table `SOURCES`. The configuration,
+its documentation and the daemon read that table. The module of a source is imported only when the configuration chooses
+it.
 """
 
 from dataclasses import dataclass
@@ -11,25 +12,11 @@ from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edgecls.device.configuration.settings import (
-    CameraSettings,
-    FolderSettings,
-    PicameraSettings,
-    SourceSettings,
-    VideoSettings,
-)
+from edgecls.device.configuration.source_settings import SOURCES, SourceSettings
 from edgecls.records import Frame
 
 if TYPE_CHECKING:
     from edgecls.database.seen_file_rows import SeenFileRows
-
-SOURCES: dict[type[SourceSettings], str] = {
-    FolderSettings: "edgecls.device.sources.folder:FolderSource",
-    CameraSettings: "edgecls.device.sources.camera:CameraSource",
-    PicameraSettings: "edgecls.device.sources.picamera:PicameraSource",
-    VideoSettings: "edgecls.device.sources.video:VideoSource",
-}
-"""The settings of each type of source -> "module:class" of its implementation, which is constructed with them."""
 
 
 class EndOfSource(Exception):

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.device.configuration.settings import CameraSettings
+from edgecls.device.configuration.source_settings import CameraSettings
 from edgecls.device.sources.http_camera import open_http
 from edgecls.device.sources.live import LiveSource, open_seconds
 from edgecls.device.sources.opencv import decode_frame, leave_undecoded, silence_video_logs

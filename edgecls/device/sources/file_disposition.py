@@ -3,7 +3,7 @@
 import logging
 import os
 
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.sources.move import move
 from edgecls.errors import from_os_error
 from edgecls.images.file_frame import FileStamp

@@ -12,7 +12,7 @@ from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.sources import EndOfSource, SourceStatus
 from edgecls.device.sources.file_disposition import FileDisposition
 from edgecls.device.sources.file_memory import FileMemory

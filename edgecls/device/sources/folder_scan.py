@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fnmatch import translate
 from re import compile as regular_expression
 
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.images.file_frame import FileStamp
 from edgecls.images.image_files import (
     Exclusions,

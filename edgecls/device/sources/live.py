@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from types import TracebackType
 
-from edgecls.device.configuration.settings import LiveSettings
+from edgecls.device.configuration.source_settings import LiveSettings
 from edgecls.device.sources import SourceStatus
 from edgecls.device.sources.motion import MotionGate
 from edgecls.device.sources.reader import Capture, CapturedFrame, LatestFrame, Reader

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.device.configuration.settings import MotionSettings
+from edgecls.device.configuration.source_settings import MotionSettings
 
 _WIDTH = 160  # pixels: a person still covers several, sensor noise averages out, and a frame costs a small board 1 ms
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.device.configuration.settings import PicameraSettings
+from edgecls.device.configuration.source_settings import PicameraSettings
 from edgecls.device.sources.live import LiveSource
 from edgecls.device.sources.reader import CameraLost
 from edgecls.errors import BadConfig

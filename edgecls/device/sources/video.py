@@ -10,7 +10,7 @@ from types import TracebackType
 
 import cv2
 
-from edgecls.device.configuration.settings import VideoSettings
+from edgecls.device.configuration.source_settings import VideoSettings
 from edgecls.device.sources import EndOfSource, SourceStatus
 from edgecls.device.sources.motion import MotionGate
 from edgecls.device.sources.opencv import decode_frame, leave_undecoded, silence_video_logs

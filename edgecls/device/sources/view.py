@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.device.configuration.settings import ViewSettings
+from edgecls.device.configuration.source_settings import ViewSettings
 
 
 def view(pixels: NDArray[np.uint8], settings: ViewSettings) -> NDArray[np.uint8]:

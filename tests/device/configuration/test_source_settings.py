@@ -4,14 +4,15 @@ import pytest
 from pydantic import ValidationError
 
 from edgecls.device.configuration.config import read_config
-from edgecls.device.configuration.settings import (
+from edgecls.device.configuration.source_settings import (
+    SOURCES,
     CameraSettings,
     FolderSettings,
     PicameraSettings,
     Region,
     VideoSettings,
 )
-from edgecls.device.sources import SOURCES, open_source
+from edgecls.device.sources import open_source
 from edgecls.errors import BadConfig
 
 

@@ -15,7 +15,7 @@ from moving_pictures import collecting, number, numbered
 from pictures import encode, noise, plain
 from rtsp import NEEDS, RtspServer, has_gstreamer
 
-from edgecls.device.configuration.settings import CameraSettings
+from edgecls.device.configuration.source_settings import CameraSettings
 from edgecls.device.sources import camera as camera_module
 from edgecls.device.sources import open_source
 from edgecls.device.sources.reader import CameraLost, DamagedFrame

@@ -11,7 +11,7 @@ from delivered import delivered
 from pictures import picture
 from pydantic import ValidationError
 
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.sources import move as moving
 from edgecls.device.sources import open_source
 from edgecls.device.sources.move import move

@@ -13,7 +13,7 @@ from delivered import delivered
 from pictures import picture
 from watchdog.observers import Observer
 
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.sources import folder_watch, open_source
 from edgecls.errors import InputNotFound
 

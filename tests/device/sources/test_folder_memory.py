@@ -7,7 +7,7 @@ import pytest
 from arrivals import put
 from delivered import delivered
 
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.sources import folder, open_source
 from edgecls.device.sources.file_memory import is_reliable
 from edgecls.images.file_frame import FileStamp

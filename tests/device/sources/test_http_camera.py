@@ -12,7 +12,7 @@ from http_server import send, send_stream, web_server
 from moving_pictures import collecting, number, numbered
 from pictures import encode, noise
 
-from edgecls.device.configuration.settings import CameraSettings
+from edgecls.device.configuration.source_settings import CameraSettings
 from edgecls.device.sources import http_camera, live, open_source
 from edgecls.errors import BadConfig
 

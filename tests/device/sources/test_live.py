@@ -10,7 +10,7 @@ import pytest
 from delivered import delivered
 from moving_pictures import StandInCamera, collecting
 
-from edgecls.device.configuration.settings import CameraSettings
+from edgecls.device.configuration.source_settings import CameraSettings
 from edgecls.device.sources import live
 from edgecls.device.sources.live import Backoff, LiveSource, unique_keys
 from edgecls.errors import BadConfig, IoFailed

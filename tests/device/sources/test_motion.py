@@ -7,7 +7,7 @@ from delivered import delivered
 from paths import SHARED_DATA
 from pictures import noise
 
-from edgecls.device.configuration.settings import MotionSettings, VideoSettings
+from edgecls.device.configuration.source_settings import MotionSettings, VideoSettings
 from edgecls.device.sources import open_source
 from edgecls.device.sources.motion import MotionGate
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from moving_pictures import collecting
 
-from edgecls.device.configuration.settings import PicameraSettings
+from edgecls.device.configuration.source_settings import PicameraSettings
 from edgecls.device.sources import open_source
 from edgecls.errors import BadConfig
 

@@ -11,7 +11,7 @@ from moving_pictures import number, numbered, write_video
 from paths import SHARED_DATA
 from pictures import noise, plain
 
-from edgecls.device.configuration.settings import Region, VideoSettings
+from edgecls.device.configuration.source_settings import Region, VideoSettings
 from edgecls.device.sources import EndOfSource, open_source
 from edgecls.errors import BadData, InputNotFound
 

@@ -15,7 +15,7 @@ from mp4 import write_mp4
 from paths import SHARED_DATA
 
 from edgecls.device.configuration.config import parse_config
-from edgecls.device.configuration.settings import VideoSettings
+from edgecls.device.configuration.source_settings import VideoSettings
 from edgecls.device.sources import open_source
 from edgecls.device.sources.video_start import start_of
 from edgecls.errors import BadConfig

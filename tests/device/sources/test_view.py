@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pictures import noise
 
-from edgecls.device.configuration.settings import Region, ViewSettings
+from edgecls.device.configuration.source_settings import Region, ViewSettings
 from edgecls.device.sources.view import view
 
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
