@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.images.damage import decode_whole
-from edgecls.images.preprocess import silence_opencv
+from edgecls.images.preprocess import decode_rgb, silence_opencv
 
 
 def silence_video_logs() -> None:
@@ -35,4 +34,4 @@ def leave_undecoded(capture: cv2.VideoCapture) -> bool:
 
 def decode_frame(data: NDArray[Any]) -> NDArray[np.uint8]:
     """Decode a frame of an undecoded capture to uint8 (height, width, 3), RGB. Raises BadImage if it is damaged."""
-    return decode_whole(data.tobytes())
+    return decode_rgb(data.tobytes())
