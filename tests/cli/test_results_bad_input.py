@@ -14,7 +14,7 @@ import pytest
 from pictures import encode, noise, picture
 
 from edgecls.database.store import Store
-from edgecls.device.results_wing import begin_run
+from edgecls.device.runs import begin_run
 from edgecls.inference.classifier import Classifier
 
 IO = 74
