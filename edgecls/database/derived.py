@@ -91,8 +91,3 @@ def _remove_from_schema(db: Database, names: Sequence[str]) -> None:
     for name in names:
         db.execute("DELETE FROM sqlite_master WHERE type IN ('table', 'index') AND tbl_name = ?", (name,))
     db.execute("PRAGMA writable_schema = RESET")
-
-
-def are_tallied(db: Database) -> bool:  # noqa: ARG001
-    """Return True."""
-    return True

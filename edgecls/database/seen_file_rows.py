@@ -1,7 +1,7 @@
 """Store which files of a folder were classified, and their state then, so that a restart need not read them again."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 
 from edgecls.database.row_values import escape_surrogates
@@ -29,7 +29,7 @@ class SeenFileRows:
         self._pending: dict[str, tuple[str, Stamp] | None] = {}
         self._due = 0.0
 
-    def take_known(self) -> Iterator[tuple[str, Stamp]]:
+    def take_known(self) -> Generator[tuple[str, Stamp], None, None]:
         """Yield (key, stamp) of each file that has a row; nothing if the database is unavailable."""
         with suppress(EdgeclsError), self._store.access() as db:
             for key, *stamp in db.execute(_KNOWN, [self._source]):
