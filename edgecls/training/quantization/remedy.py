@@ -40,4 +40,4 @@ def _features(flatbuffer: bytes, task: TrainingData, name: str) -> NDArray[np.fl
     """Of the training images, by the runtime that the device has."""
     file = task.work / f"{name.replace(' ', '-')}.tflite"
     file.write_bytes(flatbuffer)
-    return extract_features(file, task.images, task.backbone.preprocessing, task.progress, name, losses=task.losses)
+    return extract_features(file, task.train, task.progress, name)
