@@ -10,7 +10,7 @@ demo: $(VENV)/demo.installed  ## fine-tune on real photographs, run the daemon o
 test: $(VENV)/nox.installed  ## lint, types, and all tests, under each Python that is here
 	$(VENV)/bin/nox
 
-faults: $(VENV)/nox.installed  ## kill -9, full disks, lost cameras and the like, as often as docs/faults.md says; root, over ten minutes
+faults: $(VENV)/nox.installed  ## kill -9, full disks, lost cameras and the like, as often as docs/experiments/faults.md says; root, over ten minutes
 	$(VENV)/bin/nox -s faults
 
 model: $(VENV)/demo.installed  ## rebuild the ImageNet model in models/

@@ -1,9 +1,7 @@
 """What the device can do without: nothing of the workstation may be needed, or imported, to run it."""
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from pictures import picture
@@ -126,49 +124,3 @@ def test_the_command_line_starts_without_numpy():
     """What is broken is examined by a command: `edgecls doctor`."""
     script = GUARD.replace(str(HEAVY), "('numpy', 'pandas', 'cv2', 'ai_edge_litert')")
     assert "doctor" in python(f"{script}\nfrom edgecls.cli.main import main\nmain()", "--help").stdout
-
-
-def imports(name):
-    """The modules of edgecls that those of `name` import, wherever in their code that stands."""
-    package = Path(edgecls.__file__).parent
-    home = package.joinpath(*name.split("."))
-    found = set()
-    for path in sorted(home.rglob("*.py")) if home.is_dir() else [home.with_suffix(".py")]:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                found |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return {module for module in found if module.startswith("edgecls.")}
-
-
-WINGS = ("convert", "device", "results", "cli", "service", "doctor", "bench")
-
-
-@pytest.mark.parametrize(
-    ("name", "knows"),
-    [
-        ("device", ("device",)),
-        ("results", ("results",)),
-        ("convert", ("convert", "device")),
-        ("service", ("service", "device")),
-        ("doctor", ("doctor", "device", "results")),
-        ("bench", ("bench", "device", "results")),
-        ("preprocess", ()),
-        ("model_file", ()),
-        ("records", ()),
-        ("errors", ()),
-    ],
-)
-def test_what_a_wing_knows_of_the_others(name, knows):
-    found = imports(name)
-    assert found or name in ("records", "errors")
-    strangers = tuple(f"edgecls.{wing}" for wing in WINGS if wing not in knows)
-    assert not [module for module in found if module.startswith(strangers)]
-
-
-def test_the_results_wing_knows_neither_of_the_others():
-    names = python(
-        "import edgecls.database.store, edgecls.results.open_results, sys\nprint(*sys.modules)"
-    ).stdout.split()
-    assert not [name for name in names if name.startswith(("edgecls.device", "edgecls.training", "edgecls.cli"))]

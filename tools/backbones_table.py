@@ -1,4 +1,4 @@
-"""Prints the table of docs/backbones.md from the code. A test compares the two."""
+"""Prints the table of docs/reference/backbones.md from the code. A test compares the two."""
 
 from edgecls.training.backbones import BACKBONES, Backbone
 

@@ -8,7 +8,7 @@ Sets of large images are made from real ones: the test images of data sets with 
 ImageNet photographs (a folder with labels.csv: file,class_index,name); frames of videos. Each version is another framing
 of the photograph (a random 80 to 100 % of it, half of them mirrored), scaled up to 1920 x 1080, 2592 x 1944 or
 4056 x 3040, with the noise of a sensor and a JPEG quality of 85 to 95. The original files are compared as they are, too.
-Videos have no labels, and no accuracy. Prints a table for docs/decoding.md.
+Videos have no labels, and no accuracy. Prints a table for docs/explanation/decoding.md.
 """
 
 import argparse

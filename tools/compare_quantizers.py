@@ -7,7 +7,7 @@ For each `--data` a head is trained on the frozen EfficientNet-Lite0, once a see
 t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz: 8,000 images to train on, 2,000 to test) trains a small network
 of two convolutions. Figures are of the images held out: accuracy, how often the answer is the float network's, how far
 the score of that answer is off, milliseconds an image (LiteRT, one thread, median), and float tensors that are left.
-What came out is in docs/quantization.md.
+What came out is in docs/explanation/quantization.md.
 """
 
 import argparse
@@ -120,6 +120,7 @@ def photographs(dataset: Path, splits: Path, seeds: int) -> Iterator[Task]:
     from edgecls.training.backbones import find_backbone
     from edgecls.training.data.dataset import read_dataset
     from edgecls.training.fitting.features import extract_features
+    from edgecls.training.fitting.pixel_cache import cache_pixels
     from edgecls.training.quantization.quantize import to_float
 
     backbone, steps = find_backbone("efficientnet-lite0"), Progress()
@@ -128,9 +129,12 @@ def photographs(dataset: Path, splits: Path, seeds: int) -> Iterator[Task]:
     classes = {split: np.array([data.labels.index(s.label) for s in part]) for split, part in enumerate((train, test))}
     frozen = backbone.load()
     with tempfile.TemporaryDirectory() as work:
+        pixels = cache_pixels(
+            Path(work) / "pixels", train, backbone.preprocessing, data.losses, steps, "caching pixels"
+        )
         file = Path(work) / "backbone.tflite"
         file.write_bytes(to_float(frozen, backbone.mean, backbone.std))
-        features = extract_features(file, train, backbone.preprocessing, steps)
+        features = extract_features(file, pixels, steps, "frozen layers")
     images = np.stack([load_pixels(s.path.read_bytes(), backbone.preprocessing) for s in test])
     for seed in range(seeds):
         network = with_head(frozen, features, classes[0], len(data.labels), seed)

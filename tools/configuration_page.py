@@ -1,4 +1,4 @@
-"""Prints the tables of docs/configuration.md from the code; with --write, puts them there.
+"""Prints the tables of docs/reference/configuration.md from the code; with --write, puts them there.
 
 Writes systemd/edgecls.toml, the example configuration, too. A test compares both with the code.
 """
@@ -10,7 +10,7 @@ from edgecls.device.configuration.reference import markdown
 from edgecls.service.files import example_config
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "configuration.md"
+PAGE = ROOT / "docs" / "reference" / "configuration.md"
 EXAMPLE = ROOT / "systemd" / "edgecls.toml"
 MARK = "<!-- From here on written by tools/configuration_page.py -->\n"
 

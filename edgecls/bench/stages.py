@@ -8,7 +8,7 @@ from pathlib import Path
 from edgecls.bench.pictures import Load
 from edgecls.bench.timing import Timing, timed
 from edgecls.database.store import Store
-from edgecls.device.running.results_wing import begin_run
+from edgecls.device.results_wing import begin_run
 from edgecls.images.preprocess import decode, load_pixels, resize
 from edgecls.inference.classifier import Classifier
 

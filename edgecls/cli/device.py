@@ -145,7 +145,7 @@ def _logged(db: Path | None, model: "ModelFile") -> Iterator[Callable[["Classifi
         yield lambda _: True
         return
     from edgecls.database.store import Store
-    from edgecls.device.running.results_wing import begin_run
+    from edgecls.device.results_wing import begin_run
 
     with Store(db) as store:
 

@@ -46,7 +46,7 @@ def evaluate(
     """Measure a model on labelled images, or compare two, through the code that runs on the device."""
     try:
         from edgecls.training.evaluation.compare import compare_models
-        from edgecls.training.evaluation.evaluate import evaluate as measure
+        from edgecls.training.evaluation.evaluate import evaluate_model
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[convert]'") from None
     from edgecls.inference.classifier import Classifier
@@ -85,7 +85,7 @@ def evaluate(
         comparison = compare_models(found[0], found[1], data.samples, progress, data.losses)
         _print(comparison.as_dict(), output_format, lambda: _print_comparison(comparison))
     else:
-        evaluation = measure(found[0], data.samples, progress, losses=data.losses)
+        evaluation = evaluate_model(found[0], data.samples, progress, losses=data.losses)
         _print(evaluation.as_dict(), output_format, lambda: _print_evaluation(evaluation))
     if data.skipped or data.losses:
         raise typer.Exit(1)

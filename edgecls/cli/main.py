@@ -13,7 +13,7 @@ from edgecls.cli.command import Command
 from edgecls.cli.output import Output, printable
 from edgecls.cli.streams import discard_unwritten, open_closed_streams
 from edgecls.cli.usage_messages import usage_message
-from edgecls.device.running import journal
+from edgecls.device import journal
 from edgecls.errors import BadConfig, EdgeclsError, from_os_error
 from edgecls.images.native_output import heard_stderr
 from edgecls.version import __version__

@@ -33,7 +33,7 @@ def restore(
     """Put a backup in the place of the database, which is kept under another name. Stop the daemon first."""
     from edgecls.database.reading import open_results
     from edgecls.database.restore import restore as restore_database
-    from edgecls.device.running.lock import lock_database
+    from edgecls.device.lock import lock_database
 
     open_results(backup).close()  # before the lock makes a file beside the database
     try:

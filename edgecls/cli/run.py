@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edgecls.device.configuration.config import Config
-    from edgecls.device.running.results_wing import ResultsWing
+    from edgecls.device.results_wing import ResultsWing
 
 DEFAULT_CONFIG = Path("/etc/edgecls/edgecls.toml")
 """Where `edgecls service install` puts it."""
@@ -73,10 +73,10 @@ def _reader(path: Path, until_idle: float | None) -> "Callable[[], Config]":
 
 
 def _serve(read: "Callable[[], Config]") -> None:
-    from edgecls.device.running import journal
-    from edgecls.device.running.notify import Notifier, watchdog_seconds
-    from edgecls.device.running.serving import Service, StoppedEarly
-    from edgecls.device.running.signals import requests_by_signal
+    from edgecls.device import journal
+    from edgecls.device.daemon import Service, StoppedEarly
+    from edgecls.device.signals import requests_by_signal
+    from edgecls.device.systemd_notify import Notifier, watchdog_seconds
 
     with journal.limited_repeats(logging.getLogger()) as sum_up, requests_by_signal() as requests:
         service = Service(
@@ -102,7 +102,7 @@ def _results_wing(stop: "threading.Event") -> "ResultsWing":
     from edgecls.database.seen_files import SeenFiles
     from edgecls.database.store import Store
     from edgecls.database.words import WordIndex
-    from edgecls.device.running.results_wing import ResultsWing
+    from edgecls.device.results_wing import ResultsWing
 
     return ResultsWing(
         open_store=lambda path, progress: Store.open_durably(path, stop=stop, progress=progress),
@@ -129,7 +129,7 @@ def _problems_of_the_service(config: Path) -> list[str]:
 
 
 def _check(read: "Callable[[], Config]", path: Path) -> None:
-    from edgecls.device.running.check import check
+    from edgecls.device.startup_check import check
     from edgecls.errors import BadConfig
 
     problems: list[str] = []

@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 from edgecls.device.classifier_pool import Ahead, image_bytes
+from edgecls.device.heartbeat import Tally
 from edgecls.device.protocols import CatchesUp, Classifies, Decides, Patience, Prunes, Saves, Sink, impatient
-from edgecls.device.running.heartbeat import Tally
 from edgecls.device.sources import Source
 from edgecls.records import Classification, Frame
 
@@ -94,7 +94,7 @@ class Steps:
         if known is None:
             self._ahead.begin(frame)
         else:
-            self._source.done(frame, failed=known is Turn.KNOWN_ERROR)
+            self._source.acknowledge(frame, failed=known is Turn.KNOWN_ERROR)
         turn = self._commit(tally) if self._is_due() else known or Turn.TAKEN
         while self._ahead.is_due and turn is not Turn.STOPPED:
             if not self._collect(tally):
@@ -206,7 +206,7 @@ class Steps:
                 log.warning("%s %s", row.path or row.key, row.error)
         for done in group:
             if done.frame is not None:
-                self._source.done(done.frame, failed=done.failed)
+                self._source.acknowledge(done.frame, failed=done.failed)
         if rows:  # last: a row that is removed before its file is put away would be written again after a power cut
             self._keep_house(len(rows))
         return Turn.ROW if rows else Turn.HELD

@@ -22,7 +22,7 @@ _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 """What is answered where a file was: removed, renamed, or (NFS) removed by another machine."""
 
 
-class Version(NamedTuple):
+class FileStamp(NamedTuple):
     """What tells two states of a file apart without reading it.
 
     The time of the last change of the entry (ctime) cannot be set by a program: content that was replaced with its
@@ -34,8 +34,8 @@ class Version(NamedTuple):
     changed_ns: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> "Version":
-        """The version that `status` shows."""
+    def of(cls, status: os.stat_result) -> "FileStamp":
+        """The stamp that `status` shows."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
@@ -54,8 +54,8 @@ def file_frame(source: str, path: str, name: str, *, max_bytes: int = MAX_BYTES)
 
 def regular_file_frame(
     source: str, path: str, name: str, *, max_bytes: int = MAX_BYTES, by_arrival: bool = False
-) -> tuple[Frame | None, Version | None]:
-    """Return the same, and the version that was read: None where it could not be read, or changed meanwhile.
+) -> tuple[Frame | None, FileStamp | None]:
+    """Return the same, and the stamp that was read: None where it could not be read, or changed meanwhile.
 
     With `by_arrival` the key also holds the time of the last change of the file's entry, which tells two files apart
     that had the same name and content one after the other. There is no frame where the file is gone: whoever took it
@@ -71,7 +71,7 @@ def regular_file_frame(
 
 def _read(
     source: str, path: str, name: str, max_bytes: int, flags: int, *, by_arrival: bool = False
-) -> tuple[Frame, Version | None]:
+) -> tuple[Frame, FileStamp | None]:
     with open(path, "rb", opener=lambda file, mode: os.open(file, mode | flags)) as file:
         status = os.fstat(file.fileno())
         max_bytes, limit = _most_bytes(status.st_size, max_bytes)
@@ -79,16 +79,16 @@ def _read(
         most = status.st_size if stat.S_ISREG(status.st_mode) and status.st_size else max_bytes
         # None is what a pipe gives whose writer has written nothing.
         data = b"" if status.st_size > max_bytes else file.read(most + 1) or b""
-        version, after = Version.of(status), Version.of(os.fstat(file.fileno()))
+        stamp, after = FileStamp.of(status), FileStamp.of(os.fstat(file.fileno()))
     time = _time(status.st_mtime)
     size = max(status.st_size, len(data))
-    arrival = version.changed_ns if by_arrival else None
+    arrival = stamp.changed_ns if by_arrival else None
     if size > max_bytes:
         reason = f"is {size} bytes large: the limit ({limit}) is {max_bytes}"
         frame = Frame(source, file_key(name, f"{size} bytes", arrival), time, None, path, reason)
     else:
         frame = Frame(source, file_key(name, data, arrival), time, data, path)
-    return frame, version if version == after else None
+    return frame, stamp if stamp == after else None
 
 
 def _most_bytes(size: int, max_bytes: int) -> tuple[int, str]:

@@ -13,7 +13,7 @@ from edgecls.model.model_file import ModelFile, ModelInfo, write_model
 from edgecls.training import golden
 from edgecls.training.data.dataset import Dataset
 from edgecls.training.evaluation.gate import compare_precisions
-from edgecls.training.evaluation.predictions import Predictions, in_common, predict, predict_pixels
+from edgecls.training.evaluation.predictions import Predictions, classify_samples, in_common, predict_pixels
 from edgecls.training.quantization.calibration import IMAGES, calibration_images
 from edgecls.training.settings import find_quantization
 
@@ -60,7 +60,7 @@ class ModelExporter:
         """Classify the encoded test images, as a device would."""
         model = self.write(name, flatbuffer)
         test, losses = self._dataset.of("test"), self._dataset.losses
-        return predict(model, test, self._data.progress, f"evaluating {name}", losses)
+        return classify_samples(model, test, self._data.progress, f"evaluating {name}", losses)
 
     def validate(self, flatbuffer: bytes) -> Predictions:
         """Classify the validation images, on which all choices are made, from their cached pixels."""
@@ -83,6 +83,8 @@ class ModelExporter:
         predictions on the test images.
         """
         float_model, float_predictions = of_float
+        if quantization == "float32":
+            return QuantizedModel(float_model), float_predictions, ()
         first = QuantizedModel(self._quantized(quantization, IMAGES))
         predictions = self.measure(first.flatbuffer, quantization)
         if quantization != "int8" or compare_precisions(*in_common(float_predictions, predictions)).within(max_drop):

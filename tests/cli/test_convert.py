@@ -106,8 +106,10 @@ def test_the_tables_on_stdout(conversion):
     assert all(re.fullmatch(r"\S+( +[01]\.\d{4}){4}", line) for line in accuracies[2:])
     assert "accuracy" in accuracies[0]
     assert trust[0].startswith("trained: the upper 59% of the network for 2 epochs")
-    assert re.fullmatch(r"int8 and float32 agree on [\d.]+% of the images; it costs [+-]0\.\d{4}", trust[2])
-    assert re.fullmatch(r"what it costs lies between -0\.\d{4} and \+0\.\d{4} \(90 %\)(, so .*)?", trust[3])
+    assert re.fullmatch(r"int8 and float32 give the same answer for [\d.]+% of the images", trust[2])
+    assert re.fullmatch(
+        r"loss of accuracy: [+-]0\.\d{4}( \(one image\))?, 90 % interval -0\.\d{4} to \+0\.\d{4}(, so .*)?", trust[3]
+    )
     steps = [line.rsplit(maxsplit=1) for line in seconds[2:]]
     assert {"reading images", "training head", "fine-tuning", "quantizing to int8", "evaluating int8"} <= {
         name for name, _ in steps
@@ -206,7 +208,7 @@ def test_without_the_extra(tmp_path, hide, package):
         (["--backbone", "resnet"], "no backbone is called 'resnet': choose from efficientnet-lite0"),
         (["--optimizer", "lion"], "no optimizer is called 'lion': choose from adam, adamw, sgd, rmsprop"),
         (["--fine-tune", "some"], "no fine-tuning is called 'some': choose from auto, none, top, all"),
-        (["--time-budget", "soon"], "'soon' is no duration: write 90s, 10m or 1h"),
+        (["--time-budget", "soon"], "invalid duration 'soon': write 90s, 10m or 1h"),
         (["--input-size", "225"], "takes no images of 225 pixels"),
         (["--quantize", "int4"], "no quantization is called 'int4': choose from int8, float16, dynamic, float32"),
         (["--epochs", "0"], "--epochs"),

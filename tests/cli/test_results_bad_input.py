@@ -18,7 +18,7 @@ from edgecls.cli.main import program
 from edgecls.database.migrations import MIGRATIONS
 from edgecls.database.schema import connect
 from edgecls.database.store import Store
-from edgecls.device.running.results_wing import begin_run
+from edgecls.device.results_wing import begin_run
 from edgecls.inference.classifier import Classifier
 
 IO = 74

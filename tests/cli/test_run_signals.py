@@ -119,7 +119,7 @@ def test_sigterm_while_a_row_waits_for_a_locked_database(service, manager, inbox
 
 def test_sigterm_while_it_reloads(service, manager, inbox, tmp_path):
     put(inbox, "a.png", "red")
-    with service(slow("edgecls.device.running.serving", "Service", "_swap")) as process:
+    with service(slow("edgecls.device.daemon", "Service", "_swap")) as process:
         wait_for(manager, "STATUS=1 rows")
         process.send_signal(signal.SIGHUP)
         assert process.stdout.readline() == "there\n"
@@ -263,7 +263,7 @@ STUCK = [
     ("edgecls.inference.classifier", "Classifier", "classify"),
     ("edgecls.database.store", "Store", "write_many"),
     ("edgecls.device.sources.folder", "FolderSource", "_read"),
-    ("edgecls.device.sources.folder", "FolderSource", "done"),
+    ("edgecls.device.sources.folder", "FolderSource", "acknowledge"),
 ]
 
 

@@ -5,7 +5,6 @@ from contextlib import closing
 
 import pytest
 from example_rows import NOON, begin, frame
-from paths import ROOT
 
 from edgecls.database.reading import open_results
 from edgecls.database.schema import BUSY_TIMEOUT_S, storable, timestamp, translated
@@ -183,12 +182,3 @@ def test_times_and_texts():
     assert storable("Größe 🐈 \0") == "Größe 🐈 \0"
     assert storable("a\udcff.jpg") == "a\\udcff.jpg"
     assert BUSY_TIMEOUT_S > 1
-
-
-@pytest.mark.usefixtures("store")
-def test_the_page_names_the_tables_and_their_columns(read):
-    page = (ROOT / "docs" / "results-database.md").read_text("utf-8")
-    for table in ("models", "runs", "results", "reviews", "pruned_keys", "hourly_counts", "days"):
-        (line,) = (line for line in page.splitlines() if line.startswith(f"| `{table}` |"))
-        for _, column, *_ in read(f"PRAGMA table_info({table})"):
-            assert f"`{column}`" in line

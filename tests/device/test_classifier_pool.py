@@ -138,10 +138,10 @@ class Committed(RecordingSource):
 
     path: object = None
 
-    def done(self, frame, *, failed=False):
+    def acknowledge(self, frame, *, failed=False):
         with closing(open_results(self.path)) as db:
             assert list(db.execute("SELECT 1 FROM results WHERE key = ?", [frame.key]))
-        super().done(frame, failed=failed)
+        super().acknowledge(frame, failed=failed)
 
 
 def test_rows_in_order_in_groups_and_acknowledged_after_the_commit(two, store, path):

@@ -56,9 +56,9 @@ def test_decode_classify_commit_acknowledge(classifier, store):
 
 def test_a_frame_is_acknowledged_only_when_others_can_read_its_row(classifier, store, path):
     class Checking(RecordingSource):
-        def done(self, frame, *, failed=False):
+        def acknowledge(self, frame, *, failed=False):
             assert frame.key in {row["key"] for row in rows(path)}
-            super().done(frame, failed=failed)
+            super().acknowledge(frame, failed=failed)
 
     source = Checking(picture("red"), picture("blue"))
     assert daemon.run(source, classifier, store, threading.Event()) == 2

@@ -1,6 +1,6 @@
 """The faults at their full counts: minutes, not seconds, so they have a run of their own: `pytest tests/faults`.
 
-What each test has counted is printed at the end as lines of a table, which docs/faults.md shows.
+What each test has counted is printed at the end as lines of a table, which docs/experiments/faults.md shows.
 """
 
 import os

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from edgecls.device.configuration.config import Config
-from edgecls.device.running.parts import load
+from edgecls.device.parts import load
 from edgecls.inference import side_by_side
 from edgecls.inference.side_by_side import Plan, cores, default_threads, plan
 

@@ -36,7 +36,7 @@ def watched(settings, seen=None):
         def take():
             for frame in delivered(source, stop):
                 taken.append(frame)
-                source.done(frame, failed=frame.error is not None)
+                source.acknowledge(frame, failed=frame.error is not None)
 
         taker = threading.Thread(target=take)
         taker.start()

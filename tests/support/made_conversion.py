@@ -9,10 +9,10 @@ import numpy as np
 from edgecls.images.preprocess import Preprocessing
 from edgecls.model.model_file import ModelFile, ModelInfo
 from edgecls.training.data.dataset import Dataset
-from edgecls.training.evaluation.evaluate import measure
+from edgecls.training.evaluation.evaluate import evaluate_predictions
 from edgecls.training.evaluation.gate import compare_precisions
 from edgecls.training.evaluation.predictions import Predictions
-from edgecls.training.evaluation.thresholds import apply, choose_thresholds, never_answered
+from edgecls.training.evaluation.thresholds import apply_thresholds, choose_thresholds, never_answered
 from edgecls.training.settings import Epoch
 
 PREPROCESSING = Preprocessing(16, 16)
@@ -43,8 +43,8 @@ def conversion(dataset, wrong=(), float_wrong=(), **changes):
             "model": ModelFile(Path("colours.tflite"), "ab" * 32, 3_500_000, labels, info),
             "dataset": dataset,
             "weights": dict.fromkeys(labels, 1.0),
-            "float_evaluation": measure(before),
-            "evaluation": measure(after),
+            "float_evaluation": evaluate_predictions(before),
+            "evaluation": evaluate_predictions(after),
             "float_predictions": before,
             "unscaled_predictions": before,
             "test_ece": (0.091, 0.042),
@@ -57,7 +57,7 @@ def conversion(dataset, wrong=(), float_wrong=(), **changes):
             "temperature_at_bound": False,
             "gate": compare_precisions(before, after),
             "thresholds": thresholds,
-            "coverage": apply(after, thresholds.by_label),
+            "coverage": apply_thresholds(after, thresholds.by_label),
             "temperature": 1.25,
             "validation_ece": (0.082, 0.031),
             "history": HISTORY,

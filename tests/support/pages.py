@@ -1,7 +1,8 @@
-"""What a page of the documentation shows of the program is what the program does."""
+"""Read the pages of the documentation: their commands, code blocks and links."""
 
 import re
 import shlex
+from pathlib import Path
 
 from paths import ROOT
 from typer.testing import CliRunner
@@ -11,16 +12,30 @@ from edgecls.cli.main import program
 DOCS = ROOT / "docs"
 
 
+def pages() -> list[Path]:
+    """Return every page that a user reads, but the changelog: its links and options are those of its time."""
+    return [*sorted(set(ROOT.glob("*.md")) - {ROOT / "CHANGELOG.md"}), *sorted(DOCS.rglob("*.md"))]
+
+
+def blocks(page, language):
+    """Return the text of the fenced code blocks in `language`."""
+    text = (DOCS / page).read_text("utf-8")
+    return [body for _, body in re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, re.MULTILINE | re.DOTALL)]
+
+
 def consoles(page):
-    """(command, the lines that the page shows below it) of all blocks of the page."""
-    for block in re.findall(r"```console\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL):
+    """Yield (command, the output shown below it) of the console blocks of `page`."""
+    for block in blocks(page, "console"):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, shown = part.partition("\n")
+            while command.endswith("\\"):
+                line, _, shown = shown.partition("\n")
+                command = command[:-1] + line.strip()
             yield command, shown.rstrip("\n")
 
 
 def outcome(command):
-    """(exit code, output) of a command of ours, in this process."""
+    """Run an `edgecls` command in this process and return (exit code, stdout)."""
     name, *arguments = shlex.split(command)
     assert name == "edgecls"
     done = CliRunner().invoke(program(), arguments, catch_exceptions=False)

@@ -27,7 +27,7 @@ class RecordingSource:
             self.log.append(f"pull {n}")
             yield Frame(self.name, str(n), NOON, image)
 
-    def done(self, frame, *, failed=False):
+    def acknowledge(self, frame, *, failed=False):
         self.log.append(f"{'failed' if failed else 'done'} {frame.key}")
 
 

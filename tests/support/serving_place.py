@@ -12,10 +12,10 @@ from edgecls.database.retention import Retention
 from edgecls.database.saved import SavedRows
 from edgecls.database.store import Store
 from edgecls.device.configuration.config import read_config
-from edgecls.device.running.notify import Notifier
-from edgecls.device.running.results_wing import ResultsWing
-from edgecls.device.running.serving import Service
-from edgecls.device.running.signals import Requests
+from edgecls.device.daemon import Service
+from edgecls.device.results_wing import ResultsWing
+from edgecls.device.signals import Requests
+from edgecls.device.systemd_notify import Notifier
 from edgecls.results.queries.rows import find_rows
 
 

@@ -90,7 +90,7 @@ def lose(colours, monkeypatch):
                     (colours / path).unlink()
 
         target, name = (
-            (pipeline, "load_tensorflow") if moment == "begin" else (exporter_module.ModelExporter, "make_float")
+            (pipeline, "load_tensorflow") if moment == "begin" else (exporter_module.ModelExporter, "export_float")
         )
         before = getattr(target, name)
 
@@ -116,7 +116,7 @@ def test_images_that_are_lost_during_a_conversion_do_not_end_it(
     named = [record.message.split(" ")[0] for record in caplog.records if "left out from here on" in record.message]
     assert named
     assert set(named) <= {str(colours / path) for path in gone}
-    assert len(done.dataset.losses) >= 4
+    assert len(done.dataset.losses) == (6 if moment == "begin" else 2)
 
 
 def test_the_command_names_what_was_lost_and_exits_with_1(colours, split_file, tmp_path, lose, caplog):
@@ -134,5 +134,5 @@ def test_the_command_names_what_was_lost_and_exits_with_1(colours, split_file, t
 
 def test_a_data_set_that_is_gone_altogether_is_an_error_of_one_line(colours, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "load_tensorflow", lambda: colours.rename(tmp_path / "elsewhere"))
-    with pytest.raises(BadData, match=r"^no image of the class '.*' can be read any more: is the disk .* there\?$"):
+    with pytest.raises(BadData, match=r"^no image of class '.*' can be read any more: check that the disk"):
         convert(colours, tmp_path / "m.tflite")

@@ -9,7 +9,7 @@ from quick import convert
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
-from edgecls.cli.convert import _print_trust
+from edgecls.cli.conversion_summary import print_conversion
 from edgecls.progress import Progress
 from edgecls.training import exporter as exporter_module
 from edgecls.training.data.samples import Sample
@@ -25,10 +25,10 @@ def test_a_model_that_loses_too_much_is_written_if_forced(colours, tmp_path, cap
     assert done.remedy == done.remedies[-1]  # of equals the last
     assert not done.passed
     assert done.rejected is None
-    _print_trust(done, "int8")
+    print_conversion(done)
     said = capsys.readouterr().out
-    assert f"tried, since it cost more than allowed: {done.remedy}: this is in the model" in said
-    assert "it costs more than the -0.5 allowed: written all the same, since --force was given" in said
+    assert f"remedy tried, as it lost more than allowed: {done.remedy}: used in the model" in said
+    assert "written because of --force, although it loses more than the -0.5 allowed" in said
     assert "none of the labels is ever answered" in said or "is never answered: its " in said
     metrics = done.model.info.metrics
     low, high = metrics["gate"].pop("interval")
@@ -94,6 +94,6 @@ def test_a_refitted_head_makes_of_int8_features_what_it_made_of_float_ones(monke
     seen, unseen = slice(0, 300), slice(300, None)
     wanted, before = network(exact[unseen]).numpy(), network(int8[unseen]).numpy()
     exact, int8, rest = exact[seen], int8[seen], int8[unseen]
-    task = SimpleNamespace(progress=Progress(), backbone=SimpleNamespace(mean=0.0, std=1.0))
-    remedy.refit_head(network, task, ())
+    data = SimpleNamespace(progress=Progress(), backbone=SimpleNamespace(mean=0.0, std=1.0))
+    remedy.refit_head(network, data, ())
     assert np.abs(network(rest).numpy() - wanted).mean() < np.abs(before - wanted).mean() / 4

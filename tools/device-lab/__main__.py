@@ -1,4 +1,4 @@
-"""The device lab: edgecls on an emulated arm64 computer with Debian and systemd. docs/device-lab.md says more.
+"""The device lab: edgecls on an emulated arm64 computer with Debian and systemd. docs/experiments/device-lab.md says more.
 
 python tools/device-lab [--short] [--report FILE]
 """

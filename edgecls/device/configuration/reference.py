@@ -1,4 +1,4 @@
-"""Every setting, from the pydantic models themselves: for docs/configuration.md and for the example configuration."""
+"""Every setting, from the pydantic models themselves: for docs/reference/configuration.md and for the example configuration."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

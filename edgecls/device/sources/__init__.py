@@ -10,7 +10,7 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any, Protocol
 
-from edgecls.device.sources.condition import Condition
+from edgecls.device.sources.status import SourceStatus
 from edgecls.records import Frame
 
 SOURCES = {
@@ -36,18 +36,18 @@ class Source(Protocol):
         """
         ...
 
-    def done(self, frame: Frame, *, failed: bool = False) -> None:
+    def acknowledge(self, frame: Frame, *, failed: bool = False) -> None:
         """The frame needs nothing more: its row is committed, or is not wanted. `failed`: the row has an error.
 
         Said again after a restart that finds the row.
         """
         ...
 
-    def condition(self) -> Condition:
+    def status(self) -> SourceStatus:
         """How it is; asked at each turn of the loop."""
         ...
 
-    def try_out(self) -> None:
+    def probe(self) -> None:
         """Open it, see whether frames can come, and close it: for a check. Raises what keeps them from coming.
 
         While serving, a source may wait for what is not there yet; this does not.

@@ -13,15 +13,15 @@ from types import TracebackType
 from typing import NamedTuple
 
 from edgecls.device.configuration.settings import FolderSettings
-from edgecls.device.sources.after import After
-from edgecls.device.sources.condition import Condition
+from edgecls.device.sources.file_disposition import FileDisposition
 from edgecls.device.sources.folder_scan import FolderScan
 from edgecls.device.sources.folder_watch import FolderWatch
 from edgecls.device.sources.incomplete import IncompleteFiles
 from edgecls.device.sources.seen_files import NOTHING_SEEN, SeenFiles, tells_changes
-from edgecls.device.sources.still_here import StillHere, inode_at, is_version
+from edgecls.device.sources.status import SourceStatus
+from edgecls.device.sources.still_here import StillHere, has_stamp, inode_at
 from edgecls.errors import InputNotFound, from_os_error
-from edgecls.images.file_frame import Version, regular_file_frame
+from edgecls.images.file_frame import FileStamp, regular_file_frame
 from edgecls.images.frame_key import name_in, without_arrival
 from edgecls.records import Frame
 
@@ -36,7 +36,7 @@ _TICK_NS = 20_000_000  # file times are no finer than the kernel's tick, 1 to 10
 class _InHand(NamedTuple):
     """What a frame was made of."""
 
-    version: Version
+    stamp: FileStamp
     was_young: bool
     inode: int | None
     """None where files stay, or where it was replaced meanwhile"""
@@ -57,12 +57,12 @@ class FolderSource:
         self._root = os.path.abspath(settings.path)
         self._scan = FolderScan(self._root, settings)
         self._watch = FolderWatch(self._root, recursive=settings.recursive)
-        self._after = After(self._root, settings)
+        self._disposition = FileDisposition(self._root, settings)
         self.seen: SeenFiles = NOTHING_SEEN
         """to be set before the first frame; what it knows is asked for then, what is done is told to it"""
         self._takes_away = settings.after != "keep"
-        self._taken: dict[str, Version] = {}
-        self._growing: dict[str, tuple[Version, float]] = {}
+        self._taken: dict[str, FileStamp] = {}
+        self._growing: dict[str, tuple[FileStamp, float]] = {}
         self._incomplete = IncompleteFiles(settings.incomplete_seconds)
         self._still_here = StillHere()
         self._backlog: set[str] | None = None  # what the first look has found, where files are taken away
@@ -76,8 +76,8 @@ class FolderSource:
 
         Raises InputNotFound where there is no such folder, IoFailed where it may not be read, or nothing may be moved.
         """
-        self.try_out()
-        self._after.make_folders()
+        self.probe()
+        self._disposition.make_folders()
         self._opened_ns = time.time_ns()
         self._watch.check()
         return self
@@ -94,10 +94,10 @@ class FolderSource:
         yield from self._recall()
         while not stop.is_set():
             ready = yield from self._ready(stop)
-            for path, version in ready:
+            for path, stamp in ready:
                 if stop.is_set():
                     return
-                frame = self._read(path, version)
+                frame = self._read(path, stamp)
                 if frame is not None:
                     yield frame
                     active = time.monotonic()
@@ -113,38 +113,38 @@ class FolderSource:
         for key, state in self.seen.take_known():
             path = os.path.join(self._root, name_in(key))
             if self._takes_away:
-                self._still_here.recall(path, key, Version(*state))
+                self._still_here.recall(path, key, FileStamp(*state))
             else:
-                self._taken[path] = Version(*state)
+                self._taken[path] = FileStamp(*state)
             if time.monotonic() - last > _SIGN_OF_LIFE:
                 yield None
                 last = time.monotonic()
 
-    def done(self, frame: Frame, *, failed: bool = False) -> None:
+    def acknowledge(self, frame: Frame, *, failed: bool = False) -> None:
         """Keep, move or delete the file, unless it has changed since it was read: then it will be another frame."""
         in_hand, path = self._in_hand.pop(frame.key, None), frame.path
         if in_hand is None or path is None:
             return
-        version = in_hand.version
-        if in_hand.was_young and not self._is_unchanged(frame, path, version):
+        stamp = in_hand.stamp
+        if in_hand.was_young and not self._is_unchanged(frame, path, stamp):
             return
-        if self._is_written_again(path, version):
+        if self._is_written_again(path, stamp):
             self._keep_as_known(frame, path, in_hand)
-            self._is_growing(path, version)
+            self._is_growing(path, stamp)
             return
-        if self._after.put_away(path, version, failed=failed):
+        if self._disposition.dispose(path, stamp, failed=failed):
             self._is_away(path)
             return
         self._keep_as_known(frame, path, in_hand)
-        if self._takes_away and not is_version(path, version):
-            self._is_growing(path, version)
-        if tells_changes(version):
-            self.seen.remember(self._name(path), frame.key, version)
+        if self._takes_away and not has_stamp(path, stamp):
+            self._is_growing(path, stamp)
+        if tells_changes(stamp):
+            self.seen.remember(self._name(path), frame.key, stamp)
 
     def _keep_as_known(self, frame: Frame, path: str, in_hand: "_InHand") -> None:
         """Its row is committed, and it is still here: with another mode or other times it is no other arrival."""
         if self._takes_away:
-            self._still_here.note(path, frame.key, in_hand.version, in_hand.inode)
+            self._still_here.note(path, frame.key, in_hand.stamp, in_hand.inode)
 
     def _is_away(self, path: str) -> None:
         """What comes under this name from now on is another frame, whatever it holds."""
@@ -152,12 +152,12 @@ class FolderSource:
         if self._still_here.forget(path):
             self.seen.forget(self._name(path))
 
-    def condition(self) -> Condition:
-        """See `Source.condition`."""
-        return Condition(lost=self._watch.lost, since=self._watch.lost_at)
+    def status(self) -> SourceStatus:
+        """See `Source.status`."""
+        return SourceStatus(lost=self._watch.lost, since=self._watch.lost_at)
 
-    def try_out(self) -> None:
-        """See `Source.try_out`."""
+    def probe(self) -> None:
+        """See `Source.probe`."""
         try:
             with os.scandir(self._root):
                 os.stat(os.path.join(self._root, os.curdir))  # a folder that may be listed may still not be entered
@@ -167,7 +167,7 @@ class FolderSource:
             ) from error
         except OSError as error:
             raise from_os_error(error, f"cannot read the folder {self._root}") from error
-        self._after.check()
+        self._disposition.check()
 
     def _sleep(self, stop: threading.Event) -> Iterator[None]:
         """Until an event, the next look at the folder, or the moment when a growing file may have settled.
@@ -186,12 +186,12 @@ class FolderSource:
             if self._watch.woken.wait(min(_NAP, left)):
                 return
 
-    def _read(self, path: str, version: Version) -> Frame | None:
+    def _read(self, path: str, stamp: FileStamp) -> Frame | None:
         """Return the frame of a file.
 
         None if it is gone or has changed since it was found, is as unreadable as it was, or waits for its end.
         """
-        is_young = _left_of_tick(version) > 0
+        is_young = _left_of_tick(stamp) > 0
         inode = inode_at(path) if self._takes_away else None
         frame, read = self._frame(path)
         if frame is None:  # forgotten: it is found again if it comes back
@@ -201,24 +201,24 @@ class FolderSource:
             self._unreadable.add(path)
             return None if known else frame
         self._unreadable.discard(path)
-        if read != version:
-            self._growing[path] = (version, time.monotonic())
+        if read != stamp:
+            self._growing[path] = (stamp, time.monotonic())
             return None
-        if self._incomplete.must_wait(path, version, frame.image):
+        if self._incomplete.must_wait(path, stamp, frame.image):
             return None
         if self._takes_away:
             inode = inode if inode == inode_at(path) else None  # None: it was replaced while it was read
-            frame = self._as_known(frame, path, version, inode)
-        self._taken[path] = version
-        self._in_hand[frame.key] = _InHand(version, is_young, inode)
+            frame = self._as_known(frame, path, stamp, inode)
+        self._taken[path] = stamp
+        self._in_hand[frame.key] = _InHand(stamp, is_young, inode)
         return frame
 
-    def _as_known(self, frame: Frame, path: str, version: Version, inode: int | None) -> Frame:
+    def _as_known(self, frame: Frame, path: str, stamp: FileStamp, inode: int | None) -> Frame:
         """Return the frame with the key under which it has its row already, if it has one.
 
         Of files that are there at the start the key without an arrival counts too: they may have been kept until now.
         """
-        same = self._still_here.same_arrival(frame, path, version, inode)
+        same = self._still_here.same_arrival(frame, path, stamp, inode)
         if same is None and self._still_here.forget(path):
             self.seen.forget(self._name(path))
         if same is None and self._backlog and path in self._backlog:
@@ -227,42 +227,42 @@ class FolderSource:
             same = replace(frame, key=key) if self.seen.has_row(key) else None
         return same or frame
 
-    def _frame(self, path: str) -> tuple[Frame | None, Version | None]:
+    def _frame(self, path: str) -> tuple[Frame | None, FileStamp | None]:
         return regular_file_frame(
             self.name, path, self._name(path), max_bytes=self.settings.max_bytes, by_arrival=self._takes_away
         )
 
-    def _is_unchanged(self, frame: Frame, path: str, version: Version) -> bool:
+    def _is_unchanged(self, frame: Frame, path: str, stamp: FileStamp) -> bool:
         """Whether a file that was read young still has that content: in the same tick it may have got other.
 
         Its times cannot tell. That is found out here, after the row and before the file is put away, so that nobody
         waits for the tick to end.
         """
-        time.sleep(_left_of_tick(version))  # what is written after this moment bears another time
+        time.sleep(_left_of_tick(stamp))  # what is written after this moment bears another time
         again, read = self._frame(path)
-        if again is None or without_arrival(again.key) == without_arrival(frame.key) or read != version:
-            return True  # or it is gone, or another version by now, as its times do tell
-        self._is_growing(path, version)
+        if again is None or without_arrival(again.key) == without_arrival(frame.key) or read != stamp:
+            return True  # or it is gone, or another stamp by now, as its times do tell
+        self._is_growing(path, stamp)
         return False
 
-    def _is_written_again(self, path: str, version: Version) -> bool:
+    def _is_written_again(self, path: str, stamp: FileStamp) -> bool:
         """Whether another writer has begun just after the close, and may be pausing.
 
         The event alone may tell of a change of mode or owner; then the time of modification is an old one.
         """
         settle = self.settings.settle_seconds
-        return self._watch.was_written(path, settle) and abs(time.time() - version.modified_ns / 1e9) < settle
+        return self._watch.was_written(path, settle) and abs(time.time() - stamp.modified_ns / 1e9) < settle
 
-    def _is_growing(self, path: str, version: Version) -> None:
+    def _is_growing(self, path: str, stamp: FileStamp) -> None:
         """What was taken for whole is not: it is looked at again."""
         self._taken.pop(path, None)
-        self._growing[path] = (version, time.monotonic())
+        self._growing[path] = (stamp, time.monotonic())
 
     def _name(self, path: str) -> str:
         """Of a file, by which its key begins: relative to the folder."""
         return path[len(self._root.rstrip(os.sep)) + 1 :]
 
-    def _ready(self, stop: threading.Event) -> Generator[None, None, list[tuple[str, Version]]]:
+    def _ready(self, stop: threading.Event) -> Generator[None, None, list[tuple[str, FileStamp]]]:
         """New or changed files that are whole, oldest first."""
         changed, closed = self._watch.take()
         now = time.monotonic()
@@ -270,34 +270,34 @@ class FolderSource:
             found = yield from self._look_at_everything(now, stop)
         else:
             found = {
-                path: version
+                path: stamp
                 for place in {*changed, *self._growing, *self._incomplete}
-                for path, version in self._scan.at(place)
+                for path, stamp in self._scan.at(place)
             }
             self._incomplete.keep(found)
         ready, growing = [], {}
-        for path, version in found.items():
-            if self._taken.get(path) == version or self._incomplete.is_waiting(path, version):
+        for path, stamp in found.items():
+            if self._taken.get(path) == stamp or self._incomplete.is_waiting(path, stamp):
                 continue
-            before, since = self._growing.get(path, (version, now))
-            if before != version:
+            before, since = self._growing.get(path, (stamp, now))
+            if before != stamp:
                 since = now
-            if path in closed or self._has_settled(version, now - since):
-                ready.append((path, version))
+            if path in closed or self._has_settled(stamp, now - since):
+                ready.append((path, stamp))
             else:
-                growing[path] = (version, since)
+                growing[path] = (stamp, since)
         self._growing = growing
         return sorted(ready, key=lambda item: item[1].modified_ns)
 
-    def _has_settled(self, version: Version, unchanged_for: float) -> bool:
+    def _has_settled(self, stamp: FileStamp, unchanged_for: float) -> bool:
         """As long as we look; or since before that, if its time says so.
 
         Later times are not compared with the clock: it may jump, as at the boot of a board that keeps no time.
         """
         settled = self.settings.settle_seconds
-        return unchanged_for >= settled or self._opened_ns - version.modified_ns >= settled * 1e9
+        return unchanged_for >= settled or self._opened_ns - stamp.modified_ns >= settled * 1e9
 
-    def _look_at_everything(self, now: float, stop: threading.Event) -> Generator[None, None, dict[str, Version]]:
+    def _look_at_everything(self, now: float, stop: threading.Event) -> Generator[None, None, dict[str, FileStamp]]:
         """All that is not taken; a folder of a million, or one on a slow network, takes longer than a watchdog waits."""
         if not self._watch.check():
             self._next_look = now + min(self.settings.poll_seconds, _LOST_POLL)
@@ -305,11 +305,11 @@ class FolderSource:
         yield None  # what was yielded before need not wait for this
         begun = time.thread_time()
         found: set[str] = set()
-        news: dict[str, Version] = {}
-        for path, version in self._scan.everything():
+        news: dict[str, FileStamp] = {}
+        for path, stamp in self._scan.everything():
             found.add(path)
-            if self._taken.get(path) != version:
-                news[path] = version
+            if self._taken.get(path) != stamp:
+                news[path] = stamp
             if time.monotonic() - now > _SIGN_OF_LIFE:
                 yield None
                 if stop.is_set():
@@ -323,7 +323,7 @@ class FolderSource:
                 self.seen.forget(self._name(path))
         self._unreadable &= found
         self._incomplete.keep(found)
-        for path in {*self._still_here.gone(found), *self._after.again()}:
+        for path in {*self._still_here.gone(found), *self._disposition.retry_failed()}:
             self._is_away(path)
         poll = self.settings.poll_seconds
         rest = min(_REST * (time.thread_time() - begun), _LONGEST_REST * poll)
@@ -331,7 +331,7 @@ class FolderSource:
         return news
 
 
-def _left_of_tick(version: Version) -> float:
+def _left_of_tick(stamp: FileStamp) -> float:
     """Seconds for which another change of the file may still bear the time of its last one; 0 for all but new files."""
-    age = time.time_ns() - version.changed_ns
+    age = time.time_ns() - stamp.changed_ns
     return (_TICK_NS - age) / 1e9 if 0 <= age < _TICK_NS else 0.0

@@ -8,7 +8,7 @@ from fnmatch import translate
 from re import compile as regular_expression
 
 from edgecls.device.configuration.settings import FolderSettings
-from edgecls.images.file_frame import Version
+from edgecls.images.file_frame import FileStamp
 from edgecls.images.image_files import (
     Exclusions,
     PassedOver,
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 _UNDER_WAY: Reason = "hidden or of the system"
 """No news by itself: careful uploads have such a name until they are done."""
 
-Found = Iterator[tuple[str, Version]]
+Found = Iterator[tuple[str, FileStamp]]
 
 
 class FolderScan:
@@ -47,7 +47,7 @@ class FolderScan:
             self._patterns = regular_expression(patterns).match
         self._passed_over = PassedOver()
         self._logged: set[Reason] = set()
-        self._beginnings: dict[str, tuple[Version, bool]] = {}
+        self._beginnings: dict[str, tuple[FileStamp, bool]] = {}
         """of files without a suffix: whether they begin like an image, in this state"""
 
     def everything(self) -> Found:
@@ -81,7 +81,7 @@ class FolderScan:
             yield from self._below(path, self._beginnings)
         self._passed_over = passed_over
 
-    def _below(self, top: str, beginnings: dict[str, tuple[Version, bool]]) -> Found:
+    def _below(self, top: str, beginnings: dict[str, tuple[FileStamp, bool]]) -> Found:
         waiting = [top]
         while waiting:
             folder = waiting.pop()
@@ -116,7 +116,7 @@ class FolderScan:
         return "excluded folder" if self._exclude.match(inner) else None
 
     def _file(
-        self, path: str, inner: str, status: os.stat_result, beginnings: dict[str, tuple[Version, bool]]
+        self, path: str, inner: str, status: os.stat_result, beginnings: dict[str, tuple[FileStamp, bool]]
     ) -> Found:
         """Yield the file, or count it as passed over."""
         reason = self._reason_against_name(inner)
@@ -134,12 +134,12 @@ class FolderScan:
                 return
         if reason is None and not stat.S_ISREG(status.st_mode):
             reason = "not a regular file"
-        version = Version.of(status)
-        reason = reason or self._reason_against_content(path, version, beginnings)
+        stamp = FileStamp.of(status)
+        reason = reason or self._reason_against_content(path, stamp, beginnings)
         if reason:
             self._pass_over(reason, inner)
         else:
-            yield path, version
+            yield path, stamp
 
     def _reason_against_name(self, inner: str) -> Reason | None:
         name = os.path.basename(inner)
@@ -152,18 +152,18 @@ class FolderScan:
         return "with another suffix" if has_image_name(name) is False else None
 
     def _reason_against_content(
-        self, path: str, version: Version, beginnings: dict[str, tuple[Version, bool]]
+        self, path: str, stamp: FileStamp, beginnings: dict[str, tuple[FileStamp, bool]]
     ) -> Reason | None:
         """Of a file whose name does not say what it is."""
         if self._patterns or has_image_name(os.path.basename(path)) is not None:
             return None
         before, is_image = beginnings.get(path, (None, False))
-        if before != version:
+        if before != stamp:
             try:
                 is_image = file_begins_like_image(path)
             except OSError:
                 return "that cannot be read"
-        self._beginnings[path] = version, is_image
+        self._beginnings[path] = stamp, is_image
         return None if is_image else "without a suffix or the first bytes of an image"
 
     def _pass_over(self, reason: Reason, inner: str) -> None:

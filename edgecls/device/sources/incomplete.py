@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Container, Iterator
 
-from edgecls.images.file_frame import Version
+from edgecls.images.file_frame import FileStamp
 from edgecls.images.image_end import end_is_missing
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ class IncompleteFiles:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._opened_ns, self._opened = time.time_ns(), time.monotonic()
-        self._since: dict[str, tuple[Version, float]] = {}
+        self._since: dict[str, tuple[FileStamp, float]] = {}
 
     def __iter__(self) -> Iterator[str]:
         """Yield the paths of the files that wait."""
@@ -29,28 +29,28 @@ class IncompleteFiles:
     def __len__(self) -> int:
         return len(self._since)
 
-    def is_waiting(self, path: str, version: Version) -> bool:
+    def is_waiting(self, path: str, stamp: FileStamp) -> bool:
         """Return whether the file is known to wait in this state, so that it need not be read."""
         before, since = self._since.get(path, (None, 0.0))
-        return before == version and time.monotonic() - since < self._seconds
+        return before == stamp and time.monotonic() - since < self._seconds
 
-    def must_wait(self, path: str, version: Version, image: object) -> bool:
+    def must_wait(self, path: str, stamp: FileStamp, image: object) -> bool:
         """Return whether the file, whose content is `image`, waits for its end from now on, or goes on waiting."""
         before, since = self._since.pop(path, (None, 0.0))
         if not isinstance(image, bytes) or not end_is_missing(image):
             return False
-        if before != version:
-            since = self._changed(version)
+        if before != stamp:
+            since = self._changed(stamp)
         if time.monotonic() - since >= self._seconds:
             return False
         if before is None:
             log.info("%s has no end yet: waiting up to %g s for the rest of it", path, self._seconds)
-        self._since[path] = version, since
+        self._since[path] = stamp, since
         return True
 
-    def _changed(self, version: Version) -> float:
+    def _changed(self, stamp: FileStamp) -> float:
         """When the file became what it is, on the monotonic clock; now, if that was after the start."""
-        age_at_start = (self._opened_ns - max(version.modified_ns, version.changed_ns)) / 1e9
+        age_at_start = (self._opened_ns - max(stamp.modified_ns, stamp.changed_ns)) / 1e9
         return self._opened - age_at_start if age_at_start > 0 else time.monotonic()
 
     def keep(self, paths: Container[str]) -> None:

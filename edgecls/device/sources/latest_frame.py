@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Shot(NamedTuple):
+class CapturedFrame(NamedTuple):
     """Pixels, uint8 (height, width, 3) RGB, and when they were captured (aware, UTC)."""
 
     pixels: NDArray[np.uint8]
@@ -20,17 +20,17 @@ class LatestFrame:
 
     def __init__(self) -> None:
         self.dropped = 0
-        self._shot: Shot | None = None
+        self._shot: CapturedFrame | None = None
         self._filled = threading.Condition()
 
-    def put(self, shot: Shot) -> None:
+    def put(self, shot: CapturedFrame) -> None:
         """Replace what is there."""
         with self._filled:
             self.dropped += self._shot is not None
             self._shot = shot
             self._filled.notify_all()
 
-    def take(self, seconds: float) -> Shot | None:
+    def take(self, seconds: float) -> CapturedFrame | None:
         """The newest shot, once; None where none comes within `seconds`."""
         with self._filled:
             self._filled.wait_for(lambda: self._shot is not None, seconds)

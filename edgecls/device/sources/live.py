@@ -10,10 +10,10 @@ from datetime import datetime, timezone
 from types import TracebackType
 
 from edgecls.device.configuration.settings import LiveSettings
-from edgecls.device.sources.condition import Condition
-from edgecls.device.sources.latest_frame import LatestFrame, Shot
+from edgecls.device.sources.latest_frame import CapturedFrame, LatestFrame
 from edgecls.device.sources.motion import MotionGate
 from edgecls.device.sources.reader import Capture, Reader
+from edgecls.device.sources.status import SourceStatus
 from edgecls.device.sources.view import view
 from edgecls.errors import BadConfig, IoFailed
 from edgecls.records import Frame
@@ -79,16 +79,16 @@ class LiveSource:
             self._greet()  # nobody is given a frame of a camera that is said to be lost
             yield self._frame(shot) if shot else None
 
-    def done(self, frame: Frame, *, failed: bool = False) -> None:
+    def acknowledge(self, frame: Frame, *, failed: bool = False) -> None:
         """A camera does not care."""
 
-    def condition(self) -> Condition:
-        """See `Source.condition`."""
+    def status(self) -> SourceStatus:
+        """See `Source.status`."""
         still = self._gate.still if self._gate else 0
         dropped, damaged = self._place.dropped, self._damaged_logged
-        return Condition(lost=self.lost, since=self.lost_at, dropped=dropped, still=still, damaged=damaged)
+        return SourceStatus(lost=self.lost, since=self.lost_at, dropped=dropped, still=still, damaged=damaged)
 
-    def try_out(self) -> None:
+    def probe(self) -> None:
         """Open the camera and wait for one whole frame. Raises BadConfig where none comes."""
         reader = Reader(self._open_capture, LatestFrame())
         reader.start()
@@ -106,7 +106,7 @@ class LiveSource:
         if not reader.gave_a_frame:
             raise BadConfig(f"{self.name} cannot be used: {silence or reader.reason}")
 
-    def _frame(self, shot: Shot) -> Frame | None:
+    def _frame(self, shot: CapturedFrame) -> Frame | None:
         pixels = view(shot.pixels, self.settings)
         if self._gate and not self._gate.passes(pixels):
             return None

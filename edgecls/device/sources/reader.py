@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.device.sources.latest_frame import LatestFrame, Shot
+from edgecls.device.sources.latest_frame import CapturedFrame, LatestFrame
 
 _NAP = 0.25  # seconds between signs of life
 
@@ -107,7 +107,7 @@ class Reader(threading.Thread):
         elif not self._leave.is_set():
             self.last_sign = now
             self.gave_a_frame = True  # before the frame: who takes it finds it said
-            self._place.put(Shot(pixels, captured_at))
+            self._place.put(CapturedFrame(pixels, captured_at))
 
     def _rests(self, pause: float) -> bool:
         """Wait a moment if it is too early to ask for the next frame, and return whether it was."""

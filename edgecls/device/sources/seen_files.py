@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from edgecls.database.steady_clock import UNSET
-from edgecls.images.file_frame import Version
+from edgecls.images.file_frame import FileStamp
 
 _SECOND_NS = 10**9
 
@@ -56,10 +56,10 @@ class _NothingSeen:
 NOTHING_SEEN = _NothingSeen()
 
 
-def tells_changes(version: Version) -> bool:
+def tells_changes(stamp: FileStamp) -> bool:
     """Whether a change of the file will certainly show in its times, even after a restart.
 
     Not where the file system keeps whole seconds (FAT), for then two changes may bear one time; nor where the clock was
     not set, for at its next boot the board will see the same times again.
     """
-    return version.changed_ns % _SECOND_NS != 0 and version.changed_ns >= UNSET.timestamp() * _SECOND_NS
+    return stamp.changed_ns % _SECOND_NS != 0 and stamp.changed_ns >= UNSET.timestamp() * _SECOND_NS

@@ -5,7 +5,7 @@ from collections.abc import Container
 from dataclasses import replace
 from typing import NamedTuple
 
-from edgecls.images.file_frame import Version
+from edgecls.images.file_frame import FileStamp
 from edgecls.images.frame_key import without_arrival
 from edgecls.records import Frame
 
@@ -28,13 +28,13 @@ class StillHere:
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
 
-    def recall(self, path: str, key: str, version: Version) -> None:
+    def recall(self, path: str, key: str, stamp: FileStamp) -> None:
         """Note what was remembered over a restart."""
-        self._known[path] = _Known(key, None, version.modified_ns)
+        self._known[path] = _Known(key, None, stamp.modified_ns)
 
-    def note(self, path: str, key: str, version: Version, inode: int | None) -> None:
+    def note(self, path: str, key: str, stamp: FileStamp, inode: int | None) -> None:
         """Note that the file could not be taken away, or was changed before it could be."""
-        self._known[path] = _Known(key, inode if inode is not None else -1, version.modified_ns)
+        self._known[path] = _Known(key, inode if inode is not None else -1, stamp.modified_ns)
 
     def forget(self, path: str) -> bool:
         """Forget a file that is gone: what comes under its name is another frame. Return whether it was known."""
@@ -44,12 +44,12 @@ class StillHere:
         """Return those that are not among `paths`."""
         return [path for path in self._known if path not in paths]
 
-    def same_arrival(self, frame: Frame, path: str, version: Version, inode: int | None) -> Frame | None:
+    def same_arrival(self, frame: Frame, path: str, stamp: FileStamp, inode: int | None) -> Frame | None:
         """Return the frame with the key under which it has its row; None if it is another arrival."""
         known = self._known.get(path)
         if known is None or without_arrival(known.key) != without_arrival(frame.key):
             return None
-        is_same = known.modified_ns == version.modified_ns if known.inode is None else known.inode == inode
+        is_same = known.modified_ns == stamp.modified_ns if known.inode is None else known.inode == inode
         return replace(frame, key=known.key) if is_same else None
 
 
@@ -61,9 +61,9 @@ def inode_at(path: str) -> int | None:
         return None
 
 
-def is_version(path: str, version: Version) -> bool:
-    """Return whether the file is still in that version."""
+def has_stamp(path: str, stamp: FileStamp) -> bool:
+    """Return whether the file is still in that stamp."""
     try:
-        return Version.of(os.stat(path)) == version
+        return FileStamp.of(os.stat(path)) == stamp
     except OSError:
         return False

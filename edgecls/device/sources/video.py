@@ -13,9 +13,9 @@ from types import TracebackType
 import cv2
 
 from edgecls.device.configuration.settings import VideoSettings
-from edgecls.device.sources.condition import Condition
 from edgecls.device.sources.motion import MotionGate
 from edgecls.device.sources.quiet import quiet
+from edgecls.device.sources.status import SourceStatus
 from edgecls.device.sources.undecoded_jpeg import decode_frame, leave_undecoded
 from edgecls.device.sources.video_start import start_of
 from edgecls.device.sources.view import view
@@ -100,15 +100,15 @@ class VideoSource:
         if not stop.is_set():
             self._check_end(number, round(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
-    def done(self, frame: Frame, *, failed: bool = False) -> None:
+    def acknowledge(self, frame: Frame, *, failed: bool = False) -> None:
         """The file stays where it is."""
 
-    def condition(self) -> Condition:
-        """See `Source.condition`."""
-        return Condition(still=self._gate.still if self._gate else 0)
+    def status(self) -> SourceStatus:
+        """See `Source.status`."""
+        return SourceStatus(still=self._gate.still if self._gate else 0)
 
-    def try_out(self) -> None:
-        """See `Source.try_out`."""
+    def probe(self) -> None:
+        """See `Source.probe`."""
         with self:
             pass
 

@@ -2,7 +2,7 @@
 
 On known ground a model learns most from what it is unsure of; on new ground it is sure of its mistakes, and only chance
 finds them. Whether its answers are those it gave to its validation images tells the one from the other, without a label.
-docs/next-model.md has the figures.
+docs/how-to/active-learning.md has the figures.
 """
 
 from dataclasses import dataclass

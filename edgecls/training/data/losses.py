@@ -6,15 +6,9 @@ named and left out; what was trained is not lost for it.
 
 import logging
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgecls.errors import BadData, EdgeclsError, from_os_error
-from edgecls.images.preprocess import Preprocessing, load_pixels
-from edgecls.training.data.samples import Sample
+from edgecls.errors import EdgeclsError, from_os_error
 
 log = logging.getLogger(__name__)
 
@@ -50,22 +44,3 @@ def reason_of(error: EdgeclsError) -> str:
     """Return what is wrong with a sample whose file could not be read or decoded, without the file's name."""
     cause = error.__cause__
     return str(from_os_error(cause, "cannot be read")) if isinstance(cause, OSError) else str(error)
-
-
-def load_or_substitute(
-    samples: Sequence[Sample], number: int, spec: Preprocessing, losses: Losses
-) -> NDArray[np.uint8]:
-    """Return the pixels of `samples[number]`, or of the next sample with its label where that one is lost.
-
-    So the arrays of a training keep their shape, and nothing is learnt that is not a picture. Raises BadData where all
-    samples of the label are lost.
-    """
-    label = samples[number].label
-    for sample in (*samples[number:], *samples[:number]):
-        if sample.label != label:
-            continue
-        try:
-            return load_pixels(sample.read(), spec)
-        except EdgeclsError as error:
-            losses.add(sample.path, reason_of(error))
-    raise BadData(f"no image of the class {label!r} can be read any more: is the disk of the data set still there?")

@@ -12,9 +12,9 @@ from edgecls.progress import Progress
 from edgecls.training.data.class_names import spell_as
 from edgecls.training.data.losses import Losses
 from edgecls.training.data.samples import Sample
-from edgecls.training.evaluation.evaluate import Evaluation, measure
+from edgecls.training.evaluation.evaluate import Evaluation, evaluate_predictions
 from edgecls.training.evaluation.mcnemar import McNemar, agreement, mcnemar
-from edgecls.training.evaluation.predictions import in_common, predict
+from edgecls.training.evaluation.predictions import classify_samples, in_common
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +55,16 @@ def compare_models(
     """
     compared, left_out = _known_to_both(first, second, spell_as(samples, first.labels))
     predictions = [
-        predict(model, compared, progress, f"evaluating {model.path.name}", losses) for model in (first, second)
+        classify_samples(model, compared, progress, f"evaluating {model.path.name}", losses)
+        for model in (first, second)
     ]
     one, two = in_common(*predictions)
     return ModelComparison(
-        (first, second), (measure(one), measure(two)), mcnemar(one, two), agreement(one, two), left_out
+        (first, second),
+        (evaluate_predictions(one), evaluate_predictions(two)),
+        mcnemar(one, two),
+        agreement(one, two),
+        left_out,
     )
 
 

@@ -60,7 +60,7 @@ class CoverageCurve:
     accuracy: NDArray[np.float64]
 
 
-def precision_recall(predictions: Predictions) -> list[PrecisionRecall]:
+def precision_recall_curves(predictions: Predictions) -> list[PrecisionRecall]:
     """A curve for each label that occurs as truth, in the order of the outputs."""
     return [
         _one_against_the_rest(predictions, index, label)
@@ -76,7 +76,7 @@ def _one_against_the_rest(predictions: Predictions, index: int, label: str) -> P
     return PrecisionRecall(label, thresholds, precision[:-1], recall[:-1], area)  # the last point has no threshold
 
 
-def reliability(predictions: Predictions, bins: int = BINS) -> Reliability:
+def reliability_curve(predictions: Predictions, bins: int = BINS) -> Reliability:
     """How far the best scores can be believed."""
     return reliability_bins(predictions.top, predictions.right, bins)
 

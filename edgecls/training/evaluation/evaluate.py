@@ -11,9 +11,9 @@ from edgecls.model.model_file import ModelFile
 from edgecls.progress import Progress
 from edgecls.training.data.losses import Losses
 from edgecls.training.data.samples import Sample
-from edgecls.training.evaluation.curves import reliability
+from edgecls.training.evaluation.curves import reliability_curve
 from edgecls.training.evaluation.metrics import accuracy_interval, are_probabilities, log_loss, top_k_accuracy
-from edgecls.training.evaluation.predictions import Predictions, predict
+from edgecls.training.evaluation.predictions import Predictions, classify_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +70,18 @@ class Evaluation:
         }
 
 
-def evaluate(
+def evaluate_model(
     model: ModelFile,
     samples: Sequence[Sample],
     progress: Progress,
     name: str = "evaluating",
     losses: Losses | None = None,
 ) -> Evaluation:
-    """Classify every sample as a device would, and count. Raises the errors of `predict`."""
-    return measure(predict(model, samples, progress, name, losses))
+    """Classify every sample as a device would, and count. Raises the errors of `classify_samples`."""
+    return evaluate_predictions(classify_samples(model, samples, progress, name, losses))
 
 
-def measure(predictions: Predictions) -> Evaluation:
+def evaluate_predictions(predictions: Predictions) -> Evaluation:
     """Compare answers with the truth. `predictions` holds one image or more."""
     truth, answers = [sample.label for sample in predictions.samples], predictions.answers
     labels = sorted({*truth, *answers})
@@ -122,7 +122,7 @@ def _of_scores(predictions: Predictions) -> dict[str, float | None]:
     return {
         "top5_accuracy": top_k_accuracy(scores, truth, 5) if len(predictions.labels) > 5 else None,
         "log_loss": log_loss(scores, truth) if probable else None,
-        "ece": reliability(predictions).error if probable else None,
+        "ece": reliability_curve(predictions).error if probable else None,
         "answered": float(answered.mean()) if decides else None,
         "answered_accuracy": float(right.mean()) if decides and right.size else None,
     }

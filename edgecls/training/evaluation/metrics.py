@@ -1,4 +1,4 @@
-"""Figures of a classifier as pure functions of arrays. Formulas and sources: docs/evaluation.md."""
+"""Figures of a classifier as pure functions of arrays. Formulas and sources: docs/how-to/evaluate.md."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -99,7 +99,7 @@ def in_common(first: Predictions, second: Predictions) -> tuple[Predictions, Pre
 _NONE_LEFT = "none of the images can be read any more: is the disk of the data set still there?"
 
 
-def predict(
+def classify_samples(
     model: ModelFile,
     samples: Sequence[Sample],
     progress: Progress,

@@ -104,7 +104,7 @@ def choose_thresholds(predictions: Predictions, min_precision: float) -> Thresho
     a label's own is borne out, the threshold is that of all labels together, unless the label's own answers there
     contradict it, or there is no image of it; then it is 1, and the label counts as not reached: who asks for a precision
     gets it or no answer.
-    Reasons and measurements: docs/evaluation.md.
+    Reasons and measurements: docs/how-to/evaluate.md.
 
     0 asks for nothing: all thresholds are 0. Raises ValueError for a `min_precision` outside 0 to 1.
     """
@@ -117,7 +117,7 @@ def choose_thresholds(predictions: Predictions, min_precision: float) -> Thresho
         own = predictions.best == index
         evidence = fallback if np.any(predictions.truth == index) else None
         chosen.append(_choose(label, (predictions.top[own], predictions.right[own]), evidence, min_precision))
-    found = apply(predictions, {each.label: each.threshold for each in chosen})
+    found = apply_thresholds(predictions, {each.label: each.threshold for each in chosen})
     return Thresholds(min_precision, tuple(chosen), found.answered, found.precision)
 
 
@@ -180,7 +180,7 @@ def _contradicts(cut: _Cut, min_precision: float) -> bool:
     return cut.right < min_precision * cut.answered
 
 
-def apply(predictions: Predictions, thresholds: Mapping[str, float]) -> Coverage:
+def apply_thresholds(predictions: Predictions, thresholds: Mapping[str, float]) -> Coverage:
     """What `thresholds` (label -> 0 to 1; a label that is missing always answers) give on other images."""
     answered = predictions.answered(thresholds)
     per_label = {}

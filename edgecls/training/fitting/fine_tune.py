@@ -7,14 +7,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.training.evaluation.temperature import fit_temperature, nll
+from edgecls.training.evaluation.temperature import SMALLEST, fit_temperature, nll
 from edgecls.training.fitting.augmented_inputs import AugmentedInputs
 from edgecls.training.fitting.optimizers import make_optimizer
 from edgecls.training.fitting.timing import shortest
 from edgecls.training.settings import Epoch, PhaseSettings
-
-SMALLEST = 1e-7
-"""The lower bound of a probability whose logarithm is taken."""
 
 
 @dataclass(frozen=True)

@@ -151,9 +151,7 @@ def _train_epochs(
     """Train for the remaining epochs, or until the validation loss has not improved for `patience` of them."""
     batches, saved = len(data.train) // min(settings.batch_size, len(data.train)), True
     with data.progress.step("fine-tuning", (state.plan.epochs - state.epochs_done) * batches) as advance:
-        while (
-            state.epochs_done < state.plan.epochs and state.epochs_done - state.best_epoch.number < settings.patience
-        ):
+        while state.epochs_done < state.plan.epochs and state.epochs_done - state.best_epoch.number < settings.patience:
             order = data.seed, state.epochs_done
             loss = fine_tune.train_epoch(upper, inputs.examples, settings, order, advance)
             probabilities = fine_tune.predict_probabilities(upper, inputs.validation, len(data.validation))

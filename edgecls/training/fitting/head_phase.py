@@ -14,7 +14,7 @@ from edgecls.training.fitting.features import Transform, extract_features
 from edgecls.training.fitting.fine_tune import evaluate_epoch
 from edgecls.training.fitting.head import attach, new_head, train_head
 from edgecls.training.fitting.search import search
-from edgecls.training.fitting.training_data import BACKBONE, TrainingData, TrainingResult
+from edgecls.training.fitting.training_data import TrainingData, TrainingResult, save_backbone
 from edgecls.training.settings import AUTO, Epoch, PhaseSettings, ResolvedTraining
 
 
@@ -53,7 +53,7 @@ class _HeadPhase:
 
     def __init__(self, data: TrainingData, backbone: keras.Model) -> None:
         self._data = data
-        self._file = data.save(backbone, BACKBONE)
+        self._file = save_backbone(data.backbone, backbone, data.work)
         self._train = extract_features(self._file, data.train, data.progress, "frozen layers")
         self._validation = extract_features(self._file, data.validation, data.progress, "frozen layers")
 

@@ -87,7 +87,7 @@ def cache_pixels(
     with progress.step(name, len(samples)) as advance:
         decoded = for_each(lambda: None, decode, range(len(samples)), advance)
     rows = np.flatnonzero(decoded)
-    left = tuple(samples[row] for row in rows)
+    left = tuple(samples[row] for row in rows.tolist())
     for label in sorted({sample.label for sample in samples} - {sample.label for sample in left}):
         raise BadData(
             f"no image of class {label!r} can be read any more: check that the disk with the data set is still attached"

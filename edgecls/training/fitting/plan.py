@@ -10,7 +10,7 @@ import numpy as np
 from edgecls.training.fitting.graph import cut_points, network_multiply_adds, upper_part
 
 ENOUGH_EPOCHS = 8
-"""With fewer epochs, a smaller part of the network gives better accuracy: measurements are in docs/training.md."""
+"""With fewer epochs, a smaller part of the network gives better accuracy: measurements are in docs/how-to/train.md."""
 MAX_CACHE_BYTES = 8e9
 """The maximum disk space of cached activations."""
 TOP = 0.6
@@ -124,9 +124,7 @@ def make_plan(
     return plan
 
 
-def _affordable_epochs(
-    epochs: int, variants: int, epoch_seconds: float, variant_seconds: float, budget: float
-) -> int:
+def _affordable_epochs(epochs: int, variants: int, epoch_seconds: float, variant_seconds: float, budget: float) -> int:
     """Return for how many epochs there is time; each of the first `variants` needs a variant of its own."""
     if math.isinf(budget):
         return epochs

@@ -78,9 +78,18 @@ class TrainingData:
 
     def save(self, network: keras.Model, name: str) -> Path:
         """Write `network` as a float .tflite file that takes uint8 pixels, and return its path."""
-        file = self.work / name
-        file.write_bytes(quantize.to_float(network, self.backbone.mean, self.backbone.std))
-        return file
+        return _save(network, self.backbone, self.work / name)
+
+
+def save_backbone(backbone: Backbone, network: keras.Model, work: Path) -> Path:
+    """Write the frozen network of `backbone` as a float .tflite file into `work`, once, and return its path."""
+    path = work / BACKBONE
+    return path if path.exists() else _save(network, backbone, path)
+
+
+def _save(network: keras.Model, backbone: Backbone, path: Path) -> Path:
+    path.write_bytes(quantize.to_float(network, backbone.mean, backbone.std))
+    return path
 
 
 def load_training_data(
@@ -90,7 +99,12 @@ def load_training_data(
     started = time.perf_counter()
     train, validation = (
         cache_pixels(
-            work / f"{split}.pixels", dataset.of(split), backbone.preprocessing, dataset.losses, progress, "caching pixels"
+            work / f"{split}.pixels",
+            dataset.of(split),
+            backbone.preprocessing,
+            dataset.losses,
+            progress,
+            "caching pixels",
         )
         for split in ("train", "validation")
     )

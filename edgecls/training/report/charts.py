@@ -41,7 +41,7 @@ _STYLE = {
 }
 
 
-def losses(history: Sequence[Epoch]) -> str:
+def draw_losses(history: Sequence[Epoch]) -> str:
     """Training and validation loss by epoch."""
 
     def draw(axes: Axes) -> None:
@@ -55,7 +55,7 @@ def losses(history: Sequence[Epoch]) -> str:
     return _svg("losses", "Loss by epoch", draw)
 
 
-def accuracies(history: Sequence[Epoch]) -> str:
+def draw_accuracies(history: Sequence[Epoch]) -> str:
     """Validation accuracy by epoch."""
 
     def draw(axes: Axes) -> None:
@@ -81,7 +81,7 @@ def _epochs(axes: Axes, history: Sequence[Epoch]) -> list[int]:
     return list(range(1, len(history) + 1))
 
 
-def precision_recall(curves: Sequence[PrecisionRecall]) -> str:
+def draw_precision_recall(curves: Sequence[PrecisionRecall]) -> str:
     """At most as many curves as there are `COLOURS`, in their order."""
 
     def draw(axes: Axes) -> None:
@@ -93,7 +93,7 @@ def precision_recall(curves: Sequence[PrecisionRecall]) -> str:
     return _svg("precision-recall", "Precision against recall of each class", draw)
 
 
-def reliability(before: Reliability, found: Reliability) -> str:
+def draw_reliability(before: Reliability, found: Reliability) -> str:
     """How often answers of each score are right, before and after scaling, and the share of all that has it then."""
 
     def draw(axes: Axes) -> None:
@@ -112,7 +112,7 @@ def reliability(before: Reliability, found: Reliability) -> str:
     return _svg("reliability", "How often answers are right, by their score", draw)
 
 
-def coverage(curve: CoverageCurve, chosen: tuple[float, float] | None, wanted: float) -> str:
+def draw_coverage(curve: CoverageCurve, chosen: tuple[float, float] | None, wanted: float) -> str:
     """Accuracy of what is answered against how much is answered.
 
     `chosen` is (share answered, share of those right) of the model's thresholds; `wanted` the precision asked for, 0

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.training.evaluation.curves import PrecisionRecall, precision_recall
+from edgecls.training.evaluation.curves import PrecisionRecall, precision_recall_curves
 from edgecls.training.evaluation.evaluate import Evaluation
 from edgecls.training.evaluation.predictions import Predictions
 
@@ -77,7 +77,7 @@ def pairs(evaluation: Evaluation, count: int = PAIRS) -> list[Pair]:
 
 def hardest(predictions: Predictions, count: int = CURVES) -> list[PrecisionRecall]:
     """Precision against recall of the `count` classes with the lowest average precision, in the order of the outputs."""
-    curves = precision_recall(predictions)
+    curves = precision_recall_curves(predictions)
     area = np.array([curve.average_precision for curve in curves])
     return [curves[i] for i in _most(-area, count)]
 

@@ -12,7 +12,7 @@ import jinja2
 
 from edgecls.errors import from_os_error
 from edgecls.files import write_atomically
-from edgecls.training.evaluation.curves import coverage_curve, reliability
+from edgecls.training.evaluation.curves import coverage_curve, reliability_curve
 from edgecls.training.report import charts, classes, pictures
 
 FILE = "report.html"
@@ -88,12 +88,14 @@ def _charts(conversion: Any) -> dict[str, Any]:
     decides = wanted > 0 and covered.precision is not None
     chosen = (covered.answered, covered.precision) if decides else None
     return {
-        "losses": charts.losses(history) if history else "",
-        "accuracies": charts.accuracies(history) if history else "",
-        "precision_recall": charts.precision_recall(hardest),
+        "losses": charts.draw_losses(history) if history else "",
+        "accuracies": charts.draw_accuracies(history) if history else "",
+        "precision_recall": charts.draw_precision_recall(hardest),
         "curves": list(zip(hardest, charts.COLOURS, strict=False)),
-        "reliability": charts.reliability(reliability(conversion.unscaled_predictions), reliability(predictions)),
-        "coverage": charts.coverage(coverage_curve(predictions), chosen, wanted),
+        "reliability": charts.draw_reliability(
+            reliability_curve(conversion.unscaled_predictions), reliability_curve(predictions)
+        ),
+        "coverage": charts.draw_coverage(coverage_curve(predictions), chosen, wanted),
     }
 
 

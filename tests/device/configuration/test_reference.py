@@ -25,7 +25,9 @@ else:
 def test_the_page_is_current():
     script = ROOT / "tools" / "configuration_page.py"
     printed = subprocess.run([sys.executable, script], capture_output=True, encoding="utf-8", check=True).stdout
-    assert (ROOT / "docs" / "configuration.md").read_text("utf-8").endswith(printed), "run it with --write"
+    assert (ROOT / "docs" / "reference" / "configuration.md").read_text("utf-8").endswith(printed), (
+        "run it with --write"
+    )
 
 
 def test_the_example_is_current():

@@ -68,7 +68,7 @@ def test_a_server_that_is_killed_and_comes_back(server, until, caplog):
 
 
 def test_the_scheme_may_be_in_capitals(server):
-    camera(server.address.replace("rtsp", "RTSP")).try_out()
+    camera(server.address.replace("rtsp", "RTSP")).probe()
 
 
 def test_a_server_that_falls_silent(server, until):

@@ -12,9 +12,8 @@ from arrivals import impatient, put, watching
 from delivered import delivered
 from pictures import picture
 
-from edgecls.device.sources import after as putting_away
-from edgecls.device.sources import open_source
-from edgecls.images.file_frame import Version
+from edgecls.device.sources import file_disposition, open_source
+from edgecls.images.file_frame import FileStamp
 
 AWAY = pytest.mark.parametrize("after", ["move", "delete"])
 OLD = 1_700_000_000.5
@@ -104,7 +103,7 @@ class Rows:
             if frame.key not in self.keys:
                 self.keys.append(frame.key)
             between(frame)
-            source.done(frame)
+            source.acknowledge(frame)
 
 
 @AWAY
@@ -138,14 +137,14 @@ def test_files_that_could_not_be_taken_away_stay_the_frames_that_they_were(inbox
     for name in ("a.png", "b.png"):
         put(inbox / name)
     rows, seen, refusing = Rows(), Remembering(), [True]
-    act = putting_away.After._act
+    act = file_disposition.FileDisposition._act
 
     def refuse(self, path, *, failed):
         if refusing:
             raise PermissionError(13, "Permission denied", path)
         act(self, path, failed=failed)
 
-    monkeypatch.setattr(putting_away.After, "_act", refuse)
+    monkeypatch.setattr(file_disposition.FileDisposition, "_act", refuse)
     stop = threading.Event()
 
     def run(seconds):
@@ -192,14 +191,14 @@ def test_what_comes_in_the_place_of_one_that_could_not_be_taken_away_is_another_
     """The same content, as a new file."""
     path = put(inbox / "a.png")
     rows, seen, refusing = Rows(), Remembering(), [True]
-    act = putting_away.After._act
+    act = file_disposition.FileDisposition._act
 
     def refuse(self, path, *, failed):
         if refusing:
             raise PermissionError(13, "Permission denied", path)
         act(self, path, failed=failed)
 
-    monkeypatch.setattr(putting_away.After, "_act", refuse)
+    monkeypatch.setattr(file_disposition.FileDisposition, "_act", refuse)
 
     def replace():
         (inbox / ".new").write_bytes(picture("red"))
@@ -218,9 +217,9 @@ def test_what_comes_in_the_place_of_one_that_could_not_be_taken_away_is_another_
 @AWAY
 def test_a_second_file_with_the_times_of_the_first_is_not_overlooked(inbox, until, after, monkeypatch):
     """On a file system that keeps whole seconds (FAT) it is in the very state that was taken before."""
-    of = Version.of
+    of = FileStamp.of
     coarse = staticmethod(lambda status: of(status)._replace(modified_ns=10**18, changed_ns=10**18))
-    monkeypatch.setattr(Version, "of", coarse)
+    monkeypatch.setattr(FileStamp, "of", coarse)
     with watching(inbox, after=after, settle_seconds=0.01) as (taken, _):
         for n in range(1, 4):
             put(inbox / "a.png", age=0)

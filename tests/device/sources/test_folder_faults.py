@@ -64,7 +64,7 @@ def test_files_of_a_folder_that_was_away_are_moved_when_it_is_back(inbox, tmp_pa
     with open_source("folder", impatient(inbox, after="move", until_idle=0.3)) as source:
         for frame in delivered(source, threading.Event()):
             inbox.rename(away)
-            source.done(frame)
+            source.acknowledge(frame)
             away.rename(inbox)
     assert (inbox / "done/a.png").read_bytes() == picture("red")
 
@@ -127,13 +127,13 @@ def test_files_renamed_away_before_their_turn_are_no_errors(inbox):
     with open_source("folder", impatient(inbox, after="move", until_idle=0.5)) as source:
         frames = delivered(source, threading.Event())
         taken = [next(frames)]
-        source.done(taken[0])
+        source.acknowledge(taken[0])
         for n in range(1, 10):
             (inbox / f"{n:02}.png").rename(inbox / f"new-{n:02}.png")
         (inbox / "10.png").unlink()
         for frame in frames:
             taken.append(frame)
-            source.done(frame)
+            source.acknowledge(frame)
     assert [frame.error for frame in taken] == [None] * 19
     assert sorted(names(taken)) == sorted(
         ["00.png"] + [f"{n}.png" for n in range(11, 20)] + [f"new-{n:02}.png" for n in range(1, 10)]
@@ -188,7 +188,7 @@ def test_a_link_whose_file_was_moved_away_is_counted(inbox, caplog):
     (inbox / "c.png").symlink_to(inbox / "b.png")
     with open_source("folder", impatient(inbox, after="move", until_idle=0.6)) as source:
         frames = delivered(source, threading.Event())
-        source.done(next(frames))
+        source.acknowledge(next(frames))
         (inbox / "target.png").rename(inbox / "done/target.png")
         assert not list(frames)
     assert sorted(os.listdir(inbox)) == ["b.png", "c.png", "done", "failed"]

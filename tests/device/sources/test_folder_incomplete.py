@@ -11,7 +11,7 @@ from pictures import encode, noise, picture
 
 from edgecls.device.sources import incomplete, open_source
 from edgecls.device.sources.incomplete import IncompleteFiles
-from edgecls.images.file_frame import Version
+from edgecls.images.file_frame import FileStamp
 
 WHOLE = encode(noise(60, 60), ".jpg")
 LONG = 600.0
@@ -73,15 +73,15 @@ def test_a_restart_does_not_begin_the_time_anew(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(incomplete.time, "monotonic", lambda: now[0])
     changed = time.time_ns() - 40 * 10**9
-    version = Version(500, changed - 10**12, changed)
+    stamp = FileStamp(500, changed - 10**12, changed)
     files = IncompleteFiles(60.0)
-    assert files.must_wait("a", version, WHOLE[:500])
+    assert files.must_wait("a", stamp, WHOLE[:500])
     now[0] += 19
-    assert files.is_waiting("a", version)
-    assert not files.is_waiting("a", version._replace(size=501))
+    assert files.is_waiting("a", stamp)
+    assert not files.is_waiting("a", stamp._replace(size=501))
     now[0] += 2
-    assert not files.is_waiting("a", version)
-    assert not files.must_wait("a", version, WHOLE[:500])
+    assert not files.is_waiting("a", stamp)
+    assert not files.must_wait("a", stamp, WHOLE[:500])
     assert len(files) == 0
 
 
@@ -91,9 +91,9 @@ def test_files_of_a_later_time_than_the_clocks_wait_as_long_as_others(monkeypatc
     monkeypatch.setattr(incomplete.time, "monotonic", lambda: now[0])
     later = time.time_ns() + 10**18
     files = IncompleteFiles(60.0)
-    assert files.must_wait("a", Version(500, later, later), b"")
+    assert files.must_wait("a", FileStamp(500, later, later), b"")
     now[0] += 61
-    assert not files.must_wait("a", Version(500, later, later), b"")
+    assert not files.must_wait("a", FileStamp(500, later, later), b"")
 
 
 def test_each_change_begins_the_time_anew(monkeypatch):
@@ -101,7 +101,7 @@ def test_each_change_begins_the_time_anew(monkeypatch):
     monkeypatch.setattr(incomplete.time, "monotonic", lambda: now[0])
     files, ahead = IncompleteFiles(60.0), time.time_ns() + 10**18
     for size in range(100, 600, 100):
-        assert files.must_wait("a", Version(size, ahead, ahead + size), WHOLE[:size])
+        assert files.must_wait("a", FileStamp(size, ahead, ahead + size), WHOLE[:size])
         now[0] += 50
 
 

@@ -10,7 +10,7 @@ from delivered import delivered
 from edgecls.device.configuration.settings import FolderSettings
 from edgecls.device.sources import folder, open_source
 from edgecls.device.sources.seen_files import tells_changes
-from edgecls.images.file_frame import Version
+from edgecls.images.file_frame import FileStamp
 
 
 def settings(inbox):
@@ -41,7 +41,7 @@ def with_memory(inbox, seen):
         source.seen = seen
         for frame in delivered(source, threading.Event()):
             names.append(frame.key.split("#")[0])
-            source.done(frame)
+            source.acknowledge(frame)
     return names
 
 
@@ -91,4 +91,4 @@ NOW_NS = 1_764_000_000_123_456_789
     ids=["fine", "a file system of whole seconds", "a clock that nobody has set"],
 )
 def test_states_that_are_worth_to_be_remembered(changed_ns, tells):
-    assert tells_changes(Version(1, NOW_NS, changed_ns)) is tells
+    assert tells_changes(FileStamp(1, NOW_NS, changed_ns)) is tells

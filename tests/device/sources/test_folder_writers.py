@@ -55,7 +55,7 @@ def test_content_that_came_in_the_same_tick_as_what_was_read(inbox, monkeypatch,
     def coarse(cls, status):
         return cls(status.st_size, *(ns // 10**9 * 10**9 for ns in (status.st_mtime_ns, status.st_ctime_ns)))
 
-    monkeypatch.setattr(folder_source.Version, "of", classmethod(coarse))
+    monkeypatch.setattr(folder_source.FileStamp, "of", classmethod(coarse))
     monkeypatch.setattr(folder_source, "_TICK_NS", 10**9)
     time.sleep(1 - time.time() % 1)  # a tick begins
     (inbox / "a.png").write_bytes(b"old content")
@@ -65,7 +65,7 @@ def test_content_that_came_in_the_same_tick_as_what_was_read(inbox, monkeypatch,
             if not contents:
                 (inbox / "a.png").write_bytes(b"new content")
             contents.append(frame.image)
-            source.done(frame)
+            source.acknowledge(frame)
     assert contents == [b"old content", b"new content"]
     assert (inbox / ("a.png" if after == "keep" else "done/a.png")).read_bytes() == b"new content"
 
@@ -79,7 +79,7 @@ def test_a_file_that_was_just_closed_is_not_waited_for(inbox, monkeypatch):
     with open_source("folder", impatient(inbox, until_idle=0.1)) as source:
         frame = next(delivered(source, threading.Event()))
         assert not slept
-        source.done(frame)
+        source.acknowledge(frame)
         assert slept == [0.02]
 
 
@@ -98,7 +98,7 @@ def test_a_file_that_is_written_again_just_after_its_close_is_not_put_away_half(
                 rows.append(frame.image)
                 taken.set()
                 go.wait(10)  # the network
-                source.done(frame)
+                source.acknowledge(frame)
 
         taker = threading.Thread(target=take, daemon=True)  # a test that fails does not wait for it
         taker.start()

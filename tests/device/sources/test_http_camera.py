@@ -33,7 +33,7 @@ def camera(server, path="/snapshot.jpg", user="", **settings):
 
 def problem(server, **settings):
     with pytest.raises(BadConfig) as caught:
-        camera(server, **settings).try_out()
+        camera(server, **settings).probe()
     return str(caught.value).partition(" cannot be used: ")[2]
 
 
@@ -72,13 +72,13 @@ def test_the_motion_gate_sees_every_snapshot(until):
         source = camera(server, motion={"warm_up_frames": 3})
         with collecting(source) as (frames, _, _):
             until(lambda: frames, WAIT)
-    assert source.condition().still >= 3
+    assert source.status().still >= 3
 
 
 @pytest.mark.parametrize("kind", ["application/octet-stream", "text/html", "binary/jpeg"])
 def test_a_picture_of_another_name_is_a_snapshot(kind):
     with web_server(lambda handler: send(handler, JPEG, kind)) as server:
-        camera(server).try_out()
+        camera(server).probe()
 
 
 def test_a_page_is_no_camera():
@@ -117,7 +117,7 @@ def digest(handler):
 @pytest.mark.parametrize("answer", [basic, digest])
 def test_user_and_password(answer):
     with web_server(answer) as server:
-        camera(server, user="us%20er:p%2Fw%231%40%3F%3A@").try_out()
+        camera(server, user="us%20er:p%2Fw%231%40%3F%3A@").probe()
         for user in ("", "us%20er:wrong@"):
             assert problem(server, user=user).startswith("it answers HTTP 401: check user and password")
 
@@ -165,7 +165,7 @@ def test_a_frame_that_is_cut_off_is_skipped_and_logged(until, caplog, length, is
     with web_server(lambda handler: send_stream(handler, pictures, length=length)) as server:
         source = camera(server, "/video")
         with collecting(source) as (frames, _, _):
-            until(lambda: len(frames) > 8 and source.condition().damaged > 2, WAIT)
+            until(lambda: len(frames) > 8 and source.status().damaged > 2, WAIT)
     for frame in frames:
         assert min(np.abs(frame.image.astype(int) - noise(160, 120, seed=n)).mean() for n in range(4)) < 40
         assert not (frame.image[-8:] == frame.image[-1, -1]).all()  # grey, where the second half is missing
@@ -189,7 +189,7 @@ def test_a_snapshot_that_is_cut_off_is_skipped(until):
     with web_server(answer) as server:
         source = camera(server)
         with collecting(source) as (frames, _, _):
-            until(lambda: len(frames) > 3 and source.condition().damaged > 1, WAIT)
+            until(lambda: len(frames) > 3 and source.status().damaged > 1, WAIT)
             assert {number(frame) for frame in frames} == {7}
 
 

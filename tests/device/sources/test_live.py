@@ -61,7 +61,7 @@ def test_the_newest_is_delivered_and_the_others_are_counted(camera, until):
         until(lambda: camera.taken >= taken + 20)
         newer = next(frames)
         assert newer.captured_at - first.captured_at >= timedelta(seconds=20 * camera.seconds)
-        assert opened.condition().dropped >= 18
+        assert opened.status().dropped >= 18
 
 
 def test_between_two_intervals_nothing_is_decoded(camera, until):
@@ -91,13 +91,13 @@ def test_a_camera_that_goes_and_comes_back_is_reported_once_each(camera, until, 
         sighs = len(signs)
         until(lambda: len(signs) > sighs + 3)  # lost, and alive
         assert opened.lost == "it stopped giving frames"
-        condition = opened.condition()
+        condition = opened.status()
         assert condition.lost == "it stopped giving frames"
         assert abs(datetime.now(timezone.utc) - condition.since) < timedelta(seconds=20)
         n = len(frames)
         camera.reason = None
         until(lambda: len(frames) > n)
-        assert (opened.condition().lost, opened.condition().since) == (None, None)
+        assert (opened.status().lost, opened.status().since) == (None, None)
     assert said(caplog)[0] == "camera:test is lost: it stopped giving frames; trying again until it comes"
     assert re.fullmatch(r"camera:test is back after \d+ s", said(caplog)[1])
     assert len(caplog.records) == 2
@@ -110,7 +110,7 @@ def test_the_first_frame_of_a_camera_that_comes_back_finds_it_said(camera, until
         until(lambda: next(frames) is None and opened.lost)
         camera.reason = None
         assert next(frame for frame in frames if frame)
-        assert opened.condition().lost is None
+        assert opened.status().lost is None
 
 
 def test_a_camera_that_is_lost_before_its_first_frame_is_taken(camera, until, caplog):
@@ -237,7 +237,7 @@ def test_stop_ends_it_soon(camera, until, state):
 def test_the_motion_gate_sees_what_the_interval_leaves_out(camera, until):
     opened = source(camera, motion={"warm_up_frames": 5}, interval_seconds=60)
     with collecting(opened) as (frames, signs, _):
-        until(lambda: opened.condition().still > 20)
+        until(lambda: opened.status().still > 20)
         camera.light = 200  # as if someone came in
         until(lambda: frames)
         sighs = len(signs)
@@ -247,7 +247,7 @@ def test_the_motion_gate_sees_what_the_interval_leaves_out(camera, until):
 
 
 def test_a_camera_that_is_tried_out_gave_a_frame_and_is_closed(camera, caplog):
-    source(camera).try_out()
+    source(camera).probe()
     assert (camera.opened, camera.released) == (1, 1)
     assert not caplog.records
 
@@ -266,7 +266,7 @@ def test_a_camera_that_is_tried_out_is_not_waited_for(camera, caplog, state, sai
     if state == "hangs":
         camera.goes_on.clear()
     with pytest.raises(BadConfig, match=f"^camera:test cannot be used: {said}$"):
-        source(camera).try_out()
+        source(camera).probe()
     assert not caplog.records  # it is said once
 
 

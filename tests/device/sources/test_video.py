@@ -155,7 +155,7 @@ def test_only_what_moves(tmp_path):
     with open_source("video", VideoSettings(path=video, motion={"warm_up_frames": 10})) as source:
         numbers = [int(frame.key.partition("#")[2]) for frame in source.frames(threading.Event()) if frame]
         assert set(range(20, 25)) <= set(numbers) <= set(range(20, 30))
-        assert source.condition().still == 30 - len(numbers)
+        assert source.status().still == 30 - len(numbers)
 
 
 @pytest.mark.skipif(not CLIPS.exists(), reason="the clips are not here")

@@ -208,7 +208,7 @@ def test_a_damaged_file_is_one_clear_error_or_still_good(whole, data):
 
 
 def test_the_example_of_the_documentation(tmp_path, monkeypatch):
-    page = (ROOT / "docs" / "data-sets.md").read_text("utf-8")
+    page = (ROOT / "docs" / "how-to" / "data-sets.md").read_text("utf-8")
     monkeypatch.chdir(tmp_path)
     exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], {})
     data = read_dataset(tmp_path / "noise.npz", None, 0, Progress())

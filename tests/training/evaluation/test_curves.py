@@ -6,14 +6,19 @@ from made_predictions import of_answers, of_scores
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
-from edgecls.training.evaluation.curves import coverage_curve, precision_recall, reliability, reliability_bins
+from edgecls.training.evaluation.curves import (
+    coverage_curve,
+    precision_recall_curves,
+    reliability_bins,
+    reliability_curve,
+)
 
 SCORED = st.lists(st.tuples(st.integers(0, 256), st.booleans()), min_size=1, max_size=80)
 
 
 def test_precision_and_recall_of_each_label_by_hand():
     scores = [[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]]
-    cat, dog = precision_recall(of_scores(["cat", "cat", "dog", "dog"], scores, ["cat", "dog"]))
+    cat, dog = precision_recall_curves(of_scores(["cat", "cat", "dog", "dog"], scores, ["cat", "dog"]))
     assert (cat.label, dog.label) == ("cat", "dog")
     assert cat.threshold == pytest.approx([0.2, 0.6, 0.7, 0.9])
     assert cat.precision == pytest.approx([2 / 4, 2 / 3, 1 / 2, 1])
@@ -22,7 +27,7 @@ def test_precision_and_recall_of_each_label_by_hand():
 
 
 def test_a_label_that_no_image_has_gets_no_curve():
-    found = precision_recall(of_scores(["a", "z"], [[0.5, 0.3, 0.2]] * 2, ["a", "b", "c"]))
+    found = precision_recall_curves(of_scores(["a", "z"], [[0.5, 0.3, 0.2]] * 2, ["a", "b", "c"]))
     assert [curve.label for curve in found] == ["a"]
 
 
@@ -36,7 +41,7 @@ def test_a_score_on_an_edge_belongs_to_the_bin_below():
 
 
 def test_empty_bins_are_not_a_number_and_weigh_nothing():
-    found = reliability(of_answers(["a", "b"], ["a", "a"], score=[0.9, 0.92], labels=["a", "b"]))
+    found = reliability_curve(of_answers(["a", "b"], ["a", "a"], score=[0.9, 0.92], labels=["a", "b"]))
     assert (len(found.count), found.count.sum(), np.isnan(found.score).sum()) == (15, 2, 14)
     assert found.error == pytest.approx(0.91 - 0.5)
 

@@ -7,7 +7,7 @@ from paths import ROOT
 
 from edgecls.training.evaluation.paired_difference import paired_interval, score_statistic
 
-PAGE = ROOT / "docs" / "quantization.md"
+PAGE = ROOT / "docs" / "explanation" / "quantization.md"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from edgecls.progress import Progress
 from edgecls.records import UNKNOWN
 from edgecls.training.data.losses import Losses
 from edgecls.training.data.samples import read_samples
-from edgecls.training.evaluation.predictions import in_common, predict
+from edgecls.training.evaluation.predictions import classify_samples, in_common
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def data(tmp_path):
 
 
 def test_every_score_of_the_device_in_the_order_of_the_outputs(tiny_model, data):
-    found = predict(tiny_model, data, Progress())
+    found = classify_samples(tiny_model, data, Progress())
     classifier = Classifier(tiny_model)
     pixels = [classifier._decode(classifier_frame(sample)) for sample in data]
     assert found.scores.dtype == np.float32
@@ -40,7 +40,7 @@ def classifier_frame(sample):
 
 
 def test_answers_and_unknowns_are_those_of_the_device(tiny_model, data):
-    found = predict(tiny_model, data, Progress())
+    found = classify_samples(tiny_model, data, Progress())
     classifier = Classifier(tiny_model)
     results = [classifier.classify(sample.path) for sample in data]
     assert found.answers == [result.top_k[0].label for result in results]
@@ -63,12 +63,12 @@ def test_a_threshold_is_compared_as_the_device_compares_it():
 
 def test_two_outputs_of_one_name_count_as_the_first(tmp_path, data):
     model = write(tmp_path / "m.tflite", labels=["red", "x", "x"])
-    found = predict(model, data, Progress())
+    found = classify_samples(model, data, Progress())
     assert found.answers == ["x"] * 7 + ["red"] * 3 + found.answers[-2:]
 
 
 def test_some_of_the_images(tiny_model, data):
-    found = predict(tiny_model, data, Progress())
+    found = classify_samples(tiny_model, data, Progress())
     few = found.where(found.truth == 0)
     assert [sample.label for sample in few.samples] == ["red"] * 3
     assert (len(few), few.scores.shape, few.answers) == (3, (3, 3), ["red"] * 3)
@@ -78,11 +78,11 @@ def test_classes_of_which_the_model_knows_none(tiny_model, tmp_path):
     others = read_samples(write_folder(tmp_path / "others", {"cat": 1, "dog": 1}))
     for samples in (others, []):
         with pytest.raises(BadData, match=r"no class of the data set is a label of .*tiny\.tflite: .* other classes"):
-            predict(tiny_model, samples, Progress())
+            classify_samples(tiny_model, samples, Progress())
 
 
 def test_classes_that_the_model_does_not_know_are_named(tiny_model, data, caplog):
-    predict(tiny_model, data, Progress())
+    classify_samples(tiny_model, data, Progress())
     assert caplog.messages == [f"{tiny_model.path} has no label for images of 'violet' (2): they count as wrong"]
 
 
@@ -90,7 +90,7 @@ def test_images_that_are_lost_after_reading_are_named_and_left_out(tiny_model, d
     Path(data[1].path).write_bytes(b"torn")
     Path(data[2].path).unlink()
     losses = Losses()
-    rest = predict(tiny_model, data, Progress(), losses=losses)
+    rest = classify_samples(tiny_model, data, Progress(), losses=losses)
     assert rest.samples == (data[0], *data[3:])
     assert (len(rest.scores), len(rest.truth), len(losses)) == (len(data) - 2, len(data) - 2, 2)
     assert sorted(message for message in caplog.messages if "has no label" not in message) == sorted(
@@ -103,9 +103,9 @@ def test_images_that_are_lost_after_reading_are_named_and_left_out(tiny_model, d
 
 
 def test_two_measurements_are_compared_on_the_images_that_both_have(tiny_model, data):
-    before = predict(tiny_model, data, Progress())
+    before = classify_samples(tiny_model, data, Progress())
     Path(data[0].path).unlink()
-    after = predict(tiny_model, data, Progress())
+    after = classify_samples(tiny_model, data, Progress())
     one, two = in_common(before, after)
     assert one.samples == two.samples == tuple(data[1:])
     assert np.array_equal(one.scores, two.scores)
@@ -115,4 +115,4 @@ def test_where_all_images_are_lost_the_error_says_so(tiny_model, data):
     for sample in data:
         Path(sample.path).unlink()
     with pytest.raises(BadData, match="none of the images can be read any more"):
-        predict(tiny_model, data, Progress())
+        classify_samples(tiny_model, data, Progress())

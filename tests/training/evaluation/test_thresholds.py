@@ -6,7 +6,7 @@ from made_predictions import of_answers, of_scores
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
-from edgecls.training.evaluation.thresholds import apply, choose_thresholds, never_answered
+from edgecls.training.evaluation.thresholds import apply_thresholds, choose_thresholds, never_answered
 
 LABELS = ("a", "b")
 
@@ -97,7 +97,7 @@ def test_nothing_reaches_it():
 def test_no_int8_score_reaches_the_threshold_of_what_is_not_answered():
     silent = choose_thresholds(predictions_of(answers_of("a", (255 / 256, 1, 9))), 0.95).by_label
     for score, answered in ((255 / 256, 0), (1.0, 1)):
-        assert apply(of_scores(["a"], [[score, 0.0]], LABELS), silent).answered == answered
+        assert apply_thresholds(of_scores(["a"], [[score, 0.0]], LABELS), silent).answered == answered
 
 
 def test_what_is_never_answered_is_said_with_its_images():
@@ -146,7 +146,7 @@ SCORES = st.lists(
 def test_what_was_chosen_is_what_is_measured(rows, min_precision):
     predictions = predictions_of([(label, score / 256, right) for label, score, right in rows], ("a", "b", "c"))
     chosen = choose_thresholds(predictions, min_precision)
-    measured = apply(predictions, chosen.by_label)
+    measured = apply_thresholds(predictions, chosen.by_label)
     assert (measured.answered, measured.precision, measured.n) == (chosen.coverage, chosen.precision, len(rows))
     for each in chosen.labels:
         found = measured.per_label[each.label]
@@ -186,10 +186,10 @@ def test_float_scores_closer_than_a_step_are_not_divided():
 
 def test_on_other_images():
     scores = [[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8], [0.45, 0.55]]
-    found = apply(of_scores(["a", "b", "b", "a", "z"], scores, LABELS), {"a": 0.7})
+    found = apply_thresholds(of_scores(["a", "b", "b", "a", "z"], scores, LABELS), {"a": 0.7})
     assert (found.n, found.answered, found.precision) == (5, 0.8, 0.5)
     a, b = found.per_label["a"], found.per_label["b"]
     assert (a.answers, a.answered, a.precision) == (2, 1, 1)
     assert (b.answers, b.answered, b.precision) == (3, 3, pytest.approx(1 / 3))
-    silent = apply(of_scores(["a"], [[0.6, 0.4]], LABELS), {"a": 0.7})
+    silent = apply_thresholds(of_scores(["a"], [[0.6, 0.4]], LABELS), {"a": 0.7})
     assert (silent.answered, silent.precision) == (0, None)

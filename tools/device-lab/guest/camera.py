@@ -25,7 +25,7 @@ stall_seconds = 20
 reconnect_max_seconds = 4
 """
 SECURITY_LIMIT = 2.0
-"""Of the unit with the camera's drop-in; docs/service.md gives the reasons for what stays open."""
+"""Of the unit with the camera's drop-in; docs/how-to/service.md gives the reasons for what stays open."""
 
 
 def main() -> None:

@@ -1,0 +1,106 @@
+import os
+import socket
+import time
+from datetime import datetime, timezone
+
+import pytest
+
+from edgecls.device.heartbeat import Heartbeat, Tally
+from edgecls.device.sources.status import SourceStatus
+from edgecls.device.systemd_notify import Notifier, watchdog_seconds
+
+
+@pytest.fixture(params=["path", "abstract"])
+def manager(request, tmp_path):
+    """A socket as systemd opens it, and its address as systemd writes it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(10)
+        address = str(tmp_path / "notify") if request.param == "path" else f"@edgecls-test-{os.getpid()}"
+        sock.bind(address.replace("@", "\0"))
+        yield sock, address
+
+
+def test_the_status_says_what_is_wrong_and_counts_what_there_is():
+    noon = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
+    tally = Tally(rows=2, errors=1)
+    assert str(tally) == "2 rows, 1 errors, 0 dropped, last frame none yet"
+    tally.held, tally.last_frame, tally.source = 3, noon, SourceStatus(dropped=4, still=5)
+    assert str(tally) == "2 rows, 1 errors, 4 dropped, 3 held, 5 still, last frame 2026-11-24T12:00:00Z"
+    tally.part_with(SourceStatus(dropped=6, still=7))
+    assert (tally.dropped, tally.still) == (6, 7)
+    tally.source = SourceStatus("it stopped giving frames", noon, dropped=1)
+    assert str(tally) == (
+        "lost: it stopped giving frames, since 2026-11-24T12:00:00Z; "
+        "2 rows, 1 errors, 7 dropped, 3 held, 7 still, last frame 2026-11-24T12:00:00Z"
+    )
+
+
+def test_what_systemd_hears(manager):
+    sock, address = manager
+    Notifier.of({"NOTIFY_SOCKET": address}).send(READY=1, STATUS="caf\u00e9 \udce9")
+    assert sock.recv(4096) == "READY=1\nSTATUS=caf\u00e9 ?".encode()
+
+
+def test_a_reload_carries_its_time(manager):
+    sock, address = manager
+    Notifier(address).reloading()
+    first, second = sock.recv(4096).decode().splitlines()
+    assert first == "RELOADING=1"
+    assert int(second.removeprefix("MONOTONIC_USEC=")) > 0
+
+
+def test_a_manager_that_does_not_read_costs_no_time_of_the_processor(manager):
+    """Its queue takes some messages; waiting for room is no busy wait."""
+    notifier = Notifier(manager[1])
+    before = time.process_time()
+    for _ in range(1000):
+        begun = time.monotonic()
+        notifier.send(WATCHDOG=1)
+        if time.monotonic() - begun > 0.5:
+            break
+    else:
+        pytest.skip("the queue takes a thousand messages here")
+    assert time.process_time() - before < 0.5
+
+
+def test_nobody_who_listens(tmp_path):
+    Notifier.of({}).send(READY=1)
+    Notifier.of({"NOTIFY_SOCKET": ""}).send(READY=1)
+    Notifier(str(tmp_path / "gone")).send(READY=1)
+
+
+@pytest.mark.parametrize(
+    ("environment", "seconds"),
+    [
+        ({}, None),
+        ({"WATCHDOG_USEC": "30000000"}, 30.0),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}, 30.0),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, None),
+        ({"WATCHDOG_USEC": "0"}, None),
+        ({"WATCHDOG_USEC": "soon"}, None),
+        ({"WATCHDOG_USEC": "1", "WATCHDOG_PID": "x"}, None),
+    ],
+)
+def test_whether_this_process_is_watched(environment, seconds):
+    assert watchdog_seconds(environment) == seconds
+
+
+@pytest.mark.parametrize(("watchdog", "pause"), [(None, 1.0), (60.0, 1.0), (2.0, 0.5), (0.2, 0.05)])
+def test_progress_pings_and_nothing_else_does(manager, watchdog, pause):
+    sock, address = manager
+    sock.setblocking(False)
+    clock = [100.0]
+    heartbeat = Heartbeat(Notifier(address), watchdog, lambda: clock[0])
+    tally = Tally(rows=2)
+    heartbeat.progress(tally)
+    assert sock.recv(4096).decode() == "WATCHDOG=1\nSTATUS=2 rows, 0 errors, 0 dropped, last frame none yet"
+    clock[0] += pause * 0.9
+    heartbeat.progress(tally)
+    with pytest.raises(BlockingIOError):
+        sock.recv(4096)
+    clock[0] += pause * 0.2
+    heartbeat.progress(tally)
+    assert sock.recv(4096) == b"WATCHDOG=1"  # the status is the same
+    clock[0] += 1000
+    with pytest.raises(BlockingIOError):
+        sock.recv(4096)  # nobody told of progress
