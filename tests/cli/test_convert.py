@@ -205,12 +205,12 @@ def test_without_the_extra(tmp_path, hide, package):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--backbone", "resnet"], "no backbone is called 'resnet': choose from efficientnet-lite0"),
-        (["--optimizer", "lion"], "no optimizer is called 'lion': choose from adam, adamw, sgd, rmsprop"),
-        (["--fine-tune", "some"], "no fine-tuning is called 'some': choose from auto, none, top, all"),
+        (["--backbone", "resnet"], "unknown backbone 'resnet' (known: efficientnet-lite0"),
+        (["--optimizer", "lion"], "unknown optimizer 'lion' (known: adam, adamw, sgd, rmsprop)"),
+        (["--fine-tune", "some"], "unknown fine-tuning 'some' (known: auto, none, top, all)"),
         (["--time-budget", "soon"], "invalid duration 'soon': write 90s, 10m or 1h"),
         (["--input-size", "225"], "takes no images of 225 pixels"),
-        (["--quantize", "int4"], "no quantization is called 'int4': choose from int8, float16, dynamic, float32"),
+        (["--quantize", "int4"], "unknown quantization 'int4' (known: int8, float16, dynamic, float32)"),
         (["--epochs", "0"], "--epochs"),
         (["--learning-rate", "fast"], "--learning-rate"),
         (["--batch-size", "-1"], "--batch-size"),
@@ -231,7 +231,7 @@ def test_the_model_must_be_named(tmp_path):
 def test_a_file_of_another_kind_is_not_replaced_by_a_model(tmp_path, hide, name):
     (tmp_path / name).write_bytes(b"SQLite format 3\0")
     done = edgecls("convert", tmp_path, "-o", tmp_path / name, lacks=hide("tensorflow"))
-    assert f"{name} exists, and is not a model: name another file, such as" in complaint(done, 2)
+    assert f"{name} exists and is not a model: choose another name, such as" in complaint(done, 2)
     assert (tmp_path / name).read_bytes() == b"SQLite format 3\0"
 
 
@@ -276,7 +276,7 @@ def test_a_report_folder_of_a_failed_conversion_is_removed_if_it_was_made(tmp_pa
     (tmp_path / "file").touch()
     said = complaint(edgecls(*command, tmp_path / "file"), 74)
     assert said.endswith(
-        f"cannot make the folder {tmp_path}/file: something of that name is there already: choose another name"
+        f"cannot create the folder {tmp_path}/file: something of that name is there already: choose another name"
     )
 
 

@@ -135,13 +135,13 @@ def test_a_checkpoint_that_is_not_there_or_is_none(colours, tmp_path, start, fin
     out, errors = finish(start("a", colours, "-o", "m.tflite", "--resume"), code=2)
     assert (out, errors) == (
         "",
-        "edgecls: error: there is no m.tflite.checkpoint to go on from: run without --resume\n",
+        "edgecls: error: there is no checkpoint m.tflite.checkpoint to resume from: omit --resume\n",
     )
     (tmp_path / "a" / "m.tflite.checkpoint").write_bytes(b"anything")
     out, errors = finish(start("a", colours, "-o", "m.tflite", "--resume"), code=65)
     assert (out, errors) == (
         "",
-        "edgecls: error: m.tflite.checkpoint is damaged: remove it, and run without --resume\n",
+        "edgecls: error: m.tflite.checkpoint is damaged: delete it, and omit --resume\n",
     )
 
 
@@ -175,7 +175,7 @@ def test_what_was_reviewed_trains_too(colours, tmp_path, start, finish):
     (tmp_path / "3.png").unlink()
     options = ("--fine-tune", "none", "--max-drop", "1", "--add-reviews", tmp_path / "results.db")
     out, errors = finish(start("a", colours, "-o", "m.tflite", *options, "--report", "report"), code=1)
-    assert "of these, 3 were reviewed: added to the data set's own" in out
+    assert "including 3 reviewed images" in out
     assert errors.splitlines()[0] == (
         f"edgecls: 1 reviewed images do not exist, the first {tmp_path / '3.png'}: copy them here, and pass their folder "
         "with --review-images"

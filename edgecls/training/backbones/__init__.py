@@ -15,6 +15,6 @@ def find_backbone(name: str, input_size: int | None = None) -> Backbone:
     Raises UsageError for a name that is not in the table, and for a size that the network does not take.
     """
     if name not in BACKBONES:
-        raise UsageError(f"no backbone is called {name!r}: choose from {', '.join(BACKBONES)}")
+        raise UsageError(f"unknown backbone {name!r} (known: {', '.join(BACKBONES)})")
     found = BACKBONES[name]
     return found if input_size is None else found.at(input_size)

@@ -47,7 +47,7 @@ round. inspection: parts that may lie any way. digits: and letters, which mean s
 def find_preset(name: str) -> Augmentation:
     """Raises UsageError for a name that is not in the table."""
     if name not in PRESETS:
-        raise UsageError(f"no augmentation is called {name!r}: choose from {', '.join((AUTO, *PRESETS))}")
+        raise UsageError(f"unknown augmentation {name!r} (known: {', '.join((AUTO, *PRESETS))})")
     return PRESETS[name]
 
 
