@@ -116,7 +116,7 @@ def test_ctrl_c_and_resume_give_the_bytes_that_there_would_have_been(colours, tm
     assert (out, errors.splitlines()) == (
         "",
         [
-            "edgecls: what was trained is kept in m.tflite.checkpoint: go on from there with --resume",
+            "edgecls: interrupted; training state saved in m.tflite.checkpoint, continue with --resume",
             "edgecls: error: interrupted",
         ],
     )

@@ -17,7 +17,8 @@ from edgecls.errors import BadData
 from edgecls.progress import Progress
 from edgecls.training import exporter as exporter_module
 from edgecls.training import pipeline
-from edgecls.training.data.dataset import read_dataset, read_split
+from edgecls.training.data.dataset import read_dataset
+from edgecls.training.data.read_split import read_split
 from edgecls.training.settings import Training
 
 pytestmark = pytest.mark.usefixtures("tiny_backbone")
@@ -70,7 +71,7 @@ def test_reading_for_training_and_for_evaluation_leave_out_the_same(colours):
     (colours / "red" / "narrow.png").write_bytes(encode(noise(300, 3)))
     (colours / "red" / "tiny.jpg").write_bytes(encode(noise(2, 2), ".jpg"))
     trained = read_dataset(colours, None, 0, Progress())
-    measured = read_split(colours, None, None, 0, Progress())
+    measured = read_split(colours, None, None, Progress())
     assert len(trained.skipped) > 5
     assert trained.skipped == measured.skipped
     assert {sample.path for sample in trained.samples} == {sample.path for sample in measured.samples}

@@ -29,7 +29,7 @@ def untrained_int8(backbone: Backbone) -> bytes:
     return quantize(network, backbone.mean, backbone.std, "int8", list(noise))
 
 
-def milliseconds(backbone: Backbone) -> float:
+def median_milliseconds(backbone: Backbone) -> float:
     """The median time of an image through the int8 network without a head, with the threads that a device would use.
 
     The weights are random, for int8 arithmetic takes as long with any: nothing is downloaded. Raises MissingExtra.

@@ -19,7 +19,7 @@ from edgecls.training.data.split import divide_new_classes
 Left = list[tuple[Sample, str]]
 
 
-def join(
+def join_reviewed(
     images: Sequence[DatasetImage], added: Sequence[DatasetImage], seed: int
 ) -> tuple[list[DatasetImage], Left, list[Problem]]:
     """(those of `added` to use, each with a split; the others, each with the reason; what to tell).

@@ -31,11 +31,11 @@ _RANK = {"train": 0, "validation": 1, "test": 2}
 
 def near_duplicates(images: Sequence[DatasetImage]) -> list[Problem]:
     """A problem for each image with one that is nearly the same in a split before its own, or under another label."""
-    seen = [image for image in images if image.look]
+    seen = [image for image in images if image.appearance]
     if not seen:
         return []
-    bits = np.stack([image.look.bits for image in seen if image.look])
-    thumbnails = np.stack([image.look.thumbnail for image in seen if image.look])
+    bits = np.stack([image.appearance.bits for image in seen if image.appearance])
+    thumbnails = np.stack([image.appearance.thumbnail for image in seen if image.appearance])
     ranks = np.array([_RANK[image.sample.split or "train"] for image in seen])
     _, labels = np.unique([image.sample.label for image in seen], return_inverse=True)
     return [_problem(seen[first], seen[second]) for first, second in find_pairs(bits, thumbnails, ranks, labels)]

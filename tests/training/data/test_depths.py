@@ -13,7 +13,8 @@ from edgecls.errors import UsageError
 from edgecls.images.depth import White
 from edgecls.images.preprocess import Preprocessing, load_pixels
 from edgecls.progress import Progress
-from edgecls.training.data.dataset import read_dataset, read_split
+from edgecls.training.data.dataset import read_dataset
+from edgecls.training.data.read_split import read_split
 
 
 def picture(label, seed):
@@ -102,7 +103,7 @@ def test_a_white_that_is_given(tmp_path):
 def test_the_same_images_are_left_out_when_a_model_is_measured(tmp_path):
     write_deep(tmp_path, 255)
     data = read(tmp_path)
-    again = read_split(tmp_path, None, "test", 0, Progress(), white=data.white)
+    again = read_split(tmp_path, None, "test", Progress(), white=data.white, model_images=data.image_list())
     assert [sample.path for sample in again.samples] == [sample.path for sample in data.of("test")]
     assert not again.skipped
 
@@ -155,16 +156,16 @@ def test_dark_test_images_are_scaled_as_those_in_training(tmp_path):
     """As `evaluate` reads another file of the same kind; of another kind its own range says what is white."""
     model = read(save(tmp_path / "digits.npz", DIGITS.astype(float))).scale
     dark, other = save(tmp_path / "dark.npz", DIGITS / 2), save(tmp_path / "other.npz", DIGITS / np.float32(16))
-    assert pixels_of(read_split(dark, None, None, 0, Progress(), scale=model)).max() == 128
+    assert pixels_of(read_split(dark, None, None, Progress(), scale=model)).max() == 128
     bright = save(tmp_path / "bright.npz", DIGITS.astype(float) * 15)
-    assert pixels_of(read_split(bright, None, None, 0, Progress(), scale=model)).max() == 240
-    assert pixels_of(read_split(other, None, None, 0, Progress(), scale=model._replace(dtype="uint8"))).max() == 255
+    assert pixels_of(read_split(bright, None, None, Progress(), scale=model)).max() == 240
+    assert pixels_of(read_split(other, None, None, Progress(), scale=model._replace(dtype="uint8"))).max() == 255
 
 
 @given(st.integers(1, 65535), st.sampled_from(["uint16", "int32", "float32", "float64"]))
 def test_any_range_fits_and_keeps_its_order(tmp_path_factory, most, dtype):
     values = np.linspace(0, most, 8 * 6 * 5).reshape(8, 6, 5).astype(dtype)
-    pixels = pixels_of(read_split(save(tmp_path_factory.mktemp("any") / "a.npz", values), None, None, 0, Progress()))
+    pixels = pixels_of(read_split(save(tmp_path_factory.mktemp("any") / "a.npz", values), None, None, Progress()))
     assert (np.diff(pixels.ravel().astype(int)) >= 0).all()
     assert pixels.max() >= 50 or values.max() < 1
 

@@ -8,8 +8,9 @@ from image_folders import write_csv, write_folder
 
 from edgecls.errors import UsageError
 from edgecls.progress import Progress
-from edgecls.training.data.dataset import SPLITS, read_dataset, read_split
+from edgecls.training.data.dataset import SPLITS, read_dataset
 from edgecls.training.data.groups import find_groups
+from edgecls.training.data.read_split import read_split
 from edgecls.training.data.samples import read_samples
 
 ROOT = Path("photos")
@@ -65,8 +66,11 @@ def test_a_burst_stays_together_and_is_found_again(bursts):
         splits.setdefault(sample.group, set()).add(sample.split)
     assert len(splits) == 16
     assert all(len(found) == 1 for found in splits.values())
+    listed = data.image_list()
     for split in SPLITS:
-        assert list(read_split(bursts, None, split, 1, Progress(), group_by=pattern).samples) == data.of(split)
+        assert list(
+            read_split(bursts, None, split, Progress(), group_by=pattern, model_images=listed).samples
+        ) == data.of(split)
 
 
 def test_in_a_csv_the_path_is_relative_to_the_folder_it_is_in(tmp_path):

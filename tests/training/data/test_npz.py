@@ -17,7 +17,8 @@ from pictures import noise
 from edgecls.errors import BadData, InputNotFound, UsageError
 from edgecls.images.preprocess import Preprocessing, load_pixels
 from edgecls.progress import Progress
-from edgecls.training.data.dataset import SPLITS, read_dataset, read_split
+from edgecls.training.data.dataset import SPLITS, read_dataset
+from edgecls.training.data.read_split import read_split
 from edgecls.training.data.samples import read_samples
 
 CHANCE = np.random.default_rng(0)
@@ -96,7 +97,7 @@ def test_splits_are_cut_from_the_training_images_and_found_again(save):
     assert 1 < counts["validation"] < 10
     assert {sample.row.array for sample in data.of("test")} == {"x_test"}
     for split in SPLITS:
-        assert list(read_split(path, None, split, 3, Progress()).samples) == data.of(split)
+        assert list(read_split(path, None, split, Progress(), model_images=data.image_list()).samples) == data.of(split)
 
 
 def test_half_precision_is_read_without_a_warning(save):
