@@ -1,11 +1,17 @@
-# Two commands set everything up from nothing: make demo, make test.
+# Each target sets up what it needs, from nothing.
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: demo test faults model lab lab-short clean
+.PHONY: demo check test faults model lab lab-short clean
 
 demo: $(VENV)/demo.installed  ## fine-tune on real photographs, run the daemon over unseen ones, ask what it saw
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bash tools/demo.sh
+
+check: $(VENV)/dev.installed  ## lint, types, layers and the quick tests: a minute and a half
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/pytest -q -n auto --dist loadfile -m "not slow"
 
 test: $(VENV)/nox.installed  ## lint, types, and all tests, under each Python that is here
 	$(VENV)/bin/nox
@@ -31,6 +37,10 @@ $(VENV)/bin/python:
 
 $(VENV)/demo.installed: $(VENV)/bin/python pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --editable '.[convert,demo]'
+	touch $@
+
+$(VENV)/dev.installed: $(VENV)/bin/python pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --editable '.[convert,search,demo,serve,dev]'
 	touch $@
 
 $(VENV)/lab.installed: $(VENV)/bin/python pyproject.toml

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from edgecls.database.clock.correction import move_boot
-from edgecls.database.rows import INSERT_RESULT, values
+from edgecls.database.clock.correction import correct_boot
+from edgecls.database.row_values import INSERT_RESULT, result_values
 from edgecls.database.store import Store
 from edgecls.records import Classification, Prediction
 from edgecls.results.merge.merge import merge
@@ -52,7 +52,7 @@ def build(path: Path, device: int, rows: int) -> None:
             source="folder:inbox", version="0", config={"device": device},
         )  # fmt: skip
         with store.database.atomic():
-            store.database.conn.executemany(INSERT_RESULT, (values(1, row) for row in frames(device, rows)))
+            store.database.conn.executemany(INSERT_RESULT, (result_values(1, row) for row in frames(device, rows)))
         store.end_run("built")
 
 
@@ -82,7 +82,7 @@ def report_correction(path: Path, rows: int) -> None:
     """Move the times of a device's rows by an hour, and print how long it took."""
     with Store(path) as store:
         begun = time.perf_counter()
-        move_boot(store.database, 1, 3600.0)
+        correct_boot(store.database, 1, 3600.0)
         seconds = time.perf_counter() - begun
     print(f"{'the times of one moved':<26} {rows:>10,} rows {seconds:7.1f} s {rows / seconds:>12,.0f} rows a second")
 

@@ -32,11 +32,12 @@ from typing import Any
 from sqlite_utils import Database
 
 from edgecls.cli.output import write_rows
+from edgecls.database.connection import connect
 from edgecls.database.migrations import MIGRATIONS
 from edgecls.database.reading import open_results
-from edgecls.database.schema import connect, timestamp
+from edgecls.database.search_index import SearchIndex, index_batch
 from edgecls.database.store import Store
-from edgecls.database.words import WordIndex, catch_up
+from edgecls.database.timestamps import format_timestamp
 from edgecls.records import Classification, Prediction
 from edgecls.results.queries.filters import Filters
 from edgecls.results.queries.finding import COLUMNS
@@ -61,7 +62,7 @@ def build(path: Path, rows: int) -> None:
         db.conn.execute("BEGIN")
         db.conn.executemany(_MODEL, [(f"{n}f" * 32, f"cats-{n}", json.dumps(list(LABELS))) for n in (1, 2)])
         length = timedelta(days=365) / len(DEVICES)
-        starts = [timestamp(BEGIN + n * length) for n in range(len(DEVICES))]
+        starts = [format_timestamp(BEGIN + n * length) for n in range(len(DEVICES))]
         db.conn.executemany(_RUN, [(1 + n // 3, device, starts[n]) for n, device in enumerate(DEVICES)])
         db.conn.executemany(_RESULT, _rows(rows))
         db.conn.execute("COMMIT")
@@ -70,7 +71,7 @@ def build(path: Path, rows: int) -> None:
         MIGRATIONS.apply(db)
         print(f"migrated in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
         begun = time.perf_counter()
-        while catch_up(db, 20_000):
+        while index_batch(db, 20_000):
             pass
         print(f"words indexed in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
         db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -94,7 +95,7 @@ def _rows(count: int) -> Iterator[tuple[Any, ...]]:
     names, shares = list(LABELS), list(LABELS.values())
     step = timedelta(days=365) / count
     for n in range(count):
-        time_of_row = timestamp(BEGIN + n * step)
+        time_of_row = format_timestamp(BEGIN + n * step)
         run = 1 + n * len(DEVICES) // count
         path = f"/srv/{DEVICES[run - 1]}/{time_of_row[:10]}/frame-{n:08}.jpg"
         values = (run, f"{path}@{n * 2654435761 % 2**32:08x}", path, time_of_row, time_of_row)
@@ -195,7 +196,7 @@ def stalls(path: Path, seconds: float) -> None:
 def _written(path: Path, seconds: float, name: str) -> list[float]:
     times = []
     with Store(path) as store:
-        words = WordIndex(store)
+        words = SearchIndex(store)
         store.begin_run(
             sha256="1f" * 32, model_name="cats-1", labels=list(LABELS), metrics={}, device="yard", source="folder",
             version="0.1.0", config={},

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edgecls.bench.pictures import Load
 from edgecls.bench.timing import quantile
 from edgecls.database.reading import open_results
-from edgecls.database.schema import parsed
+from edgecls.database.timestamps import parse_timestamp
 from edgecls.device.configuration.config import Config
 from edgecls.errors import IoFailed
 from edgecls.model.model_file import ModelFile
@@ -104,7 +104,9 @@ def end_to_end(model: ModelFile, load: Load, inbox: Path, plan: Plan) -> EndToEn
     started = time.time()
     peak = _run(config)
     with closing(open_results(folder / "results.db")) as db:
-        times = [parsed(each[0]).timestamp() for each in db.execute("SELECT classified_at FROM results ORDER BY 1")]
+        times = [
+            parse_timestamp(each[0]).timestamp() for each in db.execute("SELECT classified_at FROM results ORDER BY 1")
+        ]
     for file in folder.iterdir():
         file.unlink()
     folder.rmdir()

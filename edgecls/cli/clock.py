@@ -14,7 +14,7 @@ from edgecls.cli.times import parse_time
 from edgecls.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgecls.database.clock.clocks import Run, Stretch
+    from edgecls.database.clock.segments import ClockRun, ClockSegment
 
 TABLE_COLUMNS = ("device", "boot", "runs", "rows", "first", "last", "off", "state")
 """For people: lengths of time as --offset takes them."""
@@ -41,7 +41,7 @@ def clock(
     output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
 ) -> None:
     """Say which rows have the times of a clock that was wrong, and correct them."""
-    from edgecls.database.clock.clocks import stretches
+    from edgecls.database.clock.segments import clock_segments
     from edgecls.database.reading import open_results
 
     _check_options(correct=correct, run=run, changes=(offset, set_start))
@@ -50,7 +50,7 @@ def clock(
         typer.echo(f"edgecls: the times of {len(moved)} run{'' if len(moved) == 1 else 's'} were corrected", err=True)
     with closing(open_results(db)) as database:
         columns = TABLE_COLUMNS if output_format is OutputFormat.table else COLUMNS
-        write_rows(columns, map(_row, stretches(database)), output_format)
+        write_rows(columns, map(_row, clock_segments(database)), output_format)
 
 
 def _check_options(*, correct: bool, run: int | None, changes: tuple[str | None, str | None]) -> None:
@@ -63,31 +63,31 @@ def _check_options(*, correct: bool, run: int | None, changes: tuple[str | None,
         raise UsageError("--run needs either --offset 3d4h or --set-start 2026-11-24T18:30")
 
 
-def _corrected(db: Path) -> "list[Run]":
-    from edgecls.database.clock.correction import correct
+def _corrected(db: Path) -> "list[ClockRun]":
+    from edgecls.database.clock.correction import correct_steps
 
     with _open_to_correct(db) as database:
-        return correct(database)
+        return correct_steps(database)
 
 
-def _moved(db: Path, run: int, offset: str | None, set_start: str | None) -> "list[Run]":
-    from edgecls.database.clock.clocks import runs_of
-    from edgecls.database.clock.correction import move_boot
+def _moved(db: Path, run: int, offset: str | None, set_start: str | None) -> "list[ClockRun]":
+    from edgecls.database.clock.correction import correct_boot
+    from edgecls.database.clock.segments import clock_runs
 
     start = parse_time(set_start, "--set-start")
     by = parse_offset(offset) if offset is not None else timedelta()
     with _open_to_correct(db) as database:
         if start:
-            by = next((start - each.started_at for each in runs_of(database) if each.id == run), by)
-        return move_boot(database, run, by.total_seconds())
+            by = next((start - each.started_at for each in clock_runs(database) if each.id == run), by)
+        return correct_boot(database, run, by.total_seconds())
 
 
 def _open_to_correct(db: Path) -> Any:
-    from edgecls.database.opening import writing_to
+    from edgecls.database.opening import open_writable
     from edgecls.database.reading import open_results
 
     open_results(db).close()  # a file that is not there is not made
-    return writing_to(db)
+    return open_writable(db)
 
 
 _PARTS = re.compile(r"([+-]?)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
@@ -111,7 +111,7 @@ def parse_offset(text: str) -> timedelta:
     return -length if sign == "-" else length
 
 
-def _row(stretch: "Stretch") -> dict[str, Any]:
+def _row(stretch: "ClockSegment") -> dict[str, Any]:
     first, last = stretch.runs[0], stretch.runs[-1]
     return {
         "device": stretch.device,
@@ -127,11 +127,11 @@ def _row(stretch: "Stretch") -> dict[str, Any]:
     }
 
 
-def _state(stretch: "Stretch") -> str:
+def _state(stretch: "ClockSegment") -> str:
     if stretch.off:
-        return "doubtful: --correct moves it"
+        return "suspect: --correct moves it"
     if stretch.is_unset:
-        return "doubtful: the clock was never set"
+        return "suspect: the clock was never set"
     return f"corrected by {_length(stretch.corrected)}" if stretch.corrected else ""
 
 

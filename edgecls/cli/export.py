@@ -28,8 +28,8 @@ from edgecls.cli.result_options import (
     chosen,
     filtered,
 )  # fmt: skip
+from edgecls.database.connection import database_files
 from edgecls.database.reading import open_results
-from edgecls.database.schema import with_side_files
 from edgecls.errors import UsageError
 from edgecls.files import check_not_input, is_stream, written_atomically
 from edgecls.results.queries.finding import COLUMNS
@@ -83,7 +83,7 @@ def export(
 ) -> None:
     """Write rows to FILE, whole or not at all, however many there are: they are never all in memory."""
     if out is not None:
-        check_not_input(out, *with_side_files(db))
+        check_not_input(out, *database_files(db))
     file_format = format_of(out, output_format)
     if out is None and force:
         raise UsageError("--force replaces a file: name it with -o, or leave --force out")

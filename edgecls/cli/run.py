@@ -95,23 +95,23 @@ def _serve(read: "Callable[[], Config]") -> None:
 
 
 def _results_wing(stop: "threading.Event") -> "ResultsWing":
-    from edgecls.database.log_keeping import LogKeeping
     from edgecls.database.patient import patiently
     from edgecls.database.retention import Retention
-    from edgecls.database.saved import SavedRows
-    from edgecls.database.seen_files import SeenFiles
+    from edgecls.database.saved_frame_rows import SavedFrameRows
+    from edgecls.database.search_index import SearchIndex
+    from edgecls.database.seen_file_rows import SeenFileRows
     from edgecls.database.store import Store
-    from edgecls.database.words import WordIndex
+    from edgecls.database.wal_checkpoints import WalCheckpoints
     from edgecls.device.results_wing import ResultsWing
 
     return ResultsWing(
         open_store=lambda path, progress: Store.open_durably(path, stop=stop, progress=progress),
         patiently=lambda action, stop, progress: patiently(action, stop, progress=progress),
-        saved_rows=SavedRows,
+        saved_rows=SavedFrameRows,
         retention=lambda store, days, most, remember: Retention(store, days=days, most=most, remember=remember),
-        words=WordIndex,
-        log_keeping=LogKeeping,
-        seen_files=SeenFiles,
+        words=SearchIndex,
+        log_keeping=WalCheckpoints,
+        seen_files=SeenFileRows,
     )
 
 
@@ -147,16 +147,16 @@ def _tell_removals(config: "Config") -> None:
     """Say what the limits of the configuration would remove from the database; warn where it is most of it."""
     from contextlib import closing
 
-    from edgecls.database.limits_preview import frames_to_remove, rows_to_remove
     from edgecls.database.reading import open_results
+    from edgecls.database.retention_preview import count_expired_frames, count_expired_rows
 
     if not config.database.exists():
         return
     retention, frames = config.retention, config.saved_frames
     with closing(open_results(config.database)) as db:
         removals = [
-            ("retention", "rows", rows_to_remove(db, days=retention.rows_days, most=retention.rows_most)),
-            ("saved_frames", "frames", frames_to_remove(db, days=frames.max_days, max_bytes=frames.max_bytes)),
+            ("retention", "rows", count_expired_rows(db, days=retention.rows_days, most=retention.rows_most)),
+            ("saved_frames", "frames", count_expired_frames(db, days=frames.max_days, max_bytes=frames.max_bytes)),
         ]
     for section, what, removal in removals:
         if removal.removed:

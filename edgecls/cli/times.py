@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from edgecls.database.schema import parsed
+from edgecls.database.timestamps import parse_timestamp
 from edgecls.errors import UsageError
 
 HINT = "write 2026-11-24, 2026-11-24T18:30, 2026-11-24T18:30:00Z, today, yesterday, monday or 2 hours ago"
@@ -70,4 +70,4 @@ def local(text: str | None) -> str | None:
     """A time of the database in this machine's time zone, with its offset: as --since and --until take it."""
     if text is None:
         return None
-    return parsed(text).astimezone().isoformat(timespec="seconds")
+    return parse_timestamp(text).astimezone().isoformat(timespec="seconds")

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from edgecls.database.reading import open_results, opened_to_read
-from edgecls.database.schema import connect, is_damage, set_first_generation, translated, with_side_files
+from edgecls.database.connection import connect, database_files
+from edgecls.database.generations import set_first_generation
+from edgecls.database.reading import connect_read_only, open_results
+from edgecls.database.sqlite_errors import is_damage, translate_errors
 from edgecls.errors import BadDatabase, UsageError
 from edgecls.files import check_not_input, check_writable, is_stream, replaced
 
@@ -53,13 +55,13 @@ def write_copy(database: Path, copy: Path, out: Path) -> int:
 def _check_name(database: Path, out: Path, *, force: bool) -> None:
     if out.exists() and out.samefile(database):
         raise UsageError(f"{out} is the database itself: name another file")
-    check_not_input(out, *with_side_files(database))
+    check_not_input(out, *database_files(database))
     if is_stream(out) or not out.exists():
         return
     if not force:
         raise _taken(out)
     # SQLite would take what is left of another database's log for this one's.
-    if any(os.path.lexists(path) for path in with_side_files(out)[1:]):
+    if any(os.path.lexists(path) for path in database_files(out)[1:]):
         raise UsageError(f"{out} is open in another process, or was not closed cleanly: name another file")
 
 
@@ -68,16 +70,16 @@ def _taken(out: Path) -> UsageError:
 
 
 def _copy(database: Path, copy: Path, out: Path) -> None:
-    with translated(database):
-        opened = opened_to_read(database, _looked_into)
+    with translate_errors(database):
+        opened = connect_read_only(database, _looked_into)
     with closing(opened) as db:
         try:
             db.conn.execute("VACUUM INTO ?", (str(copy),))
         except sqlite3.DatabaseError as error:
             # All that can go wrong with the database goes wrong on opening it, or is damage; the rest is the copy's.
-            with translated(database if is_damage(error) else out):
+            with translate_errors(database if is_damage(error) else out):
                 raise
-    with translated(out), closing(connect(copy, "mode=rw")) as db:
+    with translate_errors(out), closing(connect(copy, "mode=rw")) as db:
         set_first_generation(db)  # no log of the database is this one's
 
 
@@ -92,7 +94,7 @@ def _looked_into(database: Path, options: str) -> Database:
 
 
 def _verified(copy: Path, out: Path) -> int:
-    with translated(out), closing(connect(copy, "mode=ro")) as db:
+    with translate_errors(out), closing(connect(copy, "mode=ro")) as db:
         found = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
         if found != "ok":
             raise BadDatabase(f"the copy for {out} is not sound ({found}): check the disk, and try another")
@@ -101,5 +103,5 @@ def _verified(copy: Path, out: Path) -> int:
 
 def remove_side_files(database: Path) -> None:
     """Remove what SQLite kept beside a database that nobody has open any more."""
-    for path in with_side_files(database)[1:]:
+    for path in database_files(database)[1:]:
         path.unlink(missing_ok=True)

@@ -47,7 +47,7 @@ _SEARCH_INDEX = """
     """
 
 
-def make_search_index_anew(db: Database, *, by_force: bool = False) -> None:
+def rebuild_search_index(db: Database, *, by_force: bool = False) -> None:
     """Replace the search index by an empty one, inside a transaction; its rows are to be indexed again.
 
     `by_force`: whatever damage there is in its pages, which stay behind unused until a VACUUM.
@@ -63,9 +63,14 @@ def make_search_index_anew(db: Database, *, by_force: bool = False) -> None:
         db.execute(statement)
 
 
-def make_counts_anew(db: Database, *, by_force: bool = False) -> None:
+def rebuild_counts(db: Database, *, by_force: bool = False) -> None:
     """Replace the tables of counts by what the rows say now, inside a transaction. `by_force` as for the search index."""
-    for trigger in ("results_tally_insert", "results_tally_delete", "results_tally_update", "results_day_insert"):
+    for trigger in (
+        "hourly_counts_on_insert",
+        "hourly_counts_on_delete",
+        "hourly_counts_on_update",
+        "daily_counts_on_insert",
+    ):
         db.execute(f"DROP TRIGGER IF EXISTS {trigger}")
     tables = ("hourly_counts", "daily_counts", "daily_counts_up_to")
     if by_force:
@@ -76,7 +81,7 @@ def make_counts_anew(db: Database, *, by_force: bool = False) -> None:
         db.execute(statement)
 
 
-def counts_agree(db: Database) -> bool:
+def counts_match(db: Database) -> bool:
     """Return whether the counts are of as many rows as there are: a tenth of a second for a million rows."""
     try:
         return bool(db.execute(_COUNTS_AGREE).fetchone()[0])
@@ -92,7 +97,7 @@ _COUNTS_AGREE = """
         AND coalesce((SELECT sum(rows) FROM daily_counts), 0) = coalesce(
             (SELECT sum(rows) FROM hourly_counts WHERE hour < (SELECT day FROM daily_counts_up_to)), 0)
         AND (SELECT count(*) FROM sqlite_master
-             WHERE type = 'trigger' AND (name LIKE 'results_tally_%' OR name = 'results_day_insert')) = 4
+             WHERE type = 'trigger' AND name LIKE '%_counts_on_%') = 4
 """
 
 
@@ -128,10 +133,10 @@ _M003 = (
            coalesce(sum(CAST(round(score * 1000000) AS INTEGER)), 0)
     FROM results GROUP BY 1, 2, 3, 4
     """,
-    f"CREATE TRIGGER results_tally_insert AFTER INSERT ON results BEGIN {_COUNT_IN} END",
-    f"CREATE TRIGGER results_tally_delete AFTER DELETE ON results BEGIN {_COUNT_OUT} END",
+    f"CREATE TRIGGER hourly_counts_on_insert AFTER INSERT ON results BEGIN {_COUNT_IN} END",
+    f"CREATE TRIGGER hourly_counts_on_delete AFTER DELETE ON results BEGIN {_COUNT_OUT} END",
     f"""
-    CREATE TRIGGER results_tally_update AFTER UPDATE OF run_id, classified_at, label, score ON results
+    CREATE TRIGGER hourly_counts_on_update AFTER UPDATE OF run_id, classified_at, label, score ON results
     BEGIN {_COUNT_OUT} {_COUNT_IN} END
     """,
     # Words alone, without their places: 20 bytes a row, where phrases would take twice that. A row alone in its
@@ -162,13 +167,13 @@ def m006_bounds_and_days(db: Database) -> None:
 # All in the row of `hourly_counts` that is written anyway: where the rows with the best scores are, or those with a word, costs
 # a device no page more.
 _COUNT_IN_BOUNDED = f"""
-        INSERT INTO hourly_counts (run_id, hour, label, bin, rows, score_sum_micros, first_id, last_id, least, most)
+        INSERT INTO hourly_counts (run_id, hour, label, bin, rows, score_sum_micros, first_id, last_id, min_score, max_score)
         VALUES ({_TALLY_KEY.format(row="new")}, 1, coalesce(CAST(round(new.score * 1000000) AS INTEGER), 0),
             new.id, new.id, new.score, new.score)
         ON CONFLICT (hour, run_id, label, bin)
         DO UPDATE SET rows = rows + 1, score_sum_micros = score_sum_micros + excluded.score_sum_micros,
             first_id = min(first_id, excluded.first_id), last_id = max(last_id, excluded.last_id),
-            least = min(least, excluded.least), most = max(most, excluded.most);"""
+            min_score = min(min_score, excluded.min_score), max_score = max(max_score, excluded.max_score);"""
 _DAY = "substr({row}.classified_at, 1, 10)"
 _DAY_KEY = _TALLY_KEY.replace("1, 13", "1, 10")
 # A day is summed up when the first row of a later one comes: once, and not with every row.
@@ -201,13 +206,13 @@ _COUNTS = (
         score_sum_micros INTEGER NOT NULL,    -- the sum of the scores, in whole numbers, so that nothing is rounded away
         first_id INTEGER NOT NULL,      -- no row has a lower id: bounds may be wide where rows have gone
         last_id INTEGER NOT NULL,
-        least REAL,                     -- no row has a lower score; null: no score
-        most REAL,
+        min_score REAL,                     -- no row has a lower score; null: no score
+        max_score REAL,
         PRIMARY KEY (hour, run_id, label, bin)
     ) WITHOUT ROWID
     """,
     f"""
-    INSERT INTO hourly_counts (run_id, hour, label, bin, rows, score_sum_micros, first_id, last_id, least, most)
+    INSERT INTO hourly_counts (run_id, hour, label, bin, rows, score_sum_micros, first_id, last_id, min_score, max_score)
     SELECT {_TALLY_KEY.format(row="results")}, count(*),
            coalesce(sum(CAST(round(score * 1000000) AS INTEGER)), 0), min(id), max(id), min(score), max(score)
     FROM results GROUP BY 1, 2, 3, 4
@@ -230,24 +235,24 @@ _COUNTS = (
     SELECT run_id, substr(hour, 1, 10), label, bin, sum(rows), sum(score_sum_micros) FROM hourly_counts
     WHERE hour < (SELECT day FROM daily_counts_up_to) GROUP BY 1, 2, 3, 4
     """,
-    f"CREATE TRIGGER results_tally_insert AFTER INSERT ON results BEGIN {_COUNT_IN_BOUNDED} END",
+    f"CREATE TRIGGER hourly_counts_on_insert AFTER INSERT ON results BEGIN {_COUNT_IN_BOUNDED} END",
     # Two, so that most rows pass by the second with a glance. In which order they fire makes no difference.
     f"""
-    CREATE TRIGGER results_day_insert AFTER INSERT ON results
+    CREATE TRIGGER daily_counts_on_insert AFTER INSERT ON results
     WHEN {_DAY.format(row="new")} <> (SELECT day FROM daily_counts_up_to)
     BEGIN {_SUM_DAYS} {_DAY_IN} END
     """,
-    f"CREATE TRIGGER results_tally_delete AFTER DELETE ON results BEGIN {_COUNT_OUT} {_DAY_OUT} END",
+    f"CREATE TRIGGER hourly_counts_on_delete AFTER DELETE ON results BEGIN {_COUNT_OUT} {_DAY_OUT} END",
     f"""
-    CREATE TRIGGER results_tally_update AFTER UPDATE OF run_id, classified_at, label, score ON results
+    CREATE TRIGGER hourly_counts_on_update AFTER UPDATE OF run_id, classified_at, label, score ON results
     BEGIN {_COUNT_OUT} {_COUNT_IN_BOUNDED} {_DAY_OUT} {_SUM_DAYS} {_DAY_IN} END
     """,
 )
 
 _M006 = (
-    "DROP TRIGGER results_tally_insert",
-    "DROP TRIGGER results_tally_delete",
-    "DROP TRIGGER results_tally_update",
+    "DROP TRIGGER hourly_counts_on_insert",
+    "DROP TRIGGER hourly_counts_on_delete",
+    "DROP TRIGGER hourly_counts_on_update",
     "DROP TABLE hourly_counts",
     *_COUNTS,
 )

@@ -8,6 +8,7 @@ the number, which puts the first page into the log: the file says n, and its log
 
 import contextlib
 import os
+import secrets
 import sqlite3
 import struct
 import time
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import connect
+from edgecls.database.connection import connect
 from edgecls.errors import BadDatabase
 
 LARGEST = 2**31 - 1
@@ -32,6 +33,11 @@ _LOOKS, _PAUSE_S = 4, 0.05
 def next_generation(number: int) -> int:
     """Return the number that follows `number`."""
     return number % LARGEST + 1
+
+
+def set_first_generation(db: Database) -> None:
+    """Let the generations of the log begin at random (see `generations`): no two databases then have the same."""
+    db.execute(f"PRAGMA user_version = {1 + secrets.randbelow(2**30)}")
 
 
 def count_generation(db: Database) -> None:

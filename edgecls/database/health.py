@@ -19,10 +19,12 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from edgecls.database import words
-from edgecls.database.derived import counts_agree, make_counts_anew, make_search_index_anew
+from edgecls.database.connection import MIN_FILE_BYTES, SIDE_FILES, connect, write_transaction
+from edgecls.database.derived import counts_match, rebuild_counts, rebuild_search_index
 from edgecls.database.generations import has_foreign_log
-from edgecls.database.schema import SIDE_FILES, SMALLEST_PAGE, check_schema, connect, immediate, is_damage, translated
+from edgecls.database.schema import check_schema
+from edgecls.database.search_index import is_search_index_sound
+from edgecls.database.sqlite_errors import is_damage, translate_errors
 from edgecls.errors import BadDatabase, from_os_error
 from edgecls.files import flush_folder
 
@@ -36,7 +38,7 @@ LONGEST_LOOK_S = 2.0
 _STEPS_BETWEEN_LOOKS = 1_000_000  # of SQLite's virtual machine: some tens of milliseconds
 
 
-def make_sound(
+def repair_database(
     path: Path, stop: threading.Event, progress: Callable[[], None], *, busy_timeout: float | None = None
 ) -> bool:
     """Set a damaged database at `path` aside, so that a new one can be begun; leave a sound one as it is.
@@ -73,16 +75,16 @@ _LOG_ASIDE = (
 
 def _part_from_foreign_log(path: Path) -> None:
     """Set aside a log that another database has left: it would be written over the file at `path`."""
-    if path.is_file() and _size(path) >= SMALLEST_PAGE and has_foreign_log(path):
+    if path.is_file() and _size(path) >= MIN_FILE_BYTES and has_foreign_log(path):
         log.warning(_LOG_ASIDE, path, "that of another database", set_aside(path, suffixes=SIDE_FILES))
 
 
 def _is_sound_alone(path: Path, stop: threading.Event, progress: Callable[[], None]) -> bool:
     """Return whether the file at `path` is a sound database without the log that lies beside it."""
-    if _size(path, "-wal") == 0 or _size(path) < SMALLEST_PAGE:
+    if _size(path, "-wal") == 0 or _size(path) < MIN_FILE_BYTES:
         return False
     try:
-        with translated(path), closing(connect(path, "mode=ro&immutable=1")) as db:
+        with translate_errors(path), closing(connect(path, "mode=ro&immutable=1")) as db:
             check_schema(db, path)
             return _findings(db, stop, progress) is None
     except (BadDatabase, sqlite3.Error):
@@ -94,13 +96,13 @@ def _is_mended(path: Path, stop: threading.Event, progress: Callable[[], None]) 
 
     An index that disagrees with its table is not mended: which of the two is old, nothing says.
     """
-    if _size(path) < SMALLEST_PAGE or _is_erased(path, log_left=True):
+    if _size(path) < MIN_FILE_BYTES or _is_erased(path, log_left=True):
         return False
     try:
         with closing(connect(path, "mode=rw")) as db, _watched(db, stop, progress):
-            with immediate(db):
-                make_search_index_anew(db, by_force=True)
-                make_counts_anew(db, by_force=True)
+            with write_transaction(db):
+                rebuild_search_index(db, by_force=True)
+                rebuild_counts(db, by_force=True)
             lines = "\n".join(str(row[0]) for row in db.execute(f"PRAGMA integrity_check({_ALL})")).splitlines()
             if not all(_UNUSED_PAGE.match(line) for line in lines):
                 return False
@@ -116,18 +118,18 @@ _ALL = 1_000_000
 _UNUSED_PAGE = re.compile(r"ok$|\*\*\* in database|Page \d+:? (is )?never used")
 
 
-def mend_derived(db: Database, progress: Callable[[], None]) -> None:
+def repair_derived_tables(db: Database, progress: Callable[[], None]) -> None:
     """Make what is derived from the rows anew where it cannot be read, or does not agree with them.
 
     That takes about a second for a million rows; what has not shown in LONGEST_LOOK_S is left for a later start.
     """
     for is_right, make_anew, what in (
-        (words.is_sound, make_search_index_anew, "the search index was damaged"),
-        (counts_agree, make_counts_anew, "the counts of rows by hour and day did not agree with the rows"),
+        (is_search_index_sound, rebuild_search_index, "the search index was damaged"),
+        (counts_match, rebuild_counts, "the counts of rows by hour and day did not agree with the rows"),
     ):
         if _is_right(db, is_right, progress):
             continue
-        with immediate(db), _watched(db, threading.Event(), progress):
+        with write_transaction(db), _watched(db, threading.Event(), progress):
             make_anew(db)
         log.warning("%s: made anew from the rows, which are all there", what)
 
@@ -166,7 +168,7 @@ def _watched(db: Database, stop: threading.Event, progress: Callable[[], None]) 
         db.conn.set_progress_handler(None, 0)
 
 
-def note_killed_runs(db: Database) -> None:
+def close_killed_runs(db: Database) -> None:
     """Close the runs that a killed process left open, so that the check they asked for is not done again."""
     db.execute(f"UPDATE runs SET stop_reason = ? WHERE {_LEFT_OPEN}", (KILLED,))  # noqa: S608 - no value in it
 
@@ -187,12 +189,12 @@ def _trouble(path: Path, stop: threading.Event, progress: Callable[[], None], bu
         return None
     if _is_erased(path, log_left=log_left):
         return "its beginning is not that of a database"
-    if _size(path) < SMALLEST_PAGE:
+    if _size(path) < MIN_FILE_BYTES:
         return None
     # To close it after writing would write the log into the file, which may be sound without it.
     mode = "mode=ro" if _size(path, "-wal") else "mode=rw"
     try:
-        with translated(path), closing(connect(path, mode, busy_timeout=busy_timeout)) as db:
+        with translate_errors(path), closing(connect(path, mode, busy_timeout=busy_timeout)) as db:
             check_schema(db, path, empty_is_fine=True)
             return _findings(db, stop, progress) if log_left or _was_killed(db) else None
     except BadDatabase as error:

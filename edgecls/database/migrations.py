@@ -116,9 +116,9 @@ _M005 = (
     "ALTER TABLE runs ADD COLUMN boot_id TEXT",  # of the kernel; null: not known
     # The clock less the one that counts from boot, in seconds. It changes only where the clock is set, and where it
     # does another run begins: the times of a run are of one clock.
-    "ALTER TABLE runs ADD COLUMN clock_lead REAL",
+    "ALTER TABLE runs ADD COLUMN boot_offset REAL",
     # By how many seconds the times of the run and of its rows were corrected since they were written.
-    "ALTER TABLE runs ADD COLUMN clock_shift REAL NOT NULL DEFAULT 0",
+    "ALTER TABLE runs ADD COLUMN applied_correction REAL NOT NULL DEFAULT 0",
     # 1: from another database. The `source` of the run and of its rows is DEVICE:SOURCE then, for two devices may
     # have a source of one name.
     "ALTER TABLE runs ADD COLUMN merged INTEGER NOT NULL DEFAULT 0",

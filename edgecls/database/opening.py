@@ -9,10 +9,12 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from edgecls.database import schema
+from edgecls.database import connection
+from edgecls.database.connection import check_file, connect
+from edgecls.database.file_identity import OVERWRITTEN, FileIdentity
 from edgecls.database.generations import check_log, count_generation
-from edgecls.database.place import OVERWRITTEN, Place
-from edgecls.database.schema import check_file, check_schema, connect, is_locked, migrate, translated
+from edgecls.database.schema import check_schema, migrate
+from edgecls.database.sqlite_errors import is_locked, translate_errors
 from edgecls.errors import FileReplaced, InputNotFound, IoFailed, from_os_error
 
 
@@ -23,21 +25,21 @@ def open_for_writing(path: Path, *, busy_timeout: float | None = None, name: Pat
     """
     created = _create(path)
     try:
-        with translated(name or path):
-            return _set_up(path, schema.BUSY_TIMEOUT_S if busy_timeout is None else busy_timeout)
+        with translate_errors(name or path):
+            return _set_up(path, connection.BUSY_TIMEOUT_S if busy_timeout is None else busy_timeout)
     except BaseException as error:
         # A file of ours that another process holds is in use by now: that one is not ours to remove.
         if created and not is_locked(error.__cause__):
-            for suffix in ("", *schema.SIDE_FILES):
+            for suffix in ("", *connection.SIDE_FILES):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
         raise
 
 
 @contextmanager
-def writing_to(path: Path) -> Iterator[Database]:
+def open_writable(path: Path) -> Iterator[Database]:
     """Open the database at `path`, and close it in the end. Raises as `Store` does, and FileReplaced on leaving too."""
-    with closing(open_for_writing(path)) as db, translated(path):
-        place = Place(path, db)
+    with closing(open_for_writing(path)) as db, translate_errors(path):
+        place = FileIdentity(path, db)
         try:
             yield db
             place.check()

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from edgecls.database.connection import check_file, connect
 from edgecls.database.generations import check_log
-from edgecls.database.schema import check_file, check_schema, connect, is_locked, translated
+from edgecls.database.schema import check_schema
+from edgecls.database.sqlite_errors import is_locked, translate_errors
 
 
 def open_results(path: str | Path) -> Database:
@@ -22,11 +24,11 @@ def open_results(path: str | Path) -> Database:
     path = Path(path)
     check_file(path)
     check_log(path)
-    with translated(path):
-        return opened_to_read(path, _connected)
+    with translate_errors(path):
+        return connect_read_only(path, _connected)
 
 
-def opened_to_read(path: Path, connected: Callable[[Path, str], Database]) -> Database:
+def connect_read_only(path: Path, connected: Callable[[Path, str], Database]) -> Database:
     """What `connected` makes of `path` and the options of a connection; it must look into the file.
 
     Even to read, WAL needs its two side files. Where they are gone (the writer closed the database) and we may not make

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgecls.database.backup import write_copy
+from edgecls.database.connection import SIDE_FILES, database_files
 from edgecls.database.health import free_name
 from edgecls.database.reading import open_results
-from edgecls.database.schema import SIDE_FILES, with_side_files
 from edgecls.errors import UsageError
 from edgecls.files import replaced
 
@@ -43,7 +43,7 @@ def restore(backup: Path, database: Path) -> Restored:
         rows = write_copy(backup, Path(file.name), database)
         if is_new:
             _give_to_owner(Path(file.name), database.parent)
-        if any(os.path.lexists(path) for path in with_side_files(database)):
+        if any(os.path.lexists(path) for path in database_files(database)):
             former = _keep(database)
     return Restored(rows, former)
 

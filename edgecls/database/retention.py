@@ -3,9 +3,9 @@
 import time
 from datetime import datetime, timedelta, timezone
 
-from edgecls.database.schema import parsed, timestamp
-from edgecls.database.steady_clock import CLOCK, UNSET, SteadyClock
+from edgecls.database.clock.system_clock import SYSTEM_CLOCK, UNSET_BEFORE, SystemClock
 from edgecls.database.store import Store
+from edgecls.database.timestamps import format_timestamp, parse_timestamp
 from edgecls.errors import Unavailable
 
 BATCH = 200
@@ -36,7 +36,7 @@ class Retention:
         most: int | None,
         remember: bool,
         every: float = EVERY_S,
-        clock: SteadyClock = CLOCK,
+        clock: SystemClock = SYSTEM_CLOCK,
     ) -> None:
         self._store = store
         self._age = None if days is None else timedelta(days=days)
@@ -45,12 +45,12 @@ class Retention:
         self._every = every
         self._due = 0.0
         self._clock = clock
-        clock.agrees(self._last_times())
+        clock.check_continuity(self._last_times())
 
     def _last_times(self) -> list[datetime]:
         with self._store.in_use():
             rows = self._store.database.execute(_LAST_TIMES, (_LAST,)).fetchall()
-        return [parsed(at) for (at,) in rows]
+        return [parse_timestamp(at) for (at,) in rows]
 
     def prune(self) -> int:
         """Remove at most a batch of rows, in one transaction; returns how many. To be called after each commit.
@@ -83,7 +83,7 @@ class Retention:
         if self._most is not None:
             doomed += self._store.database.execute(_TOO_MANY, (self._most, BATCH)).fetchall()
         if self._age is not None and self._clock.is_trusted():
-            unset, oldest = timestamp(UNSET), timestamp(datetime.now(timezone.utc) - self._age)
+            unset, oldest = format_timestamp(UNSET_BEFORE), format_timestamp(datetime.now(timezone.utc) - self._age)
             old = self._store.database.execute(_TOO_OLD, (unset, oldest, BATCH)).fetchall()
             doomed += old
             if old:

@@ -12,14 +12,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, final
 
 from edgecls.database import health
-from edgecls.database.clock.boot_clock import CLOCK, BootClock, is_a_jump
+from edgecls.database.clock.system_clock import SYSTEM_CLOCK, SystemClock, is_step
+from edgecls.database.connection import BUSY_TIMEOUT_S
+from edgecls.database.file_identity import FileIdentity
 from edgecls.database.generations import count_generation
-from edgecls.database.leaving import leave
 from edgecls.database.opening import open_for_writing
-from edgecls.database.place import Place
-from edgecls.database.rows import INSERT_RESULT, as_json, values
-from edgecls.database.schema import BUSY_TIMEOUT_S, storable, timestamp, translated
-from edgecls.database.words import catch_up, mend
+from edgecls.database.row_values import INSERT_RESULT, escape_surrogates, result_values, to_json
+from edgecls.database.salvage import salvage_rows
+from edgecls.database.search_index import index_batch, repair_search_index
+from edgecls.database.sqlite_errors import translate_errors
+from edgecls.database.timestamps import format_timestamp
 from edgecls.errors import BadDatabase, EdgeclsError, FileReplaced, Unavailable
 from edgecls.records import Classification
 
@@ -57,7 +59,7 @@ class Store:
         path: str | Path,
         *,
         busy_timeout: float | None = None,
-        clock: BootClock = CLOCK,
+        clock: SystemClock = SYSTEM_CLOCK,
         progress: Callable[[], None] | None = None,
         file: Path | None = None,
     ) -> None:
@@ -78,8 +80,8 @@ class Store:
         """For the other modules of this wing, inside `in_use`."""
         self._is_open = True
         try:
-            with translated(self.path):
-                self._place = Place(self.path, self.database)
+            with translate_errors(self.path):
+                self._place = FileIdentity(self.path, self.database)
             self._place.check()
         except BaseException:
             self.database.close()
@@ -99,14 +101,14 @@ class Store:
         """
         real = Path(os.path.realpath(path))  # SQLite's log lies beside the file, not beside a link to it
         patience = PATIENT_BUSY_TIMEOUT_S
-        sound = health.make_sound(real, stop or threading.Event(), progress or _nothing, busy_timeout=patience)
+        sound = health.repair_database(real, stop or threading.Event(), progress or _nothing, busy_timeout=patience)
         try:
             store = cls(path, busy_timeout=patience, progress=progress, file=real)
             try:
                 if sound:
                     with store.in_use():
-                        health.mend_derived(store.database, progress or _nothing)
-                        health.note_killed_runs(store.database)
+                        health.repair_derived_tables(store.database, progress or _nothing)
+                        health.close_killed_runs(store.database)
             except BaseException:
                 store.close()
                 raise
@@ -136,9 +138,18 @@ class Store:
     ) -> int:
         """Register the model (once a `sha256`) and a run of it; returns the run's id. Ends a run still open."""
         self.end_run("another run began")
-        now, lead = timestamp(self._clock.now()), self._clock.lead()
-        model = (sha256, storable(model_name), as_json(list(labels)), as_json(metrics), now)
-        run = (storable(device), storable(source), version, as_json(config), now, self._clock.boot_id, lead, sha256)
+        now, lead = format_timestamp(self._clock.now()), self._clock.boot_offset()
+        model = (sha256, escape_surrogates(model_name), to_json(list(labels)), to_json(metrics), now)
+        run = (
+            escape_surrogates(device),
+            escape_surrogates(source),
+            version,
+            to_json(config),
+            now,
+            self._clock.boot_id,
+            lead,
+            sha256,
+        )
         with self.in_use(), self.database.atomic():
             self.database.execute(_INSERT_MODEL, model)
             run_id = self.database.execute(_INSERT_RUN, run).lastrowid
@@ -152,7 +163,7 @@ class Store:
 
     def failed(self, source: str, key: str) -> bool | None:
         """Whether this frame, which `has` its row, could not be classified; None if it has none yet."""
-        frame = (storable(source), storable(key))
+        frame = (escape_surrogates(source), escape_surrogates(key))
         with self.in_use():
             found = self.database.execute(_FAILED, frame * 2).fetchone()
         return None if found is None else bool(found[0])
@@ -173,11 +184,11 @@ class Store:
         """
         if self._run_id is None:
             raise RuntimeError("write() comes after begin_run()")
-        lead = self._clock.lead()
-        if is_a_jump(self._lead, lead):
+        lead = self._clock.boot_offset()
+        if is_step(self._lead, lead):
             self._write_by_new_clock(self._run_id, classifications, lead)
             return
-        rows = [values(self._run_id, each) for each in classifications]
+        rows = [result_values(self._run_id, each) for each in classifications]
         with self.in_use(), self.database.atomic():
             self.database.conn.executemany(INSERT_RESULT, rows)
         self._has_news = True
@@ -190,13 +201,13 @@ class Store:
             """The frame in hand may have got its time before: from whichever clock it would then be more recent."""
             return abs(now - jump - one.classified_at) < abs(now - one.classified_at)
 
-        late = [values(run_id, one) for one in classifications if is_late(one)]
+        late = [result_values(run_id, one) for one in classifications if is_late(one)]
         with self.in_use(), self.database.atomic():
             self.database.conn.executemany(INSERT_RESULT, late)
-            self.database.execute(_END_RUN, (timestamp(now - jump), CLOCK_WAS_SET, run_id))
-            new_id = self.database.execute(_GO_ON, (timestamp(now), lead, run_id)).lastrowid
+            self.database.execute(_END_RUN, (format_timestamp(now - jump), CLOCK_WAS_SET, run_id))
+            new_id = self.database.execute(_GO_ON, (format_timestamp(now), lead, run_id)).lastrowid
             assert new_id is not None
-            in_time = [values(new_id, one) for one in classifications if not is_late(one)]
+            in_time = [result_values(new_id, one) for one in classifications if not is_late(one)]
             self.database.conn.executemany(INSERT_RESULT, in_time)
         self._run_id, self._lead, self._has_news = new_id, lead, True
         log.warning("the clock was set by %+.0f s: `edgecls clock` corrects the rows from before", jump.total_seconds())
@@ -209,11 +220,11 @@ class Store:
         if self._run_id is None or self._damaged:
             return
         # By the run's own clock, should it have been set since the last row.
-        lead = self._clock.lead()
-        late = lead - (self._lead or 0.0) if is_a_jump(self._lead, lead) else 0.0
-        now = timestamp(self._clock.now() - timedelta(seconds=late))
+        lead = self._clock.boot_offset()
+        late = lead - (self._lead or 0.0) if is_step(self._lead, lead) else 0.0
+        now = format_timestamp(self._clock.now() - timedelta(seconds=late))
         with self.in_use():
-            self.database.execute(_END_RUN, (now, storable(reason), self._run_id))
+            self.database.execute(_END_RUN, (now, escape_surrogates(reason), self._run_id))
         self._run_id = None
 
     def check_place(self) -> None:
@@ -246,11 +257,11 @@ class Store:
         try:
             problem = self._problem()
             if problem:
-                leave(self.path, self.database, self._place, problem, self._progress)
+                salvage_rows(self.path, self.database, self._place, problem, self._progress)
             elif self._has_news:
                 # Not all that there may be: a stop is not to take long, and whoever writes next goes on.
                 with suppress(EdgeclsError), self.in_use():
-                    catch_up(self.database, _WORDS_AT_CLOSE)
+                    index_batch(self.database, _WORDS_AT_CLOSE)
         finally:
             self.database.close()
             if problem:
@@ -265,11 +276,11 @@ class Store:
         """
         self._place.check()
         try:
-            with translated(self.path):
+            with translate_errors(self.path):
                 yield
         except (BadDatabase, sqlite3.DatabaseError) as error:
             self._place.check()  # of a file that is being overwritten SQLite says that it is damaged
-            if mend(self.database, error):
+            if repair_search_index(self.database, error):
                 raise Unavailable(f"{self.path}: the search index was damaged, and is made anew") from error
             self._damaged = self._damaged or isinstance(error, BadDatabase)
             raise
@@ -291,11 +302,11 @@ _INSERT_MODEL = """
     ON CONFLICT (sha256) DO NOTHING
 """
 _INSERT_RUN = """
-    INSERT INTO runs (model_id, device, source, version, config, started_at, boot_id, clock_lead)
+    INSERT INTO runs (model_id, device, source, version, config, started_at, boot_id, boot_offset)
     SELECT id, ?, ?, ?, ?, ?, ?, ? FROM models WHERE sha256 = ?
 """
 _GO_ON = """
-    INSERT INTO runs (model_id, device, source, version, config, started_at, boot_id, clock_lead)
+    INSERT INTO runs (model_id, device, source, version, config, started_at, boot_id, boot_offset)
     SELECT model_id, device, source, version, config, ?, boot_id, ? FROM runs WHERE id = ?
 """
 _END_RUN = "UPDATE runs SET stopped_at = ?, stop_reason = ? WHERE id = ?"

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from edgecls.database.migrations import MIGRATIONS, NAMES
 from edgecls.database.reading import open_results
-from edgecls.database.schema import translated
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.doctor.answer import Answer, absent, failed, ok, warning
 from edgecls.doctor.subject import Subject
 
@@ -22,7 +22,7 @@ def database(subject: Subject) -> Answer:
     path = subject.database_path
     if not path.exists():
         return absent(f"no {path} yet", "the daemon makes it; another one: --db FILE")
-    with closing(open_results(path)) as db, translated(path):
+    with closing(open_results(path)) as db, translate_errors(path):
         rows = db.execute("SELECT coalesce(max(id), 0) FROM results").fetchone()[0]
         newest = db.execute("SELECT classified_at FROM results ORDER BY id DESC LIMIT 1").fetchone()
         pending = len(NAMES - {each.name for each in MIGRATIONS.applied(db)})

@@ -56,7 +56,7 @@ def test_the_list(run):
         ["pi4", "0f8a51c0", "1-3", "3"], ["pi4", "0f8a51c0", "4", "1"], ["pi4", "77c4", "5", "1"],
     ]  # fmt: skip
     assert lines[2].split()[6] == "20781d12h"
-    states = ["doubtful: --correct moves it", "", "doubtful: the clock was never set"]
+    states = ["suspect: --correct moves it", "", "suspect: the clock was never set"]
     assert [row["state"] for row in run()] == states
     assert [row["off_s"] for row in run()] == [YEARS, 0, 0]
 
@@ -64,7 +64,7 @@ def test_the_list(run):
 def test_what_is_known_is_corrected(run):
     rows = run("--correct")
     assert [(row["runs"], row["state"], row["off_s"]) for row in rows] == [
-        ("1-3", "corrected by 20781d12h", 0), ("4", "", 0), ("5", "doubtful: the clock was never set", 0),
+        ("1-3", "corrected by 20781d12h", 0), ("4", "", 0), ("5", "suspect: the clock was never set", 0),
     ]  # fmt: skip
     assert rows[0]["first"] == "2026-11-24T12:00:20.000Z"
     assert run("--correct") == rows

@@ -15,8 +15,8 @@ from pictures import encode, noise, picture
 from typer.testing import CliRunner
 
 from edgecls.cli.main import program
+from edgecls.database.connection import connect
 from edgecls.database.migrations import MIGRATIONS
-from edgecls.database.schema import connect
 from edgecls.database.store import Store
 from edgecls.device.results_wing import begin_run
 from edgecls.inference.classifier import Classifier
@@ -118,8 +118,8 @@ def test_another_process_holds_the_database(edgecls, database, name):
     arguments = COMMANDS.get(name, "clock --run 1 --offset 1h").split()
     script = f"""
 import sys
-from edgecls.database import schema
-schema.BUSY_TIMEOUT_S = 0.1
+from edgecls.database import connection
+connection.BUSY_TIMEOUT_S = 0.1
 sys.argv[1:] = {arguments}
 from edgecls.cli.main import main
 main()

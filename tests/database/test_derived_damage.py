@@ -6,14 +6,14 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from counts_check import assert_they_agree
 from example_rows import begin, frame
 from merging import inputs
-from tally_check import assert_they_agree
 
 from edgecls.database.reading import open_results
 from edgecls.database.retention import Retention
+from edgecls.database.search_index import SearchIndex, index_batch, is_search_index_sound
 from edgecls.database.store import Store
-from edgecls.database.words import WordIndex, catch_up, is_sound
 from edgecls.errors import BadDatabase, Unavailable
 from edgecls.results.merge.merge import merge
 from edgecls.results.queries.filters import Filters
@@ -29,7 +29,7 @@ def indexed(tmp_path_factory):
     with Store(path) as store:
         begin(store)
         store.write_many([frame(f"cat {n}.jpg", n, score=n / ROWS) for n in range(ROWS)])
-        while catch_up(store.database):
+        while index_batch(store.database):
             pass
         store.end_run("signal")
     return path
@@ -67,7 +67,7 @@ def found(path, words):
 def test_the_start_of_a_daemon_makes_the_search_index_anew(path, kind):
     damage(path, kind)
     with Store.open_durably(path) as store:
-        assert is_sound(store.database)
+        assert is_search_index_sound(store.database)
         begin(store)
         store.write(frame("dog.jpg"))
     assert found(path, "cat 7") == {"cat 7.jpg"}
@@ -94,12 +94,12 @@ def test_a_running_daemon_mends_it_and_goes_on(path, kind):
     """Rows are indexed, and those that retention removes leave the index."""
     with Store.open_durably(path) as store:
         begin(store)
-        words, retention = WordIndex(store, every=0), Retention(store, days=None, most=ROWS, remember=False, every=0)
+        words, retention = SearchIndex(store, every=0), Retention(store, days=None, most=ROWS, remember=False, every=0)
         damage(path, kind)
         store.database.conn.close()  # what it has read of the index before is not used any more
     with Store(path) as store:
         begin(store)
-        words, retention = WordIndex(store, every=0), Retention(store, days=None, most=ROWS, remember=False, every=0)
+        words, retention = SearchIndex(store, every=0), Retention(store, days=None, most=ROWS, remember=False, every=0)
         for n in range(10):
             store.write(frame(f"dog {n}.jpg"))
             for _ in range(3):
@@ -107,7 +107,7 @@ def test_a_running_daemon_mends_it_and_goes_on(path, kind):
                 retention.prune()
         while words.catch_up():
             pass
-        assert is_sound(store.database)
+        assert is_search_index_sound(store.database)
         assert store.database.execute("SELECT count(*) FROM results").fetchone() == (ROWS,)
     assert found(path, "cat 7") == set()
     assert found(path, "cat 77") == {"cat 77.jpg"}
@@ -149,7 +149,7 @@ COUNTS = {
     "no table": "DROP TABLE hourly_counts",
     "no days": "DROP TABLE daily_counts",
     "no bound": "DELETE FROM daily_counts_up_to",
-    "no trigger": "DROP TRIGGER results_tally_insert",
+    "no trigger": "DROP TRIGGER hourly_counts_on_insert",
     "they disagree": "UPDATE hourly_counts SET rows = rows + 1",
     "they are empty": "DELETE FROM hourly_counts",
     "the days disagree": "INSERT INTO daily_counts VALUES (1, '2026-11-23', 'tabby', 3, 7, 7)",

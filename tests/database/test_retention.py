@@ -10,9 +10,9 @@ from example_rows import begin, failed, frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecls.database import retention, schema
+from edgecls.database import connection, retention
+from edgecls.database.clock.system_clock import TRUSTED_AFTER_S, SystemClock
 from edgecls.database.retention import Retention
-from edgecls.database.steady_clock import TRUSTED_AFTER_S, SteadyClock
 from edgecls.database.store import Store
 
 
@@ -21,7 +21,7 @@ class Clocks:
 
     def __init__(self, jump=0.0):
         self.jump, self.passed = jump, 0.0
-        self.steady = SteadyClock(lambda: time.time() + self.jump + self.passed, lambda: time.time() + self.passed)
+        self.steady = SystemClock(lambda: time.time() + self.jump + self.passed, lambda: time.time() + self.passed)
 
 
 def trusted():
@@ -182,7 +182,7 @@ def test_a_row_whose_frame_is_saved_stays_until_that_goes(store):
 
 
 def test_a_file_that_is_held_is_left_for_the_next_time(path, monkeypatch):
-    monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.02)
     with Store(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         begin(store)
         store.write(frame("a"))

@@ -6,9 +6,12 @@ from contextlib import closing
 import pytest
 from example_rows import NOON, begin, frame
 
+from edgecls.database.connection import BUSY_TIMEOUT_S
 from edgecls.database.reading import open_results
-from edgecls.database.schema import BUSY_TIMEOUT_S, storable, timestamp, translated
+from edgecls.database.row_values import escape_surrogates
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.database.store import Store
+from edgecls.database.timestamps import format_timestamp
 from edgecls.errors import BadDatabase, InputNotFound, IoFailed
 
 FOREIGN = "CREATE TABLE results (id INTEGER PRIMARY KEY, time REAL)"
@@ -36,7 +39,7 @@ def test_the_tables_are_those_of_the_design(read):
     assert [name for name, _ in columns["models"]] == ["id", "sha256", "name", "labels", "metrics", "first_seen"]
     assert [name for name, _ in columns["runs"]] == [
         "id", "model_id", "device", "source", "version", "config", "started_at", "stopped_at", "stop_reason",
-        "boot_id", "clock_lead", "clock_shift", "merged",
+        "boot_id", "boot_offset", "applied_correction", "merged",
     ]  # fmt: skip
     assert columns["results"] == [
         ("id", ""), ("run_id", "NOT NULL"), ("source", "NOT NULL"), ("key", "NOT NULL"), ("path", ""),
@@ -172,13 +175,13 @@ def test_a_relative_path_belongs_to_the_working_folder(tmp_path, monkeypatch):
 
 
 def test_what_is_no_trouble_with_the_file_passes_untranslated(path):
-    with pytest.raises(sqlite3.OperationalError, match="no such column"), translated(path):
+    with pytest.raises(sqlite3.OperationalError, match="no such column"), translate_errors(path):
         raise sqlite3.OperationalError("no such column: clock")
 
 
 def test_times_and_texts():
-    assert timestamp(NOON) == "2026-11-24T12:00:00.000Z"
-    assert timestamp(NOON.replace(microsecond=999_999)) == "2026-11-24T12:00:00.999Z"
-    assert storable("Größe 🐈 \0") == "Größe 🐈 \0"
-    assert storable("a\udcff.jpg") == "a\\udcff.jpg"
+    assert format_timestamp(NOON) == "2026-11-24T12:00:00.000Z"
+    assert format_timestamp(NOON.replace(microsecond=999_999)) == "2026-11-24T12:00:00.999Z"
+    assert escape_surrogates("Größe 🐈 \0") == "Größe 🐈 \0"
+    assert escape_surrogates("a\udcff.jpg") == "a\\udcff.jpg"
     assert BUSY_TIMEOUT_S > 1

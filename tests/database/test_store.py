@@ -9,10 +9,11 @@ from example_rows import NOON, begin, failed, frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecls.database import schema
+from edgecls.database import connection
 from edgecls.database.reading import open_results
-from edgecls.database.schema import storable, timestamp
+from edgecls.database.row_values import escape_surrogates
 from edgecls.database.store import Store
+from edgecls.database.timestamps import format_timestamp
 from edgecls.errors import InputNotFound, IoFailed
 from edgecls.records import Classification, Prediction
 from edgecls.results.queries.finding import COLUMNS
@@ -104,8 +105,8 @@ def test_runs_and_models(path, read):
 def test_run_times_are_now_in_utc(store, read):
     store.end_run("done")
     started, stopped = read("SELECT started_at, stopped_at FROM runs")[0]
-    now = timestamp(datetime.now(timezone.utc))
-    assert timestamp(datetime.now(timezone.utc) - timedelta(minutes=1)) < started <= stopped <= now
+    now = format_timestamp(datetime.now(timezone.utc))
+    assert format_timestamp(datetime.now(timezone.utc) - timedelta(minutes=1)) < started <= stopped <= now
 
 
 def test_metrics_and_config_of_any_kind(path, read):
@@ -153,7 +154,7 @@ def test_a_reader_does_not_block_the_writer(store, path):
 
 
 def test_another_process_that_holds_the_file(path, monkeypatch):
-    monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.05)
     with Store(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         begin(store)
         other.execute("BEGIN IMMEDIATE")
@@ -226,7 +227,7 @@ def open_results_after(store, path):
 
 
 def text(value):
-    return None if value is None else storable(value)
+    return None if value is None else escape_surrogates(value)
 
 
 def number(value, digits):
@@ -241,13 +242,13 @@ def test_any_classification_reads_back(shared, given_frame):
     assert not store.has(one.source, one.key)
     store.write(one)
     assert store.has(one.source, one.key)
-    (row,) = (row for row in find_rows(db) if row["source"] == storable(one.source))
+    (row,) = (row for row in find_rows(db) if row["source"] == escape_surrogates(one.source))
     for column in ("source", "key", "path", "label", "error"):
         assert row[column] == text(getattr(one, column))
     assert row["score"] == number(one.score, 6)
-    assert row["top_k"] == [{"label": storable(p.label), "score": number(p.score, 6)} for p in one.top_k]
+    assert row["top_k"] == [{"label": escape_surrogates(p.label), "score": number(p.score, 6)} for p in one.top_k]
     assert (row["decode_ms"], row["infer_ms"]) == (number(one.decode_ms, 3), number(one.infer_ms, 3))
-    assert row["captured_at"] == timestamp(one.captured_at)
+    assert row["captured_at"] == format_timestamp(one.captured_at)
     assert datetime.fromisoformat(row["classified_at"].replace("Z", "+00:00")) == one.classified_at.replace(
         microsecond=one.classified_at.microsecond // 1000 * 1000
     )

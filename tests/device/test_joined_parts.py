@@ -15,8 +15,8 @@ from pictures import COLOURS, picture, plain
 from edgecls.database.patient import patiently
 from edgecls.database.reading import open_results
 from edgecls.database.retention import Retention
-from edgecls.database.saved import SavedRows
-from edgecls.database.seen_files import SeenFiles
+from edgecls.database.saved_frame_rows import SavedFrameRows
+from edgecls.database.seen_file_rows import SeenFileRows
 from edgecls.database.store import Store
 from edgecls.device.configuration.config import read_config
 from edgecls.device.daemon import Service
@@ -47,11 +47,11 @@ class Place:
         wing = ResultsWing(
             open_store=lambda path, progress: Store.open_durably(path, progress=progress),
             patiently=lambda action, stop, progress: patiently(action, stop, progress=progress),
-            saved_rows=SavedRows,
+            saved_rows=SavedFrameRows,
             retention=lambda store, days, most, remember: Retention(
                 store, days=days, most=most, remember=remember, every=0
             ),
-            seen_files=SeenFiles,
+            seen_files=SeenFileRows,
         )
         service = Service(
             lambda: read_config(self.folder / "edgecls.toml"),

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta, timezone
 
-from edgecls.database.clock.boot_clock import BootClock
+from edgecls.database.clock.system_clock import SystemClock
 from edgecls.records import Classification, Prediction
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -13,7 +13,7 @@ class Machine:
 
     def __init__(self, boot_id="boot-1", lead=0.0, device="pi4"):
         self.boot_id, self.lead, self.device, self.up = boot_id, lead, device, 10.0
-        self.clock = BootClock(lambda: self.lead + self.up, lambda: self.up, lambda: self.boot_id)
+        self.clock = SystemClock(lambda: self.lead + self.up, lambda: self.up, lambda: self.boot_id)
 
     def now(self):
         return EPOCH + timedelta(seconds=self.lead + self.up)

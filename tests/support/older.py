@@ -2,8 +2,8 @@
 
 from contextlib import closing
 
+from edgecls.database.connection import connect
 from edgecls.database.migrations import MIGRATIONS
-from edgecls.database.schema import connect
 
 FIRST = "m002_votes_saved_frames_retention"
 BEFORE_TALLIES = "m003_tallies_search_indexes"

@@ -5,12 +5,12 @@ from contextlib import closing
 
 from pictures import picture
 
-from edgecls.database.log_keeping import LogKeeping
 from edgecls.database.patient import patiently
 from edgecls.database.reading import open_results
 from edgecls.database.retention import Retention
-from edgecls.database.saved import SavedRows
+from edgecls.database.saved_frame_rows import SavedFrameRows
 from edgecls.database.store import Store
+from edgecls.database.wal_checkpoints import WalCheckpoints
 from edgecls.device.configuration.config import read_config
 from edgecls.device.daemon import Service
 from edgecls.device.results_wing import ResultsWing
@@ -24,9 +24,9 @@ def wing():
     return ResultsWing(
         open_store=lambda path, progress: Store.open_durably(path, progress=progress),
         patiently=lambda action, stop, progress: patiently(action, stop, progress=progress),
-        saved_rows=SavedRows,
+        saved_rows=SavedFrameRows,
         retention=lambda store, days, most, remember: Retention(store, days=days, most=most, remember=remember),
-        log_keeping=LogKeeping,
+        log_keeping=WalCheckpoints,
     )
 
 

@@ -4,32 +4,34 @@ from datetime import datetime, timedelta, timezone
 
 from sqlite_utils import Database
 
-from edgecls.database.clock.clocks import Run, runs_of, same_clock
-from edgecls.database.schema import file_of, immediate, timestamp, translated
+from edgecls.database.clock.segments import ClockRun, clock_runs, have_same_clock
+from edgecls.database.connection import database_path, write_transaction
+from edgecls.database.sqlite_errors import translate_errors
+from edgecls.database.timestamps import format_timestamp
 from edgecls.errors import UsageError
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LATEST = datetime(9999, 12, 31, tzinfo=timezone.utc)
 
 
-def correct(db: Database) -> list[Run]:
+def correct_steps(db: Database) -> list[ClockRun]:
     """Move the times of all rows before a known jump of the clock; returns the runs that were moved.
 
     A run at a time is a transaction: an interrupted correction has moved some runs as a whole, and the next goes on with
     the others. A run that is still being written is left for the next time.
     """
-    moved: list[Run] = []
-    with translated(file_of(db)):
+    moved: list[ClockRun] = []
+    with translate_errors(database_path(db)):
         while True:
-            with immediate(db):
-                run = next((run for run in runs_of(db) if run.off and not run.is_being_written), None)
+            with write_transaction(db):
+                run = next((run for run in clock_runs(db) if run.off and not run.is_being_written), None)
                 if run is None:
                     return moved
-                move(db, run, run.off)
+                correct_run(db, run, run.off)
             moved.append(run)
 
 
-def move_boot(db: Database, run_id: int, seconds: float) -> list[Run]:
+def correct_boot(db: Database, run_id: int, seconds: float) -> list[ClockRun]:
     """Move the times of run `run_id`, and of the runs of its boot by the same clock; returns these runs.
 
     All in one transaction: half of them would no longer be known to belong to the others.
@@ -37,20 +39,20 @@ def move_boot(db: Database, run_id: int, seconds: float) -> list[Run]:
     Raises:
         UsageError: there is no such run; it is still being written; or its times would leave the years 1970 to 9999.
     """
-    with translated(file_of(db)), immediate(db):
-        runs = {run.id: run for run in runs_of(db)}
+    with translate_errors(database_path(db)), write_transaction(db):
+        runs = {run.id: run for run in clock_runs(db)}
         if run_id not in runs:
             raise UsageError(f"there is no run {run_id}: `edgecls clock` lists the runs")
-        chosen = [run for run in runs.values() if same_clock(runs[run_id], run)]
+        chosen = [run for run in runs.values() if have_same_clock(runs[run_id], run)]
         for run in chosen:
             if run.is_being_written:
                 raise UsageError(f"run {run.id} is still being written: set the clock of this machine, or end it first")
             _check_range(run, seconds)
-            move(db, run, seconds)
+            correct_run(db, run, seconds)
     return chosen
 
 
-def move(db: Database, run: Run, seconds: float) -> None:
+def correct_run(db: Database, run: ClockRun, seconds: float) -> None:
     """Move the times of a run and its rows by `seconds`, inside a transaction; the hourly_counts follow by trigger.
 
     `classified_at` is the clock's; `captured_at` where it lies between the boot, by that clock, and `classified_at`: a
@@ -59,9 +61,9 @@ def move(db: Database, run: Run, seconds: float) -> None:
     """
     seconds = round(seconds, 3)  # as the times; so that what was moved can be moved back to the same text
     first, last = _hours(db, run.id)
-    boot = timestamp(run.started_at if run.lead is None else _EARLIEST + timedelta(seconds=run.lead))
+    boot = format_timestamp(run.started_at if run.lead is None else _EARLIEST + timedelta(seconds=run.lead))
     by = f"{seconds:+.3f} seconds"
-    began = timestamp(run.started_at)
+    began = format_timestamp(run.started_at)
     values = {"run": run.id, "by": by, "boot": boot, "first": first, "last": last, "seconds": seconds, "began": began}
     for statement in (_MOVE_ROWS, _MOVE_MODEL, _MOVE_RUN):
         db.execute(statement, values)
@@ -83,7 +85,7 @@ _MOVE_MODEL = f"""
 """  # noqa: S608 - constants
 _MOVE_RUN = f"""
     UPDATE runs SET started_at = {_MOVED.format(column="started_at")}, stopped_at = {_MOVED.format(column="stopped_at")},
-        clock_lead = clock_lead + :seconds, clock_shift = clock_shift + :seconds
+        boot_offset = boot_offset + :seconds, applied_correction = applied_correction + :seconds
     WHERE id = :run
 """  # noqa: S608 - constants
 
@@ -94,7 +96,7 @@ def _hours(db: Database, run_id: int) -> tuple[str, str]:
     return (first or "", f"{last or ''}~")  # ~ sorts after every time in that hour
 
 
-def _check_range(run: Run, seconds: float) -> None:
+def _check_range(run: ClockRun, seconds: float) -> None:
     """A day for the rows after the last time that is known of the run."""
     try:
         moved = [time + timedelta(seconds=seconds) for time in (run.started_at, run.stopped_at) if time]

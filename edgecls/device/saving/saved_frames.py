@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.database.steady_clock import CLOCK, UNSET, SteadyClock
+from edgecls.database.clock.system_clock import SYSTEM_CLOCK, UNSET_BEFORE, SystemClock
 from edgecls.device.configuration.settings import SavedFramesSettings
 from edgecls.device.saving.best_frames import BestOfEachLabel
 from edgecls.device.saving.frame_files import FrameFiles
@@ -79,7 +79,7 @@ class SavedFrames:
         *,
         from_files: bool = False,
         white: White = UNKNOWN_WHITE,
-        clock: SteadyClock = CLOCK,
+        clock: SystemClock = SYSTEM_CLOCK,
     ) -> None:
         self._settings = settings
         self._white = white
@@ -209,7 +209,7 @@ class SavedFrames:
         if than is None:
             return False
         dated: SavedFrame | None = frame
-        while dated is not None and dated.classified_at < _text(UNSET):
+        while dated is not None and dated.classified_at < _text(UNSET_BEFORE):
             dated = next(iter(self._rows.after(dated.row_id, 1)), None)
         return dated is not None and dated.classified_at < _text(than)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from edgecls.database.steady_clock import UNSET
+from edgecls.database.clock.system_clock import UNSET_BEFORE
 from edgecls.images.file_frame import FileStamp
 
 _SECOND_NS = 10**9
@@ -62,4 +62,4 @@ def tells_changes(stamp: FileStamp) -> bool:
     Not where the file system keeps whole seconds (FAT), for then two changes may bear one time; nor where the clock was
     not set, for at its next boot the board will see the same times again.
     """
-    return stamp.changed_ns % _SECOND_NS != 0 and stamp.changed_ns >= UNSET.timestamp() * _SECOND_NS
+    return stamp.changed_ns % _SECOND_NS != 0 and stamp.changed_ns >= UNSET_BEFORE.timestamp() * _SECOND_NS

@@ -16,7 +16,8 @@ from typing import Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import file_of, translated
+from edgecls.database.connection import database_path
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.records import UNKNOWN
 from edgecls.results.active_learning.reviews import has_reviews
 from edgecls.results.queries.filters import NO_FILTERS, Filters, conditions
@@ -73,7 +74,7 @@ def candidates(db: Database, which: Filters = NO_FILTERS) -> Iterator[Candidate]
     """
     demands, values = conditions(db, which)
     sql = _CANDIDATES.format(demands=demands, unseen=_UNSEEN if has_reviews(db) else "")
-    with translated(file_of(db)):
+    with translate_errors(database_path(db)):
         yield from map(Candidate._make, db.execute(sql, {**values, "begin": which.from_time, "end": which.to_time}))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import file_of, translated
+from edgecls.database.connection import database_path
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.records import UNKNOWN
 from edgecls.results.active_learning.harvest import CONTROL
 from edgecls.results.active_learning.reviews import has_reviews
@@ -35,7 +36,7 @@ def review_figures(db: Database) -> list[dict[str, Any]]:
     if not has_reviews(db):
         return []
     models: dict[tuple[str, str], tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]] = {}
-    with translated(file_of(db)):
+    with translate_errors(database_path(db)):
         for name, sha256, predicted, said, why, frames in db.execute(_COUNTS, (UNKNOWN,)):
             everything, control = models.setdefault((name, sha256), (Counter(), Counter()))
             everything[predicted, said] += frames

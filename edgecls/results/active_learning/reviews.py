@@ -9,9 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, final
 
+from edgecls.database.connection import check_file, write_transaction
+from edgecls.database.file_identity import FileIdentity
 from edgecls.database.opening import open_for_writing
-from edgecls.database.place import Place
-from edgecls.database.schema import check_file, immediate, storable, timestamp, translated
+from edgecls.database.row_values import escape_surrogates
+from edgecls.database.sqlite_errors import translate_errors
+from edgecls.database.timestamps import format_timestamp
 from edgecls.errors import BadData, UsageError
 from edgecls.model.labels import clean_label, find_label
 from edgecls.records import UNKNOWN
@@ -51,8 +54,8 @@ class Reviews:
         check_file(self.path)
         self.database: Database = open_for_writing(self.path, busy_timeout=busy_timeout)
         try:
-            with translated(self.path):
-                self._place = Place(self.path, self.database)
+            with translate_errors(self.path):
+                self._place = FileIdentity(self.path, self.database)
         except BaseException:
             self.database.close()
             raise
@@ -83,7 +86,7 @@ class Reviews:
                 raise UsageError(f"row {result_id} has no prediction to review, its frame could not be classified")
             before = review_of(self.database, result_id)
             label = _Spelling(self.database).of(label, model=row[3], predicted=row[4])
-            self.database.execute(_PUT, (*row, label, timestamp(datetime.now(timezone.utc))))
+            self.database.execute(_PUT, (*row, label, format_timestamp(datetime.now(timezone.utc))))
         return before
 
     def put_frames(self, reviews: Iterable[tuple["PredictedFrame", str]]) -> int:
@@ -99,7 +102,7 @@ class Reviews:
                 if not model:
                     raise BadData(f"{self.path} has no rows of the model of {frame.path}: name the database it is from")
                 label = spelling.of(text, model=model[0], predicted=frame.predicted)
-                told = {**asdict(frame), "label": label, "at": timestamp(datetime.now(timezone.utc))}
+                told = {**asdict(frame), "label": label, "at": format_timestamp(datetime.now(timezone.utc))}
                 changed += self.database.execute(_PUT_FRAME, told).rowcount
         return changed
 
@@ -119,7 +122,7 @@ class Reviews:
     def _in_one_go(self) -> Iterator[None]:
         """What was read must still hold when it is written, and be written to the file that is at its name."""
         self._place.check()
-        with translated(self.path), immediate(self.database):
+        with translate_errors(self.path), write_transaction(self.database):
             yield
         self._place.check()
 
@@ -136,8 +139,8 @@ class _Spelling:
         """Return the label that is meant; a new one, cleaned, where none is."""
         for labels in ([predicted, *self._of_model[model]], self._known):
             if spelled := find_label(text, labels):
-                return storable(spelled)
-        return storable(clean_label(text))
+                return escape_surrogates(spelled)
+        return escape_surrogates(clean_label(text))
 
 
 def known_labels(db: "Database") -> list[str]:

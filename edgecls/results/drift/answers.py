@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
-from edgecls.database.schema import timestamp
+from edgecls.database.timestamps import format_timestamp
 from edgecls.errors import UsageError
 from edgecls.results.queries.counts import pieces
 from edgecls.results.queries.filters import Filters, matches_model
@@ -36,7 +36,7 @@ class Period:
     def as_object(self) -> dict[str, str | None]:
         """For JSON: in UTC."""
         ends = {"since": self.since, "until": self.until}
-        return {name: None if end is None else timestamp(end) for name, end in ends.items()}
+        return {name: None if end is None else format_timestamp(end) for name, end in ends.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import file_of, translated
+from edgecls.database.connection import database_path
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import UsageError
 from edgecls.results.drift.answers import Answers, Model, Period, answers, find_model
 from edgecls.results.drift.comparison import Comparison, FrameCounts, compare
@@ -72,7 +73,7 @@ def find_drift(
     """
     if baseline and baseline.overlaps(period):
         raise UsageError("the period and the baseline overlap: rows in both would hide what has changed")
-    with translated(file_of(db)), db.atomic():  # one moment of it
+    with translate_errors(database_path(db)), db.atomic():  # one moment of it
         chosen = find_model(db, period, model, device)
         new = answers(db, chosen, period, device)
         old = answers(db, chosen, baseline, device) if baseline else _validation(chosen)

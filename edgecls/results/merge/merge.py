@@ -12,10 +12,11 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from edgecls.database.backup import remove_side_files
-from edgecls.database.opening import open_for_writing, writing_to
+from edgecls.database.connection import write_transaction
+from edgecls.database.opening import open_for_writing, open_writable
 from edgecls.database.reading import open_results
-from edgecls.database.schema import immediate, translated
-from edgecls.database.words import index_all
+from edgecls.database.search_index import index_all_rows
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import UsageError
 from edgecls.files import is_stream, replaced
 from edgecls.progress import Progress
@@ -66,22 +67,22 @@ def _check_files(out: Path, inputs: Sequence[Input]) -> None:
 
 def _merge_into(path: Path, inputs: Sequence[Input], steps: Progress, name: Path | None = None) -> list[Merged]:
     """`name`: under which the file at `path`, a new one, will be known."""
-    opened = closing(open_for_writing(path, name=name)) if name else writing_to(path)
-    with translated(name or path), opened as db:
+    opened = closing(open_for_writing(path, name=name)) if name else open_writable(path)
+    with translate_errors(name or path), opened as db:
         if name:  # nobody else has it: without a log, and flushed once, when it takes its name
             db.conn.execute("PRAGMA journal_mode=DELETE")
             db.conn.execute("PRAGMA synchronous=OFF")
         db.conn.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         db.conn.execute("PRAGMA temp_store=MEMORY")
-        with immediate(db):
+        with write_transaction(db):
             merged = [_add(db, one, steps) for one in inputs]
         with steps.step("indexing words"):
-            index_all(db)
+            index_all_rows(db)
     return merged
 
 
 def _add(db: Database, one: Input, steps: Progress) -> Merged:
     with closing(open_results(one.path)) as source:
-        with translated(one.path):
+        with translate_errors(one.path):
             source.conn.execute("BEGIN")  # one moment of it
         return MergeInput(db, source, one).add(steps)

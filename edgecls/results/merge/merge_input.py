@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from edgecls.database.clock.clocks import runs_of
-from edgecls.database.clock.correction import move
-from edgecls.database.schema import storable, translated
+from edgecls.database.clock.correction import correct_run
+from edgecls.database.clock.segments import clock_runs
+from edgecls.database.row_values import escape_surrogates
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import BadDatabase, UsageError
 from edgecls.progress import Progress
 from edgecls.results.merge.merge_runs import Destination, MergeRun, runs_to_merge, shift
@@ -58,7 +59,7 @@ class MergeInput:
     def __init__(self, db: Database, source: Database, given: Input) -> None:
         self._db, self._source, self._given = db, source, given
         self._merged = Merged(given.path)
-        self._name = None if given.device is None else storable(given.device)
+        self._name = None if given.device is None else escape_surrogates(given.device)
 
     def add(self, steps: Progress) -> Merged:
         """Models, runs, rows and reviews. Raises UsageError and BadDatabase."""
@@ -86,7 +87,7 @@ class MergeInput:
     @contextmanager
     def _readable(self) -> Iterator[None]:
         try:
-            with translated(self._given.path):
+            with translate_errors(self._given.path):
                 yield
         except sqlite3.OperationalError as error:
             if "Could not decode" not in str(error):
@@ -168,7 +169,7 @@ class MergeInput:
     def _go_on(self, run: MergeRun, there: MergeRun) -> Destination:
         """A run that is there: with an end, perhaps, that it had not yet, and times that were corrected since."""
         later = shift(there.columns) - shift(run.columns)
-        if later and not there.columns["clock_shift"]:
+        if later and not there.columns["applied_correction"]:
             self._move(there.id, -later.total_seconds())
             later = timedelta()
         to = Destination(there.id, len(run.prefix), there.prefix, later or None)
@@ -177,8 +178,8 @@ class MergeInput:
         return to
 
     def _move(self, run_id: int, seconds: float) -> None:
-        (run,) = (run for run in runs_of(self._db) if run.id == run_id)
-        move(self._db, run, seconds)
+        (run,) = (run for run in clock_runs(self._db) if run.id == run_id)
+        correct_run(self._db, run, seconds)
 
     def _add_rows(self, advance: Callable[[], None]) -> None:
         votes = "votes" if "votes" in self._source.table("results").columns_dict else "NULL"
@@ -242,9 +243,9 @@ _ADD_MODEL = """
 """
 _ADD_RUN = """
     INSERT INTO runs (model_id, device, source, version, config, started_at, stopped_at, stop_reason, boot_id,
-                      clock_lead, clock_shift, merged)
+                      boot_offset, applied_correction, merged)
     SELECT id, :device, :source, :version, :config, :started_at, :stopped_at, :stop_reason, :boot_id,
-           :clock_lead, :clock_shift, :merged
+           :boot_offset, :applied_correction, :merged
     FROM models WHERE sha256 = :sha256
 """
 _END_RUN = """

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import parsed, timestamp
+from edgecls.database.timestamps import format_timestamp, parse_timestamp
 
 
 class Identity(NamedTuple):
@@ -84,16 +84,16 @@ def runs_to_merge(db: Database) -> Iterator[MergeRun]:
 
 _COLUMNS = {
     "device": "", "source": "", "version": "", "config": "", "started_at": "", "stopped_at": "", "stop_reason": "",
-    "boot_id": "NULL", "clock_lead": "NULL", "clock_shift": "0.0", "merged": "0",
+    "boot_id": "NULL", "boot_offset": "NULL", "applied_correction": "0.0", "merged": "0",
 }  # fmt: skip
 """Of the table `runs` -> what is so in a database that an older edgecls has written."""
 
 
 def shift(columns: Mapping[str, Any]) -> timedelta:
     """What the times of a run were corrected by."""
-    return timedelta(milliseconds=round(columns["clock_shift"] * 1000))
+    return timedelta(milliseconds=round(columns["applied_correction"] * 1000))
 
 
 def shifted(time: str, by: timedelta) -> str:
     """A time of the database, moved."""
-    return timestamp(parsed(time) + by)
+    return format_timestamp(parse_timestamp(time) + by)

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import storable, timestamp
+from edgecls.database.row_values import escape_surrogates
+from edgecls.database.timestamps import format_timestamp
 from edgecls.records import UNKNOWN
 
 
@@ -41,17 +42,17 @@ class Filters:
     @property
     def wanted_labels(self) -> tuple[str, ...]:
         """As the database stores them; empty: all."""
-        return (*map(storable, self.labels), *((UNKNOWN,) if self.unknown and not self.labels else ()))
+        return (*map(escape_surrogates, self.labels), *((UNKNOWN,) if self.unknown and not self.labels else ()))
 
     @property
     def from_time(self) -> str:
         """Rows have a `classified_at` of at least this text."""
-        return "" if self.since is None else timestamp(self.since)
+        return "" if self.since is None else format_timestamp(self.since)
 
     @property
     def to_time(self) -> str:
         """Rows have a `classified_at` under this text."""
-        return AFTER_ALL if self.until is None else timestamp(self.until)
+        return AFTER_ALL if self.until is None else format_timestamp(self.until)
 
 
 NO_FILTERS = Filters()
@@ -104,7 +105,7 @@ def run_ids(db: Database, which: Filters) -> Sequence[int] | None:
     """The runs that `which` names by run, device or model; None if it names none, and means all."""
     if not (which.runs or which.devices or which.models):
         return None
-    devices = {storable(device) for device in which.devices}
+    devices = {escape_surrogates(device) for device in which.devices}
     return [
         run
         for run, device, name, sha256 in db.execute(_RUNS)
@@ -116,7 +117,7 @@ def run_ids(db: Database, which: Filters) -> Sequence[int] | None:
 
 def matches_model(wanted: str, name: str, sha256: str) -> bool:
     """Whether a model is meant by `wanted`: its name, or the beginning of its SHA-256, four digits at least."""
-    return storable(wanted) == name or (len(wanted) >= 4 and sha256.startswith(wanted.lower()))
+    return escape_surrogates(wanted) == name or (len(wanted) >= 4 and sha256.startswith(wanted.lower()))
 
 
 _RUNS = "SELECT runs.id, device, name, sha256 FROM runs JOIN models ON models.id = model_id"

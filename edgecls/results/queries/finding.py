@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from edgecls.database.clock.clocks import doubt
+from edgecls.database.clock.segments import suspect_time_sql
 from edgecls.database.derived import are_tallied
 from edgecls.errors import UsageError
 from edgecls.records import UNKNOWN
@@ -36,7 +36,7 @@ class Finding:
         self._demands, self._values = conditions(db, which)
         self._search = None if which.search is None else Search(db, which.search)
         (self._last,) = db.execute("SELECT coalesce(max(id), 0) FROM results").fetchone()
-        known = {**_KNOWN, "clock": doubt(db)}
+        known = {**_KNOWN, "clock": suspect_time_sql(db)}
         if "votes" not in db.table("results").columns_dict:  # not yet migrated: only read
             known["votes"] = "NULL"
         wanted = ("id", "classified_at", *wanted)

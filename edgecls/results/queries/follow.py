@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from edgecls.database.connection import database_path
 from edgecls.database.reading import open_results
-from edgecls.database.schema import file_of, translated
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import BadDatabase, InputNotFound, Unavailable
 from edgecls.results.queries.filters import Filters
 from edgecls.results.queries.finding import PAGE, Finding
@@ -25,9 +26,9 @@ def follow(db: Database, which: Filters, wait: Callable[[], bool]) -> Iterator[S
     By order of writing: a clock that jumps hides no row. Where the daemon sets the file aside and begins a new one, the
     rows of that one follow, from its first. `db` stays open; it is the caller's.
     """
-    path = Path(file_of(db))
+    path = Path(database_path(db))
     count = NEWEST if which.limit is None else which.limit
-    with translated(path), ExitStack() as opened:
+    with translate_errors(path), ExitStack() as opened:
         seen, file = _newest_id(db), _identity(path)
         yield list(itertools.islice(find_rows(db, which), count))[::-1]
         while wait():

@@ -7,7 +7,9 @@ from difflib import SequenceMatcher
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import file_of, storable, translated
+from edgecls.database.connection import database_path
+from edgecls.database.row_values import escape_surrogates
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import UsageError
 from edgecls.model.labels import find_labels
 from edgecls.records import UNKNOWN
@@ -23,7 +25,7 @@ def resolve_names(db: Database, which: Filters) -> Filters:
     Raises UsageError where `which` names a label, device, model or run that is not there; the message says which are. A
     label is there if a row has it, or a model that ran could give it. Before the first run all names pass.
     """
-    with translated(file_of(db)):
+    with translate_errors(database_path(db)):
         models = db.execute(
             "SELECT DISTINCT name, sha256, labels FROM models JOIN runs ON model_id = models.id"
         ).fetchall()
@@ -34,7 +36,7 @@ def resolve_names(db: Database, which: Filters) -> Filters:
             which = replace(which, labels=_spelled(which.labels, known))
         if which.devices:
             devices = {device for (device,) in db.execute("SELECT DISTINCT device FROM runs")}
-            _check("device", map(storable, which.devices), devices)
+            _check("device", map(escape_surrogates, which.devices), devices)
         names = {name for name, *_ in models}
         for wanted in which.models:
             if not any(matches_model(wanted, name, sha256) for name, sha256, _ in models):
@@ -47,7 +49,7 @@ def resolve_names(db: Database, which: Filters) -> Filters:
 
 def _spelled(labels: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
     spelled: list[str] = []
-    for label in map(storable, labels):
+    for label in map(escape_surrogates, labels):
         alike = find_labels(label, known)
         if not alike:
             _check("label", [label], known)

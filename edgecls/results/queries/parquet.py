@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
-from edgecls.database.schema import parsed
+from edgecls.database.timestamps import parse_timestamp
 from edgecls.errors import MissingExtra
 from edgecls.results.queries.rows import Row
 
@@ -51,7 +51,7 @@ def _types(pa: Any) -> dict[str, Any]:
 def _typed(row: Row, columns: Sequence[str]) -> Row:
     typed = {name: row[name] for name in columns}
     for name in typed.keys() & {"captured_at", "classified_at"}:
-        typed[name] = parsed(typed[name])
+        typed[name] = parse_timestamp(typed[name])
     if typed.get("votes") is not None:
         typed["votes"] = list(typed["votes"].items())
     return typed

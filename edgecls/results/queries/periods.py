@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import timestamp
+from edgecls.database.timestamps import format_timestamp
 from edgecls.results.queries.filters import Values
 
 
@@ -50,11 +50,11 @@ def _zone(hours: set[str]) -> timezone | None:
 def _start(hour: str, unit: Unit, zone: timezone | None) -> str:
     time = _utc(hour)
     if unit is Unit.hour:
-        return timestamp(time)
+        return format_timestamp(time)
     midnight = time.astimezone(zone).replace(
         hour=0, tzinfo=zone
     )  # without a zone it is local: its offset is that of midnight
-    return timestamp(midnight)
+    return format_timestamp(midnight)
 
 
 def _utc(hour: str) -> datetime:

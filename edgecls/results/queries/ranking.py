@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from sqlite_utils import Database
 
+from edgecls.database.connection import read_transaction
 from edgecls.database.derived import are_tallied
-from edgecls.database.schema import one_moment
 from edgecls.results.queries.counts import BIN
 from edgecls.results.queries.filters import Filters, conditions
 from edgecls.results.queries.hours import are_bounded, tally_demands
@@ -64,7 +64,7 @@ class Ranking:
 
     def ids(self, count: int) -> list[int]:
         """Of the first `count`."""
-        with one_moment(self._db):
+        with read_transaction(self._db):
             return [self._sign * rank.id for rank in itertools.islice(self._ranked(), count)]
 
     def _ranked(self) -> Iterator[_Rank]:
@@ -103,8 +103,8 @@ class Ranking:
 FIRST_PAGE = 500
 """Tallies read at first."""
 
-_LOWEST = {"score": "least", "row_id": "first_id", "way": ""}
-_HIGHEST = {"score": "most", "row_id": "last_id", "way": "DESC"}
+_LOWEST = {"score": "min_score", "row_id": "first_id", "way": ""}
+_HIGHEST = {"score": "max_score", "row_id": "last_id", "way": "DESC"}
 _TALLIES = """
     SELECT {score}, {row_id}, run_id, hour, label, bin FROM hourly_counts WHERE {demands}
     ORDER BY bin < 0, 1 {way}, 2 {way} LIMIT :page OFFSET :offset

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import file_of, translated
+from edgecls.database.connection import database_path
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.results.queries.filters import NO_FILTERS, Filters
 from edgecls.results.queries.finding import COLUMNS, Finding, Raw
 
@@ -19,7 +20,7 @@ def find_rows(db: Database, which: Filters = NO_FILTERS, order: str = "newest") 
 
     `order`: `newest` first, `oldest` first, or a column but `top_k` and `votes`, with `-` before it from its highest
     value down; nulls come last. `top_k` is parsed: a list of {"label", "score"}, best first; so is `votes`, {label:
-    count}, or None. `clock` is "doubtful" where the times are of a clock that was wrong (`clocks.doubt`), else None.
+    count}, or None. `clock` is "suspect" where the clock was wrong when the row was written, else None.
 
     Rows are read a page at a time, and between two pages nothing is held: whoever takes days over the rows does not
     keep the writer's log from being emptied. Rows written meanwhile are not among those found.
@@ -28,7 +29,7 @@ def find_rows(db: Database, which: Filters = NO_FILTERS, order: str = "newest") 
         UsageError: there is no such order, or no word in `search`.
         BadDatabase: the file turns out damaged.
     """
-    with translated(file_of(db)):
+    with translate_errors(database_path(db)):
         yield from map(parsed, itertools.islice(Finding(db, which).rows(order), which.limit))
 
 

@@ -12,7 +12,8 @@ from contextlib import closing, contextmanager
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import is_damage, is_index_damage, storable
+from edgecls.database.row_values import escape_surrogates
+from edgecls.database.sqlite_errors import is_damage, is_index_damage
 from edgecls.errors import UsageError
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ def expression(words: str) -> str:
     with closing(sqlite3.connect(":memory:")) as memory:
         memory.execute("CREATE VIRTUAL TABLE words USING fts5(text)")
         memory.execute("CREATE VIRTUAL TABLE terms USING fts5vocab(words, instance)")
-        for number, word in enumerate(storable(words).split()):
+        for number, word in enumerate(escape_surrogates(words).split()):
             memory.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, word))
             found = [
                 f'"{term}"'

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import file_of, one_moment, translated
+from edgecls.database.connection import database_path, read_transaction
+from edgecls.database.sqlite_errors import translate_errors
 from edgecls.records import UNKNOWN
 from edgecls.results.queries.counts import counted
 from edgecls.results.queries.filters import NO_FILTERS, Filters
@@ -33,7 +34,7 @@ def stats(db: Database, which: Filters = NO_FILTERS, *, by: Unit | None = None) 
 
     With `by`, also `counts`: see `periods.per_period`.
     """
-    with translated(file_of(db)), one_moment(db):
+    with translate_errors(database_path(db)), read_transaction(db):
         sums, values = counted(db, which, by_day=True)
         hourly_counts = [_Tally(*row) for row in db.execute(_TALLIES.format(table=sums), values)]
         table, values = counted(db, which)

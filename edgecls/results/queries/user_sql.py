@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from sqlite_utils import Database
 from sqlite_utils.utils import dedupe_keys
 
-from edgecls.database.schema import file_of, storable, translation
+from edgecls.database.connection import database_path
+from edgecls.database.row_values import escape_surrogates
+from edgecls.database.sqlite_errors import translate_error
 from edgecls.errors import UsageError
 from edgecls.results.queries.rows import Row
 
@@ -22,9 +24,9 @@ def run_sql(db: Database, sql: str) -> tuple[tuple[str, ...], Iterator[Row]]:
             iterating, where the query fails half-way.
     """
     db.conn.set_authorizer(_authorize)
-    file = file_of(db)
+    file = database_path(db)
     with _explained(file):
-        cursor = db.conn.execute(storable(sql))
+        cursor = db.conn.execute(escape_surrogates(sql))
     if cursor.description is None:
         raise UsageError("--sql only reads: give it a query that returns columns, such as SELECT")
     columns = tuple(dedupe_keys(column[0] for column in cursor.description))
@@ -47,7 +49,7 @@ def _explained(file: str) -> Iterator[None]:
             raise UsageError(
                 "--sql only reads: use SELECT, or open the file with the sqlite3 shell to change it"
             ) from error
-        ours = translation(error, file)
+        ours = translate_error(error, file)
         raise ours or UsageError(f"--sql: {error}") from error
 
 

@@ -58,9 +58,9 @@ _TABLES: dict[str, dict[str, Any]] = {
             "hour": "2026-11-24T12, UTC.",
             "label": "Empty: an error.",
             "bin": "0: a score under 0.1, up to 9: from 0.9 on; -1: no score.",
-            "score_sum_micros": "The sum of the scores, in score_sum_micros.",
+            "score_sum_micros": "The sum of the scores, in millionths.",
             "first_id": "No row has a lower id, and none a higher one than last_id.",
-            "least": "No row has a lower score, and none a higher one than most.",
+            "min_score": "No row has a lower score, and none a higher one than max_score.",
         },
     },
     "daily_counts": {

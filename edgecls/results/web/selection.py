@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from edgecls.database.schema import timestamp
+from edgecls.database.timestamps import format_timestamp
 from edgecls.errors import UsageError
 
 
@@ -65,7 +65,7 @@ class Selection:
         for name, sign, text in (("since", ">=", self.since), ("until", "<", self.until)):
             if text:
                 found.append(f"classified_at {sign} :{name}")
-                values[name] = timestamp(_time(text))
+                values[name] = format_timestamp(_time(text))
         if self.errors:
             found.append("error IS NOT NULL")
         if self.unreviewed and has_reviews:

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime, timezone
 
-from edgecls.database.schema import parsed
+from edgecls.database.timestamps import parse_timestamp
 
 
 def when(text: str | None) -> str:
@@ -69,6 +69,6 @@ def file_name(path: str | None) -> str:
 
 def _time(text: str | None) -> datetime | None:
     try:
-        return parsed(text or "")
+        return parse_timestamp(text or "")
     except ValueError:
         return None

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from pictures import picture
 
-from edgecls.database.saved import SavedRows
-from edgecls.database.steady_clock import TRUSTED_AFTER_S, SteadyClock
+from edgecls.database.clock.system_clock import TRUSTED_AFTER_S, SystemClock
+from edgecls.database.saved_frame_rows import SavedFrameRows
 from edgecls.database.store import Store
 from edgecls.device.configuration.settings import SavedFramesSettings
 from edgecls.device.saving.saved_frames import SavedFrames
@@ -21,7 +21,7 @@ class Clocks:
 
     def __init__(self):
         self.passed = self.jump = 0.0
-        self.steady = SteadyClock(lambda: time.time() + self.passed + self.jump, lambda: time.time() + self.passed)
+        self.steady = SystemClock(lambda: time.time() + self.passed + self.jump, lambda: time.time() + self.passed)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def saved(tmp_path, tiny_model, clocks):
             source="cam", version="0", config={},
         )  # fmt: skip
         settings = SavedFramesSettings(keep="all", max_days=30, best_per_label=0)
-        yield Saved(store, SavedFrames(settings, tmp_path / "frames", SavedRows(store), clock=clocks.steady))
+        yield Saved(store, SavedFrames(settings, tmp_path / "frames", SavedFrameRows(store), clock=clocks.steady))
 
 
 class Saved:

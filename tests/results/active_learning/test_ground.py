@@ -37,13 +37,3 @@ def test_by_what_the_model_answers(path, counts, metrics, control, why):
     advice = advised(path, counts, metrics)
     assert advice.control == control
     assert advice.why.startswith(why)
-
-
-def test_a_database_that_nobody_has_migrated_yet(path):
-    with Store(path) as store:
-        begin(store)
-        for trigger in ("insert", "delete", "update"):
-            store.database.execute(f"DROP TRIGGER results_tally_{trigger}")
-        store.database.execute("DROP TABLE hourly_counts")
-    with closing(open_results(path)) as db:
-        assert advise(db).control == 0.5

@@ -4,8 +4,8 @@ from contextlib import closing
 import pytest
 from example_rows import begin, failed, frame
 
+from edgecls.database.connection import connect
 from edgecls.database.reading import open_results
-from edgecls.database.schema import connect
 from edgecls.database.store import Store
 from edgecls.errors import BadDatabase, InputNotFound, Unavailable, UsageError
 from edgecls.results.active_learning.reviews import Reviews, known_labels, review_of

@@ -3,13 +3,13 @@
 from contextlib import closing
 
 import pytest
+from counts_check import assert_they_agree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from merging import ROWS, Device, everything, inputs, read
-from tally_check import assert_they_agree
 
 from edgecls.database.backup import back_up
-from edgecls.database.clock.correction import correct
+from edgecls.database.clock.correction import correct_steps
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.errors import UsageError
@@ -201,14 +201,14 @@ def test_times_that_were_corrected_in_one_of_the_two(tmp_path, out, corrected):
     if corrected != "device's":
         device.write("c")
     with Store(out) as merged:
-        correct(merged.database if corrected == "merged one" else device.store.database)
+        correct_steps(merged.database if corrected == "merged one" else device.store.database)
     device.write("d")
     (again,) = merge(out, inputs(device))
     assert (again.conflicts, again.runs) == (0, 0)
     times = "SELECT key, classified_at FROM results ORDER BY key"
     with Store(out) as merged:
-        correct(merged.database)
-        correct(device.store.database)
+        correct_steps(merged.database)
+        correct_steps(device.store.database)
         assert_they_agree(merged.database)
     assert read(out, times) == read(device.path, times)
 
@@ -224,7 +224,7 @@ def test_rows_of_a_copy_from_before_a_correction_join_those_that_were_moved(tmp_
     merge(out, inputs(device))
     with Store(out) as merged:
         merged.database.execute("DELETE FROM results WHERE key = 'b'")
-        correct(merged.database)
+        correct_steps(merged.database)
     assert [one.conflicts for one in merge(out, inputs(old))] == [0]
     with closing(open_results(out)) as db:
         times = {row["key"]: row["classified_at"][11:19] for row in find_rows(db)}
@@ -234,7 +234,10 @@ def test_rows_of_a_copy_from_before_a_correction_join_those_that_were_moved(tmp_
 def test_what_an_older_edgecls_wrote(devices, out):
     gate = devices[1]
     for statement in (
-        *(f"ALTER TABLE runs DROP COLUMN {name}" for name in ("boot_id", "clock_lead", "clock_shift", "merged")),
+        *(
+            f"ALTER TABLE runs DROP COLUMN {name}"
+            for name in ("boot_id", "boot_offset", "applied_correction", "merged")
+        ),
         *("DROP TABLE reviews", "DROP TRIGGER results_text_delete", "DROP TRIGGER results_text_update"),
         *("DROP INDEX results_saved", "ALTER TABLE results DROP COLUMN saved_bytes"),
         *("ALTER TABLE results DROP COLUMN votes", "DELETE FROM _sqlite_migrations WHERE name > 'm002'"),

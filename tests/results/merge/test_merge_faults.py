@@ -66,7 +66,7 @@ def test_an_input_with_a_text_that_is_none(devices, out):
 
 
 def test_an_out_that_another_process_holds(devices, out, monkeypatch):
-    monkeypatch.setattr("edgecls.database.schema.BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("edgecls.database.connection.BUSY_TIMEOUT_S", 0.1)
     merge(out, inputs(devices[0]))
     with Store(out) as store:
         store.database.execute("BEGIN IMMEDIATE")

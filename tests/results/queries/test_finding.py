@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from older import BEFORE_BOUNDS, BEFORE_TALLIES, FIRST, as_of
 
 from edgecls.database.reading import open_results
+from edgecls.database.search_index import index_batch
 from edgecls.database.store import Store
-from edgecls.database.words import catch_up
 from edgecls.errors import UsageError
 from edgecls.records import UNKNOWN
 from edgecls.results.queries import finding, hours, ranking
@@ -43,7 +43,7 @@ def path(tmp_path_factory):
                 continue
             label, score = LABELS[n * n % 4], (n * 7919 % 1000) / 999
             store.write(frame(str(n), minutes, label=label, score=score, path=PATHS[n % 7], infer_ms=n % 50))
-        catch_up(store.database, 300)
+        index_batch(store.database, 300)
         store._has_news = False
     return path
 

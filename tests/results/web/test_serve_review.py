@@ -143,7 +143,7 @@ def test_nor_may_a_form_without_the_token_or_its_cookie(site, read):
 
 
 def test_a_database_that_another_process_holds(site, store, read, monkeypatch):
-    monkeypatch.setattr("edgecls.database.schema.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("edgecls.database.connection.BUSY_TIMEOUT_S", 0.05)
     page = site.get("/review")
     token = re.search(r'name="csrftoken" value="([^"]+)"', page.text)[1]
     store.database.conn.execute("BEGIN IMMEDIATE")

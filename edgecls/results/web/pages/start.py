@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from datasette.utils.asgi import Request, Response
 
-from edgecls.database.schema import parsed
+from edgecls.database.timestamps import parse_timestamp
 from edgecls.records import UNKNOWN
 from edgecls.results.web import chart, figures
 from edgecls.results.web.frames import Row, has_table, select
@@ -70,7 +70,7 @@ def _midnight(now: datetime) -> datetime:
 
 
 def _age(newest: list[Row], now: datetime) -> timedelta:
-    return now - parsed(newest[0]["classified_at"]) if newest else timedelta.max
+    return now - parse_timestamp(newest[0]["classified_at"]) if newest else timedelta.max
 
 
 async def _extent(site: "Site", now: datetime) -> tuple[datetime, datetime]:
@@ -78,7 +78,7 @@ async def _extent(site: "Site", now: datetime) -> tuple[datetime, datetime]:
     # Each by itself is read off the index; both at once, SQLite walks through all of it.
     sql = "SELECT (SELECT min(classified_at) FROM results), (SELECT max(classified_at) FROM results)"
     found = (await site.results.execute(sql)).first()
-    return (parsed(found[0]), parsed(found[1])) if found[0] else (now, now)
+    return (parse_timestamp(found[0]), parse_timestamp(found[1])) if found[0] else (now, now)
 
 
 async def _latest_run(site: "Site") -> Row | None:

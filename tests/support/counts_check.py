@@ -11,7 +11,7 @@ BEYOND = """
     SELECT id FROM results JOIN hourly_counts ON hourly_counts.run_id = results.run_id AND hour = substr(classified_at, 1, 13)
         AND hourly_counts.label = coalesce(results.label, '')
         AND bin = coalesce(max(0, min(9, CAST(score * 10 AS INTEGER))), -1)
-    WHERE id NOT BETWEEN first_id AND last_id OR score < least OR score > most OR (score IS NULL) <> (least IS NULL)
+    WHERE id NOT BETWEEN first_id AND last_id OR score < min_score OR score > max_score OR (score IS NULL) <> (min_score IS NULL)
 """
 SUMMED_UP = "SELECT run_id, day, label, bin, rows, score_sum_micros FROM daily_counts ORDER BY 1, 2, 3, 4"
 

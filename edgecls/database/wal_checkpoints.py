@@ -17,7 +17,7 @@ LARGEST_LOG = 4 * 2**20
 """or once the log has so many bytes: as SQLite itself does, after 1000 pages."""
 
 
-class LogKeeping:
+class WalCheckpoints:
     """Writes the log of `store` back into the file, which SQLite itself then no longer does."""
 
     def __init__(self, store: Store, *, quiet: float = QUIET_S, longest: float = LONGEST_S) -> None:

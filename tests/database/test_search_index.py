@@ -8,9 +8,9 @@ from example_rows import begin, failed, frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecls.database import words
+from edgecls.database import search_index
+from edgecls.database.search_index import SearchIndex, index_batch
 from edgecls.database.store import Store
-from edgecls.database.words import WordIndex, catch_up
 
 
 def indexed(db):
@@ -25,9 +25,9 @@ def test_in_order_a_batch_at_a_time(store):
     for n in range(5):
         store.write(frame(str(n)))
     assert indexed(store.database) == []
-    assert catch_up(store.database, 2) == 2
+    assert index_batch(store.database, 2) == 2
     assert indexed(store.database) == [1, 2]
-    assert [catch_up(store.database, 2), catch_up(store.database, 2), catch_up(store.database, 2)] == [2, 1, 0]
+    assert [index_batch(store.database, 2), index_batch(store.database, 2), index_batch(store.database, 2)] == [2, 1, 0]
     assert indexed(store.database) == [1, 2, 3, 4, 5]
 
 
@@ -54,8 +54,8 @@ def test_a_file_that_is_held_closes_all_the_same(path):
 
 
 def test_due_after_a_while_or_a_batch(store, monkeypatch):
-    monkeypatch.setattr(words, "BATCH", 3)
-    index = WordIndex(store)
+    monkeypatch.setattr(search_index, "BATCH", 3)
+    index = SearchIndex(store)
     done = []
     for n in range(8):
         store.write(frame(str(n)))
@@ -66,7 +66,7 @@ def test_due_after_a_while_or_a_batch(store, monkeypatch):
 def test_put_off_while_another_process_holds_the_file(path, store):
     store.write(frame("a"))
     store.database.execute("PRAGMA busy_timeout = 0")
-    index = WordIndex(store, every=0.0)
+    index = SearchIndex(store, every=0.0)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert index.catch_up() == 0
@@ -98,7 +98,7 @@ def test_the_index_is_that_of_the_rows_up_to_where_it_is(tmp_path_factory, taken
                 case "fail", key:
                     store.write(failed(str(key)))
                 case "index", most:
-                    catch_up(db, most)
+                    index_batch(db, most)
                 case "remove", row:
                     db.execute("DELETE FROM results WHERE id = ?", [row])
                 case "move", row:
@@ -108,7 +108,7 @@ def test_the_index_is_that_of_the_rows_up_to_where_it_is(tmp_path_factory, taken
         db.execute("INSERT INTO results_text (results_text, rank) VALUES ('integrity-check', 0)")
         expected = [row for (row,) in db.execute("SELECT id FROM results WHERE id <= ?", [up_to(db)])]
         assert indexed(db) == expected
-        while catch_up(db):
+        while index_batch(db):
             pass
         assert indexed(db) == [row for (row,) in db.execute("SELECT id FROM results")]
         db.execute("INSERT INTO results_text (results_text, rank) VALUES ('integrity-check', 1)")
@@ -118,9 +118,9 @@ def test_the_index_is_that_of_the_rows_up_to_where_it_is(tmp_path_factory, taken
 def test_an_id_that_is_given_again_is_indexed_again(store, newest_first):
     for n in range(4):
         store.write(frame(str(n)))
-    catch_up(store.database)
+    index_batch(store.database)
     for row in sorted(range(1, 5), reverse=newest_first):
         store.database.execute("DELETE FROM results WHERE id = ?", [row])
     assert up_to(store.database) == 0
     store.write(frame("new"))
-    assert catch_up(store.database) == 1
+    assert index_batch(store.database) == 1

@@ -1,11 +1,11 @@
 """What the triggers keep of the rows never disagrees with them."""
 
 import pytest
+from counts_check import KEPT, assert_they_agree
 from example_rows import begin, failed, frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from older import BEFORE_BOUNDS, BEFORE_TALLIES, FIRST, as_of
-from tally_check import KEPT, assert_they_agree
 
 from edgecls.database.store import Store
 
@@ -94,5 +94,5 @@ def test_a_row_costs_no_page_for_what_is_kept_of_days(path):
         with_days = pages(store)
     path.unlink()
     with Store(path) as store:
-        store.database.execute("DROP TRIGGER results_day_insert")
+        store.database.execute("DROP TRIGGER daily_counts_on_insert")
         assert pages(store) == with_days

@@ -5,8 +5,8 @@ import sqlite3
 import pytest
 from machines import Machine
 
-from edgecls.database import seen_files
-from edgecls.database.seen_files import SeenFiles
+from edgecls.database import seen_file_rows
+from edgecls.database.seen_file_rows import SeenFileRows
 from edgecls.database.store import Store
 from edgecls.errors import Unavailable
 from edgecls.images.frame_key import name_in
@@ -30,11 +30,11 @@ def write(store, name, digest=DIGEST):
 
 
 def known(store, source=SOURCE):
-    return {name_in(key): state for key, state in SeenFiles(store, source).take_known()}
+    return {name_in(key): state for key, state in SeenFileRows(store, source).take_known()}
 
 
 def test_what_was_remembered_is_known(store):
-    seen = SeenFiles(store, SOURCE)
+    seen = SeenFileRows(store, SOURCE)
     for name in ("a.jpg", "sub/b.jpg", "a.jpg#1.jpg", "h\u00e9.jpg"):
         seen.remember(name, write(store, name), STATE)
     assert known(store) == {}
@@ -44,7 +44,7 @@ def test_what_was_remembered_is_known(store):
 
 
 def test_of_a_file_that_has_changed_only_the_last_state_is_known(store):
-    seen = SeenFiles(store, SOURCE)
+    seen = SeenFileRows(store, SOURCE)
     seen.remember("a.jpg", write(store, "a.jpg"), STATE)
     seen.flush()
     seen.remember("a.jpg", write(store, "a.jpg", "f" * 32), OTHER)
@@ -54,7 +54,7 @@ def test_of_a_file_that_has_changed_only_the_last_state_is_known(store):
 
 
 def test_what_is_forgotten_is_gone(store):
-    seen = SeenFiles(store, SOURCE)
+    seen = SeenFileRows(store, SOURCE)
     for name in ("a.jpg", "b.jpg"):
         seen.remember(name, write(store, name), STATE)
     seen.flush()
@@ -65,7 +65,7 @@ def test_what_is_forgotten_is_gone(store):
 
 def test_a_file_whose_row_was_removed_is_not_known(store):
     """By hand, to have it classified anew. One that retention has removed stays known."""
-    seen = SeenFiles(store, SOURCE)
+    seen = SeenFileRows(store, SOURCE)
     for name in ("a.jpg", "b.jpg"):
         seen.remember(name, write(store, name), STATE)
     seen.flush()
@@ -76,7 +76,7 @@ def test_a_file_whose_row_was_removed_is_not_known(store):
 
 def test_a_name_that_is_no_text(store):
     """It is stored as text that is not its name: the file is read again."""
-    seen = SeenFiles(store, SOURCE)
+    seen = SeenFileRows(store, SOURCE)
     seen.remember("\udce9.jpg", write(store, "\udce9.jpg"), STATE)
     seen.flush()
     assert "\udce9.jpg" not in known(store)
@@ -84,16 +84,16 @@ def test_a_name_that_is_no_text(store):
 
 def test_it_is_written_many_files_at_a_time(store, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(seen_files.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(seen_files, "MOST", 3)
-    seen = SeenFiles(store, SOURCE)
+    monkeypatch.setattr(seen_file_rows.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(seen_file_rows, "MAX_PENDING", 3)
+    seen = SeenFileRows(store, SOURCE)
 
     def after(name):
         seen.remember(name, write(store, name), STATE)
         return len(known(store))
 
     assert [after("a"), after("b"), after("c"), after("d")] == [0, 0, 3, 3]
-    now[0] += seen_files.EVERY_S
+    now[0] += seen_file_rows.FLUSH_AFTER_S
     assert [after("e"), after("f")] == [5, 5]
 
 
@@ -101,7 +101,7 @@ def test_a_database_that_is_held_is_left_for_the_next_time(tmp_path):
     path = tmp_path / "held.db"
     with Store(path, busy_timeout=0.01) as store:
         Machine().begin(store)
-        seen = SeenFiles(store, SOURCE)
+        seen = SeenFileRows(store, SOURCE)
         seen.remember("a", write(store, "a"), STATE)
         key = write(store, "b")
         other = sqlite3.connect(path, isolation_level=None)
@@ -118,8 +118,8 @@ def test_a_database_that_is_held_is_left_for_the_next_time(tmp_path):
 
 
 def test_a_key_that_has_its_row(store):
-    seen = SeenFiles(store, SOURCE)
+    seen = SeenFileRows(store, SOURCE)
     write(store, "a.jpg")
     store.database.execute("INSERT INTO pruned_keys VALUES (?, ?, 0)", [SOURCE, f"b.jpg#{DIGEST}"])
     assert [seen.has_row(f"{name}#{DIGEST}") for name in ("a.jpg", "b.jpg", "c.jpg")] == [True, True, False]
-    assert not SeenFiles(store, "folder:other").has_row(f"a.jpg#{DIGEST}")
+    assert not SeenFileRows(store, "folder:other").has_row(f"a.jpg#{DIGEST}")

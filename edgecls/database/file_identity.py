@@ -16,7 +16,7 @@ from edgecls.errors import FileReplaced, from_os_error
 OVERWRITTEN = "was overwritten"
 
 
-class Place:
+class FileIdentity:
     """The files of `db`, which was opened for writing by `path`; to be left with `close`, after `db` was closed.
 
     `path` may be a link: what counts is where it leads to at the moment. No file is opened here but the log: when a process

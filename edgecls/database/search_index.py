@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
-from edgecls.database.derived import make_search_index_anew
-from edgecls.database.schema import immediate, is_damage, is_index_damage
+from edgecls.database.connection import write_transaction
+from edgecls.database.derived import rebuild_search_index
+from edgecls.database.sqlite_errors import is_damage, is_index_damage
 from edgecls.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ EVERY_S = 60.0
 """Rows that are fewer than a batch wait for so long."""
 
 
-def catch_up(db: Database, most: int = BATCH) -> int:
+def index_batch(db: Database, most: int = BATCH) -> int:
     """Index at most `most` rows that are not indexed yet, in order of writing, in one transaction; returns how many."""
     with db.atomic():
         (up_to,) = db.execute("SELECT id FROM results_text_up_to").fetchone() or _no_bound()
@@ -48,7 +49,7 @@ _INDEX = """
 """
 
 
-def mend(db: Database, error: BaseException | None) -> bool:
+def repair_search_index(db: Database, error: BaseException | None) -> bool:
     """Make the index anew if `error` is due to damage in it; returns whether it was. It is then empty, and catches up.
 
     `error`: sqlite3's, or ours with that one as its cause.
@@ -56,18 +57,18 @@ def mend(db: Database, error: BaseException | None) -> bool:
     cause = error if isinstance(error, sqlite3.Error) else error and error.__cause__
     if db.conn.in_transaction or not (is_index_damage(cause) or is_damage(cause)):
         return False
-    if not is_index_damage(cause) and is_sound(db):
+    if not is_index_damage(cause) and is_search_index_sound(db):
         return False
     try:
-        with immediate(db):
-            make_search_index_anew(db)
+        with write_transaction(db):
+            rebuild_search_index(db)
     except sqlite3.Error:  # then it is more than the index
         return False
     log.warning("the search index was damaged: it is made anew from the rows, which are all there")
     return True
 
 
-def is_sound(db: Database) -> bool:
+def is_search_index_sound(db: Database) -> bool:
     """Return whether the index can be read from its beginning to its end: a second for a million rows, about."""
     try:
         db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.terms USING fts5vocab('main', 'results_text', 'row')")
@@ -80,20 +81,20 @@ def is_sound(db: Database) -> bool:
     return up_to is not None and (terms > 0 or up_to == 0)
 
 
-def index_all(db: Database) -> None:
+def index_all_rows(db: Database) -> None:
     """Index all rows that are not yet, mending the index if need be."""
     while True:
         try:
-            while catch_up(db, BATCH):
+            while index_batch(db, BATCH):
                 pass
         except sqlite3.DatabaseError as error:  # noqa: PERF203 - once at most
-            if not mend(db, error):
+            if not repair_search_index(db, error):
                 raise
         else:
             return
 
 
-class WordIndex:
+class SearchIndex:
     """Lets the index of `store` catch up every `every` seconds, or every BATCH rows."""
 
     def __init__(self, store: "Store", *, every: float = EVERY_S) -> None:
@@ -113,7 +114,7 @@ class WordIndex:
             return 0
         try:
             with self._store.in_use():
-                indexed = catch_up(self._store.database, BATCH)
+                indexed = index_batch(self._store.database, BATCH)
         except Unavailable:
             indexed = 0
         self._rows = 0

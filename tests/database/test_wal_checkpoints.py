@@ -9,9 +9,9 @@ from contextlib import closing
 import pytest
 from example_rows import begin, frame
 
-from edgecls.database.log_keeping import LogKeeping
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
+from edgecls.database.wal_checkpoints import WalCheckpoints
 from edgecls.errors import FileReplaced
 from edgecls.results.queries.rows import find_rows
 
@@ -42,7 +42,7 @@ def until_done(keeping, seconds=30):
 
 
 def test_once_nothing_is_written_for_a_while_the_file_has_all_rows(durable, path):
-    keeping = LogKeeping(durable, quiet=0.1)
+    keeping = WalCheckpoints(durable, quiet=0.1)
     durable.write_many([frame(str(n)) for n in range(400)])
     until_done(keeping)
     assert rows_of_a_plain_copy(path) == 400
@@ -50,7 +50,7 @@ def test_once_nothing_is_written_for_a_while_the_file_has_all_rows(durable, path
 
 
 def test_while_rows_come_all_the_time_too(durable, path):
-    keeping = LogKeeping(durable, quiet=3600, longest=0.3)
+    keeping = WalCheckpoints(durable, quiet=3600, longest=0.3)
     for n in range(10_000):
         durable.write(frame(str(n)))
         if keeping.catch_up():
@@ -59,14 +59,14 @@ def test_while_rows_come_all_the_time_too(durable, path):
 
 
 def test_a_log_that_grows_is_written_back_at_once(durable, path):
-    keeping = LogKeeping(durable, quiet=3600, longest=3600)
+    keeping = WalCheckpoints(durable, quiet=3600, longest=3600)
     durable.write_many([frame("x" * 300_000 + str(n)) for n in range(20)])
     assert keeping.catch_up()
     assert rows_of_a_plain_copy(path) == 20
 
 
 def test_an_idle_one_asks_nothing_of_the_database(durable):
-    keeping = LogKeeping(durable, quiet=0.05)
+    keeping = WalCheckpoints(durable, quiet=0.05)
     durable.write(frame())
     until_done(keeping)
     statements = []
@@ -80,7 +80,7 @@ def test_an_idle_one_asks_nothing_of_the_database(durable):
 
 
 def test_a_reader_is_not_waited_for(durable, path):
-    keeping = LogKeeping(durable, quiet=0.01)
+    keeping = WalCheckpoints(durable, quiet=0.01)
     durable.write(frame("1"))
     with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
@@ -93,13 +93,13 @@ def test_a_reader_is_not_waited_for(durable, path):
         assert time.monotonic() - begun < 5  # a busy timeout that was waited for would be tried for longer
         assert reader.execute("SELECT count(*) FROM results").fetchone() == (1,)
     assert durable.database.conn.execute("PRAGMA busy_timeout").fetchone() == (1000,)
-    LogKeeping(durable, quiet=0.01).catch_up()
-    until_done(LogKeeping(durable, quiet=0.01))
+    WalCheckpoints(durable, quiet=0.01).catch_up()
+    until_done(WalCheckpoints(durable, quiet=0.01))
     assert rows_of_a_plain_copy(path) == 2
 
 
 def test_another_writer_is_not_waited_for(durable, path):
-    keeping = LogKeeping(durable, quiet=0.01)
+    keeping = WalCheckpoints(durable, quiet=0.01)
     durable.write(frame("1"))
     keeping.catch_up()
     time.sleep(0.05)
@@ -111,7 +111,7 @@ def test_another_writer_is_not_waited_for(durable, path):
 
 
 def test_a_file_that_is_gone_is_noticed_while_nothing_happens(durable, path):
-    keeping = LogKeeping(durable)
+    keeping = WalCheckpoints(durable)
     os.rename(path, path.with_name("old.db"))
     with pytest.raises(FileReplaced):
         keeping.catch_up(0)

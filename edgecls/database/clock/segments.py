@@ -1,6 +1,6 @@
 """What is known of the clocks that rows have their times of.
 
-A run's times are of one clock (see `boot_clock`). Where a later run of the same boot has another, the clock was set in
+A run's times are of one clock (see `system_clock`). Where a later run of the same boot has another, the clock was set in
 between, and by how much is known: the last one counts.
 """
 
@@ -10,14 +10,15 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from edgecls.database.clock.boot_clock import CLOCK, JUMP_S, is_a_jump
+from edgecls.database.clock.system_clock import STEP_S, SYSTEM_CLOCK, UNSET_BEFORE, is_step
+from edgecls.database.connection import database_path
 from edgecls.database.derived import are_tallied
-from edgecls.database.schema import file_of, parsed, timestamp, translated
-from edgecls.database.steady_clock import UNSET
+from edgecls.database.sqlite_errors import translate_errors
+from edgecls.database.timestamps import format_timestamp, parse_timestamp
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ClockRun:
     """A row of `runs`; `off`: seconds by which the clock was set later in this boot, 0 if it was not."""
 
     id: int
@@ -33,7 +34,7 @@ class Run:
     @property
     def is_unset(self) -> bool:
         """Whether nobody had set the clock."""
-        return self.started_at < UNSET
+        return self.started_at < UNSET_BEFORE
 
     @property
     def booted_before(self) -> float:
@@ -43,11 +44,11 @@ class Run:
     @property
     def is_being_written(self) -> bool:
         """Whether it may go on: nothing has ended it, and it is of this machine, which has not been started anew."""
-        return self.is_open and self.boot_id is not None and self.boot_id == CLOCK.boot_id
+        return self.is_open and self.boot_id is not None and self.boot_id == SYSTEM_CLOCK.boot_id
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ClockSegment:
     """Runs of one boot that were written by one clock. `boot_id` is None where it is not known; then it is one run.
 
     `rows` have times between `first` and `last`. `off`: seconds that these times must be moved by, `corrected`: that
@@ -65,66 +66,68 @@ class Stretch:
     is_unset: bool
 
 
-DOUBTFUL_RUNS = f"""
+SUSPECT_RUNS = f"""
     SELECT id FROM (
-        SELECT id, clock_lead - first_value(clock_lead) OVER (
-            PARTITION BY boot_id ORDER BY julianday(started_at) * 86400.0 - clock_lead DESC, id DESC
-        ) AS off FROM runs WHERE boot_id IS NOT NULL AND clock_lead IS NOT NULL
-    ) WHERE abs(off) > {JUMP_S}
+        SELECT id, boot_offset - first_value(boot_offset) OVER (
+            PARTITION BY boot_id ORDER BY julianday(started_at) * 86400.0 - boot_offset DESC, id DESC
+        ) AS off FROM runs WHERE boot_id IS NOT NULL AND boot_offset IS NOT NULL
+    ) WHERE abs(off) > {STEP_S}
 """  # noqa: S608 - a constant
 """SQL: the ids of the runs whose clock was set later in the same boot, and whose times have not been corrected."""
 
 
-def doubt(db: Database) -> str:
-    """SQL: 'doubtful' for a row of `results` whose times are of a clock that was wrong or that nobody had set, else null."""
-    conditions = [f"classified_at < '{timestamp(UNSET)}'"]
+def suspect_time_sql(db: Database) -> str:
+    """SQL: 'suspect' for a row of `results` whose times are of a clock that was wrong or that nobody had set, else null."""
+    conditions = [f"classified_at < '{format_timestamp(UNSET_BEFORE)}'"]
     if knows_boots(db):
         # Found once, and not for each page of rows: they are few.
-        doubtful = ", ".join(str(int(run_id)) for (run_id,) in db.execute(DOUBTFUL_RUNS))
-        conditions.append(f"run_id IN ({doubtful})")
-    return f"CASE WHEN {' OR '.join(conditions)} THEN 'doubtful' END"
+        suspect = ", ".join(str(int(run_id)) for (run_id,) in db.execute(SUSPECT_RUNS))
+        conditions.append(f"run_id IN ({suspect})")
+    return f"CASE WHEN {' OR '.join(conditions)} THEN 'suspect' END"
 
 
-def runs_of(db: Database) -> list[Run]:
+def clock_runs(db: Database) -> list[ClockRun]:
     """All runs, in order of writing."""
-    boots = "boot_id, clock_lead, clock_shift" if knows_boots(db) else "NULL, NULL, 0.0"
+    boots = "boot_id, boot_offset, applied_correction" if knows_boots(db) else "NULL, NULL, 0.0"
     sql = f"SELECT id, device, {boots}, started_at, stopped_at, stop_reason FROM runs ORDER BY id"  # noqa: S608
     runs = [_run(*row) for row in db.execute(sql)]
     leads = _last_leads(runs)
     return [replace(run, off=_off(run, leads)) for run in runs]
 
 
-def stretches(db: Database) -> list[Stretch]:
+def clock_segments(db: Database) -> list[ClockSegment]:
     """What is known of the clocks, in order of writing. Raises BadDatabase if the file turns out damaged."""
-    with translated(file_of(db)):
+    with translate_errors(database_path(db)):
         spans = _spans(db)
-        groups: list[list[Run]] = []
-        for run in runs_of(db):
-            if groups and same_clock(last := groups[-1][-1], run) and not is_a_jump(last.shift, run.shift):
+        groups: list[list[ClockRun]] = []
+        for run in clock_runs(db):
+            if groups and have_same_clock(last := groups[-1][-1], run) and not is_step(last.shift, run.shift):
                 groups[-1].append(run)
             else:
                 groups.append([run])
     return [_stretch(runs, spans) for runs in groups]
 
 
-def same_clock(one: Run, two: Run) -> bool:
+def have_same_clock(one: ClockRun, two: ClockRun) -> bool:
     """Whether they are of one boot, and the clock was not set in between; where the boot is not known, of one run."""
     if one.boot_id is None or two.lead is None or (one.boot_id, one.device) != (two.boot_id, two.device):
         return one.id == two.id
-    return not is_a_jump(one.lead, two.lead)
+    return not is_step(one.lead, two.lead)
 
 
 def _run(
     run_id: int, device: str, boot_id: str | None, lead: float | None, shift: float, started: str, stopped: str | None,
     reason: str | None,
-) -> Run:  # fmt: skip
-    ended = None if stopped is None else parsed(stopped)
-    return Run(run_id, device, boot_id, lead, shift, parsed(started), ended, stopped is None and reason is None)
+) -> ClockRun:  # fmt: skip
+    ended = None if stopped is None else parse_timestamp(stopped)
+    return ClockRun(
+        run_id, device, boot_id, lead, shift, parse_timestamp(started), ended, stopped is None and reason is None
+    )
 
 
-def _last_leads(runs: Iterable[Run]) -> dict[str, float]:
+def _last_leads(runs: Iterable[ClockRun]) -> dict[str, float]:
     """Boot -> the lead of its last run, by the clock that nobody can set: databases may be merged in any order."""
-    last: dict[str, Run] = {}
+    last: dict[str, ClockRun] = {}
     for run in runs:
         if run.boot_id is not None and run.lead is not None:
             known = last.get(run.boot_id)
@@ -133,11 +136,11 @@ def _last_leads(runs: Iterable[Run]) -> dict[str, float]:
     return {boot: run.lead for boot, run in last.items() if run.lead is not None}
 
 
-def _off(run: Run, leads: dict[str, float]) -> float:
+def _off(run: ClockRun, leads: dict[str, float]) -> float:
     if run.boot_id is None or run.lead is None:
         return 0.0
     off = leads[run.boot_id] - run.lead
-    return off if is_a_jump(0.0, off) else 0.0
+    return off if is_step(0.0, off) else 0.0
 
 
 def knows_boots(db: Database) -> bool:
@@ -166,10 +169,10 @@ def _edge(db: Database, edge: str, run: int, hour: str) -> str:
     return str(db.execute(sql, (run, hour, hour + "~")).fetchone()[0])
 
 
-def _stretch(runs: list[Run], spans: dict[int, _Span]) -> Stretch:
+def _stretch(runs: list[ClockRun], spans: dict[int, _Span]) -> ClockSegment:
     found = [spans[run.id] for run in runs if run.id in spans]
-    begun, newest = timestamp(runs[0].started_at), runs[-1]
-    return Stretch(
+    begun, newest = format_timestamp(runs[0].started_at), runs[-1]
+    return ClockSegment(
         newest.device,
         newest.boot_id,
         tuple(run.id for run in runs),

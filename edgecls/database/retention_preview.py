@@ -5,10 +5,12 @@ from typing import NamedTuple
 
 from sqlite_utils import Database
 
-from edgecls.database.schema import file_of, timestamp, translated
+from edgecls.database.connection import database_path
+from edgecls.database.sqlite_errors import translate_errors
+from edgecls.database.timestamps import format_timestamp
 
 
-class Removal(NamedTuple):
+class ExpiredCount(NamedTuple):
     """How many of how many would go."""
 
     removed: int
@@ -20,7 +22,7 @@ class Removal(NamedTuple):
         return 2 * self.removed > self.of
 
 
-def rows_to_remove(db: Database, *, days: int | None, most: int | None) -> Removal:
+def count_expired_rows(db: Database, *, days: int | None, most: int | None) -> ExpiredCount:
     """Count the rows that `Retention` would remove; those with a saved frame stay. Reads an index of all rows."""
     return _counted(
         db,
@@ -34,7 +36,7 @@ def rows_to_remove(db: Database, *, days: int | None, most: int | None) -> Remov
     )
 
 
-def frames_to_remove(db: Database, *, days: int | None, max_bytes: int) -> Removal:
+def count_expired_frames(db: Database, *, days: int | None, max_bytes: int) -> ExpiredCount:
     """Count the saved frames that are too old or, the newest first, take more than `max_bytes`.
 
     The best frames of each label, which may outlive this, are counted too.
@@ -51,10 +53,10 @@ def frames_to_remove(db: Database, *, days: int | None, max_bytes: int) -> Remov
     )
 
 
-def _counted(db: Database, sql: str, **values: object) -> Removal:
-    with translated(file_of(db)):
-        return Removal(*db.execute(sql, values).fetchone())
+def _counted(db: Database, sql: str, **values: object) -> ExpiredCount:
+    with translate_errors(database_path(db)):
+        return ExpiredCount(*db.execute(sql, values).fetchone())
 
 
 def _oldest(days: int | None) -> str | None:
-    return None if days is None else timestamp(datetime.now(timezone.utc) - timedelta(days=days))
+    return None if days is None else format_timestamp(datetime.now(timezone.utc) - timedelta(days=days))

@@ -4,20 +4,20 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from edgecls.database.schema import storable
+from edgecls.database.row_values import escape_surrogates
 from edgecls.database.store import Store
 from edgecls.errors import EdgeclsError, Unavailable
 
-MOST = 1000
+MAX_PENDING = 1000
 """Files of which nothing has been written yet, at most: so many are read again after a cut."""
-EVERY_S = 10.0
+FLUSH_AFTER_S = 10.0
 """The next file writes what has waited for so long."""
 
 State = tuple[int, int, int]
 """(size, time of modification [ns], of the last change of its entry [ns])"""
 
 
-class SeenFiles:
+class SeenFileRows:
     """The files of `source` in the database of `store`.
 
     A cache, written many files at a time: what it lacks is read again, and its key then tells that it has its row. Only
@@ -25,7 +25,7 @@ class SeenFiles:
     """
 
     def __init__(self, store: Store, source: str) -> None:
-        self._store, self._source = store, storable(source)
+        self._store, self._source = store, escape_surrogates(source)
         self._pending: dict[str, tuple[str, State] | None] = {}
         self._due = 0.0
 
@@ -55,10 +55,10 @@ class SeenFiles:
     def _note(self, name: str, what: tuple[str, State] | None) -> None:
         now = time.monotonic()
         if not self._pending:
-            self._due = now + EVERY_S
+            self._due = now + FLUSH_AFTER_S
         self._pending[name] = what
-        if len(self._pending) % MOST == 0 or now >= self._due:
-            self._due = now + EVERY_S
+        if len(self._pending) % MAX_PENDING == 0 or now >= self._due:
+            self._due = now + FLUSH_AFTER_S
             with suppress(Unavailable):
                 self.flush()
 
@@ -67,8 +67,8 @@ class SeenFiles:
         if not self._pending:
             return
         # The keys of a file are its name, a number sign, and what tells its contents apart; "$" comes after "#".
-        names = [(self._source, f"{storable(name)}#", f"{storable(name)}$") for name in self._pending]
-        new = [(self._source, storable(key), *state) for key, state in filter(None, self._pending.values())]
+        names = [(self._source, f"{escape_surrogates(name)}#", f"{escape_surrogates(name)}$") for name in self._pending]
+        new = [(self._source, escape_surrogates(key), *state) for key, state in filter(None, self._pending.values())]
         with self._store.in_use(), self._store.database.atomic():
             self._store.database.conn.executemany(_FORGET, names)
             self._store.database.conn.executemany(_REMEMBER, new)

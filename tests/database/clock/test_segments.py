@@ -8,18 +8,18 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from counts_check import assert_they_agree
 from example_rows import NOON, begin, frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from machines import EPOCH, Machine, seconds
-from tally_check import assert_they_agree
 
-from edgecls.database.clock.boot_clock import BootClock
-from edgecls.database.clock.clocks import stretches
-from edgecls.database.clock.correction import correct, move_boot
+from edgecls.database.clock.correction import correct_boot, correct_steps
+from edgecls.database.clock.segments import clock_segments
+from edgecls.database.clock.system_clock import SystemClock
 from edgecls.database.reading import open_results
-from edgecls.database.schema import timestamp
 from edgecls.database.store import CLOCK_WAS_SET, Store
+from edgecls.database.timestamps import format_timestamp
 from edgecls.errors import UsageError
 from edgecls.results.queries.rows import find_rows
 
@@ -41,13 +41,13 @@ def test_the_clock_is_set_while_a_run_goes_on(path):
         machine.up = 30.0
         store.end_run("done")
         found = rows(path)
-        assert [(key, found[key]["clock"]) for key in "ab"] == [("a", "doubtful"), ("b", None)]
+        assert [(key, found[key]["clock"]) for key in "ab"] == [("a", "suspect"), ("b", None)]
         runs = "SELECT stop_reason, started_at, stopped_at FROM runs"
         assert store.database.execute(runs).fetchall() == [
             (CLOCK_WAS_SET, "1970-01-01T00:00:10.000Z", "1970-01-01T00:00:20.000Z"),
             ("done", "2026-11-24T12:00:20.000Z", "2026-11-24T12:00:30.000Z"),
         ]
-        assert [run.id for run in correct(store.database)] == [1]
+        assert [run.id for run in correct_steps(store.database)] == [1]
         assert store.database.execute(f"{runs} WHERE id = 1").fetchone()[1:] == (
             "2026-11-24T12:00:10.000Z",
             "2026-11-24T12:00:20.000Z",
@@ -56,7 +56,7 @@ def test_the_clock_is_set_while_a_run_goes_on(path):
         found = rows(path)
         assert found["a"]["captured_at"] == found["a"]["classified_at"] == "2026-11-24T12:00:10.000Z"
         assert {row["clock"] for row in found.values()} == {None}
-        assert correct(store.database) == []
+        assert correct_steps(store.database) == []
         assert_they_agree(store.database)
 
 
@@ -68,7 +68,7 @@ def test_a_frame_that_was_classified_before_the_clock_was_set_has_its_time_from_
         machine.lead, machine.up = YEARS, 11.0
         store.write(late)
         store.write(machine.frame("next"))
-        correct(store.database)
+        correct_steps(store.database)
     assert [row["classified_at"] for row in rows(path).values()] == [
         "2026-11-24T12:00:11.000Z",
         "2026-11-24T12:00:10.000Z",
@@ -98,9 +98,9 @@ def test_what_is_known_of_each_boot(path):
         store.write(second.frame("c"))
         second.lead = YEARS + 86_400
         begin(store)
-        before = stretches(store.database)
-        correct(store.database)
-        after = stretches(store.database)
+        before = clock_segments(store.database)
+        correct_steps(store.database)
+        after = clock_segments(store.database)
     assert [(one.boot_id, one.runs, one.rows, one.is_unset) for one in before] == [
         ("first", (1,), 1, False), ("second", (2, 3), 2, True), ("second", (4,), 0, False),
     ]  # fmt: skip
@@ -131,9 +131,9 @@ def test_the_time_of_capture_moves_where_it_is_of_this_clock(path, source, captu
         store.write(machine.frame("a", source=source, captured_at=time))
         machine.lead += 3600
         begin(store)
-        correct(store.database)
-    assert rows(path)["a"]["captured_at"] == timestamp(time + timedelta(hours=1 if moves else 0))
-    assert rows(path)["a"]["classified_at"] == timestamp(machine.now())
+        correct_steps(store.database)
+    assert rows(path)["a"]["captured_at"] == format_timestamp(time + timedelta(hours=1 if moves else 0))
+    assert rows(path)["a"]["classified_at"] == format_timestamp(machine.now())
 
 
 def test_a_leap_second_and_a_process_that_was_held_up_are_no_jumps(path):
@@ -145,7 +145,7 @@ def test_a_leap_second_and_a_process_that_was_held_up_are_no_jumps(path):
         machine.up += next(pauses)  # between the two clocks
         return now
 
-    clock = BootClock(wall, lambda: machine.up, lambda: "boot")
+    clock = SystemClock(wall, lambda: machine.up, lambda: "boot")
     with Store(path, clock=clock) as store:
         begin(store)
         for n in range(10):
@@ -192,9 +192,9 @@ def test_after_the_correction_each_row_has_the_time_of_its_boots_last_clock(tmp_
             store = Store(path, clock=machine.clock)
             begin(store)
         else:
-            correct(store.database)
+            correct_steps(store.database)
     begin(store)
-    correct(store.database)
+    correct_steps(store.database)
     found = rows(path)
     for key, (one, up) in enumerate(written):
         assert seconds(found[str(key)]["classified_at"]) == pytest.approx(one.lead + up, abs=2.002)
@@ -221,19 +221,19 @@ import os, signal, sys
 sys.path[:0] = {sys.path!r}
 from edgecls.database.clock import correction as clock_correction
 from edgecls.database.store import Store
-move, moved = clock_correction.move, []
+move, moved = clock_correction.correct_run, []
 def killed(db, run, seconds):
     move(db, run, seconds)
     moved.append(run)
     if len(moved) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-clock_correction.move = killed
-clock_correction.correct(Store({str(path)!r}).database)
+clock_correction.correct_run = killed
+clock_correction.correct_steps(Store({str(path)!r}).database)
 """
     assert subprocess.run([sys.executable, "-c", script], env=os.environ).returncode == -signal.SIGKILL
     assert [key for key, row in sorted(rows(path).items()) if row["clock"]] == ["2", "3", "4"]
     with Store(path, clock=machine.clock) as store:
-        assert [run.id for run in correct(store.database)] == [3, 4, 5]
+        assert [run.id for run in correct_steps(store.database)] == [3, 4, 5]
         assert_they_agree(store.database)
     times = [seconds(row["classified_at"]) - YEARS for _, row in sorted(rows(path).items())]
     assert times == [20, 30, 40, 50, 60, 70]
@@ -245,7 +245,7 @@ def test_a_boot_that_never_learnt_the_time(path):
         for key in "ab":
             begin(store)
             store.write(machine.frame(key))
-        assert len(move_boot(store.database, 1, YEARS)) == 2
+        assert len(correct_boot(store.database, 1, YEARS)) == 2
         assert_they_agree(store.database)
     assert {(row["classified_at"], row["clock"]) for row in rows(path).values()} == {("2026-11-24T12:00:10.000Z", None)}
 
@@ -256,12 +256,12 @@ def test_a_run_whose_boot_is_not_known_moves_alone(path):
         for key in "ab":
             begin(store)
             store.write(machine.frame(key))
-        assert [run.id for run in move_boot(store.database, 2, YEARS)] == [2]
+        assert [run.id for run in correct_boot(store.database, 2, YEARS)] == [2]
         with pytest.raises(UsageError, match="there is no run 7: `edgecls clock` lists the runs"):
-            move_boot(store.database, 7, 1.0)
+            correct_boot(store.database, 7, 1.0)
         for far in (-2e9, 1e12):
             with pytest.raises(UsageError, match="would not be in the years 1970 to 9998"):
-                move_boot(store.database, 2, far)
+                correct_boot(store.database, 2, far)
 
 
 def test_there_and_back_changes_nothing(path):
@@ -271,7 +271,7 @@ def test_there_and_back_changes_nothing(path):
         store.write(machine.frame("a"))
         before = rows(path)
         for offset in (12_345.678, -12_345.678):
-            move_boot(store.database, 1, offset)
+            correct_boot(store.database, 1, offset)
     assert rows(path) == before
 
 
@@ -280,9 +280,9 @@ def test_a_run_that_this_machine_still_writes_is_left_alone(path):
         run = begin(store)
         store.write(frame("a"))
         with pytest.raises(UsageError, match="run 1 is still being written"):
-            move_boot(store.database, run, 3600)
+            correct_boot(store.database, run, 3600)
         store.end_run("done")
-        move_boot(store.database, run, 3600)
+        correct_boot(store.database, run, 3600)
 
 
 def test_a_database_that_nobody_has_migrated_is_read(path):
@@ -291,10 +291,10 @@ def test_a_database_that_nobody_has_migrated_is_read(path):
         begin(store)
         store.write(machine.frame("a"))
         store.write(frame("b"))
-        for column in ("boot_id", "clock_lead", "clock_shift", "merged"):
+        for column in ("boot_id", "boot_offset", "applied_correction", "merged"):
             store.database.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         store.database.execute("DROP TABLE hourly_counts")
         store.database.execute("DELETE FROM _sqlite_migrations WHERE name > 'm003'")
-        assert {key: row["clock"] for key, row in rows(path).items()} == {"a": "doubtful", "b": None}
-        (one,) = stretches(store.database)
+        assert {key: row["clock"] for key, row in rows(path).items()} == {"a": "suspect", "b": None}
+        (one,) = clock_segments(store.database)
     assert (one.rows, one.boot_id, one.is_unset) == (2, None, True)

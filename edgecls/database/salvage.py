@@ -8,15 +8,17 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from edgecls.database.file_identity import OVERWRITTEN, FileIdentity
 from edgecls.database.health import free_name
-from edgecls.database.place import OVERWRITTEN, Place
 
 log = logging.getLogger(__name__)
 
 _STEPS_BETWEEN_CALLS = 1_000_000  # of SQLite's virtual machine: some tens of milliseconds
 
 
-def leave(path: Path, db: Database, place: Place, problem: str, progress: Callable[[], None] | None = None) -> None:
+def salvage_rows(
+    path: Path, db: Database, place: FileIdentity, problem: str, progress: Callable[[], None] | None = None
+) -> None:
     """Save what can be saved of the rows in `db` before it is closed, and log what has become of them.
 
     A renamed file gets the rows that are still in the log. Those of a removed one, which nobody could open again, are

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from edgecls.database.schema import storable
+from edgecls.database.row_values import escape_surrogates
 from edgecls.database.store import Store
 from edgecls.records import SavedFrame
 
 
-class SavedRows:
+class SavedFrameRows:
     """Questions to an open `store`, each answered from an index. Raises as `Store` does."""
 
     def __init__(self, store: Store) -> None:
@@ -24,7 +24,7 @@ class SavedRows:
     def last_label(self, source: str) -> str | None:
         """The label of the last frame of `source` that could be classified; None if there is none."""
         with self._store.in_use():
-            found = self._store.database.execute(_LAST_LABEL, (storable(source),)).fetchone()
+            found = self._store.database.execute(_LAST_LABEL, (escape_surrogates(source),)).fetchone()
         return None if found is None else str(found[0])
 
     def forget(self, row_ids: Sequence[int]) -> None:
