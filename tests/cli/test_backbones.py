@@ -89,7 +89,7 @@ def test_a_size_that_none_takes(edgecls):
     done = edgecls("backbones", "--input-size", "100", code=2)
     assert done.stdout == ""
     assert done.stderr == (
-        "edgecls: error: no backbone takes images of 100 pixels: choose a multiple of 32 from 32 to 512 or 240 or 260 or 28\n"
+        "edgecls: error: no backbone supports images of 100 pixels: use a multiple of 32 from 32 to 512 or 240 or 260 or 28\n"
     )
 
 

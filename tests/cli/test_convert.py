@@ -209,7 +209,7 @@ def test_without_the_extra(tmp_path, hide, package):
         (["--optimizer", "lion"], "unknown optimizer 'lion' (known: adam, adamw, sgd, rmsprop)"),
         (["--fine-tune", "some"], "unknown fine-tuning 'some' (known: auto, none, top, all)"),
         (["--time-budget", "soon"], "invalid duration 'soon': write 90s, 10m or 1h"),
-        (["--input-size", "225"], "takes no images of 225 pixels"),
+        (["--input-size", "225"], "does not support images of 225 pixels"),
         (["--quantize", "int4"], "unknown quantization 'int4' (known: int8, float16, dynamic, float32)"),
         (["--epochs", "0"], "--epochs"),
         (["--learning-rate", "fast"], "--learning-rate"),

@@ -45,7 +45,7 @@ def never(monkeypatch):
             UsageError,
             "pretrained network, and cnn is not pretrained",
         ),
-        ({"input_size": 25}, UsageError, "takes no images of 25 pixels"),
+        ({"input_size": 25}, UsageError, "does not support images of 25 pixels"),
         ({"output": "none/m.tflite"}, InputNotFound, "the folder .*none does not exist: create it first"),
         ({"output": "colours"}, IoFailed, "it is a folder: name a file"),
         ({"data": "none"}, InputNotFound, "no data set at"),
