@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgecls import system
 from edgecls.cli.conversion_summary import print_conversion
 from edgecls.cli.data_options import Dataset, Exclude, GroupBy, SplitFile, Verbose
 from edgecls.cli.output import printable
@@ -231,8 +232,8 @@ def convert(
 
 def _interrupt_on_signals() -> None:
     """End on SIGTERM and SIGHUP as on Ctrl-C, so that temporary files are removed; `nohup` ignores SIGHUP, which stays."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:
+    for number in (signal.SIGTERM, system.HANGUP):
+        if number and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
 
 

@@ -118,14 +118,14 @@ def _results_wing(stop: "threading.Event") -> "ResultsWing":
 def _problems_of_the_service(config: Path) -> list[str]:
     """Return what the user of the service may not use: to root, who checks, everything is open."""
     from edgecls.doctor.access import access
-    from edgecls.doctor.answer import Status
-    from edgecls.doctor.subject import Subject
+    from edgecls.doctor.check_result import Status
+    from edgecls.doctor.target import Target
 
     path = Path(os.path.realpath(config))
     if os.geteuid() != 0 or path.parent != DEFAULT_CONFIG.parent:
         return []
-    answer = access(Subject(config=path))
-    return [f"{answer.seen}: {answer.remedy}"] if answer.status is Status.failed else []
+    answer = access(Target(config=path))
+    return [f"{answer.message}: {answer.fix}"] if answer.status is Status.failed else []
 
 
 def _check(read: "Callable[[], Config]", path: Path) -> None:

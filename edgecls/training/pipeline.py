@@ -6,7 +6,6 @@ TensorFlow and scikit-learn are imported after the data set has been read, so th
 import contextlib
 import json
 import logging
-import resource
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,9 +14,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import cv2
 import numpy as np
 
+from edgecls import system
 from edgecls.errors import UsageError
 from edgecls.files import check_not_input, check_writable, is_stream
-from edgecls.images.preprocess import Fit
+from edgecls.images.framing import Fit
 from edgecls.model.model_file import ModelInfo
 from edgecls.progress import Progress
 from edgecls.training.backbones import Backbone, find_backbone
@@ -143,7 +143,7 @@ def _train_and_export(
         max_drop=options.max_drop,
         settings=_settings(options, backbone, dataset, info),
         seconds=progress.seconds,
-        peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+        peak_memory_mb=(system.peak_memory() or 0) / 1e6,
     )
 
 

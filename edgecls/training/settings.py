@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from edgecls.errors import UsageError
-from edgecls.images.preprocess import Fit
+from edgecls.images.framing import Fit
 from edgecls.training.backbones.backbone import Backbone
 
 log = logging.getLogger(__name__)

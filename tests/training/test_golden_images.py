@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from pictures import noise
 
-from edgecls.images.preprocess import Preprocessing, decode, load_pixels
+from edgecls.images.framing import Preprocessing
+from edgecls.images.preprocess import decode, load_pixels
 from edgecls.training.golden import encode_golden
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.images.preprocess import Fit
+from edgecls.images.framing import Fit
 from edgecls.progress import Progress
 from edgecls.training.backbones import Backbone
 from edgecls.training.data.balance import balanced_subset

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.errors import BadData, EdgeclsError
-from edgecls.images.preprocess import Preprocessing, load_pixels
+from edgecls.images.framing import Preprocessing
+from edgecls.images.preprocess import load_pixels
 from edgecls.progress import Progress
 from edgecls.training.data.losses import Losses, reason_of
 from edgecls.training.data.samples import Sample

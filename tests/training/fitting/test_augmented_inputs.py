@@ -8,7 +8,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 import keras
 
 from edgecls.errors import BadModel
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.inference.classifier import Classifier
 from edgecls.progress import Progress
 from edgecls.training.data.losses import Losses

@@ -6,7 +6,8 @@ from image_folders import image
 from pictures import encode, noise
 
 from edgecls.errors import BadData
-from edgecls.images.preprocess import Preprocessing, load_pixels
+from edgecls.images.framing import Preprocessing
+from edgecls.images.preprocess import load_pixels
 from edgecls.progress import Progress
 from edgecls.training.data.losses import Losses
 from edgecls.training.data.samples import Sample
