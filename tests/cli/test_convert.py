@@ -239,7 +239,7 @@ def test_a_file_of_another_kind_is_not_replaced_by_a_model(tmp_path, hide, name)
 @pytest.mark.parametrize(
     ("data", "output", "code", "said"),
     [
-        ("none", "m.tflite", 66, "no data set at"),
+        ("none", "m.tflite", 66, "there is no data set"),
         ("empty", "m.tflite", 65, "no sub-folders in"),
         ("empty", "none/m.tflite", 66, "the folder "),
         ("empty", "empty", 74, "it is a folder: name a file"),

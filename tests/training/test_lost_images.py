@@ -114,7 +114,7 @@ def test_images_that_are_lost_during_a_conversion_do_not_end_it(
     done = convert(colours, tmp_path / "m.tflite", split_file=split_file, training=training, force=True)
     assert done.model.path.exists()
     assert len(done.predictions) == len(done.float_predictions) == 4
-    named = [record.message.split(" ")[0] for record in caplog.records if "left out from here on" in record.message]
+    named = [record.message.split(" ")[0] for record in caplog.records if "left out from now on" in record.message]
     assert named
     assert set(named) <= {str(colours / path) for path in gone}
     assert len(done.dataset.losses) == (6 if moment == "begin" else 2)
@@ -130,7 +130,7 @@ def test_the_command_names_what_was_lost_and_exits_with_1(colours, split_file, t
     assert done.exit_code == 1
     assert (tmp_path / "m.tflite").exists()
     (warning,) = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert warning.startswith(f"{colours}/red/08.png cannot be read: no such file or folder: it could be used when")
+    assert warning.startswith(f"{colours}/red/08.png cannot be read: no such file or folder: it was readable when")
 
 
 def test_a_data_set_that_is_gone_altogether_is_an_error_of_one_line(colours, tmp_path, monkeypatch):

@@ -48,7 +48,7 @@ def never(monkeypatch):
         ({"input_size": 25}, UsageError, "does not support images of 25 pixels"),
         ({"output": "none/m.tflite"}, InputNotFound, "the folder .*none does not exist: create it first"),
         ({"output": "colours"}, IoFailed, "it is a folder: name a file"),
-        ({"data": "none"}, InputNotFound, "no data set at"),
+        ({"data": "none"}, InputNotFound, "there is no data set"),
         ({"split_file": "none.csv"}, InputNotFound, r"cannot read none\.csv"),
         ({"data": "colours/red"}, BadData, "no sub-folders in"),
     ],

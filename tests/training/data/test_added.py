@@ -96,7 +96,7 @@ def test_copies_of_one_picture_make_no_class(folder, tmp_path):
     for place in places:
         place.write_bytes(image("green"))
     with pytest.raises(
-        BadData, match=r"the images of the new class 'green' are in too few groups \(copies are one\), with none"
+        BadData, match=r"the images of the new class 'green' are in too few groups \(copies are one group\), with none"
     ):
         read(folder, [(place, "green") for place in places])
 

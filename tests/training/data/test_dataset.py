@@ -89,8 +89,8 @@ def test_a_class_with_one_image_left_is_trained_and_named(folder):
     data = read(folder)
     assert {split: counts["red"] for split, counts in data.counts().items()} == {"train": 1, "validation": 0, "test": 0}
     assert [problem.message for problem in data.of_kind("class not in every split")] == [
-        "class 'red' has no validation image: it is never answered where a precision is asked for: add images of it",
-        "class 'red' has no test image: nothing says how well it is recognised: add images of it",
+        "class 'red' has no validation image: it is never answered where a precision is requested: add images of it",
+        "class 'red' has no test image: its accuracy is unknown: add images of it",
     ]
 
 

@@ -77,7 +77,7 @@ def test_one_bright_image_decides_for_all(tmp_path):
     data = read(tmp_path)
     assert data.white == White(255, 65535)
     (problem,) = data.of_kind("depth")
-    assert "have no value above 1023, and 65535 is taken as white" in problem.message
+    assert "have no value above 1023, while 65535 is used as white" in problem.message
     assert "add --white 1023" in problem.message
     assert read(tmp_path, white=1023).white == White(255, 1023)
 
@@ -126,7 +126,7 @@ DIGITS[:, 0, 0] = 16
 def test_an_npz_of_0_to_16(tmp_path, dtype):
     data = read(save(tmp_path / "digits.npz", DIGITS.astype(dtype)))
     assert np.array_equal(pixels_of(data), np.rint(DIGITS * 255 / 16))
-    assert "up to 16: 16 is taken as white" in data.of_kind("depth")[0].message
+    assert "up to 16: 16 is used as white" in data.of_kind("depth")[0].message
     assert data.scale == (np.dtype(dtype).name, 16)
 
 

@@ -71,7 +71,7 @@ def test_the_same_picture_under_two_labels_is_left_out(folder, caplog):
     assert problem.message == caplog.records[0].message
     assert problem.message == (
         f"{blue} is labelled 'blue' and {red}, the same picture, 'red': "
-        "all 3 copies left out: keep one, under the right label"
+        "all 3 copies are left out: keep one, with the right label"
     )
 
 
