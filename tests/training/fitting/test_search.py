@@ -83,7 +83,7 @@ def test_training_that_diverges_is_a_bad_trial():
 
 def test_progress_is_told():
     advanced = []
-    search(Training(), 4, 0, distance, lambda: advanced.append(1))
+    search(phase(), 4, 0, distance, lambda: advanced.append(1))
     assert len(advanced) == 4
 
 
