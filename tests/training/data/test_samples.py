@@ -149,7 +149,9 @@ def test_a_split_file_needs_its_columns(pets, tmp_path):
 
 
 def test_no_such_data_set(tmp_path):
-    with pytest.raises(InputNotFound, match=r"there is no data set .*none: pass a folder with one sub-folder per class, a CSV"):
+    with pytest.raises(
+        InputNotFound, match=r"there is no data set .*none: pass a folder with one sub-folder per class, a CSV"
+    ):
         read_samples(tmp_path / "none")
 
 
