@@ -63,6 +63,13 @@ def device(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or (*PARALLEL, *DEVICE_TESTS)))
 
 
+@nox.session(python=THIS)
+def docs(session: nox.Session) -> None:
+    """Build the documentation site; a warning is an error."""
+    session.install("--editable", ".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "build/docs", *session.posargs)
+
+
 @nox.session(python=THIS, default=False)
 def faults(session: nox.Session) -> None:
     """Every fault at its full count, against the built wheel: minutes. Root, and what tests/support/rtsp.py needs."""

@@ -1,9 +1,7 @@
 """The command `query`: rows, in a terminal or for a program."""
 
-import select
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from sqlite_utils import Database
 
+from edgecls import system
 from edgecls.cli.output import OutputFormat, write_rows
 from edgecls.cli.result_options import (
     Columns,
@@ -111,24 +110,10 @@ def _for_people(row: Row) -> Row:
 def _follow(db: Database, which: Filters, names: Sequence[str], output_format: OutputFormat) -> None:
     """Until Ctrl-C, or until nobody reads."""
     headed = True
+    reader_is_gone = system.reader_watch(sys.stdout)
     with suppress(KeyboardInterrupt):
-        for batch in follow_rows(db, which, _waiting()):
+        for batch in follow_rows(db, which, lambda: not reader_is_gone(POLL_S)):
             rows: Iterator[Any] = map(_for_people, batch) if output_format is OutputFormat.table else iter(batch)
             write_rows(names, rows, output_format, headed=headed)
             sys.stdout.flush()
             headed = False
-
-
-def _waiting() -> Callable[[], bool]:
-    """Wait until it is time for another look: False if whoever read our output has gone."""
-    try:
-        poller = select.poll()
-        poller.register(sys.stdout.fileno(), select.POLLERR)
-    except (OSError, ValueError):  # no file of the system, as in a test
-
-        def sleep() -> bool:
-            time.sleep(POLL_S)
-            return True
-
-        return sleep
-    return lambda: not poller.poll(POLL_S * 1000)

@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 from numpy.typing import NDArray
 
+from edgecls import system
 from edgecls.errors import BadImage
 from edgecls.images.depth import to_eight_bits
 from edgecls.images.frame_key import DIGITS, digest, digest_in, named_by_content
@@ -102,18 +103,8 @@ def _read_below(folder: str, path: str) -> bytes:
     root, real = os.path.realpath(folder, strict=True), os.path.realpath(path, strict=True)
     if not real.startswith(root.rstrip(os.sep) + os.sep):
         raise PermissionError(errno.EACCES, "it lies outside the folders that the database names")
-    at = os.open(root, os.O_PATH | os.O_DIRECTORY)
-    try:
-        *folders, name = os.path.relpath(real, root).split(os.sep)
-        for each in folders:
-            below = os.open(each, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
-            os.close(at)
-            at = below
-        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=at)
-    finally:
-        os.close(at)
-    with open(file, "rb") as opened:
-        status = os.fstat(file)
+    with system.open_below(root, os.path.relpath(real, root)) as opened:
+        status = os.fstat(opened.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise PermissionError(errno.EACCES, "it is no regular file")
         if status.st_size > MAX_BYTES:
