@@ -149,8 +149,8 @@ def _train_and_export(
 
 def _check(options: Options, settings: ResolvedTraining) -> None:
     """Raise UsageError and MissingExtra for what would fail later."""
-    if settings.augmentation != AUTO:
-        find_preset(settings.augmentation)
+    if (augmentation := options.training.augmentation or AUTO) != AUTO:
+        find_preset(augmentation)
     if settings.search:
         check_search()
     check_not_input(options.output, options.dataset, *([options.split_file] if options.split_file else []))
