@@ -50,19 +50,19 @@ def backbones(
         write_rows((*_TABLE_COLUMNS, *extra), map(_for_people, rows), output_format.value)
 
 
-def _measured(found: "Iterable[Backbone]") -> list[float]:
+def _measured(backbones: "Iterable[Backbone]") -> list[float]:
     from edgecls.progress import Progress
     from edgecls.training.heavy import load_tensorflow
 
-    chosen = list(found)
-    if not chosen:
+    selected = list(backbones)
+    if not selected:
         return []
     load_tensorflow()
     from edgecls.training.backbones.measure import median_milliseconds
 
     times = []
-    with Progress(show=True).step("measuring", len(chosen)) as advance:
-        for backbone in chosen:
+    with Progress(show=True).step("measuring", len(selected)) as advance:
+        for backbone in selected:
             times.append(round(median_milliseconds(backbone), 2))
             advance()
     return times

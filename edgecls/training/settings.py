@@ -132,8 +132,8 @@ def resolve_defaults(training: Training, backbone: Backbone) -> ResolvedTraining
     A given value stays. Where it cannot take effect, a line is logged. Raises UsageError where the backbone cannot be
     trained as requested.
     """
-    given = {name: value for name, value in asdict(training).items() if value is not None}
-    settings = {**DEFAULTS, **backbone.training, **given}
+    explicit = {name: value for name, value in asdict(training).items() if value is not None}
+    settings = {**DEFAULTS, **backbone.training, **explicit}
     fine_tune, augmentation, time_budget = settings["fine_tune"], settings["augmentation"], training.time_budget
     if not backbone.pretrained:
         _check_untrained(settings, backbone.name)

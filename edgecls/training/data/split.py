@@ -42,8 +42,8 @@ def split_samples(samples: Sequence[Sample], seed: int, groups: Sequence[str] | 
     A class in one or two groups lacks validation or test images, see `lacking`. Raises BadData where there would be
     fewer than two classes to train, or no image at all to validate or to test with.
     """
-    given = {sample.split for sample in samples}
-    drawn = tuple(split for split in HELD_OUT if split not in given)
+    given_splits = {sample.split for sample in samples}
+    drawn = tuple(split for split in HELD_OUT if split not in given_splits)
     names = group_names(samples) if groups is None else groups
     divided = _draw([replace(sample, split=sample.split or "train") for sample in samples], names, seed, drawn)
     _check(divided, names)
@@ -76,8 +76,8 @@ def keep_splits(
     An unknown sample goes with its group, to `train` where any of that trains; otherwise its hash decides, as in
     `split_samples`. Given splits stay.
     """
-    given = {sample.split for sample in samples}
-    drawn = tuple(split for split in HELD_OUT if split not in given)
+    given_splits = {sample.split for sample in samples}
+    drawn = tuple(split for split in HELD_OUT if split not in given_splits)
     of_group: dict[str, set[Split | None]] = defaultdict(set)
     for name, split in zip(groups, known, strict=True):
         of_group[name].add(split)

@@ -45,14 +45,14 @@ def search(
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    given = {name: getattr(settings, name) for name in ("optimizer", "batch_size", *RANGES)}
+    initial = {name: getattr(settings, name) for name in ("optimizer", "batch_size", *RANGES)}
     tried: list[Mapping[str, Any]] = []
 
     def run_trial(trial: Any) -> float:
         chosen = {
             "optimizer": trial.suggest_categorical("optimizer", OPTIMIZERS),
             "batch_size": trial.suggest_categorical("batch_size", sorted({*BATCH_SIZES, settings.batch_size})),
-            **{name: _suggest(trial, name, given[name]) for name in RANGES},
+            **{name: _suggest(trial, name, initial[name]) for name in RANGES},
         }
         loss = objective(replace(settings, **chosen))
         loss = loss if math.isfinite(loss) else math.inf  # diverged training is a bad trial, not a failed one
@@ -61,7 +61,7 @@ def search(
         return loss
 
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    study.enqueue_trial(given)
+    study.enqueue_trial(initial)
     study.optimize(run_trial, n_trials=trials)
     return replace(settings, **study.best_params), tried
 
