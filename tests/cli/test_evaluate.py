@@ -123,7 +123,7 @@ def test_a_split_file(evaluate, tmp_path):
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (["--split", "dev"], 2, "no split is called 'dev': choose from train, validation, test"),
+        (["--split", "dev"], 2, "unknown split 'dev' (known: train, validation, test)"),
         (["--split-file", "none.csv"], 66, "cannot read none.csv"),
         (["--format", "csv"], 2, "--format"),
     ],

@@ -94,10 +94,10 @@ def test_a_white_that_is_given(tmp_path):
     deep, shallow = write_deep(tmp_path / "deep", 1000), write_folder(tmp_path / "shallow", {"red": 8, "blue": 8})
     assert read(deep, white=2000).white == White(255, 2000)
     assert read(shallow, white=200).white == White(200)
-    with pytest.raises(UsageError, match=r"^--white is 4095, and the files have 8 bits"):
+    with pytest.raises(UsageError, match=r"^--white is 4095, but the files have 8 bits"):
         read(shallow, white=4095)
     jpegs = write_deep(tmp_path / "jpegs", 255, dtype=np.uint8, suffix=".jpg")
-    with pytest.raises(UsageError, match=r"^--white is about PNG"):
+    with pytest.raises(UsageError, match=r"^--white applies to PNG"):
         read(jpegs, white=200)
 
 

@@ -231,5 +231,5 @@ def test_a_given_split_of_which_nothing_is_left_is_not_cut_from_another(folder, 
         for number in (9, 10, 11):
             content = b"torn" if damage == "torn" else (folder / "blue" / "00.png").read_bytes()
             (folder / label / f"{number:02}.png").write_bytes(content)
-    with pytest.raises(BadData, match="no image of the split 'test' can be used: they do not decode, or have copies"):
+    with pytest.raises(BadData, match="no image of the split 'test' can be used: all are undecodable, or have copies"):
         read(folder, split_file)

@@ -80,5 +80,5 @@ def test_in_a_csv_the_path_is_relative_to_the_folder_it_is_in(tmp_path):
 
 def test_groups_are_given_once(tmp_path):
     table = write_csv(tmp_path / "t.csv", "path,label,group", "1.png,cat,a", "2.png,dog,")
-    with pytest.raises(UsageError, match="groups are given twice, in a column `group` and by --group-by: leave one"):
+    with pytest.raises(UsageError, match="groups are given twice, in a column `group` and by --group-by: use one"):
         read_samples(table, group_by="1")

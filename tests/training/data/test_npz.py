@@ -222,7 +222,7 @@ def test_the_example_of_the_documentation(tmp_path, monkeypatch):
 def test_options_that_are_about_files(save, tmp_path):
     with pytest.raises(UsageError, match=r"--split-file applies to files, and .* contains none: omit it"):
         read_samples(save(), tmp_path / "s.csv")
-    with pytest.raises(UsageError, match="--group-by is about files"):
+    with pytest.raises(UsageError, match="--group-by applies to files"):
         read_samples(save(), group_by="x")
 
 
