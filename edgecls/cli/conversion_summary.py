@@ -80,9 +80,9 @@ def _print_quantization(conversion: "Conversion", precision: str) -> None:
         note = f", so the true loss may be within the {allowed:g} allowed" if uncertain else ""
         typer.echo(f"{precision} and float32 give the same answer for {gate.agreement:.1%} of the images")
         typer.echo(f"loss of accuracy: {gate.drop:+.4f}{one_image}, {_interval(gate)}{note}")
-    for remedy in conversion.remedies:
-        used = ": used in the model" if remedy == conversion.remedy else ""
-        typer.echo(f"remedy tried, as it lost more than allowed: {remedy}{used}")
+    if conversion.refit_tried:
+        outcome = "kept" if conversion.head_refitted else "discarded, as its scores were farther from float32"
+        typer.echo(f"head refitted, because int8 lost more than allowed: {outcome}")
     if rejected := conversion.rejected:
         typer.echo(
             f"{rejected.quantization} was not written: it loses {rejected.gate.drop:+.4f}, {_interval(rejected.gate)}, "

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edgecls.device.protocols import Classifies
 from edgecls.records import Classification, Frame
+
+if TYPE_CHECKING:
+    from edgecls.inference.classifier import Classifier
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +51,7 @@ class FramesInFlight:
         self._changed = threading.Condition()
         self._boot_id = _boot_id()
 
-    def guard(self, classifier: Classifies) -> Classifies:
-        """Return a classifier that does the same, and notes each frame meanwhile."""
-        return _Guarded(classifier, self)
-
-    def classify(self, classifier: Classifies, frame: Frame) -> Classification:
+    def classify(self, classifier: "Classifier", frame: Frame) -> Classification:
         """Classify the frame, unless that has ended the process too often: then its row says so."""
         name = f"{frame.source}|{frame.key}"
         with self._place(name) as ended:
@@ -143,15 +141,6 @@ class FramesInFlight:
                 if not self._now and not self._ended:
                     os.unlink(self._path)
             os.close(file)
-
-
-class _Guarded:
-    def __init__(self, classifier: Classifies, in_flight: FramesInFlight) -> None:
-        self._classifier, self._in_flight = classifier, in_flight
-
-    def classify(self, image: Frame) -> Classification:
-        """See `FramesInFlight.classify`."""
-        return self._in_flight.classify(self._classifier, image)
 
 
 def in_flight_file(database: Path) -> Path:

@@ -35,7 +35,7 @@ class Conversion:
         backbone: The backbone, with the preprocessing that was used.
         result: The trained network and how it was trained.
         scaling: The temperature of the written model, and the calibration error on the validation images.
-        chosen: The precision that was written, the remedies that were tried, and the gate.
+        chosen: The precision that was written, whether its head was refitted, and the gate.
         unscaled_predictions: Those of the float model without its temperature.
         predictions: Those of the written model.
         thresholds: Chosen on the validation images.
@@ -103,14 +103,14 @@ class Conversion:
         return self.chosen.passed
 
     @property
-    def remedies(self) -> tuple[str, ...]:
-        """The remedies that were tried because the quantized model had lost too much."""
-        return self.chosen.remedies
+    def refit_tried(self) -> bool:
+        """Whether int8 had lost too much, so that refitting its head was tried."""
+        return self.chosen.refit_tried
 
     @property
-    def remedy(self) -> str:
-        """The remedy in the written model, if any."""
-        return self.chosen.remedy
+    def head_refitted(self) -> bool:
+        """Whether the written model has the refitted head."""
+        return self.chosen.head_refitted
 
     @property
     def rejected(self) -> Rejected | None:

@@ -1,7 +1,7 @@
 """Export one trained network as model files of each precision, and measure them with the code that runs on the device."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from edgecls.training import golden
 from edgecls.training.data.dataset import Dataset
 from edgecls.training.evaluation.gate import compare_precisions
 from edgecls.training.evaluation.predictions import Predictions, classify_samples, in_common, predict_pixels
-from edgecls.training.quantization.calibration import IMAGES, calibration_images
+from edgecls.training.quantization.calibration import calibration_images
 from edgecls.training.settings import find_quantization
 
 if TYPE_CHECKING:
@@ -23,19 +23,14 @@ if TYPE_CHECKING:
 SAFER = {"int8": "float16", "dynamic": "float16", "float16": "float32"}
 """Each precision and the next one that loses less."""
 
-REMEDIES = {
-    "the head refitted on int8 features": IMAGES,
-    "the head refitted, and calibration on four times the images": 4 * IMAGES,
-}
-"""The remedies that are tried in turn where int8 loses too much, with the number of calibration images."""
-
 
 @dataclass(frozen=True, slots=True)
 class QuantizedModel:
-    """A quantized model, and the remedy that was applied to it, if any."""
+    """A quantized model. `refit_tried`: refitting its head was tried; `head_refitted`: the model has the refitted head."""
 
     flatbuffer: bytes
-    remedy: str = ""
+    refit_tried: bool = False
+    head_refitted: bool = False
 
 
 def _distance(before: Predictions, after: Predictions) -> float:
@@ -75,22 +70,22 @@ class ModelExporter:
 
     def quantize(
         self, quantization: str, of_float: tuple[bytes, Predictions], max_drop: float
-    ) -> tuple[QuantizedModel, Predictions, tuple[str, ...]]:
-        """Return the quantized model, its predictions on the test images, and the remedies that were tried.
+    ) -> tuple[QuantizedModel, Predictions]:
+        """Return the quantized model and its predictions on the test images.
 
-        The test images decide whether it loses too much; the validation images decide which of several attempts is the
-        best, since a choice on the test images would make their figures too good. `of_float` is the float model and its
-        predictions on the test images.
+        `of_float` is the float model and its predictions on the test images. If int8 loses more than `max_drop` of the
+        accuracy there, its head is refitted. Which of the two models is used depends on the validation images alone: a choice
+        made on the test images would make their figures too good.
         """
         float_model, float_predictions = of_float
         if quantization == "float32":
-            return QuantizedModel(float_model), float_predictions, ()
-        first = QuantizedModel(self._quantized(quantization, IMAGES))
-        predictions = self.measure(first.flatbuffer, quantization)
+            return QuantizedModel(float_model), float_predictions
+        plain = QuantizedModel(self._quantized(quantization))
+        predictions = self.measure(plain.flatbuffer, quantization)
         if quantization != "int8" or compare_precisions(*in_common(float_predictions, predictions)).within(max_drop):
-            return first, predictions, ()
-        best, tried = self._best_remedy(first, float_model, max_drop)
-        return best, predictions if best is first else self.measure(best.flatbuffer, quantization), tried
+            return plain, predictions
+        best = self._refit_head(plain, float_model)
+        return best, self.measure(best.flatbuffer, quantization) if best.head_refitted else predictions
 
     def export_safer(
         self, quantization: str, of_float: tuple[bytes, Predictions], max_drop: float
@@ -101,52 +96,33 @@ class ModelExporter:
         """
         float_model, float_predictions = of_float
         while (quantization := SAFER.get(quantization, "float32")) != "float32":
-            flatbuffer = self._quantized(quantization, IMAGES)
+            flatbuffer = self._quantized(quantization)
             predictions = self.measure(flatbuffer, quantization)
             if compare_precisions(*in_common(float_predictions, predictions)).passes(max_drop):
                 return quantization, flatbuffer, predictions
         return quantization, float_model, float_predictions
 
-    def _best_remedy(
-        self, first: QuantizedModel, float_model: bytes, max_drop: float
-    ) -> tuple[QuantizedModel, tuple[str, ...]]:
-        """Return the model whose validation scores are nearest to those of the float model, and the remedies tried.
+    def _refit_head(self, plain: QuantizedModel, float_model: bytes) -> QuantizedModel:
+        """Return the model with a refitted head if its validation scores are at least as near to those of the float model.
 
-        A few hundred images show which scores are nearer. They do not show which of two models with an accuracy of 84 %
-        is the better one. Of equal models the last is taken; trying ends with the first that loses no more than allowed.
+        Scores are compared, not accuracies: a few hundred images show which of two models is nearer to a third one, but not
+        which of two models with an accuracy of 84 % is better.
         """
-        before, tried = self.validate(float_model), []
-        best, smallest = first, _distance(before, self.validate(first.flatbuffer))
-        for remedy, images in REMEDIES.items():
-            model = self._refitted(remedy, images)
-            predictions = self.validate(model.flatbuffer)
-            tried.append(remedy)
-            if _distance(before, predictions) <= smallest:
-                best, smallest = model, _distance(before, predictions)
-            if compare_precisions(*in_common(before, predictions)).within(max_drop):
-                break
-        return best, tuple(tried)
-
-    def _quantized(self, quantization: str, image_count: int) -> bytes:
-        from edgecls.training.quantization import quantize
-
-        precision, images = find_quantization(quantization), self._calibration_images(image_count)
-        return quantize.quantize(self._network, self._mean, self._std, precision, images, self._data.progress)
-
-    def _calibration_images(self, count: int) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
-        return calibration_images(self._data.train, self._data.seed, count)
-
-    def _refitted(self, remedy: str, image_count: int) -> QuantizedModel:
-        """Return an int8 model whose head was refitted on int8 features. The network keeps its own head."""
         from edgecls.training.quantization.remedy import refit_head
 
-        last = self._network.get_layer("probabilities")
-        weights = last.get_weights()
-        try:
-            refit_head(self._network, self._data, self._calibration_images(image_count))
-            return QuantizedModel(self._quantized("int8", image_count), remedy)
-        finally:
-            last.set_weights(weights)
+        refitted = refit_head(self._network, float_model, plain.flatbuffer, self._data)
+        before = self.validate(float_model)
+        distance = _distance(before, self.validate(plain.flatbuffer))
+        if _distance(before, self.validate(refitted)) <= distance:
+            return QuantizedModel(refitted, refit_tried=True, head_refitted=True)
+        return replace(plain, refit_tried=True)
+
+    def _quantized(self, quantization: str) -> bytes:
+        from edgecls.training.quantization import quantize
+
+        data, precision = self._data, find_quantization(quantization)
+        images = calibration_images(data.train, data.seed)
+        return quantize.quantize(self._network, self._mean, self._std, precision, images, data.progress)
 
     def finish(self, output: Path, flatbuffer: bytes, info: ModelInfo) -> ModelFile:
         """Record golden examples, verify them, and write the model to `output`.

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from edgecls.device.configuration.config import Config
-from edgecls.device.parts import load
+from edgecls.device.parts import load_classifiers
 from edgecls.inference import side_by_side
 from edgecls.inference.side_by_side import Plan, default_threads, plan
 from edgecls.system import usable_cores
@@ -37,4 +37,4 @@ def test_a_busy_machine_changes_nothing(monkeypatch, tiny_model, source, count):
     monkeypatch.setattr(side_by_side, "usable_cores", lambda: 2)
     ticks = iter(range(10**6))
     monkeypatch.setattr(time, "perf_counter", lambda: float(next(ticks) ** 2))
-    assert len(load(Config(source=source, model=tiny_model.path))) == count
+    assert len(load_classifiers(Config(source=source, model=tiny_model.path))) == count
