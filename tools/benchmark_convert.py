@@ -42,8 +42,9 @@ from edgecls.progress import Progress
 from edgecls.training.backbones import DEFAULT_BACKBONE, find_backbone
 from edgecls.training.data.dataset import Dataset, read_dataset
 from edgecls.training.data.samples import Sample
+from edgecls.training.defaults import resolve_defaults
 from edgecls.training.heavy import load_tensorflow
-from edgecls.training.settings import Training, resolve_defaults
+from edgecls.training.settings import Training
 
 HEAD_ONLY = Training(fine_tune="none")
 

@@ -23,11 +23,12 @@ from edgecls.progress import Progress
 from edgecls.training.backbones import Backbone, find_backbone
 from edgecls.training.data.dataset import Dataset, read_dataset
 from edgecls.training.data.samples import reviewed_samples
+from edgecls.training.defaults import resolve_defaults
 from edgecls.training.fitting.augment import find_preset
 from edgecls.training.fitting.search import check_search
 from edgecls.training.heavy import load_tensorflow
 from edgecls.training.output_lock import lock_output
-from edgecls.training.settings import AUTO, Quantization, ResolvedTraining, Training, resolve_defaults
+from edgecls.training.settings import AUTO, Quantization, ResolvedTraining, Training
 from edgecls.training.unseen import much_is_unseen, warn_of_unseen
 from edgecls.training.work_folder import work_folder
 from edgecls.version import __version__

@@ -1,15 +1,11 @@
 """The settings of a conversion. Nothing here imports TensorFlow: the command line checks settings before it loads that."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from edgecls.errors import UsageError
 from edgecls.images.framing import Fit
-from edgecls.training.backbones.backbone import Backbone
-
-log = logging.getLogger(__name__)
 
 Quantization = Literal["int8", "float16", "dynamic", "float32"]
 FineTune = Literal["auto", "none", "top", "all"]
@@ -48,7 +44,7 @@ from wrong labels. The temperature makes its scores probabilities again."""
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How a network is trained. None stands for the default, which `resolve_defaults` fills in.
+    """How a network is trained. None stands for the default, which `defaults.resolve_defaults` fills in.
 
     A head is trained first, on the features of the frozen backbone, then the upper part of the backbone together with
     it. `epochs`, `optimizer`, `learning_rate` and `label_smoothing` apply to the last phase that takes place.
@@ -124,54 +120,6 @@ class ResolvedTraining:
         settings = asdict(self)
         del settings["head"], settings["fine_tuning"]
         return {**settings, **asdict(phase)}
-
-
-def resolve_defaults(training: Training, backbone: Backbone) -> ResolvedTraining:
-    """Return the settings with defaults for all that was not given: the backbone's own, or else the general ones.
-
-    A given value stays. Where it cannot take effect, a line is logged. Raises UsageError where the backbone cannot be
-    trained as requested.
-    """
-    explicit = {name: value for name, value in asdict(training).items() if value is not None}
-    settings = {**DEFAULTS, **backbone.training, **explicit}
-    fine_tune, augmentation, time_budget = settings["fine_tune"], settings["augmentation"], training.time_budget
-    if not backbone.pretrained:
-        _check_untrained(settings, backbone.name)
-    if fine_tune == "none":
-        ineffective = [f"--augment {augmentation}"] if augmentation not in (AUTO, "none") else []
-        ineffective += ["--time-budget"] if time_budget is not None else []
-        if ineffective:
-            log.warning(
-                "%s has no effect with --fine-tune none, which trains the head on unchanged images",
-                " and ".join(ineffective),
-            )
-        augmentation, time_budget = "none", None
-    elif augmentation == AUTO and not backbone.pretrained:
-        augmentation = backbone.training.get("augmentation", "none")
-        log.info("%s has no pretrained features to measure augmentations with: using %r", backbone.name, augmentation)
-    if fine_tune == AUTO and time_budget is None:
-        time_budget = TIME_BUDGET
-    shared = {name: settings[name] for name in ("batch_size", "dropout", "weight_decay", "patience")}
-    chosen = {name: settings[name] for name in HEAD_DEFAULTS if name in settings}
-    return ResolvedTraining(
-        fine_tune=fine_tune,
-        time_budget=time_budget,
-        augmentation=augmentation,
-        class_weights=settings["class_weights"],
-        search=settings["search"],
-        head=PhaseSettings(**shared, **{**HEAD_DEFAULTS, **(chosen if fine_tune == "none" else {})}),
-        fine_tuning=PhaseSettings(**shared, **{**FINE_TUNING_DEFAULTS, **chosen}),
-    )
-
-
-def _check_untrained(settings: Mapping[str, Any], name: str) -> None:
-    """Raise UsageError for settings that need pretrained weights."""
-    if settings["fine_tune"] in ("none", "top"):
-        raise UsageError(
-            f"{name} has no pretrained weights, so all of it is trained: omit --fine-tune {settings['fine_tune']}"
-        )
-    if settings["search"]:
-        raise UsageError(f"--search needs a pretrained network, and {name} is not pretrained: omit it")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pytest
 import edgecls
 from edgecls.errors import MissingExtra, UsageError
 from edgecls.training.backbones import BACKBONES, DEFAULT_BACKBONE, Backbone, find_backbone
+from edgecls.training.defaults import resolve_defaults
 from edgecls.training.fitting.augment import PRESETS
 from edgecls.training.settings import (
     AUTO,
@@ -21,7 +22,6 @@ from edgecls.training.settings import (
     TIME_BUDGET,
     Training,
     find_quantization,
-    resolve_defaults,
 )
 
 PRETRAINED = [name for name, backbone in BACKBONES.items() if backbone.pretrained]
