@@ -59,7 +59,7 @@ def command(folder, arguments, code=0):
         ("query", "red"),
         ("stats", "red"),
         ("harvest --db classify.db --out harvest", "1 images"),
-        ("harvest --db classify.db --read-back harvest", "1 reviews"),
+        ("harvest --db classify.db --import-labels harvest", "1 reviews"),
         ("clock", "runs"),
         ("merge merged.db results.db", "results.db"),
         ("bench -m tiny.tflite --images inbox --seconds 0.01", "tiny, "),

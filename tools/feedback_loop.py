@@ -4,15 +4,15 @@
 
 ELPV (pip install 'edgecls[convert,demo]') has 2,624 photographs of monocrystalline and polycrystalline cells, told
 apart in its labels.csv. A model that has seen only monocrystalline ones meets the others: its rows are harvested, the
-images are labelled (by the truth: each is moved to its right folder), read back, and trained on, all by the commands
+images are labelled (by the truth: each is moved to its right folder), imported, and trained on, all by the commands
 that anyone would use. The table shows the accuracy of the int8 models, as the device has it, on a quarter of the
 photographs that is held out from everything, the same for all seeds; these vary the validation images, the weights, and
 what chance draws.
 
     floor       trained on the monocrystalline cells only
-    at random   with `budget` labels of polycrystalline cells more, all drawn by chance (--control 1); what
+    at random   with `budget` labels of polycrystalline cells more, all drawn by chance (--random-share 1); what
                 `edgecls harvest` does by itself, for it sees that the answers have drifted
-    half        half by chance, half what the model is unsure of (--control 0.5)
+    half        half by chance, half what the model is unsure of (--random-share 0.5)
     two rounds  by the defaults: half of the labels from the first half of the cells; a model is trained on them, and runs
                 on the second half; the other half of the labels from there
     ceiling     trained on all cells with all labels, of both kinds
@@ -38,8 +38,8 @@ from sklearn.model_selection import train_test_split
 Cell = tuple[Path, str, str]
 """file, label, stratum: the last word of which is the kind, `mono` or `poly`"""
 
-CONTROL = {"at random": "1", "half": "0.5"}
-ARMS = ("floor", *CONTROL, "two rounds", "ceiling")
+RANDOM = {"at random": "1", "half": "0.5"}
+ARMS = ("floor", *RANDOM, "two rounds", "ceiling")
 
 
 def main() -> None:
@@ -118,7 +118,7 @@ class Loop:
             return self.two_rounds()
         db = self.folder / f"{arm}.db"
         self.classify("pool", "floor", db)
-        self.label(db, arm, self.budget, "--control", CONTROL[arm])
+        self.label(db, arm, self.budget, "--random-share", RANDOM[arm])
         return self.convert(arm, "mono.csv", db)
 
     def two_rounds(self) -> Path:
@@ -155,7 +155,7 @@ class Loop:
         for picture in list(out.glob("*/*.png")):
             _, name_before = picture.name.split("-", 1)
             picture.rename(make(out / self.truth[name_before]) / picture.name)
-        edgecls("harvest", "--db", str(db), "--read-back", str(out))
+        edgecls("harvest", "--db", str(db), "--import-labels", str(out))
 
 
 def edgecls(*arguments: str, may_fail: int = 0) -> str:

@@ -1,4 +1,4 @@
-"""How much of a harvest should be drawn by chance: what the default of --control was chosen by.
+"""How much of a harvest should be drawn by chance: what the default of --random-share was chosen by.
 
     python tools/harvest_shares.py [--seeds 30] [--budget 140]
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from edgecls.images.preprocess import load_pixels
-from edgecls.results.active_learning.harvest import Candidate, Wish, put_in_order
+from edgecls.results.active_learning.harvest import Candidate, SampleRequest, rank_candidates
 from edgecls.training.backbones import DEFAULT_BACKBONE, find_backbone
 from edgecls.training.data.balance import class_weights
 from edgecls.training.heavy import load_tensorflow
@@ -105,11 +105,11 @@ def one_seed(cells: Cells, ground: str, seed: int, budget: int) -> dict[str, flo
 
     def harvested(control: float, of: Indices, known: Indices, count: int) -> Indices:
         scores = cells.fit(np.concatenate([labelled, known]))(of)
-        wish = Wish(count, control, seed=seed)
+        request = SampleRequest(count, control, seed=seed)
         rows = [_candidate(n, score) for n, score in enumerate(scores)]
-        order = put_in_order(rows, wish)
-        chosen = dict.fromkeys(order.control[: wish.by_chance])
-        for n in (*order.rare[: wish.rare], *(each.id for each in order.unsure)):
+        order = rank_candidates(rows, request)
+        chosen = dict.fromkeys(order.random[: request.by_chance])
+        for n in (*order.rare[: request.rare], *(each.id for each in order.unsure)):
             if len(chosen) < count:
                 chosen[n] = None
         return of[np.array(list(chosen), np.intp)]
@@ -117,10 +117,10 @@ def one_seed(cells: Cells, ground: str, seed: int, budget: int) -> dict[str, flo
     nothing = np.array([], np.intp)
     found = {"nothing more": accuracy(nothing)}
     for control in (0.0, 0.15, 0.3, 0.5, 1.0):
-        found[f"--control {control:g}"] = accuracy(harvested(control, pool, nothing, budget))
+        found[f"--random-share {control:g}"] = accuracy(harvested(control, pool, nothing, budget))
     first = harvested(1.0, pool[::2], nothing, budget // 2)
     second = harvested(0.15, pool[1::2], first, budget - budget // 2)
-    found["two rounds: --control 1, then 0.15"] = accuracy(np.concatenate([first, second]))
+    found["two rounds: --random-share 1, then 0.15"] = accuracy(np.concatenate([first, second]))
     found["everything"] = accuracy(pool)
     return found
 

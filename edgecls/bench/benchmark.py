@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgecls.bench import stages
-from edgecls.bench.end_to_end import EndToEnd, Plan, end_to_end, fill, how_many, plans, thread_counts
-from edgecls.bench.pictures import Load
+from edgecls.bench.end_to_end import EndToEnd, Plan, end_to_end, fill, image_count, plans, thread_counts
+from edgecls.bench.pictures import ImageSet
 from edgecls.bench.stages import Stage
 from edgecls.bench.timing import NOISY
 from edgecls.inference.classifier import Classifier
@@ -20,7 +20,7 @@ from edgecls.version import __version__
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class UpperBound:
     """What `cores` could do if they did nothing but this: decode and resize, network with one thread, row; CPU time."""
 
     of: str
@@ -35,7 +35,7 @@ class Measured:
     runtime: str
     operators: list[Operator] | None
     stages: list[Stage] = field(default_factory=list)
-    limits: list[Limit] = field(default_factory=list)
+    limits: list[UpperBound] = field(default_factory=list)
     runs: list[EndToEnd] = field(default_factory=list)
 
     def stage(self, name: str, of: str | None = None) -> Stage:
@@ -91,7 +91,7 @@ def count_of_steps(models: int, loads: int) -> int:
 
 
 def measure(
-    models: Sequence[ModelFile], loads: Sequence[Load], seconds: float, advance: Callable[[], None]
+    models: Sequence[ModelFile], loads: Sequence[ImageSet], seconds: float, advance: Callable[[], None]
 ) -> Iterator[Measured]:
     """Measure one model after the other; each figure takes about `seconds`, and then `advance` is called.
 
@@ -106,7 +106,7 @@ def measure(
 
 
 def _measure(
-    model: ModelFile, loads: Sequence[Load], folder: Path, seconds: float, advance: Callable[[], None]
+    model: ModelFile, loads: Sequence[ImageSet], folder: Path, seconds: float, advance: Callable[[], None]
 ) -> Measured:
     classifier = Classifier(model, threads=1)
     found = Measured(model, classifier.runtime.name, operators(model.path, classifier.runtime.name))
@@ -117,7 +117,7 @@ def _measure(
         found.limits.append(_limit(found, load))
     for number, load in enumerate(loads):
         wanted = plans(cores()) if number == 0 else [Plan()]
-        count = how_many(load, 1000 / found.limits[number].per_second, 2 * seconds)
+        count = image_count(load, 1000 / found.limits[number].per_second, 2 * seconds)
         inbox = folder / f"inbox{number}"
         fill(inbox, load, count)
         for plan in wanted:
@@ -128,7 +128,7 @@ def _measure(
     return found
 
 
-def _stages(classifier: Classifier, loads: Sequence[Load], folder: Path, seconds: float) -> Iterator[Stage]:
+def _stages(classifier: Classifier, loads: Sequence[ImageSet], folder: Path, seconds: float) -> Iterator[Stage]:
     for load in loads:
         yield from stages.of_pictures(load, classifier, seconds)
     for threads in thread_counts(cores()):
@@ -137,10 +137,10 @@ def _stages(classifier: Classifier, loads: Sequence[Load], folder: Path, seconds
     yield stages.of_database(loads[0], classifier, folder, seconds)
 
 
-def _limit(found: Measured, load: Load) -> Limit:
+def _limit(found: Measured, load: ImageSet) -> UpperBound:
     """Infer is first of one thread."""
     work = (found.stage(stages.BOTH, load.name), found.stage(stages.INFER), found.stage(stages.COMMIT))
-    return Limit(load.name, cores() * 1000 / sum(stage.timing.cpu_ms for stage in work))
+    return UpperBound(load.name, cores() * 1000 / sum(stage.timing.cpu_ms for stage in work))
 
 
 def notes(machine: Machine, measured: Sequence[Measured]) -> list[str]:

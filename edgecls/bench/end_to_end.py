@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecls.bench.pictures import Load
+from edgecls.bench.pictures import ImageSet
 from edgecls.bench.timing import quantile
 from edgecls.database.reading import open_results
 from edgecls.database.timestamps import parse_timestamp
@@ -76,12 +76,12 @@ def thread_counts(cores: int) -> list[int]:
     return sorted({n for n in (1, 2, 3, 4, *(2**power for power in range(3, 9)), cores) if n <= cores})
 
 
-def how_many(load: Load, ms: float, seconds: float) -> int:
+def image_count(load: ImageSet, ms: float, seconds: float) -> int:
     """Images that take about so long at `ms` each."""
     return max(20, min(round(seconds * 1000 / ms), int(_MOST_BYTES / load.mean_bytes), 3000))
 
 
-def fill(inbox: Path, load: Load, count: int) -> None:
+def fill(inbox: Path, load: ImageSet, count: int) -> None:
     """Write `count` files, the pictures over and over: each by another name is another frame."""
     inbox.mkdir()
     for number in range(count):
@@ -89,7 +89,7 @@ def fill(inbox: Path, load: Load, count: int) -> None:
         (inbox / f"{number:05}{load.suffixes[which]}").write_bytes(load.images[which])
 
 
-def end_to_end(model: ModelFile, load: Load, inbox: Path, plan: Plan) -> EndToEnd:
+def end_to_end(model: ModelFile, load: ImageSet, inbox: Path, plan: Plan) -> EndToEnd:
     """Run the daemon over `inbox`, which holds files of `load`; its database lies beside it, and is removed.
 
     Raises IoFailed where the daemon ends in an error: that was none of the model's, which was tried before.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgecls.errors import BadData, BadImage, InputNotFound, from_os_error
 from edgecls.images.image_files import find_images
-from edgecls.images.preprocess import check
+from edgecls.images.preprocess import decode_reduced
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _SENSOR_NOISE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class ImageSet:
     """Encoded pictures of one kind, as `name` says, and the ends of their file names."""
 
     name: str
@@ -40,11 +40,11 @@ class Load:
         return sum(map(len, self.images)) / len(self.images)
 
 
-def made() -> Iterator[Load]:
+def made() -> Iterator[ImageSet]:
     """JPEGs that cost what photographs cost: the same in each run."""
     for (width, height), count in MADE.items():
         images = tuple(_photograph(width, height, seed) for seed in range(count))
-        yield Load(f"{width}x{height}", images, (".jpg",) * count)
+        yield ImageSet(f"{width}x{height}", images, (".jpg",) * count)
 
 
 def _photograph(width: int, height: int, seed: int) -> bytes:
@@ -71,7 +71,7 @@ def picture(width: int, height: int, seed: int) -> NDArray[np.uint8]:
     return np.clip(total, 0, 255).astype(np.uint8)
 
 
-def of_folder(folder: Path) -> tuple[Load, list[str]]:
+def of_folder(folder: Path) -> tuple[ImageSet, list[str]]:
     """The images in a folder and those below it, by name, and what is wrong with those that had to be left out.
 
     What is not taken for an image is logged, in one line.
@@ -88,7 +88,7 @@ def of_folder(folder: Path) -> tuple[Load, list[str]]:
     found, wrong = _readable(files[:MOST])
     if not found:
         raise BadData(f"no image in {folder} can be decoded: name another folder")
-    return Load(
+    return ImageSet(
         (folder.name or "images")[:_LONGEST_NAME], tuple(found.values()), tuple(file.suffix for file in found)
     ), wrong
 
@@ -107,7 +107,7 @@ def _trouble(file: Path, found: dict[Path, bytes]) -> str | None:
     """Add the file to `found`, or say why it is not."""
     try:
         data = file.read_bytes()
-        check(data)
+        decode_reduced(data)
     except BadImage as error:
         return str(error)
     except OSError as error:

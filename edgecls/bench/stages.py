@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgecls.bench.pictures import Load
+from edgecls.bench.pictures import ImageSet
 from edgecls.bench.timing import Timing, timed
 from edgecls.database.store import Store
 from edgecls.device.runs import begin_run
-from edgecls.images.preprocess import decode, load_pixels, resize
+from edgecls.images.framing import resize
+from edgecls.images.preprocess import decode, load_pixels
 from edgecls.inference.classifier import Classifier
 
 
@@ -25,7 +26,7 @@ class Stage:
 DECODE, RESIZE, BOTH, INFER, COMMIT = "decode", "resize", "decode+resize", "infer", "commit"
 
 
-def of_pictures(load: Load, classifier: Classifier, seconds: float) -> Iterator[Stage]:
+def of_pictures(load: ImageSet, classifier: Classifier, seconds: float) -> Iterator[Stage]:
     """Decoding in full, resizing what that gives, and both as the daemon does them.
 
     The last may be less than the two: a large JPEG need not be decoded in full.
@@ -41,7 +42,7 @@ def of_pictures(load: Load, classifier: Classifier, seconds: float) -> Iterator[
         yield Stage(name, load.name, timed(action, seconds))
 
 
-def of_network(load: Load, classifier: Classifier, threads: int, seconds: float) -> Stage:
+def of_network(load: ImageSet, classifier: Classifier, threads: int, seconds: float) -> Stage:
     """The network alone, by a classifier that has so many threads."""
     pixels = [load_pixels(image, classifier.preprocessing) for image in load.images]
     plural = "" if threads == 1 else "s"
@@ -50,7 +51,7 @@ def of_network(load: Load, classifier: Classifier, threads: int, seconds: float)
     )
 
 
-def of_database(load: Load, classifier: Classifier, folder: Path, seconds: float) -> Stage:
+def of_database(load: ImageSet, classifier: Classifier, folder: Path, seconds: float) -> Stage:
     """A row that is committed by itself, so that it survives a power cut, in a database in `folder`."""
     row = classifier.classify(load.images[0])
     keys = map(str, itertools.count())  # a row of a frame that is known would not be written

@@ -15,7 +15,7 @@ from edgecls.progress import Progress
 
 if TYPE_CHECKING:
     from edgecls.bench.benchmark import Machine, Measured
-    from edgecls.bench.pictures import Load
+    from edgecls.bench.pictures import ImageSet
 
 
 def bench(
@@ -56,7 +56,7 @@ def bench(
         raise typer.Exit(1)
 
 
-def _loads(images: Path | None) -> "tuple[list[Load], list[str]]":
+def _loads(images: Path | None) -> "tuple[list[ImageSet], list[str]]":
     from edgecls.bench.pictures import made, of_folder
 
     if images is None:

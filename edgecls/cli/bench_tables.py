@@ -53,7 +53,7 @@ def print_measured(each: "Measured", cores: int) -> None:
 
 
 def _runs(each: "Measured") -> None:
-    """The share is that of the processor's limit, see `Limit`; by the noise of both it may be over 1. Times are in ms."""
+    """The share is that of the processor's limit, see `UpperBound`; by the noise of both it may be over 1. Times are in ms."""
     limits = {limit.of: limit.per_second for limit in each.limits}
     rows = [
         {

@@ -13,7 +13,7 @@ from edgecls.cli.output import ReportFormat, encodable, printable, write_object
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from edgecls.doctor.checks import Finding
+    from edgecls.doctor.checks import NamedResult
 
 WIDEST = 110
 """Characters a line: longer ones are hard to read."""
@@ -38,11 +38,11 @@ def doctor(
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
 ) -> None:
     """Examine this device: runtime, processor, heat, cameras, disk, clock, database, service. Exit code 1 if something failed."""
-    from edgecls.doctor.answer import Status
-    from edgecls.doctor.checks import examine
-    from edgecls.doctor.subject import Subject
+    from edgecls.doctor.check_result import Status
+    from edgecls.doctor.checks import run_checks
+    from edgecls.doctor.target import Target
 
-    findings = examine(Subject(model=model, config=config, database=db))
+    findings = run_checks(Target(model=model, config=config, database=db))
     if output_format is ReportFormat.json:
         found = list(findings)
         write_object([finding._asdict() for finding in found])
@@ -52,14 +52,14 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _shown(findings: "Iterable[Finding]") -> "list[Finding]":
+def _shown(findings: "Iterable[NamedResult]") -> "list[NamedResult]":
     """Each finding as it comes, in columns; what to do about it below."""
     width = min(shutil.get_terminal_size().columns, WIDEST)
     found = []
     for finding in findings:
         found.append(finding)
         status = finding.status.value.upper() if finding.status.value == "failed" else finding.status.value
-        texts = [finding.seen, f"-> {finding.remedy}"] if finding.remedy else [finding.seen]
+        texts = [finding.message, f"-> {finding.fix}"] if finding.fix else [finding.message]
         begin = f"{status:<8}  {finding.check:<13}  "
         for text in texts:
             sys.stdout.write(_wrapped(encodable(printable(text), sys.stdout), begin, width) + "\n")

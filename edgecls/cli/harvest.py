@@ -24,23 +24,28 @@ def harvest(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", readable=False, help="The new folder to put the images into.")
     ] = None,
-    read_back: Annotated[
+    import_labels: Annotated[
         Path | None,
         typer.Option(
-            "--read-back", metavar="DIR", readable=False, help="Store where the images of a harvest lie now as reviews."
+            "--import-labels",
+            metavar="DIR",
+            readable=False,
+            help="Store where the images of a harvest lie now as reviews.",
         ),
     ] = None,
     new_label: Annotated[
         list[str] | None,
         typer.Option(
-            "--new-label", metavar="NAME", help="With --read-back: store this label though no model knows it; repeat."
+            "--new-label",
+            metavar="NAME",
+            help="With --import-labels: store this label though no model knows it; repeat.",
         ),
     ] = None,
     budget: Annotated[int, typer.Option("--budget", min=1, metavar="N", help="At most so many images.")] = 100,
-    control: Annotated[
+    random_share: Annotated[
         float | None,
         typer.Option(
-            "--control",
+            "--random-share",
             min=0,
             max=1,
             metavar="SHARE",
@@ -65,27 +70,29 @@ def harvest(
     until: Until = None,
 ) -> None:
     """Copy the images most worth labelling into folders by predicted label: moving them to their right folder is labelling."""
-    if read_back is not None and out is None:
-        unused = [name for name in given(context) if name not in ("db", "read_back", "new_label")]
+    if import_labels is not None and out is None:
+        unused = [name for name in given(context) if name not in ("db", "import_labels", "new_label")]
         if unused:
             options = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
             raise UsageError(
-                f"{options} has no effect on --read-back, which stores all images of the folder: leave it out"
+                f"{options} has no effect on --import-labels, which stores all images of the folder: leave it out"
             )
-        _read_back(read_back, db, new_label or ())
-    elif out is not None and read_back is None:
+        _import_labels(import_labels, db, new_label or ())
+    elif out is not None and import_labels is None:
         if new_label:
-            raise UsageError("--new-label is for --read-back: leave it out")
+            raise UsageError("--new-label is for --import-labels: leave it out")
         which = filtered(since, until, label=label, device=device, model=model)
-        _harvest(db, out, which, images, control, budget=budget, per_label=per_label, seed=seed)
+        _harvest(db, out, which, images, random_share, budget=budget, per_label=per_label, seed=seed)
     else:
-        raise UsageError("give either --out, a folder to make, or --read-back, one whose images have been moved")
+        raise UsageError("give either --out, a folder to make, or --import-labels, one whose images have been moved")
 
 
-def _harvest(db: Path, out: Path, which: Filters, images: Path | None, control: float | None, **wish: Any) -> None:
+def _harvest(
+    db: Path, out: Path, which: Filters, images: Path | None, random_share: float | None, **request: Any
+) -> None:
     from edgecls.database.reading import open_results
-    from edgecls.results.active_learning.ground import Advice, advise
-    from edgecls.results.active_learning.harvest import Wish, candidates, put_in_order
+    from edgecls.results.active_learning.distribution import Advice, advise
+    from edgecls.results.active_learning.harvest import SampleRequest, candidates, rank_candidates
     from edgecls.results.active_learning.harvest_folder import check_out, write_folder
     from edgecls.results.active_learning.images import Images
     from edgecls.results.active_learning.picking import Picker, labels_of_models
@@ -95,16 +102,16 @@ def _harvest(db: Path, out: Path, which: Filters, images: Path | None, control: 
     steps = Progress(show=True)
     with closing(open_results(db)) as database:
         which = resolve_names(database, which)
-        advice = Advice(control) if control is not None else advise(database, which)
-        wanted = Wish(control=advice.control, **wish)
+        advice = Advice(random_share) if random_share is not None else advise(database, which)
+        wanted = SampleRequest(random_share=advice.random_share, **request)
         with steps.step("looking at rows"):
-            order = put_in_order(candidates(database, which), wanted)
-        if not order.control:
+            order = rank_candidates(candidates(database, which), wanted)
+        if not order.random:
             raise InputNotFound(
                 f"{db} has no row with an image that nobody has reviewed: widen the filters, or log some first"
             )
         if advice.why:
-            typer.echo(f"edgecls: {advice.control:.0%} by chance: {printable(advice.why)}", err=True)
+            typer.echo(f"edgecls: {advice.random_share:.0%} by chance: {printable(advice.why)}", err=True)
         picker = Picker(database, Images(images), wanted)
         with steps.step("copying images"):
             reasons = write_folder(out, picker.pick(order), labels_of_models(database))
@@ -119,16 +126,16 @@ def _harvest(db: Path, out: Path, which: Filters, images: Path | None, control: 
         raise typer.Exit(1)
 
 
-def _read_back(folder: Path, db: Path, new_labels: Sequence[str]) -> None:
-    from edgecls.results.active_learning.read_back import read_back
+def _import_labels(folder: Path, db: Path, new_labels: Sequence[str]) -> None:
+    from edgecls.results.active_learning.import_labels import import_labels
 
-    found, changed = read_back(folder, db, new_labels)
+    found, changed = import_labels(folder, db, new_labels)
     typer.echo(
         f"{db}: {len(found.reviews)} reviews, {changed} of them new or changed; {found.unsorted} images are still to be "
         f"sorted, {found.removed} were removed"
     )
     for name in found.ambiguous[:SHOWN]:
-        typer.echo(f"edgecls: {printable(name)} is in two folders: remove it from one, and read back again", err=True)
+        typer.echo(f"edgecls: {printable(name)} is in two folders: remove it from one, and imported again", err=True)
     if found.ambiguous:
         typer.echo(f"edgecls: {len(found.ambiguous)} images in two folders: not reviewed", err=True)
         raise typer.Exit(1)

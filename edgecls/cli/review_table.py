@@ -13,8 +13,8 @@ FIGURES = ("accuracy", "precision", "answered")
 def print_reviewed(models: Sequence[Mapping[str, Any]]) -> None:
     """Of each model two tables: how often it was right, and the same label by label. `models` as of `review_figures`."""
     for found in models:
-        columns = ["all", *(["by chance"] if found["control"] else [])]
-        parts = dict(zip(columns, (found, found["control"]), strict=False))
+        columns = ["all", *(["by chance"] if found["random"] else [])]
+        parts = dict(zip(columns, (found, found["random"]), strict=False))
         heading = f"reviewed of {found['model']}"
         rows = [{heading: "frames", **{name: part["frames"] for name, part in parts.items()}}]
         rows += [

@@ -91,14 +91,14 @@ def _run_daemon(read: "Callable[[], Config]") -> None:
 def _permission_problems(config: Path) -> list[str]:
     """Return what the service's user may not use. Root, who runs the check, may use everything."""
     from edgecls.doctor.access import access
-    from edgecls.doctor.answer import Status
-    from edgecls.doctor.subject import Subject
+    from edgecls.doctor.check_result import Status
+    from edgecls.doctor.target import Target
 
     path = Path(os.path.realpath(config))
     if os.geteuid() != 0 or path.parent != DEFAULT_CONFIG.parent:
         return []
-    answer = access(Subject(config=path))
-    return [f"{answer.seen}: {answer.remedy}"] if answer.status is Status.failed else []
+    answer = access(Target(config=path))
+    return [f"{answer.message}: {answer.fix}"] if answer.status is Status.failed else []
 
 
 def _check(read: "Callable[[], Config]", path: Path) -> None:

@@ -5,10 +5,10 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from edgecls.doctor.answer import Answer, absent, failed, ok
-from edgecls.doctor.apart import apart
+from edgecls.doctor.check_result import CheckResult, absent, failed, ok
+from edgecls.doctor.isolated import run_isolated
 from edgecls.doctor.service_user import service_user, unit_of, unit_settings
-from edgecls.doctor.subject import Subject
+from edgecls.doctor.target import Target
 
 _HOMES = ("/home", "/root", "/run/user")
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  # not used, only named
@@ -17,16 +17,16 @@ _SANDBOX = ("ProtectHome", "PrivateTmp", "ProtectSystem", "PrivateNetwork")
 _WRITES = ("change", "make", "database")
 
 
-def access(subject: Subject) -> Answer:
+def access(target: Target) -> CheckResult:
     """Configuration, model, database and source: read, and written where the daemon writes."""
-    if subject.config_path is None or subject.configured.error:
+    if target.config_path is None or target.configured.error:
         return absent("no configuration says what is to be used")
-    unit = unit_of(str(subject.config_path))
-    user = service_user(subject.system, unit)
-    needs = list(_needs(subject))
+    unit = unit_of(str(target.config_path))
+    user = service_user(target.system, unit)
+    needs = list(_needs(target))
     if user and os.geteuid() not in (0, user.uid):
         return absent(f"not known for the user {user.name} of the service", "sudo edgecls doctor")
-    outcome = apart("access", json.dumps(needs), user=user if os.geteuid() == 0 else None)
+    outcome = run_isolated("access", json.dumps(needs), user=user if os.geteuid() == 0 else None)
     if outcome.error:
         return failed(outcome.error, "run edgecls doctor again; if that remains, report it")
     who = user.name if user else outcome.value["user"]
@@ -36,8 +36,8 @@ def access(subject: Subject) -> Answer:
         "hidden": f"sudo systemctl edit {unit}, or move it below {_STATE}",
     }
     problems = outcome.value["problems"]
-    if str(subject.config_path).startswith("/etc/edgecls/"):
-        problems += [("hidden", text) for text in _hidden(unit_settings(subject.system, unit), needs)]
+    if str(target.config_path).startswith("/etc/edgecls/"):
+        problems += [("hidden", text) for text in _hidden(unit_settings(target.system, unit), needs)]
     if problems:
         kinds = dict.fromkeys(kind for kind, _ in problems)
         return failed("; ".join(text for _, text in problems), "; ".join(remedies[kind] for kind in kinds))
@@ -49,11 +49,11 @@ Need = tuple[str, str, str]
 `connect` to an address."""
 
 
-def _needs(subject: Subject) -> Iterator[Need]:
-    found = subject.configured.value
-    yield "configuration", os.path.abspath(str(subject.config_path)), "read"
-    yield "model", os.path.abspath(subject.model_path), "read"
-    yield "database", os.path.abspath(subject.database_path), "database"
+def _needs(target: Target) -> Iterator[Need]:
+    found = target.configured.value
+    yield "configuration", os.path.abspath(str(target.config_path)), "read"
+    yield "model", os.path.abspath(target.model_path), "read"
+    yield "database", os.path.abspath(target.database_path), "database"
     if found.get("source") == "folder":
         yield "source", found["path"], "list" if found["after"] == "keep" else "change"
         if found["after"] == "move":

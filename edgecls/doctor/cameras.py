@@ -3,15 +3,15 @@
 import os
 import stat
 
-from edgecls.doctor.answer import Answer, absent, failed, ok, warning
+from edgecls.doctor.check_result import CheckResult, absent, failed, ok, warning
 from edgecls.doctor.service_user import ServiceUser, service_user, unit_of
-from edgecls.doctor.subject import Subject
 from edgecls.doctor.system import System
+from edgecls.doctor.target import Target
 
 
-def cameras(subject: Subject) -> Answer:
+def cameras(target: Target) -> CheckResult:
     """V4L2's nodes; one that the configuration names must be there, and open to the user of the service."""
-    system, wanted = subject.system, _wanted(subject)
+    system, wanted = target.system, _wanted(target)
     nodes = system.glob("/dev/video*")
     if wanted and not system.path(wanted).exists():
         return failed(
@@ -19,7 +19,7 @@ def cameras(subject: Subject) -> Answer:
         )
     if not nodes:
         return absent("no /dev/video*")
-    user = service_user(system, unit_of(str(subject.config_path)))
+    user = service_user(system, unit_of(str(target.config_path)))
     who = f"the user {user.name}" if user else "whoever asks"
     if wanted and (not _may_use(system, wanted, user) or (user and not _has_drop_in(system))):
         return failed(f"{who} may not use {wanted}", _remedy(user))
@@ -27,18 +27,18 @@ def cameras(subject: Subject) -> Answer:
     closed = [node for node in nodes if not _may_use(system, node, user)]
     if not closed:
         return ok(f"{named}; open to {who}")
-    seen = f"{named}; {who} may not use {', '.join(closed)}"
-    source = subject.configured.value.get("source")
-    return ok(f"{seen}, nor need to: the source is a {source}") if source else warning(seen, _remedy(user))
+    message = f"{named}; {who} may not use {', '.join(closed)}"
+    source = target.configured.value.get("source")
+    return ok(f"{message}, nor need to: the source is a {source}") if source else warning(message, _remedy(user))
 
 
 def _remedy(user: ServiceUser | None) -> str:
     return "for the service: edgecls service install --camera" if user else "sudo adduser YOU video, and log in again"
 
 
-def _wanted(subject: Subject) -> str | None:
+def _wanted(target: Target) -> str | None:
     """The node that the configuration names, if its source is a camera of this machine."""
-    found = subject.configured.value
+    found = target.configured.value
     device = found.get("device", "")
     if found.get("source") != "camera" or "://" in device:
         return None

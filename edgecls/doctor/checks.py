@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import NamedTuple
 
-from edgecls.doctor.answer import Answer, Status, failed
-from edgecls.doctor.subject import Subject
+from edgecls.doctor.check_result import CheckResult, Status, failed
+from edgecls.doctor.target import Target
 from edgecls.errors import EdgeclsError, from_os_error
 
 CHECKS = {
@@ -29,35 +29,35 @@ CHECKS = {
     "database": "edgecls.doctor.database:database",
     "service": "edgecls.doctor.service:service",
 }
-"""name -> "module:function"; the function takes the `Subject` and gives an `Answer`. In the order they are shown. A
+"""name -> "module:function"; the function takes the `Target` and gives an `CheckResult`. In the order they are shown. A
 check is added with a function and a line here."""
 
 
-class Finding(NamedTuple):
+class NamedResult(NamedTuple):
     """What one check has answered."""
 
     check: str
     status: Status
-    seen: str
-    remedy: str
+    message: str
+    fix: str
 
 
-def examine(subject: Subject) -> Iterator[Finding]:
+def run_checks(target: Target) -> Iterator[NamedResult]:
     """The findings of all checks, one by one; a check that breaks down is itself a finding, and the next one is made."""
     for name, place in CHECKS.items():
-        yield Finding(name, *_one_line(_answer(place, subject)))
+        yield NamedResult(name, *_one_line(_answer(place, target)))
 
 
-def _answer(place: str, subject: Subject) -> Answer:
+def _answer(place: str, target: Target) -> CheckResult:
     module, function = place.split(":")
     try:
-        answer: Answer = getattr(import_module(module), function)(subject)
+        result: CheckResult = getattr(import_module(module), function)(target)
     except EdgeclsError as error:
-        what, _, remedy = str(error).partition(": ")
-        return failed(what, remedy)
+        what, _, fix = str(error).partition(": ")
+        return failed(what, fix)
     except OSError as error:
-        what, _, remedy = str(from_os_error(error, f"cannot use {error.filename or 'a file'}")).rpartition(": ")
-        return failed(what, remedy)
+        what, _, fix = str(from_os_error(error, f"cannot use {error.filename or 'a file'}")).rpartition(": ")
+        return failed(what, fix)
     except Exception as error:
         if os.environ.get("EDGECLS_DEBUG"):
             raise
@@ -65,8 +65,8 @@ def _answer(place: str, subject: Subject) -> Answer:
             f"could not be checked ({type(error).__name__}: {error})",
             "an installation that is damaged, or a bug of edgecls: install it again, else set EDGECLS_DEBUG=1 and report it",
         )
-    return answer
+    return result
 
 
-def _one_line(answer: Answer) -> Answer:
-    return Answer(answer.status, " ".join(answer.seen.split()), " ".join(answer.remedy.split()))
+def _one_line(result: CheckResult) -> CheckResult:
+    return CheckResult(result.status, " ".join(result.message.split()), " ".join(result.fix.split()))

@@ -4,8 +4,8 @@ import ctypes
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edgecls.doctor.answer import Answer, absent, failed, ok, warning
-from edgecls.doctor.subject import Subject
+from edgecls.doctor.check_result import CheckResult, absent, failed, ok, warning
+from edgecls.doctor.target import Target
 
 _SYNCHRONISED = "/run/systemd/timesync/synchronized"
 """systemd-timesyncd touches it once a server has told it the time (since the boot)."""
@@ -14,13 +14,13 @@ _TIME_ERROR = 5
 _REMEDY = "sudo timedatectl set-ntp true, and a network; rows from before: edgecls clock"
 
 
-def clock(subject: Subject) -> Answer:
+def clock(target: Target) -> CheckResult:
     """Whether a server has told the time, and, if none has, whether the clock lives on while the power is off."""
     now = datetime.now(timezone.utc)
     if now.year <= _BEFORE_EDGECLS:
         return failed(f"{now:%Y-%m-%d %H:%M} UTC: it was never set", _REMEDY)
-    keeps = "a clock with a battery" if subject.system.glob("/dev/rtc*") else "no clock with a battery"
-    told = _is_synchronised(subject)
+    keeps = "a clock with a battery" if target.system.glob("/dev/rtc*") else "no clock with a battery"
+    told = _is_synchronised(target)
     if told is None:
         return absent(f"whether {now:%Y-%m-%d %H:%M} UTC is right is not told; {keeps}", "timedatectl")
     if told:
@@ -28,14 +28,14 @@ def clock(subject: Subject) -> Answer:
     return warning(f"{now:%Y-%m-%d %H:%M} UTC, not synchronised; {keeps}", _REMEDY)
 
 
-def _is_synchronised(subject: Subject) -> bool | None:
+def _is_synchronised(target: Target) -> bool | None:
     """None where nobody says: no systemd, as in a container."""
-    if subject.system.path(_SYNCHRONISED).exists():
+    if target.system.path(_SYNCHRONISED).exists():
         return True
-    said = subject.system.said("timedatectl", "show", "--property=NTPSynchronized", "--value")
+    said = target.system.run_command("timedatectl", "show", "--property=NTPSynchronized", "--value")
     if said in ("yes", "no"):
         return said == "yes"
-    return _by_the_kernel() if subject.system.root == Path("/") else None
+    return _by_the_kernel() if target.system.root == Path("/") else None
 
 
 def _by_the_kernel() -> bool | None:

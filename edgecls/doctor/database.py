@@ -9,17 +9,17 @@ from sqlite_utils import Database
 from edgecls.database.migrations import MIGRATIONS, NAMES
 from edgecls.database.reading import open_results
 from edgecls.database.sqlite_errors import translate_errors
-from edgecls.doctor.answer import Answer, absent, failed, ok, warning
-from edgecls.doctor.subject import Subject
+from edgecls.doctor.check_result import CheckResult, absent, failed, ok, warning
+from edgecls.doctor.target import Target
 
 LONGEST_S = 10.0
 """While a reader reads, the writer's log cannot be emptied and grows: so it is not read for longer."""
 _STEPS_BETWEEN_LOOKS = 100_000
 
 
-def database(subject: Subject) -> Answer:
+def database(target: Target) -> CheckResult:
     """Schema, and SQLite's quick check: of every page, but not of each index against its table."""
-    path = subject.database_path
+    path = target.database_path
     if not path.exists():
         return absent(f"no {path} yet", "the daemon makes it; another one: --db FILE")
     with closing(open_results(path)) as db, translate_errors(path):
@@ -27,12 +27,12 @@ def database(subject: Subject) -> Answer:
         newest = db.execute("SELECT classified_at FROM results ORDER BY id DESC LIMIT 1").fetchone()
         pending = len(NAMES - {each.name for each in MIGRATIONS.applied(db)})
         trouble, whole = _quick_check(db)
-    seen = f"{path}: {rows} rows so far, the newest of {newest[0] if newest else 'never'}"
+    message = f"{path}: {rows} rows so far, the newest of {newest[0] if newest else 'never'}"
     if trouble:
         return failed(f"{path} is damaged: {trouble}", "restart the daemon: it sets it aside and begins a new one")
     if pending:
-        return warning(f"{seen}; of an older edgecls", "the daemon brings it up to date at its next start")
-    return ok(f"{seen}; sound" if whole else f"{seen}; sound as far as it was read in {LONGEST_S:.0f} s")
+        return warning(f"{message}; of an older edgecls", "the daemon brings it up to date at its next start")
+    return ok(f"{message}; sound" if whole else f"{message}; sound as far as it was read in {LONGEST_S:.0f} s")
 
 
 def _quick_check(db: Database) -> tuple[str | None, bool]:

@@ -3,29 +3,29 @@
 import os
 from pathlib import Path
 
-from edgecls.doctor.answer import Answer, failed, ok, warning
-from edgecls.doctor.subject import Subject
+from edgecls.doctor.check_result import CheckResult, failed, ok, warning
+from edgecls.doctor.target import Target
 
 LEAST_MIB, COMFORTABLE_MIB = 20, 500
 """Under the first SQLite and the journal begin to fail; a million rows take about 600 MiB."""
 
 
-def disk(subject: Subject) -> Answer:
+def disk(target: Target) -> CheckResult:
     """Of the folder of the database, which is that of the saved frames too."""
-    folder = _existing(Path(os.path.realpath(subject.database_path)).parent)
+    folder = _existing(Path(os.path.realpath(target.database_path)).parent)
     found = os.statvfs(folder)
     free, total = found.f_bavail * found.f_frsize >> 20, found.f_blocks * found.f_frsize >> 20
-    seen = f"{free} of {total} MiB free at {folder}"
+    message = f"{free} of {total} MiB free at {folder}"
     if found.f_flag & os.ST_RDONLY:
         return failed(
             f"{folder} is mounted read-only",
             "a card that fails is often mounted so: see `dmesg`; else remount it, or move the database",
         )
     if free < LEAST_MIB:
-        return failed(seen, _remedy(subject))
+        return failed(message, _remedy(target))
     if found.f_files and found.f_favail < 1000:
-        return warning(f"{found.f_favail} files can still be made at {folder}", _remedy(subject))
-    return warning(seen, _remedy(subject)) if free < COMFORTABLE_MIB else ok(seen)
+        return warning(f"{found.f_favail} files can still be made at {folder}", _remedy(target))
+    return warning(message, _remedy(target)) if free < COMFORTABLE_MIB else ok(message)
 
 
 def _existing(folder: Path) -> Path:
@@ -33,8 +33,8 @@ def _existing(folder: Path) -> Path:
     return next(each for each in (folder, *folder.parents) if each.is_dir())
 
 
-def _remedy(subject: Subject) -> str:
-    frames = subject.configured.value.get("frames")
+def _remedy(target: Target) -> str:
+    frames = target.configured.value.get("frames")
     return (
         f"free some space ({frames} has the saved frames), or set retention.rows_days" if frames else "free some space"
     )

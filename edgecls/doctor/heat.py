@@ -1,47 +1,47 @@
 """Too warm, or too little power: what makes a small computer slow, or wrong."""
 
-from edgecls.doctor.answer import Answer, Status, absent, ok, warning
-from edgecls.doctor.subject import Subject
+from edgecls.doctor.check_result import CheckResult, Status, absent, ok, warning
 from edgecls.doctor.system import System
+from edgecls.doctor.target import Target
 
 WARM_C = 80.0
 """A Raspberry Pi lowers its clock from here on; most others do so a few degrees later."""
 
 _PI = {0: "too little voltage", 1: "clock rate capped", 2: "throttled", 3: "at its soft limit of temperature"}
-"""Bits of the firmware's answer: as they are now, and 16 higher, since the boot (Raspberry Pi's documentation, vcgencmd)."""
+"""Bits of the firmware's result: as they are now, and 16 higher, since the boot (Raspberry Pi's documentation, vcgencmd)."""
 _SINCE_BOOT = 16
 _FIRMWARE = "/sys/devices/platform/soc/soc:firmware/get_throttled"
 _POWER = "the power supply or its cable is too weak: use the one that the board's maker names"
 _COOL = "a heat sink, a fan, or a place that is not so warm"
 
 
-def throttling(subject: Subject) -> Answer:
+def throttling(target: Target) -> CheckResult:
     """Whether firmware or kernel have slowed the cores down: a Raspberry Pi, a Jetson, x86, and what any kernel tells."""
-    system = subject.system
-    answers = [answer for look in (_raspberry_pi, _jetson, _x86, _cooling) if (answer := look(system))]
+    system = target.system
+    answers = [result for look in (_raspberry_pi, _jetson, _x86, _cooling) if (result := look(system))]
     if not answers:
         return absent("nothing here tells")
-    worst = [answer for answer in answers if answer.status is not Status.ok]
-    return next((answer for answer in worst if answer.status is Status.failed), (worst or answers)[0])
+    worst = [result for result in answers if result.status is not Status.ok]
+    return next((result for result in worst if result.status is Status.failed), (worst or answers)[0])
 
 
-def _raspberry_pi(system: System) -> Answer | None:
-    said = system.text(_FIRMWARE) or (system.said("vcgencmd", "get_throttled") or "").partition("=")[2]
+def _raspberry_pi(system: System) -> CheckResult | None:
+    said = system.text(_FIRMWARE) or (system.run_command("vcgencmd", "get_throttled") or "").partition("=")[2]
     try:
         bits = int(said, 16)
     except ValueError:
         return None
     now = [what for bit, what in _PI.items() if bits >> bit & 1]
     before = [what for bit, what in _PI.items() if bits >> bit + _SINCE_BOOT & 1]
-    remedy = _POWER if _PI[0] in [*now, *before] else _COOL
+    fix = _POWER if _PI[0] in [*now, *before] else _COOL
     if _PI[0] in now:  # what breaks cards and databases
-        return Answer(Status.failed, f"now: {', '.join(now)}", remedy)
+        return CheckResult(Status.failed, f"now: {', '.join(now)}", fix)
     if now:
-        return warning(f"now: {', '.join(now)}", remedy)
-    return warning(f"since the boot: {', '.join(before)}", remedy) if before else ok("none since the boot")
+        return warning(f"now: {', '.join(now)}", fix)
+    return warning(f"since the boot: {', '.join(before)}", fix) if before else ok("none since the boot")
 
 
-def _jetson(system: System) -> Answer | None:
+def _jetson(system: System) -> CheckResult | None:
     """Over-current events, counted since the boot."""
     counters = system.glob("/sys/class/hwmon/hwmon*/oc*_event_cnt")
     if not counters:
@@ -50,7 +50,7 @@ def _jetson(system: System) -> Answer | None:
     return warning(f"{events} times too much current since the boot", _POWER) if events else ok("none since the boot")
 
 
-def _x86(system: System) -> Answer | None:
+def _x86(system: System) -> CheckResult | None:
     counters = system.glob("/sys/devices/system/cpu/cpu*/thermal_throttle/core_throttle_count")
     if not counters:
         return None
@@ -60,7 +60,7 @@ def _x86(system: System) -> Answer | None:
     )
 
 
-def _cooling(system: System) -> Answer | None:
+def _cooling(system: System) -> CheckResult | None:
     """What the kernel does about heat now, by lowering clock rates."""
     devices = [path for path in system.glob("/sys/class/thermal/cooling_device*") if _lowers_clock(system, path)]
     if not devices:
@@ -73,16 +73,18 @@ def _lowers_clock(system: System, device: str) -> bool:
     return "cpufreq" in (system.text(f"{device}/type") or "")
 
 
-def temperature(subject: Subject) -> Answer:
+def temperature(target: Target) -> CheckResult:
     """The hottest place that the kernel can measure."""
-    zones = [(degrees, name) for path in subject.system.glob("/sys/class/thermal/thermal_zone*")
-             if (degrees := _degrees(subject.system, path)) is not None
-             and "PMIC" not in (name := subject.system.text(f"{path}/type") or path)]  # fmt: skip
+    zones = [(degrees, name) for path in target.system.glob("/sys/class/thermal/thermal_zone*")
+             if (degrees := _degrees(target.system, path)) is not None
+             and "PMIC" not in (name := target.system.text(f"{path}/type") or path)]  # fmt: skip
     if not zones:
         return absent("nothing here measures it")
     degrees, name = max(zones)
-    seen = f"{degrees:.0f} C ({name})"
-    return warning(f"{seen}: cores slow down from about {WARM_C:.0f} C on", _COOL) if degrees >= WARM_C else ok(seen)
+    message = f"{degrees:.0f} C ({name})"
+    return (
+        warning(f"{message}: cores slow down from about {WARM_C:.0f} C on", _COOL) if degrees >= WARM_C else ok(message)
+    )
 
 
 def _degrees(system: System, zone: str) -> float | None:

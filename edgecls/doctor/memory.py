@@ -2,16 +2,16 @@
 
 import re
 
-from edgecls.doctor.answer import Answer, absent, ok, warning
-from edgecls.doctor.subject import Subject
+from edgecls.doctor.check_result import CheckResult, absent, ok, warning
+from edgecls.doctor.target import Target
 
 LEAST_MIB = 150
 """The daemon with EfficientNet-Lite0 int8 takes about 100, and more while it decodes a large photograph."""
 
 
-def memory(subject: Subject) -> Answer:
+def memory(target: Target) -> CheckResult:
     """What is available, and whether the kernel had to kill for want of it."""
-    text = subject.system.text("/proc/meminfo")
+    text = target.system.text("/proc/meminfo")
     if not text:
         return absent("/proc/meminfo cannot be read")
     kib = {name: int(value) for name, value in re.findall(r"^(\w+):\s+(\d+)", text, re.MULTILINE)}
@@ -21,14 +21,14 @@ def memory(subject: Subject) -> Answer:
         if mib["SwapTotal"]
         else "no swap"
     )
-    seen = f"{mib['MemAvailable']} of {mib['MemTotal']} MiB available, {swap}"
+    message = f"{mib['MemAvailable']} of {mib['MemTotal']} MiB available, {swap}"
     if mib["MemAvailable"] < LEAST_MIB:
         return warning(
-            f"{seen}: edgecls needs about {LEAST_MIB}", "stop what is not needed, or add swap in memory (zram)"
+            f"{message}: edgecls needs about {LEAST_MIB}", "stop what is not needed, or add swap in memory (zram)"
         )
-    killed = re.search(r"^oom_kill (\d+)", subject.system.text("/proc/vmstat") or "", re.MULTILINE)
+    killed = re.search(r"^oom_kill (\d+)", target.system.text("/proc/vmstat") or "", re.MULTILINE)
     if killed and int(killed[1]):
         return warning(
-            f"{seen}; {killed[1]} processes killed since the boot for want of it", "journalctl -k -g 'Out of memory'"
+            f"{message}; {killed[1]} processes killed since the boot for want of it", "journalctl -k -g 'Out of memory'"
         )
-    return ok(seen)
+    return ok(message)

@@ -1,4 +1,4 @@
-"""What `apart` calls in a child process. Each function imports what it tries, and returns what JSON can hold."""
+"""What `run_isolated` calls in a child process. Each function imports what it tries, and returns what JSON can hold."""
 
 import contextlib
 import errno

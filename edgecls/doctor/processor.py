@@ -2,9 +2,9 @@
 
 import re
 
-from edgecls.doctor.answer import Answer, absent, ok, warning
-from edgecls.doctor.subject import Subject
+from edgecls.doctor.check_result import CheckResult, absent, ok, warning
 from edgecls.doctor.system import System
+from edgecls.doctor.target import Target
 
 FEATURES = {
     "asimddp": "dot product", "i8mm": "int8 matrix multiply", "asimdhp": "float16", "sve": "SVE",
@@ -24,9 +24,9 @@ _CORES = {
 _POLICIES = "/sys/devices/system/cpu/cpufreq/policy*"
 
 
-def features(subject: Subject) -> Answer:
+def features(target: Target) -> CheckResult:
     """Which instructions for int8 it has. Nobody can change that: it explains a speed."""
-    text = subject.system.text("/proc/cpuinfo")
+    text = target.system.text("/proc/cpuinfo")
     if not text:
         return absent("/proc/cpuinfo cannot be read")
     flags = set(re.findall(r"\S+", " ".join(re.findall(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE))))
@@ -46,14 +46,14 @@ def _name(cpuinfo: str) -> str:
     return " ".join(named[1].split()) if named else "unknown core"
 
 
-def governor(subject: Subject) -> Answer:
+def governor(target: Target) -> CheckResult:
     """Whether the cores may run at their full clock."""
-    system = subject.system
+    system = target.system
     policies = system.glob(_POLICIES)
-    seen = [f"{name} ({_clock(system, policy)})" for policy in policies if (name := _governor(system, policy))]
-    if not seen:
+    message = [f"{name} ({_clock(system, policy)})" for policy in policies if (name := _governor(system, policy))]
+    if not message:
         return absent("the kernel does not set clock rates here")
-    told = ", ".join(dict.fromkeys(seen))
+    told = ", ".join(dict.fromkeys(message))
     slow = [
         policy for policy in policies if _governor(system, policy) == "powersave" and not _is_dynamic(system, policy)
     ]

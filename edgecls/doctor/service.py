@@ -3,49 +3,51 @@
 import os
 import re
 
-from edgecls.doctor.answer import Answer, absent, failed, ok, warning
-from edgecls.doctor.subject import Subject
+from edgecls.doctor.check_result import CheckResult, absent, failed, ok, warning
 from edgecls.doctor.system import System
+from edgecls.doctor.target import Target
 
 _UNITS = "/etc/systemd/system"
 
 
-def service(subject: Subject) -> Answer:
+def service(target: Target) -> CheckResult:
     """The worst of all units of edgecls."""
-    system = subject.system
+    system = target.system
     units = [f"{_UNITS}/edgecls.service"] if system.text(f"{_UNITS}/edgecls.service") is not None else []
     units += system.glob(f"{_UNITS}/multi-user.target.wants/edgecls@*.service")
     if not units:
         return absent("no unit is installed", "edgecls service install")
     answers = [_unit(system, path) for path in units]
-    return min(answers, key=lambda answer: ("failed", "warning", "ok", "not here").index(answer.status.value))
+    return min(answers, key=lambda result: ("failed", "warning", "ok", "not here").index(result.status.value))
 
 
-def _unit(system: System, path: str) -> Answer:
+def _unit(system: System, path: str) -> CheckResult:
     name = path.rpartition("/")[2]
     short = name.removesuffix(".service")
     if not any(os.path.lexists(system.path(f"{wants}/{name}")) for wants in system.glob(f"{_UNITS}/*.wants")):
         return warning(f"{name} is not started at boot", f"sudo systemctl enable {short}")
     told = _told(system, name)
     watchdog = told.get("WatchdogUSec") or _watchdog_of_file(system, name)
-    seen = f"{name}: started at boot, {f'watchdog {watchdog}' if watchdog not in (None, '0') else 'no watchdog'}"
+    message = f"{name}: started at boot, {f'watchdog {watchdog}' if watchdog not in (None, '0') else 'no watchdog'}"
     state = told.get("ActiveState")
     if state == "failed":
-        return failed(f"{seen}; it has failed ({told.get('Result')})", f"journalctl -u {short} -n 50")
+        return failed(f"{message}; it has failed ({told.get('Result')})", f"journalctl -u {short} -n 50")
     if state is None:
-        return ok(f"{seen}; systemd is not asked here")
+        return ok(f"{message}; systemd is not asked here")
     if state != "active":
-        return warning(f"{seen}; it is {state}", f"sudo systemctl start {short}")
+        return warning(f"{message}; it is {state}", f"sudo systemctl start {short}")
     if told.get("NRestarts", "0") not in ("0", ""):
-        return warning(f"{seen}; active, started again {told['NRestarts']} times", f"journalctl -u {short} -p warning")
+        return warning(
+            f"{message}; active, started again {told['NRestarts']} times", f"journalctl -u {short} -p warning"
+        )
     if watchdog in (None, "0"):
-        return warning(f"{seen}; active", "edgecls service install puts a unit in place that is watched")
-    return ok(f"{seen}; active")
+        return warning(f"{message}; active", "edgecls service install puts a unit in place that is watched")
+    return ok(f"{message}; active")
 
 
 def _told(system: System, unit: str) -> dict[str, str]:
     """What systemd says of a unit; nothing where there is none, or it does not run."""
-    said = system.said("systemctl", "show", unit, "--property=ActiveState,Result,NRestarts,WatchdogUSec") or ""
+    said = system.run_command("systemctl", "show", unit, "--property=ActiveState,Result,NRestarts,WatchdogUSec") or ""
     return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
 
 

@@ -5,9 +5,9 @@ import platform
 import struct
 from importlib.metadata import PackageNotFoundError, version
 
-from edgecls.doctor.answer import Answer, failed, ok, warning
-from edgecls.doctor.apart import apart
-from edgecls.doctor.subject import Subject
+from edgecls.doctor.check_result import CheckResult, failed, ok, warning
+from edgecls.doctor.isolated import run_isolated
+from edgecls.doctor.target import Target
 from edgecls.inference.runtimes import RUNTIMES
 from edgecls.version import __version__
 
@@ -17,34 +17,34 @@ _OPENCVS = (
 """Packages that all install the one module cv2, each over the files of the other."""
 
 
-def edgecls(_: Subject) -> Answer:
+def edgecls(_: Target) -> CheckResult:
     """Versions, and whether a 64-bit machine runs a 32-bit Python, for which there are far fewer packages."""
     bits, machine = struct.calcsize("P") * 8, platform.machine()
-    seen = f"{__version__}, Python {platform.python_version()} ({bits} bits), {machine}"
+    message = f"{__version__}, Python {platform.python_version()} ({bits} bits), {machine}"
     if bits == 32 and "64" in machine:
         return warning(
-            f"{seen}: a 32-bit system on a 64-bit processor",
+            f"{message}: a 32-bit system on a 64-bit processor",
             "install a 64-bit system: LiteRT, several times faster than tflite-runtime, has packages for it alone",
         )
-    return ok(seen)
+    return ok(message)
 
 
-def numpy(_: Subject) -> Answer:
+def numpy(_: Target) -> CheckResult:
     """Whether it can be imported, and is one that the runtime was built for."""
-    found = apart("numpy")
+    found = run_isolated("numpy")
     if found.error:
         return failed(f"cannot be imported: {found.error}", "pip install --force-reinstall numpy")
-    seen = str(found.value["version"])
-    if _installed("tflite-runtime") and int(seen.partition(".")[0]) >= 2:
-        what = f"{seen}, and tflite-runtime is built against numpy 1"
-        remedy = "pip install 'edgecls[tflite-runtime]', or: pip uninstall tflite-runtime"
-        return warning(what, remedy) if _installed("ai-edge-litert") else failed(what, remedy)
-    return ok(seen)
+    message = str(found.value["version"])
+    if _installed("tflite-runtime") and int(message.partition(".")[0]) >= 2:
+        what = f"{message}, and tflite-runtime is built against numpy 1"
+        fix = "pip install 'edgecls[tflite-runtime]', or: pip uninstall tflite-runtime"
+        return warning(what, fix) if _installed("ai-edge-litert") else failed(what, fix)
+    return ok(message)
 
 
-def runtime(subject: Subject) -> Answer:
+def runtime(target: Target) -> CheckResult:
     """Those that are installed, in the order in which edgecls takes them; the one that will be used must work."""
-    wanted = subject.configured.value.get("runtime") or os.environ.get("EDGECLS_RUNTIME")
+    wanted = target.configured.value.get("runtime") or os.environ.get("EDGECLS_RUNTIME")
     if wanted and wanted not in RUNTIMES:
         return failed(f"none is called {wanted!r}", f"set EDGECLS_RUNTIME to one of {', '.join(RUNTIMES)}")
     here = [name for name, (package, _) in RUNTIMES.items() if _installed(package)]
@@ -52,7 +52,7 @@ def runtime(subject: Subject) -> Answer:
     if used is None or used not in here:
         package = RUNTIMES[used or "litert"][0].replace("_", "-")
         return failed(f"{used or 'none'} is not installed", f"pip install {package}")
-    found = apart("runtime", used)
+    found = run_isolated("runtime", used)
     if found.error:
         return failed(f"{used} cannot be imported: {found.error}", _reinstall(used, here))
     others = [name for name in here if name != used]
@@ -65,19 +65,19 @@ def _reinstall(used: str, here: list[str]) -> str:
     return f"{again}, or use {other}: EDGECLS_RUNTIME={other}" if other else again
 
 
-def opencv(_: Subject) -> Answer:
+def opencv(_: Target) -> CheckResult:
     """Whether it can be imported, and is one package and not two that have overwritten each other."""
     packages = [name for name in _OPENCVS if _installed(name)]
-    found = apart("opencv")
+    found = run_isolated("opencv")
     if found.error and "libGL" in found.error:
         return failed(f"needs a library of a desktop: {found.error}", _only_headless(packages))
     if found.error:
         again = "pip install --force-reinstall opencv-python-headless"
         return failed(f"cannot be imported: {found.error}", _only_headless(packages) if len(packages) > 1 else again)
-    seen = str(found.value["version"])
+    message = str(found.value["version"])
     if len(packages) > 1:
-        return warning(f"{seen}; {' and '.join(packages)} overwrite each other's files", _only_headless(packages))
-    return ok(f"{seen} ({packages[0] if packages else 'not from a package of pip'})")
+        return warning(f"{message}; {' and '.join(packages)} overwrite each other's files", _only_headless(packages))
+    return ok(f"{message} ({packages[0] if packages else 'not from a package of pip'})")
 
 
 def _only_headless(packages: list[str]) -> str:

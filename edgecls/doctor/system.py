@@ -40,7 +40,7 @@ class System:
             return []
         return [f"/{path.relative_to(self.root)}" for path in found]
 
-    def said(self, program: str, *arguments: str) -> str | None:
+    def run_command(self, program: str, *arguments: str) -> str | None:
         """What a program says on stdout; None where there is no such program, or it fails."""
         folders = [self.path(folder) for folder in ("/usr/bin", "/bin", "/usr/sbin", "/sbin", "/opt/vc/bin")]
         command = shutil.which(program, path=":".join(map(str, folders)))

@@ -8,8 +8,8 @@ NAME = "efficientnet-lite0-imagenet-int8.tflite"
 
 
 def default_model() -> Path:
-    """ImageNet's 1000 classes, int8: in the wheel beside this file, in a source tree in models/. Raises InputNotFound."""
-    package = Path(__file__).parent
+    """ImageNet's 1000 classes, int8: in the wheel in edgecls/models/, in a source tree in models/. Raises InputNotFound."""
+    package = Path(__file__).parents[1]
     for folder in (package / "models", package.parent / "models"):
         if (folder / NAME).is_file():
             return folder / NAME

@@ -22,7 +22,7 @@ from typing import Any
 
 from edgecls.errors import BadData, BadModel, InputNotFound, UsageError, from_os_error
 from edgecls.files import write_atomically
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.model.image_list import FILE as IMAGES_FILE
 from edgecls.model.image_list import ImageList
 from edgecls.model.image_metadata import ImageMetadata, read_image_metadata

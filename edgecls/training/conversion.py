@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.model.model_file import ModelFile
 from edgecls.training.backbones import Backbone
 from edgecls.training.data.dataset import Dataset

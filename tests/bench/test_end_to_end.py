@@ -8,14 +8,14 @@ from pictures import picture
 from edgecls.bench import end_to_end
 from edgecls.bench.benchmark import Machine, Measured, notes
 from edgecls.bench.comparison import compare
-from edgecls.bench.end_to_end import EndToEnd, Plan, fill, how_many, plans, thread_counts
-from edgecls.bench.pictures import Load
+from edgecls.bench.end_to_end import EndToEnd, Plan, fill, image_count, plans, thread_counts
+from edgecls.bench.pictures import ImageSet
 from edgecls.bench.stages import Stage
 from edgecls.bench.timing import Timing
 from edgecls.device.configuration.config import Config
 from edgecls.errors import IoFailed
 
-LOAD = Load("two", (picture("red"), picture("blue", ".jpg")), (".png", ".jpg"))
+LOAD = ImageSet("two", (picture("red"), picture("blue", ".jpg")), (".png", ".jpg"))
 
 
 def test_a_run(tiny_model, tmp_path):
@@ -51,10 +51,10 @@ def test_threads_that_are_tried(cores, counts):
 
 
 def test_how_many_images_are_run():
-    assert how_many(LOAD, ms=10, seconds=4) == 400
-    assert how_many(LOAD, ms=0.01, seconds=4) == 3000
-    assert how_many(Load("large", (bytes(10**7),), (".jpg",)), ms=10, seconds=4) == 31
-    assert how_many(LOAD, ms=5000, seconds=4) == 20
+    assert image_count(LOAD, ms=10, seconds=4) == 400
+    assert image_count(LOAD, ms=0.01, seconds=4) == 3000
+    assert image_count(ImageSet("large", (bytes(10**7),), (".jpg",)), ms=10, seconds=4) == 31
+    assert image_count(LOAD, ms=5000, seconds=4) == 20
 
 
 def timing(**changes):

@@ -10,7 +10,7 @@ from pictures import encode, noise, picture, plain
 from tiny_model import SIZE, build, write
 
 from edgecls.database.reading import open_results
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.inference.classifier import Classifier
 from edgecls.results.queries.rows import find_rows
 

@@ -26,11 +26,11 @@ def test_as_json(edgecls, inbox, tmp_path):
     found = {finding.pop("check"): finding for finding in json.loads(done.stdout)}
     assert list(found) == list(CHECKS)
     assert {status["status"] for status in found.values()} <= {"ok", "warning", "not here"}
-    assert found["model"]["seen"] == "tiny, 3 labels: 4 golden examples right"
+    assert found["model"]["message"] == "tiny, 3 labels: 4 golden examples right"
     assert found["database"] == {
         "status": "not here",
-        "seen": f"no {tmp_path / 'results.db'} yet",
-        "remedy": "the daemon makes it; another one: --db FILE",
+        "message": f"no {tmp_path / 'results.db'} yet",
+        "fix": "the daemon makes it; another one: --db FILE",
     }
     assert not list(tmp_path.glob("*.db*"))
     assert done.stderr == ""
@@ -65,7 +65,7 @@ def test_a_broken_library_is_found_and_the_rest_too(edgecls, broken, tmp_path, p
     found = {finding["check"]: finding for finding in json.loads(done.stdout)}
     name = {"cv2": "OpenCV", "ai_edge_litert": "runtime"}.get(package, package)
     assert found[name]["status"] == "failed"
-    assert "ImportError: not for this machine" in found[name]["seen"]
+    assert "ImportError: not for this machine" in found[name]["message"]
     assert found["model"]["status"] == "failed"
     assert found["memory"]["status"] in ("ok", "warning")
     assert done.stderr == ""

@@ -50,17 +50,17 @@ def run(command, *options, code=0):
 
 def test_the_whole_way(place):
     out, errors = run("harvest", "--out", "todo", "--budget", "8")
-    assert out.startswith("todo: 8 images (4 control, ")
+    assert out.startswith("todo: 8 images (4 random, ")
     assert errors == "edgecls: 50% by chance: the model does not say what it answered to its validation images\n"
     wrong = next((place / "todo" / "blue").glob("*.png"))
     wrong.rename(place / "todo" / "green" / wrong.name)
     gone = next((place / "todo" / "red").glob("*.png"))
     gone.unlink()
-    assert run("harvest", "--read-back", "todo") == (
+    assert run("harvest", "--import-labels", "todo") == (
         "results.db: 7 reviews, 7 of them new or changed; 0 images are still to be sorted, 1 were removed\n",
         "",
     )
-    assert "0 of them new or changed" in run("harvest", "--read-back", "todo")[0]
+    assert "0 of them new or changed" in run("harvest", "--import-labels", "todo")[0]
     assert run("harvest", "--out", "rest")[0].startswith("rest: 5 images")  # what has been reviewed is left out
     (found,) = json.loads(run("stats", "--format", "json")[0])["reviewed"]
     assert (found["frames"], found["accuracy"]["share"]) == (7, pytest.approx(6 / 7, abs=1e-6))
@@ -74,8 +74,8 @@ def test_the_whole_way(place):
 def test_images_that_are_gone_are_named_and_counted(place):
     for number in range(5):
         (place / "photos" / f"{number:02}.png").unlink()
-    out, errors = run("harvest", "--out", "todo", "--control", "1", code=1)
-    assert out == "todo: 7 images (7 control)\n"
+    out, errors = run("harvest", "--out", "todo", "--random-share", "1", code=1)
+    assert out == "todo: 7 images (7 random)\n"
     lines = errors.splitlines()
     assert len(lines) == 4
     assert all(line.endswith(".png is gone, or is another image by now: passed over") for line in lines[:3])
@@ -85,7 +85,7 @@ def test_images_that_are_gone_are_named_and_counted(place):
 def test_images_may_have_been_copied_elsewhere(place):
     (place / "photos").rename(place / "copies")
     assert run("harvest", "--out", "todo", "--images", "copies")[0].startswith("todo: 12 images")
-    run("harvest", "--read-back", "todo")
+    run("harvest", "--import-labels", "todo")
     found, missing = reviewed_images([place / "results.db"], place / "copies")
     assert {path.name for path, _ in found} == {f"{number:02}.png" for number in range(12)}
     assert not missing
@@ -113,7 +113,7 @@ def test_a_database_without_reviews(place):
     ("options", "said"),
     [
         ([], "give either --out"),
-        (["--out", "a", "--read-back", "b"], "give either --out"),
+        (["--out", "a", "--import-labels", "b"], "give either --out"),
         (["--out", "photos"], "photos is there already: name a new folder"),
         (["--out", "a", "--since", "2026-01-02", "--until", "2026-01-01"], "is not before"),
     ],

@@ -10,7 +10,7 @@ from pictures import COLOURS, picture
 from tiny_model import build
 
 from edgecls.database.reading import open_results
-from edgecls.doctor.subject import Subject
+from edgecls.doctor.target import Target
 from edgecls.results.queries.rows import find_rows
 
 OTHER = ("-m", "other.tflite", "--labels", "labels.txt", "--input-range", "0..1")
@@ -78,9 +78,9 @@ def test_run(edgecls, tmp_path):
 def test_doctor_runs_the_model_as_the_configuration_says(tmp_path):
     config = tmp_path / "edgecls.toml"
     config.write_text('model = "other.tflite"\nlabels = "labels.txt"\n[source]\npath = "data"\n')
-    replayed = Subject(config=config).replayed
+    replayed = Target(config=config).replayed
     assert (replayed.error, replayed.value["labels"]) == (None, 3)
-    assert "carries no labels" in Subject(config=config, model=tmp_path / "other.tflite").replayed.error
+    assert "carries no labels" in Target(config=config, model=tmp_path / "other.tflite").replayed.error
 
 
 def test_inspect(edgecls):

@@ -27,7 +27,7 @@ COMMANDS = {
     "query": "query --format jsonl",
     "stats": "stats --by day --format json",
     "export": "export",
-    "harvest": "harvest --out todo --control 0.5",
+    "harvest": "harvest --out todo --random-share 0.5",
     "drift": "drift --since 2026-11-22 --baseline-since 2026-11-20",
     "merge": "merge all.db results.db",
     "clock": "clock",
@@ -176,7 +176,7 @@ def full_disk(tmp_path):
         "export -o full/out",
         "export --format jsonl -o full/out",
         "export --format parquet -o full/out",
-        "harvest --out full/out --control 0.5",
+        "harvest --out full/out --random-share 0.5",
         "merge full/out results.db",
         "backup full/out",
     ],
@@ -192,15 +192,15 @@ def test_no_room_for_what_is_made(edgecls, full_disk, arguments):
     assert done.stderr.count("error: ") == 1
 
 
-@pytest.mark.parametrize("name", ["correct", "merge", "read back", "query"])
+@pytest.mark.parametrize("name", ["correct", "merge", "imported", "query"])
 def test_no_room_beside_the_database(edgecls, logged, full_disk, name):
     arguments = {
         "query": COMMANDS["query"].split(),
         "correct": ["clock", "--run", "1", "--offset", "1h"],
         "merge": ["merge", "full/results.db", str(logged / "old.db")],
-        "read back": ["harvest", "--read-back", "todo"],
+        "imported": ["harvest", "--import-labels", "todo"],
     }[name]
-    if name == "read back":
+    if name == "imported":
         edgecls("harvest", "--out", "todo", "--db", str(logged / "results.db"))
     with full_disk(1024) as folder:
         shutil.copy(logged / "old.db", folder / "results.db")

@@ -1,13 +1,13 @@
 import boards
 import pytest
 
-from edgecls.doctor.subject import Subject
 from edgecls.doctor.system import System
+from edgecls.doctor.target import Target
 
 
 @pytest.fixture
 def board(tmp_path):
-    """Write the files of a machine, with changes (None: that file is not there), and examine it."""
+    """Write the files of a machine, with changes (None: that file is not there), and run_checks it."""
 
     def board(files, **more):
         for name, text in files.items():
@@ -17,7 +17,7 @@ def board(tmp_path):
             if text is not None:
                 path.write_text(text)
         (tmp_path / "root").mkdir(exist_ok=True)
-        return Subject(system=System(tmp_path / "root"), **more)
+        return Target(system=System(tmp_path / "root"), **more)
 
     return board
 

@@ -7,7 +7,7 @@ import pytest
 from pictures import picture
 
 from edgecls.doctor.access import _hidden, access
-from edgecls.doctor.answer import Status
+from edgecls.doctor.check_result import Status
 from edgecls.doctor.service_user import service_user, unit_of, unit_settings
 from edgecls.service.files import shipped
 
@@ -47,13 +47,13 @@ def asked(pi, site):
 @root_only
 @pytest.mark.parametrize("after", ["keep", "move", "delete"])
 def test_all_is_open(asked, after):
-    answer = asked(f'path = "inbox"\nafter = "{after}"')
-    assert answer == (Status.ok, "configuration, model, database, source: open to the user edgecls", "")
+    result = asked(f'path = "inbox"\nafter = "{after}"')
+    assert result == (Status.ok, "configuration, model, database, source: open to the user edgecls", "")
 
 
 @root_only
 @pytest.mark.parametrize(
-    ("path", "mode", "source", "seen"),
+    ("path", "mode", "source", "message"),
     [
         ("inbox", 0o700, 'path = "inbox"', "source: user {} may not use {}/inbox (owner root, mode 0700)"),
         ("inbox", 0o744, 'path = "inbox"', "source: user {} may not use {}/inbox (owner root, mode 0744)"),
@@ -68,15 +68,15 @@ def test_all_is_open(asked, after):
         ("", 0o700, 'path = "inbox"', "configuration: user {} may not enter {}"),
     ],
 )
-def test_what_is_closed_to_the_user_of_the_service(asked, site, path, mode, source, seen):
+def test_what_is_closed_to_the_user_of_the_service(asked, site, path, mode, source, message):
     closed = site / path
     for each in [closed, *(closed.rglob("*") if mode & 0o1000 else [])]:
         os.chown(each, 0, 0)
     closed.chmod(mode)
-    answer = asked(source)
-    assert answer.status is Status.failed
-    assert seen.format(UID, site) in answer.seen
-    assert answer.remedy.startswith("let edgecls in: sudo setfacl -m u:edgecls:rwX PATH")
+    result = asked(source)
+    assert result.status is Status.failed
+    assert message.format(UID, site) in result.message
+    assert result.fix.startswith("let edgecls in: sudo setfacl -m u:edgecls:rwX PATH")
 
 
 @root_only
@@ -91,14 +91,14 @@ def test_a_group_opens_it(asked, site):
 
 @root_only
 def test_what_is_missing(asked):
-    answer = asked('path = "nothing"')
-    assert (answer.status, answer.remedy) == (Status.failed, "create it, or change the configuration")
-    assert "source: there is no " in answer.seen
+    result = asked('path = "nothing"')
+    assert (result.status, result.fix) == (Status.failed, "create it, or change the configuration")
+    assert "source: there is no " in result.message
 
 
 def test_without_a_service_it_is_tried_as_whoever_asks(asked):
-    answer = asked(files={"etc/passwd": None})
-    assert answer.status is Status.ok
+    result = asked(files={"etc/passwd": None})
+    assert result.status is Status.ok
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may become another user")
@@ -111,7 +111,7 @@ def test_without_a_configuration(pi):
 
 
 @pytest.mark.parametrize(
-    ("need", "drop_in", "seen"),
+    ("need", "drop_in", "message"),
     [
         (("source", "/home/pi/in", "list"), None, "source: /home/pi/in is hidden from the service (ProtectHome=)"),
         (("source", "/home/pi/in", "list"), "ProtectHome=no", None),
@@ -131,12 +131,12 @@ def test_without_a_configuration(pi):
         (("source", "rtsp://cam/...", "connect"), "PrivateNetwork=no", None),
     ],
 )
-def test_what_the_unit_hides(pi, need, drop_in, seen):
+def test_what_the_unit_hides(pi, need, drop_in, message):
     files = {"etc/systemd/system/edgecls.service": shipped("edgecls.service")}
     if drop_in:
         files["etc/systemd/system/edgecls.service.d/own.conf"] = f"[Service]\n{drop_in}\n"
     found = list(_hidden(unit_settings(pi(files).system, "edgecls.service"), [need]))
-    assert (len(found), seen is None or seen in found[0]) == (int(seen is not None), True)
+    assert (len(found), message is None or message in found[0]) == (int(message is not None), True)
 
 
 def test_the_unit_of_a_configuration(pi):

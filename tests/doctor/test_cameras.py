@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from edgecls.doctor.answer import Status
 from edgecls.doctor.cameras import cameras
+from edgecls.doctor.check_result import Status
 
 DROP_IN = {"etc/systemd/system/edgecls.service.d/camera.conf": "[Service]\nSupplementaryGroups=video\n"}
 USER = {"etc/passwd": "edgecls:x:999:999::/var/lib/edgecls:/usr/sbin/nologin\n"}
@@ -37,19 +37,19 @@ def test_a_camera_for_whoever_asks(with_camera):
 
 
 def test_the_user_of_the_service_is_not_in_the_group(with_camera):
-    answer = cameras(with_camera(USER))
-    assert answer.status is Status.warning
-    assert answer.seen == "/dev/video0 (HD Webcam); the user edgecls may not use /dev/video0"
-    assert answer.remedy == "for the service: edgecls service install --camera"
+    result = cameras(with_camera(USER))
+    assert result.status is Status.warning
+    assert result.message == "/dev/video0 (HD Webcam); the user edgecls may not use /dev/video0"
+    assert result.fix == "for the service: edgecls service install --camera"
 
 
 def test_the_drop_in_lets_it(with_camera):
-    assert cameras(with_camera(USER | DROP_IN)).seen == "/dev/video0 (HD Webcam); open to the user edgecls"
+    assert cameras(with_camera(USER | DROP_IN)).message == "/dev/video0 (HD Webcam); open to the user edgecls"
 
 
 def test_a_folder_needs_no_camera(with_camera):
-    answer = cameras(with_camera(USER, source='path = "inbox"'))
-    assert (answer.status, answer.remedy) == (Status.ok, "")
+    result = cameras(with_camera(USER, source='path = "inbox"'))
+    assert (result.status, result.fix) == (Status.ok, "")
 
 
 def test_the_camera_of_the_configuration(with_camera):
@@ -59,8 +59,8 @@ def test_the_camera_of_the_configuration(with_camera):
     assert (
         cameras(with_camera(group | dict.fromkeys(DROP_IN), source=source)).status is Status.failed
     )  # hidden by the unit
-    answer = cameras(with_camera(USER | {"dev/video0": None}, source=source))
-    assert (answer.status, answer.seen) == (Status.failed, "there is no /dev/video0, which the configuration names")
+    result = cameras(with_camera(USER | {"dev/video0": None}, source=source))
+    assert (result.status, result.message) == (Status.failed, "there is no /dev/video0, which the configuration names")
 
 
 def test_a_stream_is_no_node(with_camera):

@@ -6,10 +6,10 @@ from machines import Machine
 
 from edgecls.database.store import Store
 from edgecls.doctor import database as module
-from edgecls.doctor.answer import Status
-from edgecls.doctor.checks import examine
+from edgecls.doctor.check_result import Status
+from edgecls.doctor.checks import run_checks
 from edgecls.doctor.database import database
-from edgecls.doctor.subject import Subject
+from edgecls.doctor.target import Target
 
 
 @pytest.fixture
@@ -34,37 +34,37 @@ def execute(path, statement):
 
 
 def test_while_the_daemon_writes(writing, path):
-    answer = database(Subject(database=path))
-    assert answer == (Status.ok, f"{path}: 300 rows so far, the newest of 1970-01-01T00:00:10.000Z; sound", "")
+    result = database(Target(database=path))
+    assert result == (Status.ok, f"{path}: 300 rows so far, the newest of 1970-01-01T00:00:10.000Z; sound", "")
     writing.write(Machine().frame("and on it goes"))
 
 
 def test_no_database_yet_and_none_is_made(path):
-    assert database(Subject(database=path)).status is Status.absent
+    assert database(Target(database=path)).status is Status.absent
     assert not path.exists()
 
 
 def test_without_a_row(path):
     Store(path).close()
-    assert database(Subject(database=path)).seen == f"{path}: 0 rows so far, the newest of never; sound"
+    assert database(Target(database=path)).message == f"{path}: 0 rows so far, the newest of never; sound"
 
 
 @pytest.mark.usefixtures("writing")
 def test_of_an_older_edgecls(path):
     execute(path, "DELETE FROM _sqlite_migrations WHERE id = (SELECT max(id) FROM _sqlite_migrations)")
-    answer = database(Subject(database=path))
-    assert (answer.status, answer.remedy) == (Status.warning, "the daemon brings it up to date at its next start")
+    result = database(Target(database=path))
+    assert (result.status, result.fix) == (Status.warning, "the daemon brings it up to date at its next start")
 
 
 @pytest.mark.usefixtures("writing")
 def test_a_check_that_would_keep_the_writer_waiting_is_ended(path, monkeypatch):
     monkeypatch.setattr(module, "LONGEST_S", 0.0)
     monkeypatch.setattr(module, "_STEPS_BETWEEN_LOOKS", 1)
-    assert database(Subject(database=path)).seen.endswith("; sound as far as it was read in 0 s")
+    assert database(Target(database=path)).message.endswith("; sound as far as it was read in 0 s")
 
 
 def found(path):
-    return next(finding for finding in examine(Subject(database=path)) if finding.check == "database")
+    return next(finding for finding in run_checks(Target(database=path)) if finding.check == "database")
 
 
 @pytest.fixture
@@ -78,9 +78,9 @@ def test_pages_that_are_damaged(writing, path):
     data = bytearray(path.read_bytes())
     data[-2 * 4096 : -4096] = b"\xa5" * 4096
     path.write_bytes(data)
-    answer = found(path)
-    assert answer.status is Status.failed
-    assert "damaged" in answer.seen
+    result = found(path)
+    assert result.status is Status.failed
+    assert "damaged" in result.message
     assert path.read_bytes() == bytes(data)
 
 
@@ -88,6 +88,6 @@ def test_pages_that_are_damaged(writing, path):
 @pytest.mark.parametrize("content", [b"\x89PNG" * 300, b"short"])
 def test_what_is_no_database(path, content):
     path.write_bytes(content)
-    answer = found(path)
-    assert (answer.status, answer.seen) == (Status.failed, f"{path} is not a SQLite database")
-    assert answer.remedy == "name one that edgecls wrote, or a new file"
+    result = found(path)
+    assert (result.status, result.message) == (Status.failed, f"{path} is not a SQLite database")
+    assert result.fix == "name one that edgecls wrote, or a new file"

@@ -1,6 +1,6 @@
 import pytest
 
-from edgecls.doctor.answer import Status
+from edgecls.doctor.check_result import Status
 from edgecls.doctor.processor import features, governor
 
 POLICY = "sys/devices/system/cpu/cpufreq/policy0"
@@ -15,19 +15,19 @@ def test_a_raspberry_pi_4_has_no_dot_product(pi):
 
 
 def test_a_jetson_orin_has(orin):
-    assert features(orin()).seen == "6 x Cortex-A78AE: dot product, float16; not int8 matrix multiply"
+    assert features(orin()).message == "6 x Cortex-A78AE: dot product, float16; not int8 matrix multiply"
 
 
 def test_two_kinds_of_cores_and_one_that_nobody_knows(board):
     parts = "".join(
         f"processor\t: {n}\nCPU implementer\t: 0x41\nCPU part\t: {p}\n\n" for n, p in enumerate(("0xd05", "0xfff"))
     )
-    assert features(board({"proc/cpuinfo": parts})).seen.startswith("2 x Cortex-A55 and part 0xfff: ")
+    assert features(board({"proc/cpuinfo": parts})).message.startswith("2 x Cortex-A55 and part 0xfff: ")
 
 
 def test_x86(board):
     text = "processor\t: 0\nmodel name\t: Intel(R)  N100\nflags\t\t: fpu avx2 avx_vnni\n\n"
-    assert features(board({"proc/cpuinfo": text})).seen == "1 x Intel(R) N100: AVX2, AVX-VNNI; not AVX-512 VNNI"
+    assert features(board({"proc/cpuinfo": text})).message == "1 x Intel(R) N100: AVX2, AVX-VNNI; not AVX-512 VNNI"
 
 
 def test_a_kernel_that_shows_nothing(board):
@@ -39,9 +39,9 @@ def test_the_governor_of_a_raspberry_pi(pi):
 
 
 def test_powersave_is_the_lowest_clock_rate(pi):
-    answer = governor(pi({f"{POLICY}/scaling_governor": "powersave\n"}))
-    assert answer.status is Status.warning
-    assert answer.remedy == "echo ondemand | sudo tee /sys/devices/system/cpu/cpufreq/policy*/scaling_governor"
+    result = governor(pi({f"{POLICY}/scaling_governor": "powersave\n"}))
+    assert result.status is Status.warning
+    assert result.fix == "echo ondemand | sudo tee /sys/devices/system/cpu/cpufreq/policy*/scaling_governor"
 
 
 @pytest.mark.parametrize("driver", ["intel_pstate", "amd-pstate-epp"])
@@ -51,10 +51,10 @@ def test_except_where_the_driver_sees_to_it(pi, driver):
 
 
 def test_a_jetson_whose_power_profile_lowers_the_clock(orin):
-    answer = governor(orin())
-    assert answer.status is Status.warning
-    assert answer.seen == "schedutil (up to 1114 MHz): kept under 74% of what the cores can do"
+    result = governor(orin())
+    assert result.status is Status.warning
+    assert result.message == "schedutil (up to 1114 MHz): kept under 74% of what the cores can do"
 
 
 def test_a_policy_that_tells_half(pi):
-    assert governor(pi({f"{POLICY}/scaling_max_freq": None})).seen == "ondemand (clock rate unknown)"
+    assert governor(pi({f"{POLICY}/scaling_max_freq": None})).message == "ondemand (clock rate unknown)"

@@ -3,7 +3,7 @@
 import subprocess
 
 from edgecls.doctor import disk
-from edgecls.doctor.answer import Status
+from edgecls.doctor.check_result import Status
 from edgecls.doctor.clock import clock
 from edgecls.doctor.memory import memory
 
@@ -13,14 +13,14 @@ def test_memory(pi):
 
 
 def test_little_memory(orin):
-    answer = memory(orin())
-    assert (answer.status, answer.seen[:31]) == (Status.warning, "123 of 7619 MiB available, 1953")
+    result = memory(orin())
+    assert (result.status, result.message[:31]) == (Status.warning, "123 of 7619 MiB available, 1953")
 
 
 def test_processes_that_were_killed(pi):
-    answer = memory(pi({"proc/vmstat": "oom_kill 2\n"}))
-    assert answer.status is Status.warning
-    assert "2 processes killed" in answer.seen
+    result = memory(pi({"proc/vmstat": "oom_kill 2\n"}))
+    assert result.status is Status.warning
+    assert "2 processes killed" in result.message
 
 
 def test_without_a_proc(board):
@@ -28,26 +28,26 @@ def test_without_a_proc(board):
 
 
 def test_the_disk_of_a_database_whose_folder_is_not_there_yet(board, tmp_path):
-    answer = disk.disk(board({}, database=tmp_path / "not" / "yet" / "results.db"))
-    assert answer.seen.endswith(f"MiB free at {tmp_path}")
+    result = disk.disk(board({}, database=tmp_path / "not" / "yet" / "results.db"))
+    assert result.message.endswith(f"MiB free at {tmp_path}")
 
 
 def test_a_full_disk(board, small_disk):
-    answer = disk.disk(board({}, database=small_disk / "results.db"))
-    assert (answer.status, answer.remedy) == (Status.failed, "free some space")
+    result = disk.disk(board({}, database=small_disk / "results.db"))
+    assert (result.status, result.fix) == (Status.failed, "free some space")
 
 
 def test_a_disk_that_is_read_only(board, small_disk):
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    answer = disk.disk(board({}, database=small_disk / "results.db"))
-    assert (answer.status, answer.seen) == (Status.failed, f"{small_disk} is mounted read-only")
+    result = disk.disk(board({}, database=small_disk / "results.db"))
+    assert (result.status, result.message) == (Status.failed, f"{small_disk} is mounted read-only")
 
 
 def test_a_disk_that_runs_out_of_files(board, small_disk):
     subprocess.run(["mount", "-o", "remount,size=64m,nr_inodes=50", small_disk], check=True)
-    answer = disk.disk(board({}, database=small_disk / "results.db"))
-    assert answer.status is Status.warning
-    assert "files can still be made" in answer.seen
+    result = disk.disk(board({}, database=small_disk / "results.db"))
+    assert result.status is Status.warning
+    assert "files can still be made" in result.message
 
 
 def test_a_clock_that_a_server_has_set(pi):
@@ -58,9 +58,9 @@ def test_a_clock_that_none_has_set(orin, program):
     machine = orin()
     assert clock(machine).status is Status.absent
     program("timedatectl", 'test "$2" = --property=NTPSynchronized && echo no')
-    answer = clock(machine)
-    assert answer.status is Status.warning
-    assert answer.seen.endswith("not synchronised; a clock with a battery")
+    result = clock(machine)
+    assert result.status is Status.warning
+    assert result.message.endswith("not synchronised; a clock with a battery")
     program("timedatectl", "echo yes")
     assert clock(machine).status is Status.ok
 

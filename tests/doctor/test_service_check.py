@@ -1,6 +1,6 @@
 import pytest
 
-from edgecls.doctor.answer import Status
+from edgecls.doctor.check_result import Status
 from edgecls.doctor.service import service
 from edgecls.service.files import Instance
 from edgecls.service.install import install
@@ -23,18 +23,18 @@ def test_no_unit(board):
 
 
 def test_an_image(installed):
-    seen = "edgecls.service: started at boot, watchdog 60 s; systemd is not asked here"
-    assert service(installed()) == (Status.ok, seen, "")
+    message = "edgecls.service: started at boot, watchdog 60 s; systemd is not asked here"
+    assert service(installed()) == (Status.ok, message, "")
 
 
 def test_one_of_several(installed):
-    assert service(installed("gate")).seen.startswith("edgecls@gate.service: started at boot, watchdog 60 s")
+    assert service(installed("gate")).message.startswith("edgecls@gate.service: started at boot, watchdog 60 s")
 
 
 def test_a_unit_that_is_not_started_at_boot(installed):
     machine = installed()
     machine.system.path(str(Instance().link_path)).unlink()
-    assert service(machine).remedy == "sudo systemctl enable edgecls"
+    assert service(machine).fix == "sudo systemctl enable edgecls"
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ def test_a_unit_that_is_not_started_at_boot(installed):
 def test_what_systemd_tells(installed, program, told, status, end):
     machine = installed()
     program("systemctl", f'test "$2" = edgecls.service && printf "%s\\n" {told}')
-    answer = service(machine)
-    assert answer.status.value == status
-    assert answer.seen.endswith(end)
+    result = service(machine)
+    assert result.status.value == status
+    assert result.message.endswith(end)
 
 
 def test_the_worst_of_several_is_told(installed, program):
     installed("gate")
     machine = installed("yard")
     program("systemctl", 'case "$2" in *yard*) echo ActiveState=failed;; *) echo ActiveState=active;; esac')
-    assert service(machine).seen.startswith("edgecls@yard.service")
+    assert service(machine).message.startswith("edgecls@yard.service")

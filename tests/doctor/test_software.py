@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from edgecls.doctor import software
-from edgecls.doctor.answer import Status
-from edgecls.doctor.apart import apart
+from edgecls.doctor.check_result import Status
+from edgecls.doctor.isolated import run_isolated
 from edgecls.doctor.model import delegates, model
-from edgecls.doctor.subject import Subject
+from edgecls.doctor.target import Target
 
 
 @pytest.fixture
@@ -30,27 +30,27 @@ def package(tmp_path, monkeypatch):
 
 def test_all_is_well():
     for check in (software.edgecls, software.numpy, software.runtime, software.opencv):
-        assert check(Subject()).status is Status.ok
+        assert check(Target()).status is Status.ok
 
 
 def test_an_opencv_for_desktops(package):
     package("cv2", "raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')")
-    answer = software.opencv(Subject())
-    assert answer.status is Status.failed
-    assert answer.seen.startswith("needs a library of a desktop: ImportError: libGL.so.1")
-    assert "pip install opencv-python-headless" in answer.remedy
+    result = software.opencv(Target())
+    assert result.status is Status.failed
+    assert result.message.startswith("needs a library of a desktop: ImportError: libGL.so.1")
+    assert "pip install opencv-python-headless" in result.fix
 
 
 def test_two_opencvs(package):
     package("opencv-contrib-python")
-    answer = software.opencv(Subject())
-    assert answer.status is Status.warning
-    assert answer.seen.endswith("opencv-python-headless and opencv-contrib-python overwrite each other's files")
+    result = software.opencv(Target())
+    assert result.status is Status.warning
+    assert result.message.endswith("opencv-python-headless and opencv-contrib-python overwrite each other's files")
 
 
 def test_an_opencv_for_another_processor(package):
     package("cv2", "import os, signal; os.kill(os.getpid(), signal.SIGILL)")
-    assert software.opencv(Subject()).seen == "cannot be imported: ended the process by SIGILL"
+    assert software.opencv(Target()).message == "cannot be imported: ended the process by SIGILL"
 
 
 def test_a_numpy_that_explains_itself_at_length(package):
@@ -58,74 +58,74 @@ def test_a_numpy_that_explains_itself_at_length(package):
         "numpy",
         "raise ImportError('\\n\\nIMPORTANT: READ THIS\\n\\nOriginal error was: libopenblas.so.0: not found\\n')",
     )
-    assert software.numpy(Subject()).seen == "cannot be imported: ImportError: libopenblas.so.0: not found"
+    assert software.numpy(Target()).message == "cannot be imported: ImportError: libopenblas.so.0: not found"
 
 
 def test_tflite_runtime_beside_numpy_2(package, monkeypatch):
     package("tflite-runtime", version="2.14.0")
-    assert software.numpy(Subject()).status is Status.warning
+    assert software.numpy(Target()).status is Status.warning
     installed = software._installed
     monkeypatch.setattr(software, "_installed", lambda name: installed(name) and "litert" not in name)
-    answer = software.numpy(Subject())
-    assert (answer.status, answer.remedy[:41]) == (Status.failed, "pip install 'edgecls[tflite-runtime]', or")
+    result = software.numpy(Target())
+    assert (result.status, result.fix[:41]) == (Status.failed, "pip install 'edgecls[tflite-runtime]', or")
 
 
 def test_a_runtime_that_cannot_be_imported(package):
     package("tflite-runtime", version="2.14.0")
     package("ai_edge_litert", "raise ImportError('GLIBC_2.34 not found')")
-    answer = software.runtime(Subject())
-    assert answer.status is Status.failed
-    assert answer.seen == "litert cannot be imported: ImportError: GLIBC_2.34 not found"
-    assert answer.remedy.endswith("or use tflite-runtime: EDGECLS_RUNTIME=tflite-runtime")
+    result = software.runtime(Target())
+    assert result.status is Status.failed
+    assert result.message == "litert cannot be imported: ImportError: GLIBC_2.34 not found"
+    assert result.fix.endswith("or use tflite-runtime: EDGECLS_RUNTIME=tflite-runtime")
 
 
 @pytest.mark.parametrize("name", ["tensorrt", "tflite-runtime"])
 def test_a_runtime_that_is_not_here(monkeypatch, name):
     monkeypatch.setenv("EDGECLS_RUNTIME", name)
-    assert software.runtime(Subject()).status is Status.failed
+    assert software.runtime(Target()).status is Status.failed
 
 
 def test_a_child_that_says_nothing_or_ends_early(package):
     package("numpy", "import sys; sys.exit('no numpy today')")
-    assert apart("numpy").error == "ended the process with code 1: no numpy today"
+    assert run_isolated("numpy").error == "ended the process with code 1: no numpy today"
     package("cv2", "print('hello')\nraise ValueError")
-    assert apart("opencv").error == "ValueError: "
+    assert run_isolated("opencv").error == "ValueError: "
 
 
 def test_output_of_a_library_is_no_answer(package):
     package("cv2", "print('hello', end='')\nimport os; os._exit(0)")
-    assert apart("opencv").error == "ended the process with code 0: "
+    assert run_isolated("opencv").error == "ended the process with code 0: "
 
 
 def test_the_child_finds_what_we_find():
-    assert apart("numpy").value == {"version": sys.modules["numpy"].__version__}
+    assert run_isolated("numpy").value == {"version": sys.modules["numpy"].__version__}
 
 
 def test_the_model_that_is_shipped():
-    subject = Subject()
-    assert model(subject).seen == "efficientnet-lite0-imagenet, 1000 labels: 4 golden examples right"
-    assert delegates(subject) == (Status.ok, "XNNPACK applied", "")
+    target = Target()
+    assert model(target).message == "efficientnet-lite0-imagenet, 1000 labels: 4 golden examples right"
+    assert delegates(target) == (Status.ok, "XNNPACK applied", "")
 
 
 def test_a_model_without_golden_examples(tmp_path):
     from tiny_model import write
 
-    subject = Subject(model=write(tmp_path / "m.tflite").path)
-    assert model(subject).status is Status.warning
+    target = Target(model=write(tmp_path / "m.tflite").path)
+    assert model(target).status is Status.warning
 
 
 def test_a_model_that_answers_wrongly(tmp_path, golden_examples):
     from tiny_model import write
 
     red, green, *_ = golden_examples
-    subject = Subject(model=write(tmp_path / "m.tflite", examples=[type(red)(red.image, green.outputs)]).path)
-    answer = model(subject)
-    assert answer.status is Status.failed
-    assert "does not give the outputs it promises: golden example 0 is off by 0.996" in answer.seen
-    assert answer.remedy == "update the runtime and OpenCV, or convert the model again"
-    assert delegates(subject).status is Status.absent
+    target = Target(model=write(tmp_path / "m.tflite", examples=[type(red)(red.image, green.outputs)]).path)
+    result = model(target)
+    assert result.status is Status.failed
+    assert "does not give the outputs it promises: golden example 0 is off by 0.996" in result.message
+    assert result.fix == "update the runtime and OpenCV, or convert the model again"
+    assert delegates(target).status is Status.absent
 
 
 def test_delegates_of_a_board_are_named(board):
     machine = board({"usr/lib/aarch64-linux-gnu/libedgetpu.so.1": "", "usr/lib/libedgetpu.so.1.0": ""})
-    assert delegates(machine).seen == "XNNPACK applied; here, and not used by edgecls: Coral's libedgetpu"
+    assert delegates(machine).message == "XNNPACK applied; here, and not used by edgecls: Coral's libedgetpu"

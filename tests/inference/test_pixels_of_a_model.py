@@ -7,7 +7,7 @@ from pictures import COLOURS, encode, noise, plain
 from serving_place import Place, run_daemon
 from tiny_model import write
 
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.inference import classifier
 from edgecls.inference.classifier import Classifier
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.model.model_file import ModelFile, ModelInfo
 from edgecls.training.data.dataset import Dataset
 from edgecls.training.evaluation.evaluate import evaluate_predictions

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.images.damage import decode_whole
+from edgecls.images.preprocess import decode_rgb
 
 
 def leave_undecoded(capture: cv2.VideoCapture) -> bool:
@@ -20,4 +20,4 @@ def leave_undecoded(capture: cv2.VideoCapture) -> bool:
 
 def decode_frame(data: NDArray[Any]) -> NDArray[np.uint8]:
     """Decode what such a capture retrieves -> uint8 (height, width, 3), RGB. Raises BadImage for a damaged frame."""
-    return decode_whole(data.tobytes())
+    return decode_rgb(data.tobytes())

@@ -22,9 +22,9 @@ from edgecls.records import UNKNOWN
 from edgecls.results.active_learning.reviews import has_reviews
 from edgecls.results.queries.filters import NO_FILTERS, Filters, conditions
 
-Reason = Literal["control", "rare label", "unknown", "low margin"]
+Reason = Literal["random", "rare label", "unknown", "low margin"]
 
-CONTROL: Reason = "control"
+RANDOM: Reason = "random"
 """Drawn by chance, from all rows alike."""
 
 RARE_SHARE = 0.2
@@ -36,18 +36,18 @@ SPARE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """At most `budget` frames, the share `control` of them (0 to 1) by chance; `per_label`: at most so many of a label."""
+class SampleRequest:
+    """At most `budget` frames, the share `random_share` of them (0 to 1) by chance; `per_label`: at most so many of a label."""
 
     budget: int = 100
-    control: float = 0.5
+    random_share: float = 0.5
     per_label: int | None = None
     seed: int = 0
 
     @property
     def by_chance(self) -> int:
         """Frames."""
-        return round(self.budget * self.control)
+        return round(self.budget * self.random_share)
 
     @property
     def rare(self) -> int:
@@ -94,32 +94,32 @@ _UNSEEN = """
 """
 
 
-class Order(NamedTuple):
+class RankedSamples(NamedTuple):
     """Ids of rows by reason, what is wanted first: more than will be taken."""
 
-    control: list[int]
+    random: list[int]
     rare: list[int]
     unsure: list[Candidate]
 
 
-def put_in_order(found: Iterable[Candidate], wish: Wish) -> Order:
+def rank_candidates(found: Iterable[Candidate], request: SampleRequest) -> RankedSamples:
     """Look at each candidate once; what is remembered of them does not grow with their number, but with that of labels."""
-    chance = random.Random(wish.seed)
-    drawn, counts = _Least(SPARE * wish.budget), Counter[str]()
-    most = SPARE * (wish.budget if wish.per_label is None else wish.per_label)
+    chance = random.Random(request.seed)
+    drawn, counts = _Least(SPARE * request.budget), Counter[str]()
+    most = SPARE * (request.budget if request.per_label is None else request.per_label)
     unsure: dict[str, _Least] = defaultdict(lambda: _Least(most))
-    of_label: dict[str, _Least] = defaultdict(lambda: _Least(SPARE * wish.rare))
+    of_label: dict[str, _Least] = defaultdict(lambda: _Least(SPARE * request.rare))
     for each in found:
         counts[each.guess] += 1
         drawn.offer((chance.random(),), each)
         rank = (each.label != UNKNOWN, each.margin)
         # One list is enough where no label can have too many.
-        unsure["" if wish.per_label is None else each.guess].offer(rank, each)
+        unsure["" if request.per_label is None else each.guess].offer(rank, each)
         of_label[each.guess].offer(rank, each)
     even = sum(counts.values()) / max(len(counts), 1)
     rare = [label for label, count in reversed(counts.most_common()) if count < RARE * even]
-    return Order(
-        control=[each.id for _, each in drawn.best()],
+    return RankedSamples(
+        random=[each.id for _, each in drawn.best()],
         rare=[each.id for label in rare for _, each in of_label[label].best()],
         unsure=[each for _, each in heapq.merge(*(least.best() for least in unsure.values()))],
     )

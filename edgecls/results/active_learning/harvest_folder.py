@@ -1,4 +1,4 @@
-"""A folder of pictures to be labelled by moving them: made from picks, and read back as reviews."""
+"""A folder of pictures to be labelled by moving them: made from picks, and imported as reviews."""
 
 import csv
 import os

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from edgecls.errors import BadImage
 from edgecls.images.look_alikes import LookAlikes, difference_hash
 from edgecls.records import UNKNOWN
-from edgecls.results.active_learning.harvest import CONTROL, GUESS, MARGIN, Order, Reason, Wish
+from edgecls.results.active_learning.harvest import GUESS, MARGIN, RANDOM, RankedSamples, Reason, SampleRequest
 from edgecls.results.active_learning.images import Images
 
 
@@ -42,7 +42,7 @@ class Pick:
 
 @dataclass
 class Picker:
-    """Picks what `wish` asks for.
+    """Picks what `request` asks for.
 
     `missing` are the paths of images that are gone, are others by now, or do not decode; `alike` counts the rows whose
     picture looks like one that was picked.
@@ -50,26 +50,26 @@ class Picker:
 
     db: Database
     images: Images
-    wish: Wish
+    request: SampleRequest
     missing: list[str] = field(default_factory=list)
     alike: int = 0
     _seen: LookAlikes = field(default_factory=LookAlikes)
     _asked: set[int] = field(default_factory=set)
     _of_label: Counter[str] = field(default_factory=Counter)
 
-    def pick(self, order: Order) -> Iterator[Pick]:
+    def pick(self, order: RankedSamples) -> Iterator[Pick]:
         """At most the budget. What chance draws comes first, and as it comes: look-alikes belong to the picture."""
         stages: tuple[tuple[Iterable[tuple[int, Reason]], int], ...] = (
-            (((row_id, CONTROL) for row_id in order.control), self.wish.by_chance),
-            (((row_id, "rare label") for row_id in order.rare), self.wish.rare),
+            (((row_id, RANDOM) for row_id in order.random), self.request.by_chance),
+            (((row_id, "rare label") for row_id in order.rare), self.request.rare),
             (
                 ((each.id, "unknown" if each.label == UNKNOWN else "low margin") for each in order.unsure),
-                self.wish.budget,
+                self.request.budget,
             ),
         )
         taken = 0
         for rows, most in stages:
-            limit = min(taken + most, self.wish.budget)
+            limit = min(taken + most, self.request.budget)
             for row_id, reason in rows:
                 if taken == limit:
                     break
@@ -81,7 +81,7 @@ class Picker:
         if row_id in self._asked:
             return None
         row = self._row(row_id)
-        if row is None or (reason != CONTROL and self._of_label[row.guess] == self.wish.per_label):
+        if row is None or (reason != RANDOM and self._of_label[row.guess] == self.request.per_label):
             return None
         self._asked.add(row_id)
         image = self.images.find(row.path, row.key, row.config)
@@ -89,7 +89,7 @@ class Picker:
         if image is None or look is None:
             self.missing.append(row.path)
             return None
-        if reason != CONTROL and self._seen.has(look):
+        if reason != RANDOM and self._seen.has(look):
             self.alike += 1
             return None
         self._seen.take(look)
@@ -115,9 +115,9 @@ def labels_of_models(db: Database) -> list[str]:
 
 def _look(image: bytes) -> int | None:
     """None where it does not decode."""
-    from edgecls.images.preprocess import check
+    from edgecls.images.preprocess import decode_reduced
 
     try:
-        return difference_hash(check(image))
+        return difference_hash(decode_reduced(image))
     except BadImage:
         return None

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from edgecls.database.connection import database_path
 from edgecls.database.sqlite_errors import translate_errors
 from edgecls.records import UNKNOWN
-from edgecls.results.active_learning.harvest import CONTROL
+from edgecls.results.active_learning.harvest import RANDOM
 from edgecls.results.active_learning.reviews import has_reviews
 
 Z = 1.959964
@@ -29,7 +29,7 @@ def review_figures(db: Database) -> list[dict[str, Any]]:
     "recall"}, where `frames` are this label, and `predicted` are what the model called so. UNKNOWN is never right: it
     is a miss of the label's recall, and no matter of its precision. Reviews that say UNKNOWN do not count.
 
-    All that is of what was chosen for being hard, but for `control`: {"frames", "answered", "accuracy", "precision"} of
+    All that is of what was chosen for being hard, but for `random`: {"frames", "answered", "accuracy", "precision"} of
     the frames that chance drew, None where there are none. It estimates without bias how the model does on frames like
     those that were drawn from.
     """
@@ -38,19 +38,19 @@ def review_figures(db: Database) -> list[dict[str, Any]]:
     models: dict[tuple[str, str], tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]] = {}
     with translate_errors(database_path(db)):
         for name, sha256, predicted, said, why, frames in db.execute(_COUNTS, (UNKNOWN,)):
-            everything, control = models.setdefault((name, sha256), (Counter(), Counter()))
+            everything, random = models.setdefault((name, sha256), (Counter(), Counter()))
             everything[predicted, said] += frames
-            if why == CONTROL:
-                control[predicted, said] += frames
+            if why == RANDOM:
+                random[predicted, said] += frames
     return [
         {
             "model": name,
             "sha256": sha256,
             **_of_all(everything),
-            "control": _of_all(control) if control else None,
+            "random": _of_all(random) if random else None,
             "labels": _of_labels(everything),
         }
-        for (name, sha256), (everything, control) in models.items()
+        for (name, sha256), (everything, random) in models.items()
     ]
 
 

@@ -14,7 +14,7 @@ from edgecls.results.active_learning.harvest_folder import FolderNames, check_ou
 from edgecls.results.active_learning.picking import Pick, Row
 
 
-def pick(row_id=1, path="/inbox/a.jpg", predicted="tabby", reason="control", image=b"picture"):
+def pick(row_id=1, path="/inbox/a.jpg", predicted="tabby", reason="random", image=b"picture"):
     found = Row(row_id, "folder", f"a#{digest(image)}", path, predicted, 0.9, predicted, 0.85, "ab" * 32, "{}")
     return Pick(found, reason, image)
 
@@ -31,7 +31,7 @@ def tree(folder):
 def test_folders_by_predicted_label_and_the_reasons_beside(tmp_path):
     out = tmp_path / "new" / "harvest"
     picks = [pick(7), pick(8, "/other/a.jpg", "unknown", "unknown", b"another")]
-    assert write_folder(out, iter(picks), ["lynx", "tabby"]) == {"control": 1, "unknown": 1}
+    assert write_folder(out, iter(picks), ["lynx", "tabby"]) == {"random": 1, "unknown": 1}
     assert tree(out) == [
         "folders.csv", "harvest.csv", "lynx", "tabby", "tabby/7-a.jpg", "unknown", "unknown/8-a.jpg",
     ]  # fmt: skip
@@ -39,7 +39,7 @@ def test_folders_by_predicted_label_and_the_reasons_beside(tmp_path):
     first, second = read_csv(out / "harvest.csv")
     assert first == {
         "file": "7-a.jpg", "source": "folder", "key": f"a#{digest(b'picture')}", "path": "/inbox/a.jpg",
-        "predicted": "tabby", "score": "0.9", "guess": "tabby", "margin": "0.85", "reason": "control",
+        "predicted": "tabby", "score": "0.9", "guess": "tabby", "margin": "0.85", "reason": "random",
         "model": "ab" * 32,
     }  # fmt: skip
     assert (second["file"], second["reason"]) == ("8-a.jpg", "unknown")

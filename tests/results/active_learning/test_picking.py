@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.records import UNKNOWN
-from edgecls.results.active_learning.harvest import Candidate, Wish, candidates, put_in_order
+from edgecls.results.active_learning.harvest import Candidate, SampleRequest, candidates, rank_candidates
 from edgecls.results.active_learning.images import Images
 from edgecls.results.active_learning.picking import Picker, labels_of_models
 from edgecls.results.active_learning.reviews import Reviews
@@ -25,11 +25,11 @@ def folder(tmp_path):
     return tmp_path / "inbox"
 
 
-def pick(path, which=NO_FILTERS, **wish):
+def pick(path, which=NO_FILTERS, **request):
     """(the picks, the picker)."""
     with closing(open_results(path)) as db:
-        picker = Picker(db, Images(), Wish(**wish))
-        return list(picker.pick(put_in_order(candidates(db, which), picker.wish))), picker
+        picker = Picker(db, Images(), SampleRequest(**request))
+        return list(picker.pick(rank_candidates(candidates(db, which), picker.request))), picker
 
 
 def ids(picks, reason):
@@ -41,12 +41,12 @@ def test_half_by_chance_and_half_of_what_the_model_is_unsure_of(path, folder):
         fill(store, folder, 60)
     picks, _ = pick(path, budget=20)
     assert Counter(each.reason for each in picks) == {
-        "control": 10,
+        "random": 10,
         "unknown": len(ids(picks, "unknown")),
         "low margin": 10 - len(ids(picks, "unknown")),
     }
     assert len({each.row.id for each in picks}) == 20
-    unsure = [each for each in picks if each.reason != "control"]
+    unsure = [each for each in picks if each.reason != "random"]
     assert [each.row.predicted == UNKNOWN for each in unsure] == sorted(
         (each.row.predicted == UNKNOWN for each in unsure), reverse=True
     )
@@ -56,21 +56,23 @@ def test_half_by_chance_and_half_of_what_the_model_is_unsure_of(path, folder):
         left = [each for each in candidates(db) if each.id not in {pick.row.id for pick in picks}]
     assert min(each.margin for each in left if each.label != UNKNOWN) >= max(margins)
     assert pick(path, budget=20)[0] == picks
-    assert ids(pick(path, budget=20, seed=1)[0], "control") != ids(picks, "control")
+    assert ids(pick(path, budget=20, seed=1)[0], "random") != ids(picks, "random")
 
 
 def test_without_control_and_with_nothing_else(path, folder):
     with Store(path) as store:
         fill(store, folder, 30)
-    assert not ids(pick(path, budget=10, control=0)[0], "control")
-    assert len(ids(pick(path, budget=10, control=1)[0], "control")) == 10
-    assert len(pick(path, budget=100, control=0.3)[0]) == 30
+    assert not ids(pick(path, budget=10, random_share=0)[0], "random")
+    assert len(ids(pick(path, budget=10, random_share=1)[0], "random")) == 10
+    assert len(pick(path, budget=100, random_share=0.3)[0]) == 30
 
 
 def test_chance_draws_every_row_alike():
     """Of all that is asked for by chance: over many seeds each of 20 rows comes up about equally often."""
     rows = [Candidate(n, "tabby", "tabby", n / 20) for n in range(20)]
-    drawn = Counter(number for seed in range(400) for number in put_in_order(rows, Wish(5, seed=seed)).control[:5])
+    drawn = Counter(
+        number for seed in range(400) for number in rank_candidates(rows, SampleRequest(5, seed=seed)).random[:5]
+    )
     assert set(drawn) == set(range(20))
     assert min(drawn.values()) > 70 < max(drawn.values()) < 130  # 100 expected, 3.5 standard deviations each way
 
@@ -78,9 +80,9 @@ def test_chance_draws_every_row_alike():
 def test_a_label_that_is_seldom_answered_is_not_forgotten():
     rows = [Candidate(n, "tabby", "tabby", 0.1) for n in range(1000)]
     rows += [Candidate(1000 + n, "lynx", "lynx", 0.9 - n / 100) for n in range(5)]
-    order = put_in_order(rows, Wish(20, control=0))
+    order = rank_candidates(rows, SampleRequest(20, random_share=0))
     assert order.rare == [1004, 1003, 1002, 1001, 1000]
-    assert put_in_order(rows[:1000], Wish(20)).rare == []
+    assert rank_candidates(rows[:1000], SampleRequest(20)).rare == []
 
 
 @given(
@@ -92,14 +94,14 @@ def test_the_order_is_that_of_sorting_everything(found, budget, per_label):
     rows = [
         Candidate(n, UNKNOWN if unknown else guess, guess, margin) for n, (guess, unknown, margin) in enumerate(found)
     ]
-    order = put_in_order(rows, Wish(budget, per_label=per_label))
+    order = rank_candidates(rows, SampleRequest(budget, per_label=per_label))
     everything = sorted(rows, key=lambda each: (each.label != UNKNOWN, each.margin, each.id))
     if per_label is None:
         assert order.unsure == everything[: 4 * budget]
     else:
         by_guess = {guess: [each for each in everything if each.guess == guess][: 4 * per_label] for guess in "abc"}
         assert sorted(order.unsure) == sorted(each for some in by_guess.values() for each in some)
-    assert len(order.control) == min(len(rows), 4 * budget)
+    assert len(order.random) == min(len(rows), 4 * budget)
 
 
 def test_what_has_no_image_no_prediction_or_a_review_is_left_out(path, folder):
@@ -145,7 +147,7 @@ def test_of_one_device_or_model(path, folder, runs, expected):
 def test_at_most_so_many_of_a_label(path, folder):
     with Store(path) as store:
         fill(store, folder, 60)
-    picks, _ = pick(path, budget=30, control=0, per_label=4)
+    picks, _ = pick(path, budget=30, random_share=0, per_label=4)
     assert Counter(each.row.guess for each in picks) == dict.fromkeys(("lynx", "puma", "tabby"), 4)
 
 
@@ -156,10 +158,10 @@ def test_look_alikes_are_picked_once_but_chance_draws_as_it_does(path, folder):
             image = write_image(folder, f"{n}.png", seed=n // 5)
             image.write_bytes(image.read_bytes() + bytes(n))  # the same picture, and another file
             store.write(row(image, "tabby", 0.6, 0.3 + n / 100))
-    picks, picker = pick(path, control=0)
+    picks, picker = pick(path, random_share=0)
     assert [each.row.id for each in picks] == [10, 5]  # of each five the one with the least margin
     assert picker.alike == 8
-    assert len(pick(path, budget=10, control=1)[0]) == 10
+    assert len(pick(path, budget=10, random_share=1)[0]) == 10
 
 
 def test_images_that_are_gone_or_others_are_passed_over_and_named(path, folder):
@@ -167,7 +169,7 @@ def test_images_that_are_gone_or_others_are_passed_over_and_named(path, folder):
         fill(store, folder, 12)
     (folder / "003.png").unlink()
     write_image(folder, "004.png", seed=99)
-    picks, picker = pick(path, budget=12, control=1)
+    picks, picker = pick(path, budget=12, random_share=1)
     assert {each.row.id for each in picks} == set(range(1, 13)) - {4, 5}
     assert sorted(picker.missing) == [str(folder / "003.png"), str(folder / "004.png")]
 

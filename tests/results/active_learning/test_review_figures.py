@@ -47,8 +47,8 @@ def test_accuracy_precision_and_recall(path):
         path,
         *[("tabby", "tabby", "low margin")] * 6,
         *[("tabby", "lynx", "low margin")] * 2,
-        ("lynx", "lynx", "control"),
-        (UNKNOWN, "lynx", "control"),
+        ("lynx", "lynx", "random"),
+        (UNKNOWN, "lynx", "random"),
         (UNKNOWN, "tabby", "unknown"),
         ("tabby", UNKNOWN, "unknown"),  # nobody could tell: does not count
     )
@@ -57,7 +57,7 @@ def test_accuracy_precision_and_recall(path):
     assert found["accuracy"] == share(7, 11)
     assert found["answered"] == share(9, 11)
     assert found["precision"] == share(7, 9)
-    assert found["control"] == {
+    assert found["random"] == {
         "frames": 2,
         "answered": share(1, 2),
         "accuracy": share(1, 2),
@@ -71,7 +71,7 @@ def test_accuracy_precision_and_recall(path):
 
 @pytest.mark.usefixtures("store")
 def test_a_label_that_the_model_never_says_or_nobody_confirms(path):
-    said(path, ("tabby", "puma", "control"))
+    said(path, ("tabby", "puma", "random"))
     (found,) = figures(path)
     assert [(each["label"], each["precision"], each["recall"]) for each in found["labels"]] == [
         ("puma", None, share(0, 1)),
@@ -81,11 +81,11 @@ def test_a_label_that_the_model_never_says_or_nobody_confirms(path):
 
 def test_each_model_has_its_own_the_last_one_first(store, path):
     begin(store, sha256="cd" * 32, model_name="cats-2")
-    said(path, ("tabby", "lynx", "control"))
+    said(path, ("tabby", "lynx", "random"))
     said(path, ("tabby", "tabby", "low margin"), model="cd" * 32)
     second, first = figures(path)
-    assert (second["model"], second["accuracy"], second["control"]) == ("cats-2", share(1, 1), None)
-    assert (first["model"], first["accuracy"], first["control"]["frames"]) == ("cats", share(0, 1), 1)
+    assert (second["model"], second["accuracy"], second["random"]) == ("cats-2", share(1, 1), None)
+    assert (first["model"], first["accuracy"], first["random"]["frames"]) == ("cats", share(0, 1), 1)
 
 
 def test_without_reviews(path):

@@ -62,7 +62,7 @@ def test_the_keys_of_the_report():
 
 
 def test_what_the_model_file_carries():
-    """A summary is JSON as it stands: what is read back is what was written."""
+    """A summary is JSON as it stands: what is imported is what was written."""
     predictions = of_answers(["cat", "cat", "cat"], ["cat", "cat", "dog"], score=[0.875, 0.75, 0.75])
     summary = evaluate_predictions(replace(predictions, thresholds={"dog": 0.8})).summary()
     assert summary == json.loads(json.dumps(summary))

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from edgecls.database.derived import are_tallied
 from edgecls.errors import UsageError
-from edgecls.results.active_learning.harvest import Wish
+from edgecls.results.active_learning.harvest import SampleRequest
 from edgecls.results.drift.answers import Period
 from edgecls.results.drift.verdict import DRIFT, TOO_FEW, Limits, find_drift
 from edgecls.results.queries.filters import NO_FILTERS, Filters
@@ -22,9 +22,9 @@ LIMITS = Limits(psi=0.25, only=("labels",), independent=True)
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`control`: the share that chance should draw, 0 to 1; `why`, for people."""
+    """`random_share`: the share that chance should draw, 0 to 1; `why`, for people."""
 
-    control: float
+    random_share: float
     why: str = ""
 
 
@@ -36,13 +36,13 @@ def advise(db: Database, which: Filters = NO_FILTERS) -> Advice:
     period = Period(which.since, which.until)
     device, model = (each[0] if len(each) == 1 else None for each in (which.devices, which.models))
     if not are_tallied(db):
-        return Advice(Wish().control, "the database has not been counted yet")
+        return Advice(SampleRequest().random_share, "the database has not been counted yet")
     try:
         found = find_drift(db, period, limits=LIMITS, device=device, model=model)
     except UsageError:
-        return Advice(Wish().control, "the model does not say what it answered to its validation images")
+        return Advice(SampleRequest().random_share, "the model does not say what it answered to its validation images")
     if found.verdict == TOO_FEW:
-        return Advice(Wish().control, found.reason)
+        return Advice(SampleRequest().random_share, found.reason)
     index = f"stability index {found.compared['labels'].psi:.2f}"
     if found.verdict == DRIFT:
         return Advice(1.0, f"new ground: {found.model.name} answers otherwise than to its validation images ({index})")

@@ -25,20 +25,20 @@ class Outcome(NamedTuple):
     error: str | None = None
 
 
-def apart(function: str, *arguments: str, user: ServiceUser | None = None) -> Outcome:
+def run_isolated(function: str, *arguments: str, user: ServiceUser | None = None) -> Outcome:
     """Call `function` of `probes` in a child process that finds the same packages as this one.
 
     With `user`, the child becomes that user once it has imported what it needs: only root may do that.
     """
     identity = (user.uid, user.gid, list(user.groups)) if user else None
-    code = f"import sys; sys.path[:] = {sys.path!r}; from edgecls.doctor.apart import main; main({identity!r})"
+    code = f"import sys; sys.path[:] = {sys.path!r}; from edgecls.doctor.isolated import main; main({identity!r})"
     try:
         done = subprocess.run(  # noqa: S603  # ourselves
             [sys.executable, "-c", code, function, *arguments],
             capture_output=True, check=False, timeout=_PATIENCE_S, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return Outcome({}, f"gave no answer in {_PATIENCE_S:.0f} s")
+        return Outcome({}, f"gave no result in {_PATIENCE_S:.0f} s")
     except OSError as error:
         return Outcome({}, f"could not be tried: {error.strerror or error}")
     try:

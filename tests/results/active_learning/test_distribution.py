@@ -7,7 +7,7 @@ from example_rows import begin, frame
 
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
-from edgecls.results.active_learning.ground import advise
+from edgecls.results.active_learning.distribution import advise
 
 VALIDATION = {"validation": {"n": 100, "labels": {"tabby": 60, "lynx": 30, "unknown": 10}, "scores": [10] * 10}}
 
@@ -23,7 +23,7 @@ def advised(path, counts, metrics=VALIDATION):
 
 
 @pytest.mark.parametrize(
-    ("counts", "metrics", "control", "why"),
+    ("counts", "metrics", "random_share", "why"),
     [
         ({"tabby": 125, "lynx": 55, "unknown": 20}, VALIDATION, 0.15, "known ground: cats answers as to its"),
         ({"tabby": 40, "lynx": 150, "unknown": 10}, VALIDATION, 1, "new ground: cats answers otherwise than to its"),
@@ -33,7 +33,7 @@ def advised(path, counts, metrics=VALIDATION):
         ({}, VALIDATION, 0.5, "the model does not say"),
     ],
 )
-def test_by_what_the_model_answers(path, counts, metrics, control, why):
+def test_by_what_the_model_answers(path, counts, metrics, random_share, why):
     advice = advised(path, counts, metrics)
-    assert advice.control == control
+    assert advice.random_share == random_share
     assert advice.why.startswith(why)

@@ -11,8 +11,8 @@ from mutants import mutants
 from pictures import encode, noise
 
 from edgecls.errors import BadImage
-from edgecls.images.damage import load_whole
-from edgecls.images.preprocess import COVER, FULL, Preprocessing, reduction
+from edgecls.images.framing import COVER, FULL, Preprocessing, reduction
+from edgecls.images.preprocess import decode_strict
 
 SPEC = Preprocessing(12, 12)
 SIZE = (320, 240)
@@ -30,7 +30,7 @@ HOLED = {name: data[: len(data) // 3] + data[len(data) * 2 // 3 :] for name, dat
 def verdict(data, cover=COVER):
     """Why `data` is refused, or None."""
     try:
-        load_whole(data, SPEC, cover=cover)
+        decode_strict(data, SPEC, cover=cover)
     except BadImage as error:
         return str(error)
     return None
@@ -68,7 +68,7 @@ def test_in_many_threads_each_hears_of_its_own_image(capfd):
 def test_a_remark_that_does_no_harm_does_not_make_others_wait():
     """A camera that pads all its files: they are decoded once, and at the same time."""
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda data: load_whole(data, SPEC)[1], [PADDED] * 50))
+        found = list(pool.map(lambda data: decode_strict(data, SPEC)[1], [PADDED] * 50))
     assert all(remarks and all("extraneous bytes before marker 0xd9" in each for each in remarks) for remarks in found)
 
 

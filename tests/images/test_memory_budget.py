@@ -9,11 +9,11 @@ from pictures import encode, noise
 
 from edgecls.errors import BadImage
 from edgecls.images.decoding_memory import decoding_bytes
-from edgecls.images.decoding_room import DecodingRoom
+from edgecls.images.framing import COVER, Preprocessing
 from edgecls.images.image_header import MAX_PIXELS
-from edgecls.images.preprocess import COVER, Preprocessing
+from edgecls.images.memory_budget import MemoryBudget
 from edgecls.inference.classifier import Classifier
-from edgecls.memory import Room
+from edgecls.memory import AvailableMemory
 
 SPEC = Preprocessing(224, 224)
 LARGE = encode(noise(3000, 2000), ".png")
@@ -22,16 +22,16 @@ SMALL = encode(noise(300, 200), ".png")
 
 
 def of(size):
-    return DecodingRoom(lambda: Room(size, "the limit of the test"))
+    return MemoryBudget(lambda: AvailableMemory(size, "the limit of the test"))
 
 
 @pytest.mark.parametrize(("images", "at_a_time"), [(1.5, 1), (2.5, 2), (9, 4)])
-def test_as_many_at_a_time_as_there_is_room_for(images, at_a_time):
-    room, now, most = of(int(TAKES * images)), [0], []
+def test_as_many_at_a_time_as_the_budget_allows(images, at_a_time):
+    budget, now, most = of(int(TAKES * images)), [0], []
     lock = threading.Lock()
 
     def decode(_):
-        with room.taken(LARGE, SPEC, MAX_PIXELS, COVER):
+        with budget.reserve(LARGE, SPEC, MAX_PIXELS, COVER):
             with lock:
                 now[0] += 1
                 most.append(now[0])
@@ -44,33 +44,33 @@ def test_as_many_at_a_time_as_there_is_room_for(images, at_a_time):
     assert max(most) == at_a_time
 
 
-def test_an_image_for_which_there_is_never_room_is_refused():
+def test_an_image_larger_than_the_budget_is_refused():
     with (
         pytest.raises(
             BadImage, match=r"is 3000 x 2000 pixels large: decoding takes up to 66 MB .*limit of the test leaves"
         ),
-        of(TAKES - 1).taken(LARGE, SPEC, MAX_PIXELS, COVER),
+        of(TAKES - 1).reserve(LARGE, SPEC, MAX_PIXELS, COVER),
     ):
         pass
 
 
 def test_small_ones_and_what_is_refused_anyway_pass():
     for data, max_pixels in ((SMALL, MAX_PIXELS), (b"text", MAX_PIXELS), (LARGE, 1000)):
-        with of(0).taken(data, SPEC, max_pixels, COVER):
+        with of(0).reserve(data, SPEC, max_pixels, COVER):
             pass
 
 
-def test_room_is_given_back_by_an_image_that_fails():
-    room = of(TAKES)
+def test_an_image_that_fails_releases_its_memory():
+    budget = of(TAKES)
     for _ in range(2):
-        with pytest.raises(ZeroDivisionError), room.taken(LARGE, SPEC, MAX_PIXELS, COVER):
+        with pytest.raises(ZeroDivisionError), budget.reserve(LARGE, SPEC, MAX_PIXELS, COVER):
             raise ZeroDivisionError
 
 
 def test_an_image_too_large_for_the_memory_is_an_error_and_the_setting_keeps_its_meaning(tiny_model, monkeypatch):
     from edgecls.inference import classifier as module
 
-    monkeypatch.setattr(module, "DECODING_ROOM", of(20_000_000))
+    monkeypatch.setattr(module, "DECODING_MEMORY", of(20_000_000))
     assert "save it smaller, or allow more memory" in Classifier(tiny_model).classify(LARGE).error
     assert "the limit (max_pixels) is 1000" in Classifier(tiny_model, max_pixels=1000).classify(LARGE).error
     assert Classifier(tiny_model).classify(SMALL).error is None
@@ -85,5 +85,5 @@ def test_memory_that_cannot_be_had_is_an_error_of_the_image(tiny_model, monkeypa
     def refuse(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr(module, "load_whole", refuse)
+    monkeypatch.setattr(module, "decode_strict", refuse)
     assert "there is not enough memory" in Classifier(tiny_model).classify(SMALL).error

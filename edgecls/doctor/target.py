@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from edgecls.doctor.apart import Outcome, apart
+from edgecls.doctor.isolated import Outcome, run_isolated
 from edgecls.doctor.system import System
 from edgecls.model.bundled import default_model
 
@@ -13,7 +13,7 @@ SERVICE_CONFIG = Path("/etc/edgecls/edgecls.toml")
 
 
 @dataclass
-class Subject:
+class Target:
     """`model`, `config` and `database` as the command line names them; what it does not name the configuration does."""
 
     system: System = field(default_factory=System)
@@ -32,7 +32,7 @@ class Subject:
     @cached_property
     def configured(self) -> Outcome:
         """What the configuration says, see `probes.configuration`; nothing where there is none."""
-        return apart("configuration", str(self.config_path)) if self.config_path else Outcome({})
+        return run_isolated("configuration", str(self.config_path)) if self.config_path else Outcome({})
 
     @property
     def model_path(self) -> Path:
@@ -51,4 +51,4 @@ class Subject:
         configured = self.configured.value
         # What the configuration says of labels and pixels is about the model that it names.
         of_model = ("runtime",) if self.model else ("runtime", "labels", "input_range")
-        return apart("model", str(self.model_path), *(configured.get(name) or "" for name in of_model))
+        return run_isolated("model", str(self.model_path), *(configured.get(name) or "" for name in of_model))

@@ -21,7 +21,7 @@ MOST = 12
 
 
 @dataclass(frozen=True, slots=True)
-class ReadBack:
+class ImportedLabels:
     """What became of the pictures of a harvest: `reviews` as they are stored, and how many more there are.
 
     `unsorted` still lie among the unknown ones, or in no folder; `removed` are gone; `ambiguous` are the names of those
@@ -34,7 +34,7 @@ class ReadBack:
     ambiguous: list[str]
 
 
-def read_back(folder: Path, database: Path, new_labels: Iterable[str] = ()) -> tuple[ReadBack, int]:
+def import_labels(folder: Path, database: Path, new_labels: Iterable[str] = ()) -> tuple[ImportedLabels, int]:
     """Store where each picture lies as the review of its frame; returns what was found, and how many reviews are new.
 
     All at once, or nothing; a second time changes nothing. Raises InputNotFound and BadData where `folder` is no harvest,
@@ -69,7 +69,7 @@ def _strange_labels(counts: Counter[str], known: list[str], database: Path) -> s
     )
 
 
-def look(folder: Path) -> ReadBack:
+def look(folder: Path) -> ImportedLabels:
     """See where the pictures lie now. Raises InputNotFound and BadData."""
     lines = _lines(folder / REASONS, COLUMNS)
     labels = {line["folder"]: line["label"] for line in _lines(folder / FOLDERS, ("folder", "label"))}
@@ -86,7 +86,7 @@ def look(folder: Path) -> ReadBack:
             reviews.append((_frame(line, folder), label))
         else:
             counts["unsorted"] += 1
-    return ReadBack(reviews, counts["unsorted"], counts["removed"], ambiguous)
+    return ImportedLabels(reviews, counts["unsorted"], counts["removed"], ambiguous)
 
 
 def _label_of(place: str, labels: dict[str, str]) -> str:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from edgecls.memory import room
+from edgecls.memory import available_memory
 
 MIB = 2**20
 
@@ -25,7 +25,7 @@ def machine(tmp_path):
             file = groups / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(f"{size}\n")
-        return room(proc, groups)
+        return available_memory(proc, groups)
 
     return machine
 
@@ -64,15 +64,15 @@ def test_less_than_is_taken_leaves_nothing(machine):
 
 
 def test_where_nothing_can_be_read(tmp_path):
-    assert room(tmp_path, tmp_path).size > 2**40
+    assert available_memory(tmp_path, tmp_path).size > 2**40
 
 
 @pytest.mark.parametrize(("limit", "option"), [("RLIMIT_AS", "-v"), ("RLIMIT_DATA", "-d")])
 def test_the_limit_of_a_shell(limit, option):
     script = (
         f"import resource; resource.setrlimit(resource.{limit}, (2**31, 2**31))\n"
-        "from edgecls.memory import room\n"
-        "left = room()\n"
+        "from edgecls.memory import available_memory\n"
+        "left = available_memory()\n"
         "print(left.size, left.limit)\n"
         "bytearray(left.size)"
     )

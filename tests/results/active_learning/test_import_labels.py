@@ -16,11 +16,11 @@ from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.errors import BadData, InputNotFound, UsageError
 from edgecls.records import UNKNOWN
-from edgecls.results.active_learning.harvest import Wish, candidates, put_in_order
+from edgecls.results.active_learning.harvest import SampleRequest, candidates, rank_candidates
 from edgecls.results.active_learning.harvest_folder import write_folder
 from edgecls.results.active_learning.images import Images
+from edgecls.results.active_learning.import_labels import import_labels, look
 from edgecls.results.active_learning.picking import Pick, Picker, Row, labels_of_models
-from edgecls.results.active_learning.read_back import look, read_back
 from edgecls.results.active_learning.reviews import Reviews
 from edgecls.results.merge.merge import Input, merge
 
@@ -32,8 +32,8 @@ def harvest(path, tmp_path):
         fill(store, tmp_path / "inbox", 6)
     out = tmp_path / "harvest"
     with closing(open_results(path)) as db:
-        wish = Wish(6, control=0.5)
-        picks = Picker(db, Images(), wish).pick(put_in_order(candidates(db), wish))
+        request = SampleRequest(6, random_share=0.5)
+        picks = Picker(db, Images(), request).pick(rank_candidates(candidates(db), request))
         write_folder(out, picks, labels_of_models(db))
     return out
 
@@ -51,20 +51,20 @@ def test_where_a_picture_lies_is_its_label(harvest, path, read):
     move(harvest, 4, "lynx/old").rename(harvest / "lynx" / "old" / "4-003.png")
     next(harvest.glob("*/5-*")).unlink()
     next(harvest.glob("*/6-*")).rename(harvest / "6-005.png")  # out of all folders
-    found, changed = read_back(harvest, path, ["house cat"])
+    found, changed = import_labels(harvest, path, ["house cat"])
     assert (found.unsorted, found.removed, found.ambiguous, changed) == (2, 1, [], 3)
     assert read(
         "SELECT results.id, reviews.path = results.path, predicted, reviews.label, model_id "
         "FROM reviews JOIN results USING (source, key) ORDER BY 1"
     ) == [(1, 1, "lynx", "tabby", 1), (2, 1, "puma", "house cat", 1), (4, 1, "lynx", "lynx", 1)]
-    assert read("SELECT count(*) FROM reviews WHERE reason NOT IN ('control', 'low margin')") == [(0,)]
+    assert read("SELECT count(*) FROM reviews WHERE reason NOT IN ('random', 'low margin')") == [(0,)]
 
 
 def test_a_folder_may_spell_its_label_as_another_system_does(harvest, path, read):
     move(harvest, 1, "TABBY")
     move(harvest, 2, "Lynx\u200b ")
     move(harvest, 3, "Unknown")
-    found, changed = read_back(harvest, path)
+    found, changed = import_labels(harvest, path)
     assert (found.unsorted, changed) == (1, 5)
     labels = "SELECT results.id, reviews.label FROM reviews JOIN results USING (source, key) ORDER BY 1"
     assert read(labels) == [(1, "tabby"), (2, "lynx"), (4, "lynx"), (5, "puma"), (6, "tabby")]
@@ -75,14 +75,14 @@ def test_a_macos_machine_decomposes_the_names_of_folders_and_files(path, tmp_pat
         begin(store, labels=["größe", "länge"])
         store.write(row(write_image(tmp_path, "fußgänger.png", 1), "größe"))
     with closing(open_results(path)) as db:
-        picks = Picker(db, Images(), Wish(1)).pick(put_in_order(candidates(db), Wish(1)))
+        picks = Picker(db, Images(), SampleRequest(1)).pick(rank_candidates(candidates(db), SampleRequest(1)))
         write_folder(tmp_path / "out", picks, labels_of_models(db))
     (found,) = tmp_path.glob("out/*/1-*")
     target = tmp_path / "out" / unicodedata.normalize("NFD", "länge2") / unicodedata.normalize("NFD", found.name)
     target.parent.mkdir()
     found.rename(target)
     target.parent.rename(tmp_path / "out" / unicodedata.normalize("NFD", "LÄNGE"))
-    read_back(tmp_path / "out", path)
+    import_labels(tmp_path / "out", path)
     assert read("SELECT label FROM reviews") == [("länge",)]
 
 
@@ -90,21 +90,21 @@ def test_folders_that_are_no_labels_are_named_before_anything_is_stored(harvest,
     move(harvest, 1, "checked/tabby")
     move(harvest, 2, "blu e")
     with pytest.raises(BadData) as caught:
-        read_back(harvest, path)
+        import_labels(harvest, path)
     assert str(caught.value) == (
         f"folders that are no label of a model or a review in {path}: 'blu e' (1 image), 'checked' (1 image); "
         "known labels: lynx, puma, tabby; move these images to where they belong, or store the labels with "
         "--new-label 'blu e' --new-label checked; nothing was stored"
     )
     assert read("SELECT count(*) FROM reviews") == [(0,)]
-    assert read_back(harvest, path, ["Blu e", "checked"])[1] == 6
-    assert read_back(harvest, path)[1] == 0  # the reviews know them by now
+    assert import_labels(harvest, path, ["Blu e", "checked"])[1] == 6
+    assert import_labels(harvest, path)[1] == 0  # the reviews know them by now
 
 
 def test_a_new_label_that_no_folder_has_is_refused(harvest, path, read):
     move(harvest, 1, "checked")
     with pytest.raises(UsageError, match="--new-label cheked: no image lies in a folder of that name"):
-        read_back(harvest, path, ["checked", "cheked"])
+        import_labels(harvest, path, ["checked", "cheked"])
     assert read("SELECT count(*) FROM reviews") == [(0,)]
 
 
@@ -114,7 +114,7 @@ def test_what_lies_in_folders_of_the_system_was_removed(harvest, path, name):
     move(harvest, 1, name)
     first = next(harvest.glob("*/2-*"))
     (harvest / name / first.name).write_bytes(first.read_bytes())  # a thumbnail is no second place
-    found, changed = read_back(harvest, path)
+    found, changed = import_labels(harvest, path)
     assert (found.removed, found.ambiguous, changed) == (1, [], 5)
 
 
@@ -123,19 +123,19 @@ def test_a_label_that_is_named_like_a_folder_of_the_system(path, tmp_path, read)
         begin(store, labels=["@tmp", "lost+found"])
         store.write(row(write_image(tmp_path, "a.png", 1), "@tmp"))
     with closing(open_results(path)) as db:
-        picks = Picker(db, Images(), Wish(1)).pick(put_in_order(candidates(db), Wish(1)))
+        picks = Picker(db, Images(), SampleRequest(1)).pick(rank_candidates(candidates(db), SampleRequest(1)))
         write_folder(tmp_path / "out", picks, labels_of_models(db))
-    assert read_back(tmp_path / "out", path)[1] == 1
+    assert import_labels(tmp_path / "out", path)[1] == 1
     assert read("SELECT label FROM reviews") == [("@tmp",)]
 
 
 def test_a_second_time_changes_only_what_was_moved_since(harvest, path, read):
-    assert read_back(harvest, path)[1] == 6
+    assert import_labels(harvest, path)[1] == 6
     before = read("SELECT * FROM reviews ORDER BY id")
-    assert read_back(harvest, path)[1] == 0
+    assert import_labels(harvest, path)[1] == 0
     assert read("SELECT * FROM reviews ORDER BY id") == before
     move(harvest, 2, "lynx")
-    assert read_back(harvest, path)[1] == 1
+    assert import_labels(harvest, path)[1] == 1
     assert read("SELECT reviews.label FROM reviews JOIN results USING (source, key) WHERE results.id = 2") == [
         ("lynx",)
     ]
@@ -144,14 +144,14 @@ def test_a_second_time_changes_only_what_was_moved_since(harvest, path, read):
 def test_a_picture_in_two_folders_is_no_review(harvest, path):
     first = next(harvest.glob("*/1-*"))
     (harvest / "puma" / first.name).write_bytes(first.read_bytes())
-    found, changed = read_back(harvest, path)
+    found, changed = import_labels(harvest, path)
     assert (found.ambiguous, changed) == ([first.name], 5)
 
 
 def test_rows_may_be_gone_by_now(harvest, path, read):
     with Store(path) as store:
         store.database.execute("DELETE FROM results")
-    assert read_back(harvest, path)[1] == 6
+    assert import_labels(harvest, path)[1] == 6
     assert read("SELECT count(*), count(score), min(model_id) FROM reviews") == [(6, 6, 1)]
 
 
@@ -159,7 +159,7 @@ def test_a_correction_in_another_way_keeps_why_it_was_picked(harvest, path, read
     with Reviews(path) as reviews:
         reviews.put(1, "tabby")
     assert read("SELECT reason FROM reviews") == [(None,)]
-    read_back(harvest, path)
+    import_labels(harvest, path)
     reasons = read("SELECT key, reason FROM reviews ORDER BY key")
     assert all(reason for _, reason in reasons)
     with Reviews(path) as reviews:
@@ -173,22 +173,22 @@ def test_labels_that_are_no_names_of_folders(path, tmp_path, read):
         store.database.execute("UPDATE results SET label = 'a/b' WHERE id = 1")
         store.database.execute("UPDATE results SET label = 'a?b' WHERE id = 2")
     with closing(open_results(path)) as db:
-        picks = Picker(db, Images(), Wish(2, 1)).pick(put_in_order(candidates(db), Wish(2, 1)))
+        picks = Picker(db, Images(), SampleRequest(2, 1)).pick(rank_candidates(candidates(db), SampleRequest(2, 1)))
         write_folder(tmp_path / "out", picks, [])
     assert {each.name for each in (tmp_path / "out").iterdir() if each.is_dir()} == {"a_b", "a_b-2"}
-    read_back(tmp_path / "out", path)
+    import_labels(tmp_path / "out", path)
     assert read("SELECT predicted, label FROM reviews ORDER BY 1") == [("a/b", "a/b"), ("a?b", "a?b")]
 
 
 def test_what_is_no_harvest(path, harvest, tmp_path, read):
     with pytest.raises(InputNotFound, match="name a folder that edgecls harvest has made"):
-        read_back(tmp_path, path)
+        import_labels(tmp_path, path)
     (harvest / "harvest.csv").write_text("file,label\na.jpg,tabby\n")
     with pytest.raises(BadData, match=r"harvest.csv has no column 'guess'"):
-        read_back(harvest, path)
+        import_labels(harvest, path)
     (harvest / "harvest.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(BadData, match="is not a CSV file in UTF-8"):
-        read_back(harvest, path)
+        import_labels(harvest, path)
     assert read("SELECT count(*) FROM reviews") == [(0,)]
 
 
@@ -196,7 +196,7 @@ def test_a_harvest_of_another_database(harvest, tmp_path):
     other = tmp_path / "other.db"
     Store(other).close()
     with pytest.raises(BadData, match=r"other.db has no rows of the model of .*: name the database it is from"):
-        read_back(harvest, other)
+        import_labels(harvest, other)
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -213,17 +213,17 @@ def test_hostile_texts_come_back_as_they_were(source, key, path, label, score):
     harvested = Row(7, source, key, path or "a", label, score, label, 0.5, "ab" * 32, "{}")
     with tempfile.TemporaryDirectory() as place:
         out = Path(place, "out")
-        write_folder(out, [Pick(harvested, "control", b"picture")], ["tabby", label])
+        write_folder(out, [Pick(harvested, "random", b"picture")], ["tabby", label])
         ((frame, said),) = look(out).reviews
     assert said == label
     assert asdict(frame) == {
         "source": source, "key": key, "path": path or "a", "predicted": label, "score": score, "model": "ab" * 32,
-        "reason": "control",
+        "reason": "random",
     }  # fmt: skip
 
 
 def test_why_a_frame_was_picked_survives_a_merge(harvest, path, tmp_path, read):
-    read_back(harvest, path)
+    import_labels(harvest, path)
     merged = tmp_path / "merged.db"
     merge(merged, [Input(path)])
     with closing(open_results(merged)) as db:
