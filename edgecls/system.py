@@ -7,13 +7,16 @@ docstring says what that is.
 import contextlib
 import importlib
 import os
+import select
 import signal
 import stat
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import BinaryIO, TextIO
 
 
 def _optional(name: str) -> ModuleType | None:
@@ -33,14 +36,10 @@ O_DIRECTORY: int = getattr(os, "O_DIRECTORY", 0)
 O_NOCTTY: int = getattr(os, "O_NOCTTY", 0)
 O_NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 O_NONBLOCK: int = getattr(os, "O_NONBLOCK", 0)
-O_PATH: int = getattr(os, "O_PATH", 0)
 """Flags of `os.open`; 0 where the system does not know them."""
 
 HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 """The signal that ends a process with its terminal; None on Windows."""
-
-CAN_OPEN_RELATIVE = bool(O_PATH) and os.open in os.supports_dir_fd
-"""Whether folders can be opened step by step, without following links (`dir_fd`)."""
 
 
 def lock(descriptor: int) -> None:
@@ -88,6 +87,60 @@ def read_at(descriptor: int, size: int, offset: int) -> bytes:
         return bytes(pread(descriptor, size, offset))
     os.lseek(descriptor, offset, os.SEEK_SET)
     return os.read(descriptor, size)
+
+
+def write_at(descriptor: int, data: bytes, offset: int) -> None:
+    """Write `data` at `offset`. Where there is no `pwrite`, this moves the position of the descriptor."""
+    pwrite = getattr(os, "pwrite", None)
+    if pwrite is not None:
+        pwrite(descriptor, data, offset)
+    else:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        os.write(descriptor, data)
+
+
+def open_below(root: str, path: str) -> BinaryIO:
+    """Open the file at `path`, relative to `root`, to read it; no link may be part of it. Raises OSError.
+
+    Opens folder by folder, so that a link which takes the place of a folder meanwhile is not followed. Without `O_PATH`
+    (macOS, Windows) only the file itself is checked. Does not wait for the writer of a pipe.
+    """
+    flags = os.O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
+    folder_flags = getattr(os, "O_PATH", 0)
+    if not folder_flags:
+        return open(os.path.join(root, path), "rb", opener=lambda name, mode: os.open(name, mode | flags))
+    folder_flags |= O_DIRECTORY
+    at = os.open(root, folder_flags)
+    try:
+        *folders, name = path.split(os.sep)
+        for each in folders:
+            below = os.open(each, folder_flags | O_NOFOLLOW, dir_fd=at)
+            os.close(at)
+            at = below
+        return open(os.open(name, flags, dir_fd=at), "rb")
+    finally:
+        os.close(at)
+
+
+def reader_watch(stream: TextIO) -> Callable[[float], bool]:
+    """Return a function that waits for seconds and returns False; at once, and True, if the reader of a pipe is gone.
+
+    Where the system does not tell (Windows; a stream without a descriptor), it always waits.
+    """
+
+    def sleep(seconds: float) -> bool:
+        time.sleep(seconds)
+        return False
+
+    new_poll = getattr(select, "poll", None)
+    if new_poll is None:
+        return sleep
+    poll = new_poll()
+    try:
+        poll.register(stream.fileno(), getattr(select, "POLLERR", 0))
+    except (OSError, ValueError):
+        return sleep
+    return lambda seconds: bool(poll.poll(seconds * 1000))
 
 
 def reserve(descriptor: int, size: int) -> None:

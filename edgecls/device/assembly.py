@@ -1,17 +1,17 @@
 """Build the pipeline of a configuration from its parts, and rebuild it for another one."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgecls.database.retry import GaveUp, retry
 from edgecls.database.saved_frame_rows import SavedFrameRows
 from edgecls.device.configuration.config import Config
-from edgecls.device.configuration.settings import FolderSettings, VideoSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.frame_counts import FrameCounts
 from edgecls.device.maintenance import Maintenance
-from edgecls.device.parts import OpenClassifiers, OpenDatabase, OpenSource, file_stamp, is_synchronous
+from edgecls.device.parts import OpenClassifiers, OpenDatabase, OpenSource, file_stamp
 from edgecls.device.pipeline import GROUP_ROWS, FramePipeline, Unfinished
 from edgecls.device.runs import begin_run
 from edgecls.device.saving.saved_frames import SavedFrames, frames_folder
@@ -21,7 +21,6 @@ from edgecls.errors import FileReplaced
 from edgecls.images.depth import UNKNOWN_WHITE
 from edgecls.inference.classifier import Classifier
 from edgecls.model.model_file import ModelFile
-from edgecls.records import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Assembly:
         with contextlib.ExitStack() as undo:
             self._database = self._open_database()
             undo.callback(self._database.close)
-            self._source = OpenSource(config.source, self._database.store, requests.stop)
+            self._source = OpenSource(config.source, self._database.store)
             undo.callback(self._source.close)
             self._classifiers = OpenClassifiers(classifiers, config)
             undo.callback(self._classifiers.close)
@@ -72,11 +71,6 @@ class Assembly:
     def model(self) -> ModelFile:
         """The model of the classifiers."""
         return self._classifiers.model
-
-    @property
-    def frames(self) -> Iterator[Frame | None]:
-        """The frames of the source."""
-        return self._source.frames
 
     @property
     def source_name(self) -> str:
@@ -139,7 +133,7 @@ class Assembly:
         if new_database:
             self._database = self._open_database()
         if new_source:
-            self._source = OpenSource(config.source, self._database.store, self._requests.stop)
+            self._source = OpenSource(config.source, self._database.store)
         self._classifiers = OpenClassifiers(classifiers, config)
         self.pipeline = self._new_pipeline(unfinished)
 
@@ -162,7 +156,7 @@ class Assembly:
                 self.pipeline = self._new_pipeline(unfinished)
                 break
         if is_folder:
-            self._source = OpenSource(self.config.source, self._database.store, self._requests.stop)
+            self._source = OpenSource(self.config.source, self._database.store)
             self.pipeline = self._new_pipeline(unfinished)
 
     def _wait_until_unchanged(self, path: Path) -> None:
@@ -203,12 +197,12 @@ class Assembly:
             interrupt=self._requests.interrupt,
             counts=self._counts,
             vote=(unfinished.vote or Vote(config.vote)) if has_vote else None,
-            is_live=not isinstance(config.source, VideoSettings),
+            is_live=not config.source.is_replayed,
             saved_frames=saved_frames,
             maintenance=Maintenance(store, saved_frames, config),
             recent_frames=config.vote.votes if saves_frames else 0,
             # A frame that is saved waits for the disk anyway, and the limits of saved frames hold after every row.
-            group_rows=1 if saves_frames or is_synchronous(config.source) else GROUP_ROWS,
+            group_rows=1 if saves_frames or config.source.is_live else GROUP_ROWS,
             unfinished=unfinished,
             on_step=self._callbacks.on_step,
             on_wait=self._callbacks.on_wait,

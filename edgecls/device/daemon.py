@@ -6,7 +6,7 @@ from collections.abc import Callable
 from edgecls.database.retry import GaveUp
 from edgecls.device.assembly import Assembly, Callbacks
 from edgecls.device.configuration.config import Config
-from edgecls.device.configuration.settings import LiveSettings, VideoSettings
+from edgecls.device.configuration.source_settings import LiveSettings, VideoSettings
 from edgecls.device.frame_counts import FrameCounts
 from edgecls.device.parts import load_classifiers
 from edgecls.device.signals import Requests
@@ -79,7 +79,7 @@ class Daemon:
         """Process frames until there is a request, or the database must be reopened; return whether to go on."""
         try:
             self._parts.begin_run()
-            self._parts.pipeline.process_frames(self._parts.frames)
+            self._parts.pipeline.process_frames()
         except GaveUp:
             pass  # there is a request, and the database is unavailable
         except FileReplaced:

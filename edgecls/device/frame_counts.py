@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from edgecls.device.sources.status import SourceStatus
+from edgecls.device.sources import SourceStatus
 from edgecls.records import Classification
 
 

@@ -5,7 +5,7 @@ from edgecls.database.search_index import SearchIndex
 from edgecls.database.store import Store
 from edgecls.database.wal_checkpoints import WalCheckpoints
 from edgecls.device.configuration.config import Config
-from edgecls.device.configuration.settings import FolderSettings, VideoSettings
+from edgecls.device.configuration.source_settings import FolderSettings, VideoSettings
 from edgecls.device.saving.saved_frames import SavedFrames
 
 

@@ -3,14 +3,14 @@
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 
 from edgecls.database.seen_file_rows import SeenFileRows
 from edgecls.database.store import Store
 from edgecls.device.classifier_pool import ClassifierPool
 from edgecls.device.configuration.config import AnySource, Config
-from edgecls.device.configuration.settings import FolderSettings, LiveSettings, VideoSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.in_flight import FramesInFlight, in_flight_file
 from edgecls.device.lock import lock_database, lock_folder
 from edgecls.device.sources import open_source
@@ -51,7 +51,7 @@ def file_stamp(path: Path) -> FileStamp | None:
 
 def _classifiers(model: ModelFile, config: Config) -> list[Classifier]:
     interpreters, threads = plan(config.interpreters, config.threads)
-    if is_synchronous(config.source):
+    if config.source.is_live:
         interpreters, threads = Plan(1, config.threads or default_threads())
     return [
         Classifier(
@@ -100,24 +100,19 @@ class OpenDatabase:
 
 
 class OpenSource:
-    """A source, open as `source` until `close`, with the one iterator over its `frames`.
+    """A source, open as `source` until `close`.
 
     A folder is locked against a second daemon, and remembers in the database which of its files have a row.
     """
 
-    def __init__(self, settings: AnySource, store: Store, stop: threading.Event) -> None:
+    def __init__(self, settings: AnySource, store: Store) -> None:
         self._seen_files: SeenFileRows | None = None
         with contextlib.ExitStack() as stack:
-            memory = []
             if isinstance(settings, FolderSettings):
                 if lock := lock_folder(settings.path):
                     stack.enter_context(lock)
-                self._seen_files = SeenFileRows(store, f"folder:{settings.path}")
-                memory.append(self._seen_files)
-            self.source = stack.enter_context(open_source(settings.type, settings, *memory))
-            self.frames = self.source.frames(stop)
-            if isinstance(self.frames, Generator):
-                stack.enter_context(contextlib.closing(self.frames))
+                self._seen_files = SeenFileRows(store, settings.source_name)
+            self.source = stack.enter_context(open_source(settings, self._seen_files))
             self._stack = stack.pop_all()
 
     def write_seen_files(self) -> None:
@@ -138,7 +133,7 @@ class OpenClassifiers:
         # Of cameras and videos no restart sees the same frame first again.
         is_folder = isinstance(config.source, FolderSettings)
         self._in_flight = FramesInFlight(in_flight_file(config.database)) if is_folder else None
-        synchronous = is_synchronous(config.source)
+        synchronous = config.source.is_live
         self.pool = ClassifierPool(classifiers, synchronous=synchronous, in_flight=self._in_flight)
 
     def close(self) -> None:
@@ -146,11 +141,3 @@ class OpenClassifiers:
         self.pool.close()
         if self._in_flight:
             self._in_flight.close()
-
-
-def is_synchronous(source: AnySource) -> bool:
-    """Return whether each frame is committed before the next is taken, as where frames come by the clock.
-
-    A camera's next frame is newer the later it is taken.
-    """
-    return isinstance(source, LiveSettings) or (isinstance(source, VideoSettings) and source.pace == "real")

@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import NamedTuple, TypeVar
@@ -16,7 +16,7 @@ from edgecls.device.classifier_pool import ClassifierPool, image_bytes
 from edgecls.device.frame_counts import FrameCounts
 from edgecls.device.maintenance import Maintenance
 from edgecls.device.saving.saved_frames import SavedFrames
-from edgecls.device.sources import Source
+from edgecls.device.sources import EndOfSource, Source
 from edgecls.device.vote import Vote
 from edgecls.records import Classification, Frame
 
@@ -97,13 +97,17 @@ class FramePipeline:
         self._group = before.group
         self._group_since = time.monotonic()
 
-    def process_frames(self, frames: Iterator[Frame | None]) -> None:
+    def process_frames(self) -> None:
         """Process frames until the source ends or `interrupt` is set; then finish those in flight.
 
-        `frames` may be continued afterwards. Raises GaveUp, and what the store raises.
+        May be called again. Raises GaveUp, and what source and store raise.
         """
         self._submit_pending()
-        for frame in frames:
+        while not self._interrupt.is_set():
+            try:
+                frame = self._source.next_frame()
+            except EndOfSource:
+                break
             if frame is None:
                 self.drain()
                 self._idle()
@@ -111,8 +115,6 @@ class FramePipeline:
                 self._pending.append(frame)
                 self._submit_pending()
             self._on_step()
-            if self._interrupt.is_set():
-                break
         self.drain()
 
     def drain(self) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from edgecls.database.reading import open_results
 from edgecls.device.configuration.config import AnySource, Config
-from edgecls.device.configuration.settings import LiveSettings
+from edgecls.device.configuration.source_settings import LiveSettings
 from edgecls.device.parts import load_classifiers
 from edgecls.device.saving.saved_frames import frames_folder
 from edgecls.device.sources import open_source
@@ -74,7 +74,7 @@ def _check_database(path: Path) -> None:
 
 def check_source(settings: AnySource) -> str:
     """Raise if no frame can come from the source; return its name."""
-    source = open_source(settings.type, settings)
+    source = open_source(settings)
     source.probe()
     return source.name
 

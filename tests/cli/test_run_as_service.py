@@ -171,11 +171,11 @@ def test_check_of_one_that_runs(service, manager, edgecls):
     [
         (
             "/dev/video77",
-            "/dev/video77 cannot be used: there is no /dev/video77: plug it in, or see `v4l2-ctl --list-d",
+            "/dev/video77 cannot be used: /dev/video77 does not exist: plug the camera in, or see `v4l2-ctl --list-d",
         ),
         (
             "rtsp://me:secret@127.0.0.1:9/x",
-            "rtsp://127.0.0.1:9/... cannot be used: nothing answers there with a video str",
+            "rtsp://127.0.0.1:9/... cannot be used: no video stream at this addre",
         ),
     ],
 )
@@ -204,7 +204,7 @@ def test_each_error_of_the_configuration_has_its_line(edgecls, tmp_path):
     for options in ([], ["--check"]):
         done = edgecls("run", *options, "--config", "edgecls.toml", code=78)
         assert done.stderr.splitlines() == [
-            "edgecls: error: edgecls.toml:2: modle: there is no such setting: did you mean 'model'?",
-            "edgecls: error: edgecls.toml:6: source.settle_seconds: must be greater than 0, and is -1: change it",
+            "edgecls: error: edgecls.toml: unknown setting 'modle' (did you mean 'model'?)",
+            "edgecls: error: edgecls.toml: source.settle_seconds must be greater than 0, not -1",
         ]
     assert edgecls("run", "--check", "--config", "none.toml", code=78).stderr.startswith("edgecls: error: no configur")

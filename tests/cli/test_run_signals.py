@@ -136,7 +136,7 @@ def test_sigterm_while_a_camera_is_not_there(service, manager, tmp_path, moment)
         if moment == "while it opens":
             assert process.stdout.readline() == "there\n"
         else:
-            wait_for(manager, "STATUS=lost: there is no /dev/video77: plug it in")
+            wait_for(manager, "STATUS=lost: /dev/video77 does not exist: plug the camera in")
         ends_well(process)
     assert runs(tmp_path / "results.db") == ["signal"]
 

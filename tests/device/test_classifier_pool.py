@@ -159,7 +159,7 @@ def test_rows_in_order_in_groups_and_acknowledged_after_the_commit(two, store, p
     source = Committed(*(picture(colour) for colour in colours))
     source.path = path
     log, counts = Log(store), FrameCounts()
-    new_pipeline(source, two, log, counts=counts, group_rows=8).process_frames(source.frames(threading.Event()))
+    new_pipeline(source, two, log, counts=counts, group_rows=8).process_frames()
     assert [(row["key"], row["label"]) for row in rows(path)] == [(str(n), colour) for n, colour in enumerate(colours)]
     assert [entry for entry in source.log if "pull" not in entry] == [f"done {n}" for n in range(100)]
     assert sum(log.groups) == counts.rows == 100
@@ -174,7 +174,8 @@ def test_when_the_source_has_nothing_more_all_is_committed_at_once(two, store, p
         yield None
         committed.append(len(rows(path)))
 
-    new_pipeline(source, two, store, group_rows=16).process_frames(idle())
+    source.deliver(idle())
+    new_pipeline(source, two, store, group_rows=16).process_frames()
     assert committed == [3]
     assert len(source.log) == 3
 
@@ -191,7 +192,8 @@ def test_a_row_does_not_wait_long_for_others(two, store, path, monkeypatch):
             assert time.monotonic() < deadline
             yield Frame("recording", "known", NOON, picture("red"))
 
-    new_pipeline(source, two, store, group_rows=16).process_frames(known_frames())
+    source.deliver(known_frames())
+    new_pipeline(source, two, store, group_rows=16).process_frames()
     assert "done new" in source.log
 
 
@@ -199,7 +201,8 @@ def test_a_frame_with_the_key_of_one_in_flight_waits_for_its_row(two, store, pat
     """A file that was touched: its content, and so its key, are the same."""
     source, counts = RecordingSource(), FrameCounts()
     same = [Frame("recording", "same", NOON, image) for image in (b"torn", b"torn")]
-    new_pipeline(source, two, store, counts=counts, group_rows=16).process_frames(iter(same))
+    source.deliver(same)
+    new_pipeline(source, two, store, counts=counts, group_rows=16).process_frames()
     assert (source.log, counts.rows, len(rows(path))) == (["failed same", "failed same"], 1, 1)
 
 
@@ -222,7 +225,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_group(two, store, path, is_inter
         on_wait=interrupt.set if is_interrupted else lambda: None,
     )  # fmt: skip
     with pytest.raises(GaveUp) if is_interrupted else nullcontext():
-        pipeline.process_frames(source.frames(threading.Event()))
+        pipeline.process_frames()
     released = [frame.key for frame in pipeline.release().frames]
     assert [row["key"] for row in rows(path)] == [str(n) for n in range(counts.rows)]
     pulled = sum(entry.startswith("pull") for entry in source.log)
@@ -241,7 +244,7 @@ def test_each_frame_that_runs_ahead_is_saved_before_its_row_and_has_one_commit(t
 
     source, log = RecordingSource(*[picture("red")] * 40), Log(store)
     pipeline = new_pipeline(source, two, log, saved_frames=Saving(), recent_frames=1)
-    pipeline.process_frames(source.frames(threading.Event()))
+    pipeline.process_frames()
     assert log.groups == [1] * 40
     saved = [entry for entry in source.log if "pull" not in entry]
     assert saved == [f"{step} {n}" for n in range(40) for step in ("save", "done")]
@@ -250,7 +253,7 @@ def test_each_frame_that_runs_ahead_is_saved_before_its_row_and_has_one_commit(t
 def test_a_vote_sees_the_frames_in_order(two, store, path):
     source, counts = RecordingSource(*[picture("red")] * 30), FrameCounts()
     pipeline = new_pipeline(source, two, store, counts=counts, vote=Vote(VoteSettings(votes=3)), group_rows=4)
-    pipeline.process_frames(source.frames(threading.Event()))
+    pipeline.process_frames()
     assert (counts.rows, counts.deferred) == (10, 20)
     assert [(int(row["key"]) // 3, row["votes"]) for row in rows(path)] == [(n, {"red": 3}) for n in range(10)]
     assert source.log.count("done 29") == 1
@@ -287,7 +290,7 @@ def test_rows_do_not_wait_for_a_frame_that_takes_long_or_fails(store, path, erro
         watcher = threading.Thread(target=let_go)
         watcher.start()
         with pytest.raises(RuntimeError, match="native") if error else nullcontext():
-            new_pipeline(source, pool, store, group_rows=GROUP_ROWS).process_frames(source.frames(threading.Event()))
+            new_pipeline(source, pool, store, group_rows=GROUP_ROWS).process_frames()
         watcher.join()
     assert log == [3]
     assert len(rows(path)) == (3 if error else 5)

@@ -61,14 +61,14 @@ def test_a_folder_that_is_gone_is_in_the_status(place):
         daemon.run()
     (line,) = [line for line in place.notifications() if line.startswith("STATUS=stopping")]
     assert line.startswith(
-        f"STATUS=stopping: lost: {place.folder}/inbox is not there (No such file or directory), since"
+        f"STATUS=stopping: lost: folder {place.folder}/inbox does not exist (No such file or directory), since"
     )
     (place.folder / "away").rename(place.folder / "inbox")
 
 
 def test_what_was_dropped_stays_counted_when_the_source_changes(place, monkeypatch):
     """A camera that is not there, whose counts are set by hand; then a folder."""
-    monkeypatch.setattr(live, "_FIRST_OPEN", 0.1)
+    monkeypatch.setattr(live, "_FIRST_OPEN_S", 0.1)
     place.configure(source='type = "camera"\ndevice = "/dev/none"\nstall_seconds = 1')
 
     def on_step():
@@ -78,8 +78,8 @@ def test_what_was_dropped_stays_counted_when_the_source_changes(place, monkeypat
     with place.daemon(on_step=on_step) as daemon:
         heard = place.notifications()
         assert heard[0] == "READY=1"
-        assert heard[1].startswith("STATUS=ready: lost: there is no /dev/none: plug it in")
-        daemon._parts._source.source._place.dropped = 7
+        assert heard[1].startswith("STATUS=ready: lost: /dev/none does not exist: plug the camera in")
+        daemon._parts._source.source._latest.dropped = 7
         place.configure()
         place.put("a.png", "red")
         place.requests.request_reload()
@@ -155,7 +155,7 @@ def test_a_stop_in_any_phase_finishes_the_frames_that_were_taken_and_no_other(pl
 
         monkeypatch.setattr(owner, phase, stopping)
         daemon.run()
-        assert not source._in_hand
+        assert not source._unacknowledged
     taken = {name for name, _ in place.rows()}
     assert 0 < len(taken) < 60
     assert {path.name for path in (place.folder / "inbox").iterdir()} == {f"{n}.png" for n in range(60)} - taken

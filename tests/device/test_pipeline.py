@@ -10,10 +10,11 @@ from recording import NOON, RecordingSource, begin, rows
 from edgecls.database.retry import GaveUp
 from edgecls.database.store import Store
 from edgecls.device.classifier_pool import ClassifierPool
-from edgecls.device.configuration.settings import CameraSettings, FolderSettings, VideoSettings, VoteSettings
+from edgecls.device.configuration.settings import VoteSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.frame_counts import FrameCounts
 from edgecls.device.pipeline import FramePipeline
-from edgecls.device.sources import SOURCES, open_source
+from edgecls.device.sources import open_source
 from edgecls.device.vote import Vote
 from edgecls.errors import Unavailable
 from edgecls.inference.classifier import Classifier
@@ -53,7 +54,7 @@ def new_pipeline(source, classifier, store, stop=None, **options):
 def process_all(source, classifier, store, stop=None):
     """Process the frames of the source, and return how many rows were committed."""
     stop, counts = stop or threading.Event(), FrameCounts()
-    new_pipeline(source, classifier, store, stop, counts=counts).process_frames(source.frames(stop))
+    new_pipeline(source, classifier, store, stop, counts=counts).process_frames()
     return counts.rows
 
 
@@ -104,9 +105,17 @@ def test_a_frame_that_has_its_row_is_acknowledged_and_not_classified_again(class
 
 
 def test_the_frame_in_hand_is_finished(classifier, store):
-    source = RecordingSource(*[picture("red")] * 5, stop_after=2)
-    assert process_all(source, classifier, store) == 2
-    assert source.log[-1] == "done 1"
+    source, stop = RecordingSource(), threading.Event()
+
+    def frames():
+        yield from (Frame("recording", str(n), NOON, picture("red")) for n in range(2))
+        stop.set()
+        yield Frame("recording", "2", NOON, picture("red"))
+        raise AssertionError("asked for a frame after the stop")
+
+    source.deliver(frames())
+    assert process_all(source, classifier, store, stop) == 3
+    assert source.log[-1] == "done 2"
 
 
 def test_a_row_that_cannot_be_written_is_not_acknowledged(classifier, path):
@@ -150,7 +159,7 @@ def test_a_vote_defers_frames_and_the_winners_own_is_saved(classifier, store):
         source, recorded, recorded, counts=counts, vote=two_of(), saved_frames=Saving(log), maintenance=Upkeep(log),
         recent_frames=2,
     )  # fmt: skip
-    pipeline.process_frames(source.frames(threading.Event()))
+    pipeline.process_frames()
     pipeline.close_vote()
     assert (counts.rows, counts.deferred) == (3, 3)
     assert [entry for entry in log if not entry.startswith(("pull", "classify"))] == [
@@ -164,9 +173,11 @@ def test_a_vote_that_timed_out_is_recorded_while_no_frame_comes(classifier, stor
     source, log = RecordingSource(), []
     frame = Frame("recording", "0", NOON, picture("red"))  # years ago
     pipeline = new_pipeline(source, classifier, store, vote=two_of(within_seconds=1), maintenance=Upkeep(log))
-    pipeline.process_frames(iter([None, frame]))
+    source.deliver([None, frame])
+    pipeline.process_frames()
     assert rows(path) == []
-    pipeline.process_frames(iter([None, None]))
+    source.deliver([None, None])
+    pipeline.process_frames()
     assert [row["label"] for row in rows(path)] == ["red"]
     assert log == ["maintenance 0", "maintenance 1", "maintenance 0"]
 
@@ -190,7 +201,7 @@ class Full(Recording):
 def test_a_full_disk_is_waited_for(classifier, store, path):
     source, counts = RecordingSource(picture("red")), FrameCounts()
     full = Full(source.log, classifier, store, failures=2)
-    new_pipeline(source, full, full, counts=counts).process_frames(source.frames(threading.Event()))
+    new_pipeline(source, full, full, counts=counts).process_frames()
     assert source.log == ["pull 0", "classify 0", "committed 0", "done 0"]
     assert len(rows(path)) == counts.rows == 1
 
@@ -200,13 +211,14 @@ def test_an_interrupt_ends_the_waiting_and_nothing_is_acknowledged(classifier, s
     full = Full(source.log, classifier, store, failures=2, interrupt=interrupt)
     pipeline = new_pipeline(source, full, full, interrupt)
     with pytest.raises(GaveUp):
-        pipeline.process_frames(source.frames(threading.Event()))
+        pipeline.process_frames()
     assert source.log == ["pull 0", "classify 0"]
     assert rows(path) == []
     unfinished = pipeline.release()
     assert [frame.key for frame in unfinished.frames] == ["0"]
     interrupt.clear()
-    new_pipeline(source, full, full, interrupt, unfinished=unfinished).process_frames(iter([]))
+    source.deliver([])
+    new_pipeline(source, full, full, interrupt, unfinished=unfinished).process_frames()
     assert source.log[2:] == ["classify 0", "committed 0", "done 0"]
 
 
@@ -216,12 +228,13 @@ def test_a_row_that_a_vote_has_decided_is_committed_by_the_next_pipeline(classif
     full = Full(source.log, classifier, store, failures=1, interrupt=interrupt)
     pipeline = new_pipeline(source, full, full, interrupt, vote=vote)
     with pytest.raises(GaveUp):
-        pipeline.process_frames(source.frames(threading.Event()))
+        pipeline.process_frames()
     unfinished = pipeline.release()
     assert unfinished.frames == []
     interrupt.clear()
     after = new_pipeline(source, full, full, interrupt, vote=unfinished.vote, unfinished=unfinished)
-    after.process_frames(iter([Frame("recording", "2", NOON, picture("red"))]))
+    source.deliver([Frame("recording", "2", NOON, picture("red"))])
+    after.process_frames()
     after.close_vote()
     assert [(row["key"], row["votes"]) for row in rows(path)] == [("0", {"red": 2}), ("2", {"red": 1})]
     assert [entry for entry in source.log if "classify" in entry] == ["classify 0", "classify 1", "classify 2"]
@@ -242,7 +255,7 @@ def test_exactly_one_row_a_file_across_restarts(classifier, tiny_model, path, tm
     written = []
     for stop_after in (2, None, None):
         stop = threading.Event()
-        with open_source("folder", settings) as source, Store(path) as store:
+        with open_source(settings) as source, Store(path) as store:
             begin(store, tiny_model)
             taking = Stopping(classifier, stop, stop_after)
             written.append(process_all(source, taking, store, stop))
@@ -254,7 +267,7 @@ def test_exactly_one_row_a_file_across_restarts(classifier, tiny_model, path, tm
     assert {row["label"] for row in found} == {"red"}
     (inbox / "a.png").write_bytes(picture("blue"))
     os.utime(inbox / "a.png", (9, 9))
-    with open_source("folder", settings) as source, Store(path) as store:
+    with open_source(settings) as source, Store(path) as store:
         begin(store, tiny_model)
         assert process_all(source, classifier, store) == 1
     assert [row["label"] for row in rows(path) if row["key"].startswith("a.png")] == ["red", "blue"]
@@ -272,17 +285,3 @@ class Stopping:
             if not self.left:
                 self.stop.set()
         return self.classifier.classify(frame)
-
-
-def test_every_source_of_the_table_can_be_opened(tmp_path):
-    of_kind = {
-        "folder": FolderSettings(path=tmp_path),
-        "camera": CameraSettings(),
-        "video": VideoSettings(path=tmp_path / "a.mp4"),
-    }
-    names = {
-        kind: open_source(kind, of_kind[kind]).name for kind in SOURCES if kind != "picamera"
-    }  # which has a test of its own
-    assert names["folder"] == f"folder:{tmp_path}"
-    assert names["video"] == f"video:{tmp_path / 'a.mp4'}"
-    assert all(name.startswith(f"{kind}:") for kind, name in names.items())

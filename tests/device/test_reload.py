@@ -44,8 +44,8 @@ def test_a_model_that_breaks_its_promise_is_not_taken(place, broken, caplog):
 @pytest.mark.parametrize(
     ("top", "source", "said"),
     [
-        ("threads = 0", "", r"edgecls.toml:2: threads: "),
-        ("[", "", "is not TOML"),
+        ("threads = 0", "", r"edgecls.toml: threads must be"),
+        ("[", "", "invalid TOML at line"),
         ('database = "none/results.db"', "", "does not exist: create it first"),
         ("", 'path = "none"', "no folder at"),
         ('database = "new.db"', 'path = "none"', "no folder at"),

@@ -6,7 +6,7 @@ import pytest
 from recording import NOON
 
 from edgecls.device.frame_counts import FrameCounts
-from edgecls.device.sources.status import SourceStatus
+from edgecls.device.sources import SourceStatus
 from edgecls.device.systemd_notify import Heartbeat, Notifier, watchdog_seconds
 from edgecls.records import Classification
 

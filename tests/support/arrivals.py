@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from delivered import delivered
 from pictures import picture
 
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.sources import open_source
-from edgecls.device.sources.seen_files import NOTHING_SEEN
 
 
 def put(path, colour="red", *, age=3600.0):
@@ -31,7 +30,7 @@ def names(frames):
 def watched(settings, seen=None):
     """Frames as they come, collected by a thread as the daemon would take them: (the list, the source, the stop event)."""
     stop, taken = threading.Event(), []
-    with open_source("folder", settings, seen or NOTHING_SEEN) as source:
+    with open_source(settings, seen) as source:
 
         def take():
             for frame in delivered(source, stop):

@@ -33,7 +33,7 @@ from urllib.request import (
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.device.configuration.settings import CameraSettings
+from edgecls.device.configuration.source_settings import CameraSettings
 from edgecls.device.sources.multipart import Multipart, TooLarge
 from edgecls.device.sources.reader import CameraLost, DamagedFrame
 from edgecls.errors import BadImage
