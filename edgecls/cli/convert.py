@@ -354,9 +354,9 @@ def _print_trust(done: Any, quantization: str) -> None:
     )
     chance = f", so the {allowed:g} allowed may have been kept" if done.passed and not gate.within(allowed) else ""
     typer.echo(f"what it costs lies between {_interval(gate)}{chance}")
-    for remedy in done.remedies:
-        kept = ": this is in the model" if remedy == done.remedy else ""
-        typer.echo(f"tried, since it cost more than allowed: {remedy}{kept}")
+    if done.refit_tried:
+        kept = "kept" if done.head_refitted else "discarded, since its scores were farther from float32"
+        typer.echo(f"refitted head, tried because {quantization} lost more than allowed: {kept}")
     if done.rejected:
         refused = done.rejected
         typer.echo(
