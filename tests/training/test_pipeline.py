@@ -22,7 +22,7 @@ from edgecls.training.evaluation.temperature import Scaling
 from edgecls.training.fitting import fine_tune
 from edgecls.training.settings import Training
 
-pytestmark = pytest.mark.usefixtures("tiny_backbone")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 
 
 @pytest.mark.parametrize("quantization", ["int8", "float16", "dynamic", "float32"])

@@ -14,6 +14,8 @@ from edgecls.device.sources import live
 from edgecls.device.sources.live import LiveSource, keys
 from edgecls.errors import BadConfig, IoFailed
 
+pytestmark = pytest.mark.slow
+
 FAST = {"stall_seconds": 0.3, "reconnect_max_seconds": 0.1}
 
 

@@ -25,6 +25,8 @@ from edgecls.results.queries.rows import find_rows
 from edgecls.results.queries.search import expression
 from edgecls.results.queries.stats import stats
 
+pytestmark = pytest.mark.slow
+
 LABELS = ("tabby", "lynx", "fox", UNKNOWN)
 PATHS = ("porch-1.jpg", "Straße/катя.png", "café 12", "AND", "a'b\"c*", "NEAR(x)", "porch porch")
 

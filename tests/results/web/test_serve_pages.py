@@ -14,6 +14,8 @@ from edgecls.database.migrations import m001_models_runs_results
 from edgecls.records import Prediction
 from edgecls.results.active_learning.reviews import Reviews
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("datasette", reason="the extra serve is not installed")
 
 

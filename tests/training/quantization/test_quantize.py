@@ -14,6 +14,8 @@ from edgecls.training.fitting import head as train
 from edgecls.training.quantization import quantize
 from edgecls.training.settings import Training
 
+pytestmark = pytest.mark.slow
+
 MEAN, STD, SIZE = 127.0, 128.0, 32
 PRECISIONS = ("int8", "float16", "dynamic", "float32")
 
