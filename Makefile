@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: demo check test faults model lab lab-short clean
+.PHONY: demo check test docs reference faults model lab lab-short clean
 
 demo: $(VENV)/demo.installed  ## fine-tune on real photographs, run the daemon over unseen ones, ask what it saw
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bash tools/demo.sh
@@ -15,6 +15,14 @@ check: $(VENV)/dev.installed  ## lint, types, layers and the quick tests: a minu
 
 test: $(VENV)/nox.installed  ## lint, types, and all tests, under each Python that is here
 	$(VENV)/bin/nox
+
+docs: $(VENV)/docs.installed  ## build the documentation site and open it
+	$(VENV)/bin/sphinx-build -W --keep-going -q docs build/docs
+	$(VENV)/bin/python -m webbrowser build/docs/index.html
+
+reference: $(VENV)/docs.installed  ## write the pages that are generated from the code
+	$(VENV)/bin/python tools/cli_page.py --write
+	$(VENV)/bin/python tools/configuration_page.py --write
 
 faults: $(VENV)/nox.installed  ## kill -9, full disks, lost cameras and the like, as often as docs/experiments/faults.md says; root, over ten minutes
 	$(VENV)/bin/nox -s faults
@@ -41,6 +49,10 @@ $(VENV)/demo.installed: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/dev.installed: $(VENV)/bin/python pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --editable '.[convert,search,demo,serve,dev]'
+	touch $@
+
+$(VENV)/docs.installed: $(VENV)/bin/python pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --editable '.[docs]'
 	touch $@
 
 $(VENV)/lab.installed: $(VENV)/bin/python pyproject.toml

@@ -26,6 +26,15 @@ DEVICE_TESTS = (
     *map(str, Path("tests").glob("test_*.py")),
 )
 
+WORKSTATION = (
+    *(f"edgecls/{room}" for room in ("images", "model", "database", "inference", "training", "results")),
+    *(f"edgecls/cli/{command}.py" for command in (
+        "main", "convert", "evaluate", "backbones", "device", "query", "stats", "export", "results", "serve", "harvest",
+        "drift",
+    )),
+)  # fmt: skip
+"""What runs on macOS and Windows too."""
+
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
 """A process for each core; the tests of a file stay together, with what they have made for one another."""
 
@@ -51,6 +60,8 @@ def workstation(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
+    for platform in ("darwin", "win32"):
+        session.run("mypy", "--platform", platform, *WORKSTATION)
     session.run("pytest", *(session.posargs or PARALLEL))
 
 
@@ -61,6 +72,13 @@ def device(session: nox.Session) -> None:
         session.skip("CI tests the oldest and the newest Python")
     session.install(".", "pytest", "pytest-xdist", "hypothesis")
     session.run("pytest", *(session.posargs or (*PARALLEL, *DEVICE_TESTS)))
+
+
+@nox.session(python=THIS)
+def docs(session: nox.Session) -> None:
+    """Build the documentation site; a warning is an error."""
+    session.install("--editable", ".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "build/docs", *session.posargs)
 
 
 @nox.session(python=THIS, default=False)

@@ -22,6 +22,8 @@ import errno
 import os
 import stat
 
+from edgecls import system
+
 
 class EdgeclsError(Exception):
     """Base of all errors that edgecls raises on purpose."""
@@ -131,12 +133,7 @@ def from_os_error(error: OSError, what: str) -> EdgeclsError:
 
 def user_name() -> str:
     """Return the name of the user that this process runs as, or the number where there is no name."""
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
+    return system.user_name(system.user_id())
 
 
 def who_may_not(path: object) -> str:
@@ -160,10 +157,8 @@ def who_may_not(path: object) -> str:
 
 def _owned(path: str) -> str:
     """Return a path with its owner and mode, as far as they can be seen."""
-    import pwd
-
     try:
         status = os.stat(path)
-        return f"{path} (owner {pwd.getpwuid(status.st_uid).pw_name}, mode {stat.S_IMODE(status.st_mode):04o})"
-    except (OSError, KeyError):
+    except OSError:
         return path
+    return f"{path} (owner {system.user_name(status.st_uid)}, mode {stat.S_IMODE(status.st_mode):04o})"

@@ -12,7 +12,6 @@ What exists decides how it is written:
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import secrets
@@ -23,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from edgecls import system
 from edgecls.errors import InputNotFound, IoFailed, UsageError, from_os_error
 
 _STDOUT = 1
@@ -101,7 +101,7 @@ def check_writable(path: Path) -> None:
         if not target.parent.is_dir():
             raise InputNotFound(f"cannot write {path}: the folder {target.parent} does not exist: create it first")
         if target.exists():
-            os.close(os.open(target, os.O_WRONLY | os.O_CLOEXEC))
+            os.close(os.open(target, os.O_WRONLY | system.O_CLOEXEC))
         try:
             with _new_file(target) as file:
                 os.unlink(file.name)
@@ -144,11 +144,7 @@ def temporary_folder() -> Path:
 def flush_folder(folder: Path) -> None:
     """Make the names in `folder` durable as far as its file system can: a rename is so only once the folder is."""
     with contextlib.suppress(OSError):  # a folder may be closed to reading, and not every file system flushes one
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        system.sync_folder(folder)
 
 
 @contextlib.contextmanager
@@ -189,19 +185,7 @@ def _keep_mode(descriptor: int, target: Path) -> None:
     """Give the new file what `target` has of owner, mode and access control list, as far as its file system has them."""
     if not target.is_file():
         return
-    before = target.stat()
-    mode = before.st_mode & 0o777  # what is written to loses its set-user-ID bit
-    with contextlib.suppress(OSError):
-        os.fchown(descriptor, before.st_uid, -1)
-    try:
-        os.fchown(descriptor, -1, before.st_gid)
-    except OSError:  # what the old group may do is not for another one
-        mode = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3
-    with contextlib.suppress(OSError):
-        os.fchmod(descriptor, mode)
-        for name in os.listxattr(target):
-            if not name.startswith("security."):
-                os.setxattr(descriptor, name, os.getxattr(target, name))
+    system.copy_owner_and_mode(target, descriptor)
 
 
 def _flush_to_disk(descriptor: int) -> None:
@@ -249,13 +233,13 @@ def _opened(path: Path) -> BinaryIO:
     own = _own_descriptor(path)
     if own is not None:
         return open(os.dup(own), "wb")
-    return open(path, "wb", opener=lambda name, _: os.open(name, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC))
+    return open(path, "wb", opener=lambda name, _: os.open(name, os.O_WRONLY | os.O_TRUNC | system.O_CLOEXEC))
 
 
 def _check_stream(path: Path) -> None:
     own = _own_descriptor(path)
     if own is not None:
-        if fcntl.fcntl(own, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        if not system.is_writable(own):
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     elif stat.S_ISSOCK(os.stat(path).st_mode):
         raise IoFailed(f"cannot write {path}: it is a socket, which cannot be opened: name a file")

@@ -5,7 +5,7 @@
 The photograph is scaled up with noise, as in tools/compare_decoding.py. Milliseconds of CPU time of one thread, medians,
 so that other work on the machine does not count, as long as it leaves the caches alone. Where simplejpeg is installed
 (pip install simplejpeg: another binding to libjpeg-turbo), it decodes the same, and its pixels are compared. With
---clock, images a second too, of `load_whole` in one thread and in two, beside bare calls of OpenCV.
+--clock, images a second too, of `decode_strict` in one thread and in two, beside bare calls of OpenCV.
 """
 
 import argparse
@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 from compare_decoding import add_noise
 
-from edgecls.images.damage import load_whole
+from edgecls.images.framing import FULL, Preprocessing, reduction
 from edgecls.images.image_header import check_header
-from edgecls.images.preprocess import FULL, Preprocessing, decode, load_pixels, reduction
+from edgecls.images.preprocess import decode, decode_strict, load_pixels
 
 SIZES = ((500, 375), (1920, 1080), (4056, 3040))
 COLUMNS = (
@@ -72,7 +72,7 @@ def costs(data: bytes, spec: Preprocessing, rounds: int) -> list[str]:
         " ".join(f"{cost(partial(cv2.imdecode, encoded, flag), rounds):.1f}" for flag in FLAGS.values()),
         " ".join(simplejpeg(data, each, rounds) for each in FLAGS),
         f"{cost(lambda: load_pixels(data, spec, cover=FULL), rounds):.1f}",
-        f"{cost(lambda: load_whole(data, spec), rounds):.1f}",
+        f"{cost(lambda: decode_strict(data, spec), rounds):.1f}",
         f"1/{reduction((width, height), spec)}",
     ]
 
@@ -80,7 +80,7 @@ def costs(data: bytes, spec: Preprocessing, rounds: int) -> list[str]:
 def rates(data: bytes, spec: Preprocessing, rounds: int) -> list[str]:
     """Images a second, by the clock."""
     encoded, flag = np.frombuffer(data, np.uint8), FLAGS[reduction(check_header(data), spec)]
-    works = partial(load_whole, data, spec), partial(cv2.imdecode, encoded, flag)
+    works = partial(decode_strict, data, spec), partial(cv2.imdecode, encoded, flag)
     return [f"{rate(work, threads, rounds):.0f}" for work in works for threads in (1, 2)]
 
 

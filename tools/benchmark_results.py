@@ -40,9 +40,8 @@ from edgecls.database.store import Store
 from edgecls.database.timestamps import format_timestamp
 from edgecls.records import Classification, Prediction
 from edgecls.results.queries.filters import Filters
-from edgecls.results.queries.finding import COLUMNS
 from edgecls.results.queries.periods import Unit
-from edgecls.results.queries.rows import find_rows
+from edgecls.results.queries.rows import COLUMNS, find_rows
 from edgecls.results.queries.stats import stats
 
 BEGIN = datetime(2025, 11, 1, tzinfo=timezone.utc)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.images.preprocess import Preprocessing, resize
+from edgecls.images.framing import Preprocessing, resize
 from edgecls.inference.classifier import Classifier
 from edgecls.inference.golden import verify
 from edgecls.model.bundled import NAME

@@ -22,8 +22,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.images.framing import COVER, FULL, reduction
 from edgecls.images.image_header import check_header
-from edgecls.images.preprocess import COVER, FULL, decode, load_pixels, reduction
+from edgecls.images.preprocess import decode, load_pixels
 from edgecls.inference.classifier import Classifier
 from edgecls.model.bundled import default_model
 from edgecls.training.data.samples import read_samples

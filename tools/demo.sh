@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The demo: every command of the README's first section, shown and then run. `make demo` calls it.
+# Show and run every command of docs/tutorial.md. `make demo` calls it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rm -rf demo
@@ -7,5 +7,5 @@ begun=$SECONDS
 while IFS= read -r line; do
     printf '\n\033[1m$ %s\033[0m\n' "$line"
     eval "$line"
-done < <(python tools/readme_commands.py)
+done < <(python tools/tutorial_commands.py)
 printf '\nThe demo took %d seconds.\n' $((SECONDS - begun))

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.database.store import Store
-from edgecls.device.results_wing import begin_run
+from edgecls.device.runs import begin_run
 from edgecls.inference.classifier import Classifier
 from edgecls.model.bundled import default_model
 from edgecls.records import Frame

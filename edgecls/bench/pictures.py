@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgecls.errors import BadData, BadImage, InputNotFound, from_os_error
 from edgecls.images.image_files import find_images
-from edgecls.images.preprocess import check
+from edgecls.images.preprocess import decode_reduced
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def _trouble(file: Path, found: dict[Path, bytes]) -> str | None:
     """Add the file to `found`, or say why it is not."""
     try:
         data = file.read_bytes()
-        check(data)
+        decode_reduced(data)
     except BadImage as error:
         return str(error)
     except OSError as error:

@@ -8,8 +8,9 @@ from pathlib import Path
 from edgecls.bench.pictures import ImageSet
 from edgecls.bench.timing import Timing, timed
 from edgecls.database.store import Store
-from edgecls.device.results_wing import begin_run
-from edgecls.images.preprocess import decode, load_pixels, resize
+from edgecls.device.runs import begin_run
+from edgecls.images.framing import resize
+from edgecls.images.preprocess import decode, load_pixels
 from edgecls.inference.classifier import Classifier
 
 

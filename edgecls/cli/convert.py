@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edgecls import system
 from edgecls.cli.data_options import Dataset, Exclude, GroupBy, SplitFile, Verbose
 from edgecls.cli.output import OutputFormat, printable, write_rows
 from edgecls.errors import InputNotFound, UsageError, from_os_error
@@ -146,8 +147,8 @@ def convert(
     from edgecls.training.backbones import find_backbone
     from edgecls.training.settings import Training, find_fit, find_quantization
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+    for number in (signal.SIGTERM, system.HANGUP):
+        if number and signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
             signal.signal(number, signal.default_int_handler)  # so that gigabytes of caches are removed then, too
     find_backbone(backbone, input_size)  # a slip is told at once, before the packages of the workstation are looked for
     find_quantization(quantize)
@@ -353,9 +354,9 @@ def _print_trust(done: Any, quantization: str) -> None:
     )
     chance = f", so the {allowed:g} allowed may have been kept" if done.passed and not gate.within(allowed) else ""
     typer.echo(f"what it costs lies between {_interval(gate)}{chance}")
-    for remedy in done.remedies:
-        kept = ": this is in the model" if remedy == done.remedy else ""
-        typer.echo(f"tried, since it cost more than allowed: {remedy}{kept}")
+    if done.refit_tried:
+        kept = "kept" if done.head_refitted else "discarded, since its scores were farther from float32"
+        typer.echo(f"refitted head, tried because {quantization} lost more than allowed: {kept}")
     if done.rejected:
         refused = done.rejected
         typer.echo(

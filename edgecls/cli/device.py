@@ -1,9 +1,9 @@
-"""The commands of the device wing that end by themselves."""
+"""The commands `classify` and `inspect`."""
 
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,14 +19,14 @@ from edgecls.model.bundled import default_model
 from edgecls.progress import Progress
 
 if TYPE_CHECKING:
-    from edgecls.device.protocols import Classifies
+    from edgecls.device.in_flight import FramesInFlight
     from edgecls.images.image_files import Exclusions, PassedOver
     from edgecls.inference.classifier import Classifier
     from edgecls.model.model_file import ModelFile
     from edgecls.records import Classification
 
 MANY = 20
-"""Images for which it pays to open an interpreter for each core."""
+"""Images from which on opening an interpreter per core pays off."""
 COLUMNS = ("path", "label", "score", "top_k", "error")
 
 
@@ -39,17 +39,17 @@ def classify(
     labels: Labels = None,
     input_range: Range = None,
     db: Annotated[
-        Path | None, typer.Option("--db", readable=False, help="Log the results to this database too.")
+        Path | None, typer.Option("--db", readable=False, help="Also write the results to this database.")
     ] = None,
     full_decode: Annotated[
         bool,
-        typer.Option("--full-decode", help="Decode large JPEGs in full, not at a half to an eighth of their size."),
+        typer.Option("--full-decode", help="Decode large JPEGs in full, not at 1/2 to 1/8 of their size."),
     ] = False,
     exclude: Exclude = None,
     output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
     verbose: Verbose = False,  # noqa: ARG001 - its callback sets the level of the log
 ) -> None:
-    """Classify images, print a line for each, in the order given."""
+    """Classify images, and print one line per image, in the order given."""
     from edgecls.images.image_files import Exclusions
 
     _refuse_addresses(paths)
@@ -60,7 +60,7 @@ def classify(
         raise InputNotFound(f"no images in {named}{not_taken}: name image files, or folders that hold some")
     if not_taken:
         typer.echo(printable(f"edgecls: {len(files):,} image{'s' * (len(files) != 1)}{not_taken}"), err=True)
-    from edgecls.device.classifier_pool import Ahead, classified
+    from edgecls.device.classifier_pool import ClassifierPool, classify_all
     from edgecls.inference.classifier import as_frame
     from edgecls.inference.golden import replay_golden
 
@@ -70,16 +70,16 @@ def classify(
     failed: list[Classification] = []
     logged_before: list[Path] = []
     # The other formats print each row as it comes, and need no bar.
-    steps = Progress(show=output_format is OutputFormat.table)
+    progress = Progress(show=output_format is OutputFormat.table)
 
-    def outcomes() -> Iterator[dict[str, Any]]:
+    def result_rows() -> Iterator[dict[str, Any]]:
         with (
             _logged(db, classifiers[0].model) as write,
-            _guarded(db, classifiers) as guarded,
-            steps.step("classifying", len(files)) as advance,
-            Ahead(guarded, at_once=len(files) < MANY) as ahead,
+            _in_flight(db) as in_flight,
+            progress.step("classifying", len(files)) as advance,
+            ClassifierPool(classifiers, synchronous=len(files) < MANY, in_flight=in_flight) as pool,
         ):
-            for path, classification in zip(files, classified(ahead, map(as_frame, files)), strict=True):
+            for path, classification in zip(files, classify_all(pool, map(as_frame, files)), strict=True):
                 if not write(classification):
                     logged_before.append(path)
                 if classification.error:
@@ -88,26 +88,26 @@ def classify(
                 yield _row(path, classification, output_format)
 
     columns = ("path", "label", "score", "error") if output_format is OutputFormat.table else COLUMNS
-    write_rows(columns, outcomes(), output_format)
+    write_rows(columns, result_rows(), output_format)
     for each in failed:
         typer.echo(printable(f"edgecls: {each.path} {each.error}"), err=True)
     if logged_before:
-        known = f"{len(logged_before)} of {len(files)} images had a row already, which stays"
-        typer.echo(f"edgecls: {known}: to log them anew, name another --db", err=True)
+        known = f"{len(logged_before)} of {len(files)} images had a row already, which was kept"
+        typer.echo(f"edgecls: {known}: to write them again, name another --db", err=True)
     if failed:
         raise typer.Exit(1)
 
 
 def _refuse_addresses(paths: list[Path]) -> None:
-    """Refuse addresses, which would come into messages and rows as paths, with their passwords."""
+    """Refuse addresses, whose passwords would appear in messages and rows."""
     if any(looks_like_address(str(path)) and not os.path.exists(path) for path in paths):
         raise UsageError(
-            'an address is no image file: for a camera set type = "camera" in a configuration, and use edgecls run'
+            'an address is not an image file: for a camera, set type = "camera" in a configuration and use edgecls run'
         )
 
 
 def _classifiers(model: "ModelFile", count: int, *, full_decode: bool) -> list["Classifier"]:
-    """Open one classifier a core for many images; for few, a single one is ready sooner."""
+    """Open one classifier per core for many images; for a few, a single one is ready sooner."""
     from edgecls.inference.classifier import Classifier
     from edgecls.inference.side_by_side import Plan, default_threads, plan
 
@@ -116,9 +116,9 @@ def _classifiers(model: "ModelFile", count: int, *, full_decode: bool) -> list["
 
 
 def _files(paths: list[Path], exclude: "Exclusions") -> tuple[list[Path], "PassedOver"]:
-    """Return the files that were named, a folder standing for the images in it, and what was not taken of folders.
+    """Return the named files and the images in the named folders, and the files of folders that were passed over.
 
-    Raises InputNotFound if nothing that was named exists, IoFailed for a folder that cannot be read.
+    Raises InputNotFound if none of `paths` exists, IoFailed if a folder cannot be read.
     """
     from edgecls.images.image_files import PassedOver, find_images
 
@@ -140,12 +140,12 @@ def _files(paths: list[Path], exclude: "Exclusions") -> tuple[list[Path], "Passe
 
 @contextlib.contextmanager
 def _logged(db: Path | None, model: "ModelFile") -> Iterator[Callable[["Classification"], bool]]:
-    """A function that writes a classification to `db`, or does nothing: False if its image had a row already."""
+    """Yield a function that writes a classification to `db`, if any, and returns False if its image had a row already."""
     if db is None:
         yield lambda _: True
         return
     from edgecls.database.store import Store
-    from edgecls.device.results_wing import begin_run
+    from edgecls.device.runs import begin_run
 
     with Store(db) as store:
 
@@ -160,15 +160,15 @@ def _logged(db: Path | None, model: "ModelFile") -> Iterator[Callable[["Classifi
 
 
 @contextlib.contextmanager
-def _guarded(db: Path | None, classifiers: "Sequence[Classifies]") -> Iterator["Sequence[Classifies]"]:
-    """The classifiers; with a database to remember it, a picture that has ended the program twice ends it no more."""
+def _in_flight(db: Path | None) -> Iterator["FramesInFlight | None"]:
+    """Open the record beside the database, so that an image that has ended the program twice is not tried again."""
     if db is None:
-        yield classifiers
+        yield None
         return
     from edgecls.device.in_flight import FramesInFlight, in_flight_file
 
     with contextlib.closing(FramesInFlight(in_flight_file(db))) as in_flight:
-        yield [in_flight.guard(each) for each in classifiers]
+        yield in_flight
 
 
 def _row(path: Path, result: "Classification", output_format: OutputFormat) -> dict[str, Any]:
@@ -189,19 +189,19 @@ def inspect(
     input_range: Range = None,
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
 ) -> None:
-    """Say what a model file is, and check it: its golden examples are replayed, exactly where the model allows that."""
+    """Describe a model file, and check it by replaying its golden examples."""
     from edgecls.inference.golden import verify
 
-    (found,) = read_models([model], labels, input_range)
-    info = asdict(found.info) if found.info else {}
+    (model_file,) = read_models([model], labels, input_range)
+    info = asdict(model_file.info) if model_file.info else {}
     description = {
-        "path": str(found.path),
-        "name": found.name,
-        "sha256": found.sha256,
-        "bytes": found.size,
-        "labels": list(found.labels),
+        "path": str(model_file.path),
+        "name": model_file.name,
+        "sha256": model_file.sha256,
+        "bytes": model_file.size,
+        "labels": list(model_file.labels),
         **info,
-        "golden": verify(found),
+        "golden": verify(model_file),
     }
     if output_format is ReportFormat.json:
         write_object(description)
@@ -211,7 +211,7 @@ def inspect(
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """A nested description as lines for a person; of a long list only the beginning."""
+    """Yield a nested description as (name, text) pairs; of a long list, the first ten."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _flat(inner, f"{name} {key}".strip())

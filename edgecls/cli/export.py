@@ -1,4 +1,4 @@
-"""The command `export`: rows into a file that other programs read."""
+"""The command `export`: rows of results as a file for other programs."""
 
 import io
 from contextlib import closing
@@ -25,16 +25,15 @@ from edgecls.cli.result_options import (
     Threshold,
     Unknown,
     Until,
-    chosen,
-    filtered,
+    filters_of,
+    parse_columns,
 )  # fmt: skip
 from edgecls.database.connection import database_files
 from edgecls.database.reading import open_results
 from edgecls.errors import UsageError
 from edgecls.files import check_not_input, is_stream, written_atomically
-from edgecls.results.queries.finding import COLUMNS
 from edgecls.results.queries.names import resolve_names
-from edgecls.results.queries.rows import find_rows
+from edgecls.results.queries.rows import COLUMNS, find_rows
 
 
 class ExportFormat(str, Enum):
@@ -53,18 +52,18 @@ SUFFIXES = {
     ".ndjson": ExportFormat.jsonl,
     ".parquet": ExportFormat.parquet,
 }
-"""The format of a file by the end of its name."""
+"""The format of a file by its suffix."""
 
 
 def export(
     *,
     db: Db = Path("results.db"),
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", readable=False, help="By default stdout.")
+        Path | None, typer.Option("--out", "-o", metavar="FILE", readable=False, help="Output file; stdout by default.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
     output_format: Annotated[
-        ExportFormat | None, typer.Option("--format", help="By default what the suffix of FILE says, else csv.")
+        ExportFormat | None, typer.Option("--format", help="By default, by the suffix of FILE, else csv.")
     ] = None,
     label: Label = None,
     since: Since = None,
@@ -81,25 +80,25 @@ def export(
     limit: Limit = None,
     columns: Columns = None,
 ) -> None:
-    """Write rows to FILE, whole or not at all, however many there are: they are never all in memory."""
+    """Write rows to a file, atomically and with constant memory use."""
     if out is not None:
         check_not_input(out, *database_files(db))
     file_format = format_of(out, output_format)
     if out is None and force:
-        raise UsageError("--force replaces a file: name it with -o, or leave --force out")
+        raise UsageError("--force overwrites a file: name it with -o, or omit --force")
     if out is not None and not force and not is_stream(out) and out.exists():
-        raise UsageError(f"{out} exists already: name another file, or replace it with --force")
-    which = filtered(
+        raise UsageError(f"{out} already exists: name another file, or overwrite it with --force")
+    filters = filters_of(
         since, until, label=label, device=device, model=model, run=run, min_score=min_score, errors=errors,
         unknown=unknown, search=search, threshold=threshold, limit=limit,
     )  # fmt: skip
-    names = chosen(columns, COLUMNS, COLUMNS)
+    names = parse_columns(columns, COLUMNS, COLUMNS)
     with closing(open_results(db)) as database:
-        which = resolve_names(database, which)
-        rows = find_rows(database, which, order)
+        filters = resolve_names(database, filters)
+        rows = find_rows(database, filters, order, columns=names)
         if out is None:
             if file_format is ExportFormat.parquet:
-                raise UsageError("Parquet is no text for a terminal: name a file with -o")
+                raise UsageError("Parquet is a binary format: name a file with -o")
             write_rows(names, rows, file_format.value)
             return
         with written_atomically(out) as file:
@@ -114,17 +113,17 @@ def export(
                 text.detach()
 
 
-def format_of(out: Path | None, asked: ExportFormat | None) -> ExportFormat:
-    """Return the format to write: what the suffix of `out` says, or `asked` where that says nothing.
+def format_of(out: Path | None, requested: ExportFormat | None) -> ExportFormat:
+    """Return the output format: that of the suffix of `out`, or `requested` if there is no suffix.
 
-    Raises UsageError where both say something else, and for a suffix that is not known.
+    Raises UsageError if the two contradict each other, or the suffix is unknown.
     """
     suffix = "" if out is None or is_stream(out) else out.suffix.lower()
     if not suffix:
-        return asked or ExportFormat.csv
+        return requested or ExportFormat.csv
     known = SUFFIXES.get(suffix)
     if known is None:
-        raise UsageError(f"unknown suffix {suffix} of {out} (known: {', '.join(SUFFIXES)}): choose one of these")
-    if asked is not None and asked is not known:
-        raise UsageError(f"--format {asked.value} contradicts the name {out}: leave --format out, or change the suffix")
+        raise UsageError(f"unknown suffix {suffix} of {out} (known: {', '.join(SUFFIXES)})")
+    if requested is not None and requested is not known:
+        raise UsageError(f"--format {requested.value} contradicts the name {out}: omit --format, or change the suffix")
     return known

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from edgecls.cli.output import printable
-from edgecls.cli.result_options import Db, Device, Label, Model, Since, Until, filtered, given
+from edgecls.cli.result_options import Db, Device, Label, Model, Since, Until, explicit_options, filters_of
 from edgecls.errors import InputNotFound, UsageError
 from edgecls.progress import Progress
 from edgecls.results.queries.filters import Filters
@@ -71,7 +71,7 @@ def harvest(
 ) -> None:
     """Copy the images most worth labelling into folders by predicted label: moving them to their right folder is labelling."""
     if import_labels is not None and out is None:
-        unused = [name for name in given(context) if name not in ("db", "import_labels", "new_label")]
+        unused = [name for name in explicit_options(context) if name not in ("db", "import_labels", "new_label")]
         if unused:
             options = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
             raise UsageError(
@@ -81,7 +81,7 @@ def harvest(
     elif out is not None and import_labels is None:
         if new_label:
             raise UsageError("--new-label is for --import-labels: leave it out")
-        which = filtered(since, until, label=label, device=device, model=model)
+        which = filters_of(since, until, label=label, device=device, model=model)
         _harvest(db, out, which, images, random_share, budget=budget, per_label=per_label, seed=seed)
     else:
         raise UsageError("give either --out, a folder to make, or --import-labels, one whose images have been moved")
@@ -112,7 +112,7 @@ def _harvest(
             )
         if advice.why:
             typer.echo(f"edgecls: {advice.random_share:.0%} by chance: {printable(advice.why)}", err=True)
-        picker = Picker(database, Images(images), wanted)
+        picker = Picker(database, Images(images, db), wanted)
         with steps.step("copying images"):
             reasons = write_folder(out, picker.pick(order), labels_of_models(database))
     for path in picker.missing[:SHOWN]:

@@ -15,7 +15,7 @@ from edgecls.cli.streams import discard_unwritten, open_closed_streams
 from edgecls.cli.usage_messages import usage_message
 from edgecls.device import journal
 from edgecls.errors import BadConfig, EdgeclsError, from_os_error
-from edgecls.images.native_output import heard_stderr
+from edgecls.images.native_output import restore_stderr
 from edgecls.version import __version__
 
 # Typer stands on click or, in later versions, on a copy of its own: their common base class is found from below.
@@ -138,8 +138,8 @@ def _invoke() -> int:
 def _complain(message: str, code: int) -> int:
     """One line on stderr, whatever the message holds."""
     line = f"edgecls: error: {printable(' '.join(message.split()))}"
-    with heard_stderr():
-        if journal.goes_to_journal(sys.stderr, os.environ):
-            line = journal.prefix(logging.ERROR) + line
-        typer.echo(line, err=True)
+    restore_stderr()
+    if journal.goes_to_journal(sys.stderr, os.environ):
+        line = journal.prefix(logging.ERROR) + line
+    typer.echo(line, err=True)
     return code

@@ -1,9 +1,7 @@
-"""The command `query`: rows, in a terminal or for a program."""
+"""The command `query`: rows of results, for people or programs."""
 
-import select
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from sqlite_utils import Database
 
+from edgecls import system
 from edgecls.cli.output import OutputFormat, write_rows
 from edgecls.cli.result_options import (
     Columns,
@@ -29,25 +28,24 @@ from edgecls.cli.result_options import (
     Timeout,
     Unknown,
     Until,
-    chosen,
-    filtered,
-    given,
+    explicit_options,
+    filters_of,
+    parse_columns,
 )  # fmt: skip
 from edgecls.cli.times import local
 from edgecls.database.reading import open_results
 from edgecls.errors import UsageError
 from edgecls.results.queries.filters import NO_FILTERS, Filters
-from edgecls.results.queries.finding import COLUMNS
-from edgecls.results.queries.follow import follow as follow_rows
+from edgecls.results.queries.follow import follow_rows
 from edgecls.results.queries.names import resolve_names
-from edgecls.results.queries.rows import Row, find_rows
+from edgecls.results.queries.rows import COLUMNS, Row, find_rows
 from edgecls.results.queries.time_limit import TimeLimit
 from edgecls.results.queries.user_sql import run_sql
 
 TABLE_COLUMNS = ("classified_at", "label", "score", "path", "error")
-"""What fits a terminal; the other formats have all columns."""
+"""The columns of a table by default; the other formats have all."""
 POLL_S = 1.0
-"""Between two looks at the rows of --follow."""
+"""Interval between two polls of --follow."""
 
 
 def query(
@@ -68,67 +66,55 @@ def query(
     order: Order = "newest",
     limit: Limit = None,
     columns: Columns = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on with the rows that are written from now on.")] = False,
-    sql: Annotated[str | None, typer.Option("--sql", help="A SELECT of your own, instead of the filters.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep printing rows as they are written.")] = False,
+    sql: Annotated[str | None, typer.Option("--sql", help="A SELECT statement, instead of the filters.")] = None,
     timeout: Timeout = 30.0,
-    output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
+    output_format: Annotated[OutputFormat, typer.Option("--format", help="Output format.")] = OutputFormat.table,
 ) -> None:
     """Print classified frames, newest first."""
-    which = filtered(
+    filters = filters_of(
         since, until, label=label, device=device, model=model, run=run, min_score=min_score, errors=errors,
         unknown=unknown, search=search, threshold=threshold, limit=limit,
     )  # fmt: skip
-    if sql is not None and (which != NO_FILTERS or columns or follow or order != "newest"):
-        raise UsageError("--sql takes no filter beside it: put the conditions into its WHERE")
+    if sql is not None and (filters != NO_FILTERS or columns or follow or order != "newest"):
+        raise UsageError("--sql cannot be combined with filters: put the conditions into its WHERE clause")
     if follow and (order != "newest" or output_format is OutputFormat.json):
-        raise UsageError("--follow prints rows as they come: leave --order out, and write --format jsonl for JSON")
-    if follow and "timeout" in given(context):
-        raise UsageError("--timeout has no effect on --follow, which goes on until Ctrl-C: leave it out")
+        raise UsageError("--follow prints rows in the order of writing: omit --order, and use --format jsonl for JSON")
+    if follow and "timeout" in explicit_options(context):
+        raise UsageError("--timeout has no effect with --follow, which runs until Ctrl-C: omit it")
     is_table = output_format is OutputFormat.table
-    names = chosen(columns, COLUMNS, TABLE_COLUMNS if is_table else COLUMNS)
+    names = parse_columns(columns, COLUMNS, TABLE_COLUMNS if is_table else COLUMNS)
     with closing(open_results(db)) as database:
-        limited = TimeLimit(database, timeout)
+        time_limit = TimeLimit(database, timeout)
         if sql is not None:
-            with limited.running():
+            with time_limit.running():
                 names, rows = run_sql(database, sql)
-            write_rows(names, limited.over(rows), output_format)
+            write_rows(names, time_limit.over(rows), output_format)
             return
-        with limited.running():
-            which = resolve_names(database, which)
+        with time_limit.running():
+            filters = resolve_names(database, filters)
         if follow:
-            _follow(database, which, names, output_format)
+            _follow(database, filters, names, output_format)
             return
-        found = limited.over(find_rows(database, which, order))
-        write_rows(names, map(_for_people, found) if is_table else found, output_format)
+        rows = time_limit.over(find_rows(database, filters, order, columns=names))
+        write_rows(names, map(_readable, rows) if is_table else rows, output_format)
 
 
-def _for_people(row: Row) -> Row:
-    """Three decimals, and the time of where they are."""
-    times = {name: local(row[name]) for name in ("captured_at", "classified_at")}
-    return {**row, **times} if row["score"] is None else {**row, **times, "score": f"{row['score']:.3f}"}
+def _readable(row: Row) -> Row:
+    """Return `row` with local times and three decimals of the score."""
+    readable = {name: local(row[name]) for name in row.keys() & {"captured_at", "classified_at"}}
+    if row.get("score") is not None:
+        readable["score"] = f"{row['score']:.3f}"
+    return {**row, **readable}
 
 
-def _follow(db: Database, which: Filters, names: Sequence[str], output_format: OutputFormat) -> None:
-    """Until Ctrl-C, or until nobody reads."""
-    headed = True
+def _follow(db: Database, filters: Filters, names: Sequence[str], output_format: OutputFormat) -> None:
+    """Print rows until Ctrl-C, or until the reader of the output is gone."""
+    with_header = True
+    reader_is_gone = system.reader_watch(sys.stdout)
     with suppress(KeyboardInterrupt):
-        for batch in follow_rows(db, which, _waiting()):
-            rows: Iterator[Any] = map(_for_people, batch) if output_format is OutputFormat.table else iter(batch)
-            write_rows(names, rows, output_format, headed=headed)
+        for batch in follow_rows(db, filters, lambda: not reader_is_gone(POLL_S)):
+            rows: Iterator[Any] = map(_readable, batch) if output_format is OutputFormat.table else iter(batch)
+            write_rows(names, rows, output_format, headed=with_header)
             sys.stdout.flush()
-            headed = False
-
-
-def _waiting() -> Callable[[], bool]:
-    """Wait until it is time for another look: False if whoever read our output has gone."""
-    try:
-        poller = select.poll()
-        poller.register(sys.stdout.fileno(), select.POLLERR)
-    except (OSError, ValueError):  # no file of the system, as in a test
-
-        def sleep() -> bool:
-            time.sleep(POLL_S)
-            return True
-
-        return sleep
-    return lambda: not poller.poll(POLL_S * 1000)
+            with_header = False

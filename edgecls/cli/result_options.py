@@ -1,4 +1,4 @@
-"""The options by which the commands of the results wing are told which rows are meant."""
+"""The options that select rows, shared by the commands that read a results database."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,56 +11,56 @@ from edgecls.errors import UsageError
 from edgecls.results.queries.filters import Filters
 
 Db = Annotated[Path, typer.Option("--db", envvar="EDGECLS_DB", readable=False, help="The results database.")]
-Label = Annotated[list[str] | None, typer.Option("--label", help="Only this label; may be repeated.")]
+Label = Annotated[list[str] | None, typer.Option("--label", help="Only this label; repeatable.")]
 Since = Annotated[
     str | None,
-    typer.Option("--since", metavar="T", help="Classified at T or later: 2026-11-24T18:30, today, 2 hours ago."),
+    typer.Option("--since", metavar="T", help="Classified at or after T: 2026-11-24T18:30, today, 2 hours ago."),
 ]
 Until = Annotated[
     str | None, typer.Option("--until", metavar="T", help="Classified before T; local time unless T has an offset.")
 ]
-MinScore = Annotated[float | None, typer.Option("--min-score", min=0, max=1, help="Only scores from this one up.")]
-Errors = Annotated[bool, typer.Option("--errors", help="Only what could not be classified.")]
-Unknown = Annotated[bool, typer.Option("--unknown", help="Only what the model was not sure enough of.")]
-Device = Annotated[list[str] | None, typer.Option("--device", help="Only of this device; may be repeated.")]
-Run = Annotated[list[int] | None, typer.Option("--run", metavar="ID", help="Only of this run; may be repeated.")]
+MinScore = Annotated[float | None, typer.Option("--min-score", min=0, max=1, help="Only scores of at least this.")]
+Errors = Annotated[bool, typer.Option("--errors", help="Only frames that could not be classified.")]
+Unknown = Annotated[bool, typer.Option("--unknown", help="Only frames labelled unknown.")]
+Device = Annotated[list[str] | None, typer.Option("--device", help="Only this device; repeatable.")]
+Run = Annotated[list[int] | None, typer.Option("--run", metavar="ID", help="Only this run; repeatable.")]
 Model = Annotated[
     list[str] | None,
-    typer.Option("--model", help="Only of the model of this name, or whose SHA-256 begins so; may be repeated."),
+    typer.Option("--model", help="Only the model with this name or beginning of its SHA-256; repeatable."),
 ]
 Search = Annotated[
     str | None,
-    typer.Option("--search", metavar="WORDS", help="Only with all of these words in path, label or error; cat* too."),
+    typer.Option("--search", metavar="WORDS", help="Only rows with all these words in path, label or error; cat* too."),
 ]
 Threshold = Annotated[
     float | None,
-    typer.Option("--threshold", min=0, max=1, help="Decide anew: every score under this one is unknown."),
+    typer.Option("--threshold", min=0, max=1, help="Count every score below this as unknown."),
 ]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N rows.", metavar="N")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most N rows.", metavar="N")]
 Order = Annotated[
-    str, typer.Option("--order", help="newest, oldest, or a column such as score; -score from the highest down.")
+    str, typer.Option("--order", help="newest, oldest, or a column such as score; -score for descending order.")
 ]
-Columns = Annotated[str | None, typer.Option("--columns", metavar="A,B,...", help="Only these columns, so ordered.")]
+Columns = Annotated[str | None, typer.Option("--columns", metavar="A,B,...", help="Only these columns, in this order.")]
 Timeout = Annotated[
-    float, typer.Option("--timeout", min=0, metavar="SECONDS", help="Give up once SQLite took so long; 0: never.")
+    float, typer.Option("--timeout", min=0, metavar="SECONDS", help="Stop a query that takes longer; 0: no limit.")
 ]
 
 
-def given(context: typer.Context) -> list[str]:
-    """Return the names of the parameters that the command line gives, be it with their default values."""
+def explicit_options(context: typer.Context) -> list[str]:
+    """Return the names of the parameters that the command line sets."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
-def interval(since: str | None, until: str | None) -> Filters:
-    """The filter of these two."""
-    earliest, latest = parse_time(since, "--since"), parse_time(until, "--until")
-    if earliest and latest and earliest >= latest:
+def interval_filters(since: str | None, until: str | None) -> Filters:
+    """Return the filters of --since and --until. Raises UsageError if they are not times in this order."""
+    begin, end = parse_time(since, "--since"), parse_time(until, "--until")
+    if begin and end and begin >= end:
         raise UsageError(f"--since {since} is not before --until {until}: swap them, or widen the interval")
-    return Filters(since=earliest, until=latest)
+    return Filters(since=begin, until=end)
 
 
-def filtered(
+def filters_of(
     since: str | None,
     until: str | None,
     *,
@@ -70,9 +70,9 @@ def filtered(
     run: list[int] | None = None,
     **others: Any,
 ) -> Filters:
-    """The filter of these options; `others` are called as its own fields are."""
+    """Return the filters of these options; `others` are further fields of Filters."""
     return replace(
-        interval(since, until),
+        interval_filters(since, until),
         labels=tuple(label or ()),
         devices=tuple(device or ()),
         models=tuple(model or ()),
@@ -81,12 +81,12 @@ def filtered(
     )
 
 
-def chosen(columns: str | None, all_columns: tuple[str, ...], by_default: tuple[str, ...]) -> tuple[str, ...]:
-    """What `--columns` says. Raises UsageError for one that is not there."""
+def parse_columns(columns: str | None, known: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns that --columns names, or the default. Raises UsageError for an unknown one."""
     if columns is None:
-        return by_default
+        return default
     names = tuple(dict.fromkeys(name.strip() for name in columns.split(",") if name.strip()))
-    strange = [name for name in names if name not in all_columns]
-    if strange or not names:
-        raise UsageError(f"--columns {columns}: there are {', '.join(all_columns)}")
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise UsageError(f"--columns {columns}: unknown column {', '.join(unknown)} (known: {', '.join(known)})")
     return names

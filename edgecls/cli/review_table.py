@@ -1,4 +1,4 @@
-"""What people have said of the predictions, as tables."""
+"""Tables of how often predictions were correct, by the reviews."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,24 +11,26 @@ FIGURES = ("accuracy", "precision", "answered")
 
 
 def print_reviewed(models: Sequence[Mapping[str, Any]]) -> None:
-    """Of each model two tables: how often it was right, and the same label by label. `models` as of `review_figures`."""
-    for found in models:
-        columns = ["all", *(["by chance"] if found["random"] else [])]
-        parts = dict(zip(columns, (found, found["random"]), strict=False))
-        heading = f"reviewed of {found['model']}"
+    """Print two tables for each model of `review_figures`: its shares of correct predictions, and those of each label."""
+    for model in models:
+        columns = ["all", *(["by chance"] if model["random"] else [])]
+        parts = dict(zip(columns, (model, model["random"]), strict=False))
+        heading = f"reviews of {model['model']}"
         rows = [{heading: "frames", **{name: part["frames"] for name, part in parts.items()}}]
         rows += [
-            {heading: figure, **{name: interval(part[figure]) for name, part in parts.items()}} for figure in FIGURES
+            {heading: figure, **{name: format_interval(part[figure]) for name, part in parts.items()}}
+            for figure in FIGURES
         ]
         typer.echo()
         write_rows((heading, *columns), rows, OutputFormat.table)
         typer.echo()
         labels = [
-            {**each, **{name: interval(each[name]) for name in ("precision", "recall")}} for each in found["labels"]
+            {**each, **{name: format_interval(each[name]) for name in ("precision", "recall")}}
+            for each in model["labels"]
         ]
         write_rows(("label", "frames", "predicted", "precision", "recall"), labels, OutputFormat.table)
 
 
-def interval(share: Mapping[str, float] | None) -> str:
-    """`0.870 (0.792 to 0.921)`: a share, and its 95 % interval."""
+def format_interval(share: Mapping[str, float] | None) -> str:
+    """Return a share and its 95 % interval: `0.870 (0.792 to 0.921)`; '' for None."""
     return "" if share is None else f"{share['share']:.3f} ({share['low']:.3f} to {share['high']:.3f})"

@@ -1,4 +1,4 @@
-"""The commands that open the database in a browser."""
+"""The commands `serve` and `review`: the database in a browser."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,19 +9,18 @@ from edgecls.cli.output import printable
 from edgecls.cli.result_options import Db
 
 Host = Annotated[
-    str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; by default only this machine can come in.")
+    str,
+    typer.Option("--host", metavar="ADDRESS", help="Address to listen on; by default only this machine can connect."),
 ]
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 for any free one.")]
 Name = Annotated[
     list[str] | None,
-    typer.Option(
-        "--name", metavar="HOST[:PORT]", help="Where a proxy shows the pages, as the browser's address has it; repeat."
-    ),
+    typer.Option("--name", metavar="HOST[:PORT]", help="Host under which a proxy serves the pages; repeatable."),
 ]
 BaseUrl = Annotated[
-    str, typer.Option("--base-url", metavar="PATH", help="The path under which a proxy shows the pages: /edgecls/.")
+    str, typer.Option("--base-url", metavar="PATH", help="Path under which a proxy serves the pages: /edgecls/.")
 ]
-Open = Annotated[bool, typer.Option("--open", help="Open a browser here.")]
+Open = Annotated[bool, typer.Option("--open", help="Open a browser on this machine.")]
 
 
 def serve(
@@ -33,9 +32,9 @@ def serve(
     base_url: BaseUrl = "/",
     open_browser: Open = False,
 ) -> None:
-    """Look at the database in a browser: pictures, figures, tables. Nothing is written."""
+    """Show the database in a browser: pictures, statistics and tables, read-only."""
     options = {"host": host, "port": port, "names": name or (), "base_url": base_url, "open_browser": open_browser}
-    _serve(db, reviewing=False, **options)
+    _run(db, reviewing=False, **options)
 
 
 def review(
@@ -47,15 +46,15 @@ def review(
     base_url: BaseUrl = "/",
     open_browser: Open = False,
 ) -> None:
-    """Say in a browser what frames show, one key each; kept as reviews, beside what the model said."""
+    """Review frames in a browser: set the correct label with one key; predictions stay unchanged."""
     options = {"host": host, "port": port, "names": name or (), "base_url": base_url, "open_browser": open_browser}
-    _serve(db, reviewing=True, **options)
+    _run(db, reviewing=True, **options)
 
 
-def _serve(db: Path, **options: Any) -> None:
-    from edgecls.results.web.server import serve as listen
+def _run(db: Path, **options: Any) -> None:
+    from edgecls.results.web.server import run_server
 
-    def say(line: str) -> None:
+    def report(line: str) -> None:
         typer.echo(printable(f"edgecls: {line}"), err=True)
 
-    listen(db, **options, say=say)
+    run_server(db, **options, report=report)

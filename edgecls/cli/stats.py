@@ -1,4 +1,4 @@
-"""The command `stats`: the database in figures."""
+"""The command `stats`: statistics of a results database."""
 
 import shutil
 import sys
@@ -10,20 +10,20 @@ from typing import Annotated, Any
 import typer
 
 from edgecls.cli.output import OutputFormat, ReportFormat, write_object, write_rows
-from edgecls.cli.result_options import Db, Device, Label, Model, Run, Since, Timeout, Until, filtered
+from edgecls.cli.result_options import Db, Device, Label, Model, Run, Since, Timeout, Until, filters_of
 from edgecls.cli.review_table import print_reviewed
 from edgecls.cli.times import local
 from edgecls.database.reading import open_results
 from edgecls.results.active_learning.review_figures import review_figures
-from edgecls.results.queries import stats as figures
+from edgecls.results.queries import stats as statistics
 from edgecls.results.queries.names import resolve_names
 from edgecls.results.queries.periods import Unit
 from edgecls.results.queries.time_limit import TimeLimit
 
 SHA_DIGITS = 12
-"""Of a model's SHA-256, as `--model` takes them: all 64 would not fit a terminal. JSON has them."""
-BAR = 30
-"""Characters of the longest bar in a wide terminal; in a narrow one, a fifth of it."""
+"""Digits of a model's SHA-256 that a table shows; JSON has all 64."""
+BAR_WIDTH = 30
+"""Characters of the longest bar in a wide terminal; in a narrow one, a fifth of its width."""
 
 
 def stats(
@@ -35,83 +35,85 @@ def stats(
     device: Device = None,
     run: Run = None,
     model: Model = None,
-    by: Annotated[Unit | None, typer.Option("--by", help="Counts of each hour or day, too.")] = None,
+    by: Annotated[Unit | None, typer.Option("--by", help="Add counts by hour or day.")] = None,
     timeout: Timeout = 30.0,
-    output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
+    output_format: Annotated[ReportFormat, typer.Option("--format", help="Output format.")] = ReportFormat.table,
 ) -> None:
-    """Summarise the database: totals, labels, scores, latencies, models, and counts an hour or a day."""
-    which = filtered(since, until, label=label, device=device, model=model, run=run)
+    """Print statistics: totals, labels, scores, latencies, models, and counts by hour or day."""
+    filters = filters_of(since, until, label=label, device=device, model=model, run=run)
     with closing(open_results(db)) as database, TimeLimit(database, timeout).running():
-        which = resolve_names(database, which)
-        found = figures.stats(database, which, by=by)
-        found["reviewed"] = review_figures(database)  # of all times: rows may be gone
+        filters = resolve_names(database, filters)
+        summary = statistics.stats(database, filters, by=by)
+        summary["reviewed"] = review_figures(database)  # of all rows, also those that retention has removed
     if output_format is ReportFormat.json:
-        write_object(found)
+        write_object(summary)
     else:
-        for section in (_totals, _latencies, _labels, _scores, _models, _periods):
-            section(found)
-        print_reviewed(found["reviewed"])
+        for print_section in (_totals, _latencies, _labels, _scores, _models, _periods):
+            print_section(summary)
+        print_reviewed(summary["reviewed"])
 
 
-def _totals(found: dict[str, Any]) -> None:
-    plain = {name: value for name, value in found.items() if not isinstance(value, (list, dict))} | found["throughput"]
-    del plain["latency_rows"]
+def _totals(summary: dict[str, Any]) -> None:
+    values = {name: value for name, value in summary.items() if not isinstance(value, (list, dict))}
+    values |= summary["throughput"]
+    del values["latency_rows"]
     for name in ("first_classified_at", "last_classified_at", "busiest_hour"):
-        plain[name] = local(plain[name])
-    write_rows(("", "value"), [{"": name, "value": value} for name, value in plain.items()], OutputFormat.table)
+        values[name] = local(values[name])
+    write_rows(("", "value"), [{"": name, "value": value} for name, value in values.items()], OutputFormat.table)
 
 
-def _latencies(found: dict[str, Any]) -> None:
-    title = f"of the newest {found['latency_rows']} rows"
-    rows = [{title: name, **found[name]} for name in ("decode_ms", "infer_ms")]
-    _section((title, "median", "p95", "p99"), rows)
+def _latencies(summary: dict[str, Any]) -> None:
+    title = f"newest {summary['latency_rows']} rows"
+    rows = [{title: name, **summary[name]} for name in ("decode_ms", "infer_ms")]
+    _print_section((title, "median", "p95", "p99"), rows)
 
 
-def _labels(found: dict[str, Any]) -> None:
-    _section(("label", "count", "share", "mean_score"), found["labels"], bar_of="count")
+def _labels(summary: dict[str, Any]) -> None:
+    _print_section(("label", "count", "share", "mean_score"), summary["labels"], bar_of="count")
 
 
-def _scores(found: dict[str, Any]) -> None:
-    rows = [{"score": f"{bin_['from']:.1f} to {bin_['to']:.1f}", "count": bin_["count"]} for bin_ in found["scores"]]
-    _section(("score", "count"), rows, bar_of="count")
+def _scores(summary: dict[str, Any]) -> None:
+    rows = [{"score": f"{bin_['from']:.1f} to {bin_['to']:.1f}", "count": bin_["count"]} for bin_ in summary["scores"]]
+    _print_section(("score", "count"), rows, bar_of="count")
 
 
-def _models(found: dict[str, Any]) -> None:
-    rows = [{**each, "sha256": each["sha256"][:SHA_DIGITS]} for each in found["models"]]
-    _section(("model", "count", "sha256"), rows)
+def _models(summary: dict[str, Any]) -> None:
+    rows = [{**model, "sha256": model["sha256"][:SHA_DIGITS]} for model in summary["models"]]
+    _print_section(("model", "count", "sha256"), rows)
 
 
-def _periods(found: dict[str, Any]) -> None:
-    if "counts" not in found:
+def _periods(summary: dict[str, Any]) -> None:
+    if "counts" not in summary:
         return
-    is_utc = found.get("days_of") == "UTC"
-    unit = "hour" if "days_of" not in found else "day of UTC" if is_utc else "day"
+    is_utc = summary.get("days_of") == "UTC"
+    unit = "hour" if "days_of" not in summary else "day (UTC)" if is_utc else "day"
     if is_utc:
         typer.echo(
-            "edgecls: days are those of UTC: rows are counted by its hours, and the local days begin within one",
+            "edgecls: showing days of UTC: rows are counted by hours of UTC, and local days do not begin with one",
             err=True,
         )
     rows = [
-        {unit: each["start"][:10] if is_utc else local(each["start"]), "count": each["rows"], "errors": each["errors"],
-         "labels": ", ".join(f"{name} {count}" for name, count in list(each["labels"].items())[:5])}
-        for each in found["counts"]
+        {unit: period["start"][:10] if is_utc else local(period["start"]), "count": period["rows"],
+         "errors": period["errors"],
+         "labels": ", ".join(f"{name} {count}" for name, count in list(period["labels"].items())[:5])}
+        for period in summary["counts"]
     ]  # fmt: skip
-    _section((unit, "count", "errors", "labels"), rows, bar_of="count")
+    _print_section((unit, "count", "errors", "labels"), rows, bar_of="count")
 
 
-def _section(columns: Sequence[str], rows: Sequence[dict[str, Any]], *, bar_of: str | None = None) -> None:
-    """A table; in a terminal with bars."""
+def _print_section(columns: Sequence[str], rows: Sequence[dict[str, Any]], *, bar_of: str | None = None) -> None:
+    """Print a table; in a terminal, with bars after the column `bar_of`."""
     typer.echo()
     if bar_of is not None and sys.stdout.isatty():
-        most = max((row[bar_of] for row in rows), default=0) or 1
-        longest = min(BAR, shutil.get_terminal_size().columns // 5)
-        rows = [{**row, " ": _bar(row[bar_of] / most * longest)} for row in rows]
+        highest = max((row[bar_of] for row in rows), default=0) or 1
+        width = min(BAR_WIDTH, shutil.get_terminal_size().columns // 5)
+        rows = [{**row, " ": _bar(row[bar_of] / highest * width)} for row in rows]
         columns = (*columns[: columns.index(bar_of) + 1], " ", *columns[columns.index(bar_of) + 1 :])
     write_rows(columns, rows, OutputFormat.table)
 
 
 def _bar(length: float) -> str:
-    """Of `length` characters, in eighths of one."""
+    """Return a bar of `length` characters, drawn in eighths of one."""
     if "utf" not in (getattr(sys.stdout, "encoding", None) or "utf-8").lower():
         return "#" * round(length)
     whole, eighths = divmod(round(length * 8), 8)

@@ -1,4 +1,4 @@
-"""The three standard streams, of which whoever starts us may have closed some (`edgecls query >&-`)."""
+"""The standard streams, some of which may be closed when edgecls starts (`edgecls query >&-`)."""
 
 import os
 import sys
@@ -6,11 +6,11 @@ from typing import TextIO
 
 
 def open_closed_streams() -> None:
-    """Put the null device where a standard stream is closed, before a file of ours gets its number.
+    """Open the null device in place of closed standard streams, before a file gets one of their descriptors.
 
-    Else what some library prints would go into the database. What is read or written there fails, as it would have: the
-    device is opened for the other way round (so does gnulib's `stdopen`). Only stderr takes what it is given: that nobody
-    hears us is no error.
+    Otherwise the output of a library could go into the database. Reading and writing still fail, since the device is
+    opened in the opposite direction (as gnulib's `stdopen` does); only stderr accepts output, because a missing reader
+    of messages is not an error.
     """
     for number, name, flags in ((0, "stdin", os.O_WRONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_RDWR)):
         if getattr(sys, name) is None:
@@ -19,12 +19,12 @@ def open_closed_streams() -> None:
                 if null != number:
                     os.dup2(null, number)
                     os.close(null)
-            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as we
+            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115 - stays open
             setattr(sys, name, stream)
 
 
 def discard_unwritten(stream: TextIO) -> None:
-    """Let `stream` forget what could not be written: at its end Python would try again, and fail."""
+    """Discard what could not be written to `stream`; otherwise Python would try again at exit, and fail."""
     try:
         stream.flush()
     except OSError:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from edgecls import system
 from edgecls.database.generations import has_foreign_log
 from edgecls.errors import FileReplaced, from_os_error
 
@@ -32,7 +33,7 @@ class FileIdentity:
         try:
             self._file = os.stat(self._real)
             self._logs = {suffix: os.stat(self._beside(suffix)) for suffix in ("-wal", "-shm")} if mode == "wal" else {}
-            self._log = os.open(self._beside("-wal"), os.O_RDWR | os.O_CLOEXEC) if self._logs else None
+            self._log = os.open(self._beside("-wal"), os.O_RDWR | system.O_CLOEXEC) if self._logs else None
         except FileNotFoundError as error:
             raise FileReplaced(f"{path} was removed or renamed while it was being opened: open it again") from error
 

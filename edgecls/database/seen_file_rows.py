@@ -1,7 +1,7 @@
 """Which files of a folder have their row, and in which state they were: what a restart need not read again."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 
 from edgecls.database.row_values import escape_surrogates
@@ -29,7 +29,7 @@ class SeenFileRows:
         self._pending: dict[str, tuple[str, State] | None] = {}
         self._due = 0.0
 
-    def take_known(self) -> Iterator[tuple[str, State]]:
+    def take_known(self) -> Generator[tuple[str, State], None, None]:
         """Yield (key, state) of each file that has its row; none where the database does not answer."""
         with suppress(EdgeclsError), self._store.in_use():
             for key, *state in self._store.database.execute(_KNOWN, [self._source]):

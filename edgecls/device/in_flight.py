@@ -4,7 +4,6 @@ A picture may end the process that decodes it: too large for the memory, or one 
 be the first one after each restart, and no other would ever be classified.
 """
 
-import fcntl
 import json
 import logging
 import os
@@ -13,10 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edgecls.device.protocols import Classifies
+from edgecls import system
 from edgecls.records import Classification, Frame
+
+if TYPE_CHECKING:
+    from edgecls.inference.classifier import Classifier
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +51,7 @@ class FramesInFlight:
         self._changed = threading.Condition()
         self._boot_id = _boot_id()
 
-    def guard(self, classifier: Classifies) -> Classifies:
-        """Return a classifier that does the same, and notes each frame meanwhile."""
-        return _Guarded(classifier, self)
-
-    def classify(self, classifier: Classifies, frame: Frame) -> Classification:
+    def classify(self, classifier: "Classifier", frame: Frame) -> Classification:
         """Classify the frame, unless that has ended the process too often: then its row says so."""
         name = f"{frame.source}|{frame.key}"
         with self._place(name) as ended:
@@ -101,21 +99,21 @@ class FramesInFlight:
             return
         self._is_open = True
         try:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | system.O_CLOEXEC, 0o644)
         except OSError as error:
             log.warning(
                 "cannot write %s (%s): a picture that ends edgecls would end it again", self._path, error.strerror
             )
             return
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(file)
         except BlockingIOError:  # another process uses it, on the same database: that one notes its frames
             os.close(file)
             return
         except OSError:  # no such locks on this file system
             pass
         self._file = file
-        data = os.pread(file, os.fstat(file).st_size, 0)
+        data = system.read_at(file, os.fstat(file).st_size, 0)
         self._length = len(data)
         before = _parsed(data)
         self._ended = before.get("ended", {})
@@ -131,7 +129,7 @@ class FramesInFlight:
         data = json.dumps({"boot": self._boot_id, "ended": self._ended, "now": self._now}).encode()
         self._length = max(self._length, len(data))
         with suppress(OSError):  # a full disk: there is nothing better to be done
-            os.pwrite(self._file, data.ljust(self._length), 0)
+            system.write_at(self._file, data.ljust(self._length), 0)
 
     def close(self) -> None:
         """Close the file; again does nothing. A later frame opens it anew."""
@@ -143,15 +141,6 @@ class FramesInFlight:
                 if not self._now and not self._ended:
                     os.unlink(self._path)
             os.close(file)
-
-
-class _Guarded:
-    def __init__(self, classifier: Classifies, in_flight: FramesInFlight) -> None:
-        self._classifier, self._in_flight = classifier, in_flight
-
-    def classify(self, image: Frame) -> Classification:
-        """See `FramesInFlight.classify`."""
-        return self._in_flight.classify(self._classifier, image)
 
 
 def in_flight_file(database: Path) -> Path:

@@ -1,260 +1,250 @@
-"""The loop from frame to row."""
+"""The loop from frame to row: decode, classify, decide, save, commit, acknowledge."""
 
-import enum
+import itertools
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from edgecls.device.classifier_pool import Ahead, image_bytes
-from edgecls.device.heartbeat import Tally
-from edgecls.device.protocols import CatchesUp, Classifies, Decides, Patience, Prunes, Saves, Sink, impatient
-from edgecls.device.sources import Source
+from edgecls.database.retry import retry
+from edgecls.database.store import Store
+from edgecls.device.classifier_pool import ClassifierPool, image_bytes
+from edgecls.device.frame_counts import FrameCounts
+from edgecls.device.maintenance import Maintenance
+from edgecls.device.saving.saved_frames import SavedFrames
+from edgecls.device.sources import EndOfSource, Source
+from edgecls.device.vote import Vote
 from edgecls.records import Classification, Frame
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 GROUP_ROWS = 16
-"""Rows that are committed together where frames come fast: a commit waits for the disk, and costs 30 rows' work."""
+"""Rows committed together where frames come fast: a commit waits for the disk, and costs as much as 30 rows."""
 _GROUP_SECONDS = 0.1  # no row waits longer for others
-_GROUP_BYTES = 16 * 2**20  # of their images, which are kept until then: a row that cannot be committed is made again
+_GROUP_BYTES = 16 * 2**20  # of images, which are kept until the commit: without it their frames are classified again
 
 
-class Turn(enum.Enum):
-    """How one turn of the loop ended."""
-
-    IDLE = "the source has nothing, and is well"
-    TAKEN = "the frame is on its way"
-    ROW = "rows were committed, and their frames acknowledged"
-    KNOWN = "the frame had its row already"
-    KNOWN_ERROR = "the frame had its row already, and that says what was wrong"
-    HELD = "the vote is open: no row yet"
-    STOPPED = "rows could not be committed, and the daemon is to stop or reload: their frames were not acknowledged"
-
-
-class _Done(NamedTuple):
+class _Classified(NamedTuple):
     """A frame that is classified and waits for the commit."""
 
     frame: Frame | None
-    """to be acknowledged then; None: the row is of frames that were"""
+    """to acknowledge after the commit; None if that was done, and only the row of a vote is left"""
     row: Classification | None
-    """None: it is part of a vote that is open"""
-    failed: bool
+    """None if a vote has not been decided yet, or a cool-down suppresses the row"""
+    has_failed: bool = False
 
 
-class Steps:
-    """Decode, classify, decide, save, commit, acknowledge: what is done to a frame, in this order.
+@dataclass
+class Unfinished:
+    """What a pipeline leaves to the next one, so that a reload loses nothing and doubles nothing."""
 
-    The first two are done ahead, in other threads; all else here, in the order of the source, and for up to `together`
-    frames at a time. A vote may record a frame that came before the one in hand; to save its picture, `held_frames` are
-    kept. A vote sees every frame, also what has its row: after a restart it decides from the same frames as before, and
-    only what it decides is compared with the rows. If frames are not `is_live`, their times are not those of the clock.
+    frames: list[Frame] = field(default_factory=list)
+    """to classify again, in the order of the source"""
+    group: list[_Classified] = field(default_factory=list)
+    """rows that a vote has decided and that are not committed yet"""
+    vote: Vote | None = None
+    recent: deque[Frame] = field(default_factory=deque)
+    """frames of the vote, one of which may be saved"""
+
+
+class FramePipeline:
+    """Take frames from a source, classify them, and commit their rows; acknowledge each frame after its commit.
+
+    Frames are decoded and classified ahead, in the threads of `pool`; the rest happens in the calling thread, in the order
+    of the source. Up to `group_rows` rows are committed together. A vote may record a frame older than the current one,
+    so the last `recent_frames` are kept for saving. A vote also sees frames that have a row already: after a restart it
+    decides from the same frames as before, and only its decision is compared with the rows.
+
+    Where the database is unavailable, the pipeline waits and calls `on_wait` once a second. Once `interrupt` is set, it
+    stops after the frames in flight, or raises GaveUp where they cannot be committed: their frames are not acknowledged
+    then, and stay in the pipeline. `on_step` is called after every step.
     """
 
     def __init__(
         self,
         source: Source,
-        ahead: Ahead,
-        store: Sink,
+        pool: ClassifierPool,
+        store: Store,
         *,
-        vote: Decides | None = None,
+        interrupt: threading.Event,
+        counts: FrameCounts,
+        vote: Vote | None = None,
         is_live: bool = True,
-        saved: Saves | None = None,
-        retention: Prunes | None = None,
-        upkeep: Sequence[CatchesUp] = (),
-        held_frames: int = 0,
-        together: int = 1,
-        patience: Patience = impatient,
+        saved_frames: SavedFrames | None = None,
+        maintenance: Maintenance | None = None,
+        recent_frames: int = 0,
+        group_rows: int = 1,
+        unfinished: Unfinished | None = None,
+        on_step: Callable[[], None] = lambda: None,
+        on_wait: Callable[[], None] = lambda: None,
     ) -> None:
-        self._source, self._ahead, self._store = source, ahead, store
-        self.vote, self._saved, self._retention = vote, saved, retention
-        self._upkeep = upkeep
-        self._is_live = is_live
-        self.held: deque[Frame] = deque(maxlen=max(held_frames, 1))
-        self._together = together
-        self._patience = patience
-        self.group: list[_Done] = []
-        """to be committed, and then acknowledged, together"""
-        self._group_since = 0.0
-        self._unasked: list[Frame] = []  # frames of which the database could not be asked
+        """`is_live`: the frames' times are of the present, so that an open vote may time out while no frame comes."""
+        before = unfinished or Unfinished()
+        self._source, self._pool, self._store = source, pool, store
+        self._interrupt, self._counts = interrupt, counts
+        self._vote, self._is_live = vote, is_live
+        self._saved_frames, self._maintenance = saved_frames, maintenance
+        self._recent = deque(before.recent, maxlen=max(recent_frames, 1))
+        self._group_rows = group_rows
+        self._on_step, self._on_wait = on_step, on_wait
+        self._pending = deque(before.frames)  # taken from the source, not submitted yet
+        self._group = before.group
+        self._group_since = time.monotonic()
 
-    def take(self, frame: Frame, tally: Tally) -> Turn:
-        """Send a frame on its way, and finish what has come back; all so that a cut at any point loses nothing.
+    def process_frames(self) -> None:
+        """Process frames until the source ends or `interrupt` is set; then finish those in flight.
 
-        What was not finished is done again after the restart. A frame that has its row (a restart sees the folder
-        afresh) is only acknowledged. Raises what the store raises.
+        May be called again. Raises GaveUp, and what source and store raise.
         """
-        known = None if self.vote else self._known(frame, tally)
-        if known is Turn.STOPPED:
-            self._unasked.append(frame)
-            return known
-        if known is None:
-            self._ahead.begin(frame)
-        else:
-            self._source.acknowledge(frame, failed=known is Turn.KNOWN_ERROR)
-        turn = self._commit(tally) if self._is_due() else known or Turn.TAKEN
-        while self._ahead.is_due and turn is not Turn.STOPPED:
-            if not self._collect(tally):
-                return Turn.STOPPED
-            turn = self._commit(tally) if self._is_due() else turn
-        return turn
+        self._submit_pending()
+        while not self._interrupt.is_set():
+            try:
+                frame = self._source.next_frame()
+            except EndOfSource:
+                break
+            if frame is None:
+                self.drain()
+                self._idle()
+            else:
+                self._pending.append(frame)
+                self._submit_pending()
+            self._on_step()
+        self.drain()
 
-    def settle(self, tally: Tally) -> bool:
-        """Finish all that is under way; False if the daemon is to stop or to reload before that is possible."""
-        return all(turn is not Turn.STOPPED for turn in self.settling(tally))
+    def drain(self) -> None:
+        """Finish all frames in flight, and commit their rows. Raises as `process_frames` does."""
+        self._submit_pending()
+        while len(self._pool):
+            self._collect()
+            self._on_step()
+        self._commit()
 
-    def settling(self, tally: Tally) -> Iterator[Turn]:
-        """The same, one turn a frame."""
-        while len(self._ahead) or self.group:
-            if len(self._ahead) and not self._collect(tally):
-                yield Turn.STOPPED
-                continue
-            yield self._commit(tally) if self._is_due() or not len(self._ahead) else Turn.TAKEN
+    def close_vote(self) -> None:
+        """Decide the open vote with the frames that it has; no more will follow. Raises as `process_frames` does."""
+        try:
+            self.drain()
+        finally:  # where the database is unavailable the decision stays in the group
+            row = self._vote.flush() if self._vote else None
+            if row is not None:
+                self._add(_Classified(None, row))
+        self._commit()
 
-    def idle(self, tally: Tally) -> Turn:
-        """No frame, and none under way: a vote may have waited long enough, and rows and saved frames grow older."""
-        overdue = self.vote.overdue(datetime.now(timezone.utc)) if self.vote and self._is_live else None
-        if overdue is not None:
-            self._add(_Done(None, overdue, failed=False))
-            return self._commit(tally)
-        self._keep_house(0)
-        return Turn.IDLE
+    def release(self) -> Unfinished:
+        """Give up what is not finished, and return it.
 
-    def finish(self, tally: Tally) -> None:
-        """No more frames for these steps: record what is under way, and what the vote has."""
-        self.settle(tally)
-        decided = self.vote.flush() if self.vote else None
-        if decided is not None:
-            self._add(_Done(None, decided, failed=False))
-            self._commit(tally)
-
-    def give_back(self) -> list[Frame]:
-        """The frames that are not finished, in order, to be taken again: here they are forgotten.
-
-        But not those that a vote has counted: what it decided stays in the `group`, to be committed later.
+        Frames that a vote has counted are not classified again: its decisions stay rows to commit.
         """
         frames: list[Frame] = []
-        if not self.vote:
-            frames = [done.frame for done in self.group if done.frame is not None]
-            self.group = []
-        frames += self._ahead.give_back() + self._unasked
-        self._unasked = []
-        return frames
+        if self._vote is None:
+            frames = [each.frame for each in self._group if each.frame is not None]
+            self._group = [each for each in self._group if each.frame is None]
+        frames += [*self._pool.release(), *self._pending]
+        self._pending.clear()
+        group, self._group = self._group, []
+        return Unfinished(frames, group, self._vote, self._recent)
 
-    def take_over_vote(self, before: "Steps") -> None:
-        """Go on with the vote that those steps have begun."""
-        self.vote, self.held, self.group = before.vote, before.held, before.group
+    def _submit_pending(self) -> None:
+        """Submit each pending frame, unless it has a row already: then only acknowledge it, as after a restart."""
+        while self._pending:
+            frame = self._pending[0]
+            has_failed = None if self._vote else self._recorded(frame)
+            if has_failed is None:
+                self._pool.submit(frame)
+            else:
+                self._source.acknowledge(frame, failed=has_failed)
+            self._pending.popleft()
+            self._commit_if_due()
+            while self._pool.has_result:
+                self._collect()
 
-    def _known(self, frame: Frame, tally: Tally) -> Turn | None:
-        """None if the frame has no row. One with the same key that is under way gets its row first."""
-        if any(frame.key == other.key for other in self._frames()) and not self.settle(tally):
-            return Turn.STOPPED
-        found: list[bool | None] = []
-        if not self._patience(lambda: found.append(self._store.failed(frame.source, frame.key))):
-            return Turn.STOPPED
-        return None if found[0] is None else Turn.KNOWN_ERROR if found[0] else Turn.KNOWN
+    def _recorded(self, frame: Frame) -> bool | None:
+        """Return whether the row of this frame has an error; None if it has no row.
 
-    def _frames(self) -> Iterator[Frame]:
-        """Those under way."""
-        yield from (done.frame for done in self.group if done.frame is not None)
-        yield from self._ahead
+        A frame of the same key that is in flight gets its row first.
+        """
+        grouped = (each.frame for each in self._group if each.frame is not None)
+        if any(frame.key == other.key for other in itertools.chain(grouped, self._pool)):
+            while len(self._pool):
+                self._collect()
+            self._commit()
+        return self._retry(lambda: self._store.failed(frame.source, frame.key))
 
-    def _collect(self, tally: Tally) -> bool:
-        """The next classification joins the group, with what the vote makes of it.
+    def _collect(self) -> None:
+        """Add the next classification to the group, with what the vote makes of it.
 
-        Rows do not wait for a frame that takes long, or on which the network fails: they are committed first. False if
-        the daemon is to stop or to reload before that is possible.
+        Rows do not wait for a frame that takes long, or on which the network fails: they are committed first.
         """
         left = self._group_since + _GROUP_SECONDS - time.monotonic()
-        if self.group and not self._ahead.is_ready_within(left) and self._commit(tally) is Turn.STOPPED:
-            return False
-        frame, classification = self._ahead.next()
-        tally.last_frame = classification.classified_at
-        failed = classification.error is not None
-        if not failed:  # an error is no vote
-            self.held.append(frame)
-        row = self.vote.decide(classification) if self.vote else classification
-        tally.held += row is None
-        self._add(_Done(frame, row, failed))
-        return True
+        if self._group and not self._pool.wait_for_result(left):
+            self._commit()
+        frame, classification = self._pool.next_result()
+        if classification.error is None:
+            self._recent.append(frame)
+        row = self._vote.decide(classification) if self._vote else classification
+        self._counts.add_frame(classification, is_deferred=row is None)
+        self._add(_Classified(frame, row, has_failed=classification.error is not None))
+        self._commit_if_due()
 
-    def _add(self, done: _Done) -> None:
-        if not self.group:
+    def _add(self, classified: _Classified) -> None:
+        if not self._group:
             self._group_since = time.monotonic()
-        self.group.append(done)
+        self._group.append(classified)
 
-    def _is_due(self) -> bool:
-        """Whether the group is to be committed, whatever may follow."""
-        if len(self.group) >= self._together:
-            return True
-        images = image_bytes(done.frame for done in self.group if done.frame is not None)
-        return images >= _GROUP_BYTES or (bool(self.group) and time.monotonic() - self._group_since >= _GROUP_SECONDS)
+    def _commit_if_due(self) -> None:
+        if not self._group:
+            return
+        is_full = len(self._group) >= self._group_rows or time.monotonic() - self._group_since >= _GROUP_SECONDS
+        if is_full or image_bytes(each.frame for each in self._group if each.frame is not None) >= _GROUP_BYTES:
+            self._commit()
 
-    def _commit(self, tally: Tally) -> Turn:
-        """Commit the rows of the group at once, then acknowledge its frames, unless the daemon is to stop before that."""
-        rows: list[Classification] = []
-        if any(done.row for done in self.group) and not self._patience(lambda: rows.extend(self._write())):
-            return Turn.STOPPED
-        group, self.group = self.group, []
+    def _commit(self) -> None:
+        """Commit the rows of the group in one transaction, then acknowledge its frames."""
+        rows = self._retry(self._write_group) if any(each.row for each in self._group) else []
+        group, self._group = self._group, []
         for row in rows:
-            tally.rows += 1
+            self._counts.add_row(row)
             if row.error:
-                tally.errors += 1
                 log.warning("%s %s", row.path or row.key, row.error)
-        for done in group:
-            if done.frame is not None:
-                self._source.acknowledge(done.frame, failed=done.failed)
-        if rows:  # last: a row that is removed before its file is put away would be written again after a power cut
-            self._keep_house(len(rows))
-        return Turn.ROW if rows else Turn.HELD
+        for each in group:
+            if each.frame is not None:
+                self._source.acknowledge(each.frame, failed=each.has_failed)
+        # After the acknowledgement: a row that is removed while its file is still there would be written again.
+        if rows:
+            self._run_maintenance(len(rows))
 
-    def _write(self) -> list[Classification]:
-        """What is now committed. Once, or again where the disk was full: all of it bears that."""
-        rows = [done.row for done in self.group if done.row is not None]
-        if self.vote:  # which has seen frames that have their row
+    def _write_group(self) -> list[Classification]:
+        """Write the rows of the group, and return them. May be called again after it has raised Unavailable."""
+        rows = [each.row for each in self._group if each.row is not None]
+        if self._vote:  # it also sees frames that have a row
             rows = [row for row in rows if self._store.failed(row.source, row.key) is None]
-        rows = [self._with_file(row) for row in rows]
+        rows = [self._save_frame(row) for row in rows]
         if rows:
             self._store.write_many(rows)
         return rows
 
-    def _with_file(self, row: Classification) -> Classification:
-        """Save its frame if that is wanted."""
-        frame = next((held for held in self.held if held.key == row.key), None)
-        return self._saved.save(frame, row) if self._saved and frame is not None else row
+    def _save_frame(self, row: Classification) -> Classification:
+        frame = next((recent for recent in self._recent if recent.key == row.key), None)
+        return self._saved_frames.save(frame, row) if self._saved_frames and frame is not None else row
 
-    def _keep_house(self, rows: int) -> None:
-        for budget in (self._saved, self._retention):
-            if budget:
-                self._patience(budget.prune)
-        for part in self._upkeep:
-            self._patience(lambda part=part: part.catch_up(rows))  # type: ignore[misc]  # mypy does not infer it
-
-
-def turns(frames: Iterator[Frame | None], steps: Steps, tally: Tally) -> Iterator[Turn]:
-    """Take every frame; yield after each, and when the source says that it has none, how that turn ended.
-
-    While the source has frames the newest are decoded and classified ahead; when it has none, or ends, all are finished
-    at once. Whoever iterates may stop after any turn, and go on with the same `frames` and other `steps`.
-    """
-    for frame in frames:
-        if frame is None:
-            yield from steps.settling(tally)
-            yield steps.idle(tally)
+    def _idle(self) -> None:
+        """Decide a vote that has waited long enough, and let rows and saved frames age."""
+        row = self._vote.overdue(datetime.now(timezone.utc)) if self._vote and self._is_live else None
+        if row is None:
+            self._run_maintenance(0)
         else:
-            yield steps.take(frame, tally)
-    yield from steps.settling(tally)
+            self._add(_Classified(None, row))
+            self._commit()
 
+    def _run_maintenance(self, new_rows: int) -> None:
+        maintenance = self._maintenance
+        if maintenance is not None:
+            self._retry(lambda: maintenance.run(new_rows))
 
-def run(source: Source, classifier: Classifies, store: Sink, stop: threading.Event) -> int:
-    """Classify frames one at a time until the source ends or `stop` is set; return how many rows were written."""
-    tally = Tally()
-    with Ahead([classifier], at_once=True) as ahead:
-        steps = Steps(source, ahead, store)
-        for _ in turns(source.frames(stop), steps, tally):
-            pass
-        steps.finish(tally)
-    return tally.rows
+    def _retry(self, action: Callable[[], T]) -> T:
+        return retry(action, self._interrupt, progress=self._on_wait)

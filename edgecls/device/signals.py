@@ -1,53 +1,55 @@
-"""What the daemon is told by signals."""
+"""Turn signals into requests to the daemon."""
 
 import contextlib
 import logging
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from types import FrameType
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
 class Requests:
-    """Events that signals set: to stop once what is under way is finished, to read configuration and model anew."""
+    """Requests to stop, and to reload configuration and model. `interrupt` is set while there is one of either."""
 
-    stop: threading.Event = field(default_factory=threading.Event)
-    reload: threading.Event = field(default_factory=threading.Event)
+    def __init__(self) -> None:
+        self.stop, self.reload, self.interrupt = threading.Event(), threading.Event(), threading.Event()
 
+    def request_stop(self) -> None:
+        """Ask the daemon to finish the frames in flight, and to stop."""
+        self.stop.set()
+        self.interrupt.set()
 
-class AnyOf(threading.Event):
-    """Set while one of several events is. `wait` wakes for the first of them; it sees the others when its time is over."""
+    def request_reload(self) -> None:
+        """Ask the daemon to read configuration and model again."""
+        self.reload.set()
+        self.interrupt.set()
 
-    def __init__(self, *events: threading.Event) -> None:
-        super().__init__()
-        self._events = events
+    def begin_reload(self) -> None:
+        """Note that the reload has begun. A later request asks for another one."""
+        self.reload.clear()
 
-    def is_set(self) -> bool:
-        """Whether one of them is."""
-        return any(event.is_set() for event in self._events)
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Until the first is set; whether one of them is then."""
-        return self._events[0].wait(timeout) or self.is_set()
+    def end_reload(self) -> None:
+        """Note that the reload has ended. A request that came meanwhile stays."""
+        self.interrupt.clear()
+        if self.stop.is_set() or self.reload.is_set():
+            self.interrupt.set()
 
 
 @contextlib.contextmanager
 def requests_by_signal() -> Iterator[Requests]:
-    """SIGTERM and SIGINT ask for the stop, SIGHUP for the reload; a second SIGTERM or SIGINT ends at once."""
+    """Let SIGTERM and SIGINT request a stop, and SIGHUP a reload; a second SIGTERM or SIGINT ends the process at once."""
     requests = Requests()
 
     def stop(number: int, _: FrameType | None) -> None:
         if requests.stop.is_set():
             raise KeyboardInterrupt
-        log.info("%s: finishing what is under way", signal.Signals(number).name)
-        requests.stop.set()
+        log.info("%s: finishing the frames in flight", signal.Signals(number).name)
+        requests.request_stop()
 
     def reload(_: int, __: FrameType | None) -> None:
-        requests.reload.set()
+        requests.request_reload()
 
     handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}

@@ -1,19 +1,24 @@
-"""What systemd is told, by its own protocol: lines of NAME=VALUE in a datagram (sd_notify(3)).
+"""Tell systemd how the daemon is, by sd_notify(3): lines of NAME=VALUE in a datagram.
 
-A dozen lines, and so written here: the package sdnotify does the same and has not changed since 2017, and
-systemd-python needs a compiler on the device.
+The package sdnotify does the same and has not changed since 2017; systemd-python needs a compiler on the device.
 """
 
+import math
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+LONGEST_PAUSE_S = 1.0
+"""Between two pings: far less than half of any sensible WatchdogSec=, so that one step may take nearly all of that."""
+EXTENSION_S = 60
+"""How much longer systemd waits for READY=1, each time that the start reports progress."""
 
 
 class Notifier:
-    """Sends states to the service manager that listens at `address`; without one it does nothing.
+    """Send states to the service manager that listens at `address`; without an address, do nothing.
 
-    A state that cannot be sent is dropped: that the manager has gone is no reason for a daemon to stop.
+    A state that cannot be sent is dropped: a manager that has gone is no reason for the daemon to stop.
     """
 
     def __init__(self, address: str | None) -> None:
@@ -22,7 +27,7 @@ class Notifier:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Notifier":
-        """By NOTIFY_SOCKET, which a unit of Type=notify sets."""
+        """Return the notifier for NOTIFY_SOCKET, which a unit of Type=notify sets."""
         return cls(environment.get("NOTIFY_SOCKET") or None)
 
     def send(self, **states: str | int) -> None:
@@ -39,15 +44,48 @@ class Notifier:
                 return
 
     def reloading(self) -> None:
-        """A reload begins; `send(READY=1)` ends it. systemd wants the time of the message, to match it with SIGHUP."""
+        """Announce a reload, which READY=1 ends. systemd needs the time of the message, to match it with SIGHUP."""
         self.send(RELOADING=1, MONOTONIC_USEC=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
 
 
 def watchdog_seconds(environment: Mapping[str, str]) -> float | None:
-    """After how long without WATCHDOG=1 systemd takes this process for stuck; None where it does not watch it."""
+    """Return after how long without WATCHDOG=1 systemd restarts this process; None if it does not watch it."""
     try:
         microseconds = int(environment.get("WATCHDOG_USEC", ""))
         watched = int(environment.get("WATCHDOG_PID", os.getpid()))
     except ValueError:
         return None
     return microseconds / 1e6 if microseconds > 0 and watched == os.getpid() else None
+
+
+class Heartbeat:
+    """Ping systemd's watchdog, with the status, whenever the daemon makes progress.
+
+    There is no thread for this, and must not be: it would go on while the daemon hangs. If the interpreter, a decoder, the
+    disk or a source hangs, the pings end, and systemd restarts the service.
+    """
+
+    def __init__(
+        self, notifier: Notifier, watchdog: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`watchdog`: systemd's WatchdogSec= [s]; None if it does not watch."""
+        self._notifier, self._clock = notifier, clock
+        self._pause = LONGEST_PAUSE_S if watchdog is None else min(LONGEST_PAUSE_S, watchdog / 4)
+        self._next = -math.inf
+        self._sent_status = ""
+
+    def beat(self, status: object) -> None:
+        """Report progress. At most one ping a pause is sent; the text of `status` only if it has changed."""
+        now = self._clock()
+        if now < self._next:
+            return
+        self._next = now + self._pause
+        text = str(status)
+        changed = {} if text == self._sent_status else {"STATUS": text}
+        self._sent_status = text
+        self._notifier.send(WATCHDOG=1, **changed)
+
+    def extend_start(self, status: str) -> None:
+        """Report progress of a start, or of a reload, that takes long."""
+        self._notifier.send(EXTEND_TIMEOUT_USEC=EXTENSION_S * 1_000_000)
+        self.beat(status)

@@ -7,9 +7,10 @@ import stat
 from datetime import datetime, timezone
 from typing import NamedTuple
 
+from edgecls import system
 from edgecls.errors import from_os_error
 from edgecls.images.frame_key import file_key
-from edgecls.memory import room
+from edgecls.memory import available_memory
 from edgecls.records import Frame
 
 MAX_BYTES = 256 * 2**20
@@ -62,7 +63,7 @@ def regular_file_frame(
     away meant to. Does not wait for the writer of a pipe, should one have taken the place of the file.
     """
     try:
-        return _read(source, path, name, max_bytes, os.O_NONBLOCK | os.O_NOCTTY, by_arrival=by_arrival)
+        return _read(source, path, name, max_bytes, system.O_NONBLOCK | system.O_NOCTTY, by_arrival=by_arrival)
     except (OSError, MemoryError) as error:
         if isinstance(error, OSError) and error.errno in _GONE:
             return None, None
@@ -93,7 +94,7 @@ def _read(
 
 def _most_bytes(size: int, max_bytes: int) -> tuple[int, str]:
     """Return how many bytes of a file of this size may be read, and what sets that: the setting, or the memory."""
-    if _SMALL < size <= max_bytes and size > (left := room()).size:
+    if _SMALL < size <= max_bytes and size > (left := available_memory()).size:
         return left.size, f"what {left.limit} leaves"
     return max_bytes, "max_bytes"
 

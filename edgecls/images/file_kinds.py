@@ -1,6 +1,8 @@
-"""Name what a file is that was taken for an image, and what to do about it."""
+"""Tell what a file is that was taken for an image, and what to do about it."""
 
 import re
+
+from edgecls.images.image_format import image_format
 
 _NOT_READ = "which edgecls does not read: convert it to JPEG or PNG"
 _RAW = "is a raw picture of a camera, which edgecls does not read: convert it to JPEG or PNG"
@@ -69,16 +71,6 @@ _SIGNATURES: tuple[tuple[str, str], ...] = (
 
 _KINDS = tuple((re.compile(begin.encode("latin-1"), re.DOTALL), kind) for begin, kind in _SIGNATURES)
 _HEAD = 4096
-_PICTURES = (
-    *((b"P%d" % number, "a PBM, PGM or PPM") for number in range(1, 7)),
-    (b"\xff\xd8\xff", "a JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "a PNG"),
-    (b"GIF8", "a GIF"),
-    (b"BM", "a BMP"),
-    (b"RIFF", "a WebP"),
-    (b"II*\0", "a TIFF"),
-    (b"MM\0*", "a TIFF"),
-)
 
 
 def describe_not_image(data: bytes) -> str:
@@ -95,8 +87,8 @@ def describe_not_image(data: bytes) -> str:
             return kind
     if not data.strip(b"\0"):
         return "holds nothing but zeros: copy the original again"
-    if picture := _picture(head):
-        return f"is cut off or damaged: no size can be read from {picture}"
+    if name := _name(head):
+        return f"is cut off or damaged: the header of the {name} is incomplete"
     if (at := data.find(b"\xff\xd8\xff", 1, _HEAD)) > 0:
         return f"has {at} bytes before the JPEG in it: remove them, or save it anew"
     if not _is_text(head):
@@ -109,24 +101,27 @@ def describe_undecodable(data: bytes) -> str:
     for begin, kind in _KINDS:
         if begin.match(data[:_HEAD]):
             return kind if ":" in kind else f"{kind} that OpenCV cannot decode here: convert it to JPEG or PNG"
-    picture = _picture(data) or "an image"
+    kind = _name(data) or "image"
     if _lacks_its_end(data):
-        return f"is cut off or damaged: the end of the {picture.removeprefix('a ')} is missing"
-    return f"is damaged, or {picture} of a variant that OpenCV cannot decode: save it as JPEG or PNG"
+        return f"is cut off or damaged: the end of the {kind} is missing"
+    return f"is damaged, or {'an' if kind == 'image' else 'a'} {kind} of a variant that OpenCV cannot decode: save it as JPEG or PNG"
+
+
+def _name(data: bytes) -> str | None:
+    return "PBM, PGM or PPM" if (kind := image_format(data)) == "Netpbm" else kind
 
 
 def _lacks_its_end(data: bytes) -> bool:
-    if data.startswith(b"\x89PNG"):
-        return b"IEND" not in data
-    if data.startswith(b"RIFF"):
-        return int.from_bytes(data[4:8], "little") + 8 > len(data)
-    if data.startswith(b"BM"):
-        return int.from_bytes(data[2:6], "little") > len(data)
-    return data.startswith(b"GIF8") and not data.rstrip(b"\0").endswith(b";")
-
-
-def _picture(data: bytes) -> str | None:
-    return next((name for begin, name in _PICTURES if data.startswith(begin)), None)
+    match image_format(data):
+        case "PNG":
+            return b"IEND" not in data
+        case "WebP":
+            return int.from_bytes(data[4:8], "little") + 8 > len(data)
+        case "BMP":
+            return int.from_bytes(data[2:6], "little") > len(data)
+        case "GIF":
+            return not data.rstrip(b"\0").endswith(b";")
+    return False
 
 
 def _is_text(head: bytes) -> bool:

@@ -8,10 +8,10 @@ import re
 import struct
 from collections.abc import Callable
 
-_SIGNATURES = (
-    *(b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"RIFF", b"II*\0", b"MM\0*"),
-    *(b"P1\n", b"P2\n", b"P3\n", b"P4\n", b"P5\n", b"P6\n"),
-)
+from edgecls.images.image_format import Format, image_format, may_become_image
+from edgecls.images.jpeg_segments import EOI, MARKER, SOI
+from edgecls.images.tiff import STRIP_BYTES, STRIP_OFFSETS, TILE_BYTES, TILE_OFFSETS, TiffDirectory
+
 _PADDING = 4096
 """Bytes at the end in which zeros are passed over: uploads are padded to whole blocks."""
 
@@ -25,24 +25,15 @@ def end_is_missing(data: bytes) -> bool:
     """
     if not data.strip(b"\0"):
         return True
-    if len(data) < 12 and (
-        _BOX_TYPE.fullmatch(data) or any(each.startswith(data[: len(each)]) for each in _SIGNATURES)
-    ):
+    if len(data) < 12 and may_become_image(data):
         return True
-    for signature, breaks_off in _KINDS:
-        if signature.match(data):
-            try:
-                return breaks_off(data)
-            except (struct.error, IndexError):  # a field lies beyond the end
-                return True
-    return False
-
-
-_BOX_TYPE = re.compile(rb"\0\0?\0?|\0\0\0.f?t?y?p?.{,4}", re.DOTALL)
-"""What the first bytes of an AVIF or HEIF may be: a length, and its type `ftyp`."""
-
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-_SOI, _EOI = 0xD8, 0xD9
+    kind = image_format(data)
+    if kind is None:
+        return False
+    try:
+        return _BREAKS_OFF[kind](data)
+    except (struct.error, IndexError):  # a field lies beyond the end
+        return True
 
 
 def _jpeg(data: bytes) -> bool:
@@ -50,11 +41,11 @@ def _jpeg(data: bytes) -> bool:
     if data[-_PADDING:].rstrip(b"\0").endswith(b"\xff\xd9"):
         return False
     at = 2
-    while marker := _JPEG_MARKER.search(data, at):
+    while marker := MARKER.search(data, at):
         code, at = marker[0][1], marker.end()
-        if code == _EOI:
+        if code == EOI:
             return False
-        if code != _SOI:
+        if code != SOI:
             at += struct.unpack_from(">H", data, at)[0]
     return True
 
@@ -108,30 +99,13 @@ def _webp(data: bytes) -> bool:
     return bool(8 + struct.unpack_from("<I", data, 4)[0] > len(data))
 
 
-_TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-_PLACES, _LENGTHS = (273, 324), (279, 325)
-"""Tags: where the strips, or the tiles, of a picture begin, and how many bytes they have."""
-
-
 def _tiff(data: bytes) -> bool:
-    """TIFF 6.0: the fields of the first picture, and its strips or tiles, by their places and lengths."""
-    order = "<" if data[:1] == b"I" else ">"
-    (directory,) = struct.unpack_from(f"{order}I", data, 4)
-    (count,) = struct.unpack_from(f"{order}H", data, directory)
-    fields: dict[int, tuple[int, ...]] = {}
-    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-        tag, kind, length = struct.unpack_from(f"{order}HHI", data, entry)
-        at, size = entry + 8, _TYPE_SIZES.get(kind, 0) * length
-        if size > 4:
-            (at,) = struct.unpack_from(f"{order}I", data, at)
-        if at + size > len(data):
-            return True
-        if tag in _PLACES + _LENGTHS and kind in {3, 4}:
-            fields[tag] = struct.unpack_from(f"{order}{length}{'H' if kind == 3 else 'I'}", data, at)
-    return any(
-        place + length > len(data)
-        for of_places, of_lengths in zip(_PLACES, _LENGTHS, strict=True)
-        for place, length in zip(fields.get(of_places, ()), fields.get(of_lengths, ()), strict=False)
+    """TIFF 6.0: the fields of the first image, and its strips or tiles, by their offsets and lengths."""
+    directory = TiffDirectory(data)
+    return directory.is_cut_off or any(
+        offset + length > len(data)
+        for offsets, lengths in ((STRIP_OFFSETS, STRIP_BYTES), (TILE_OFFSETS, TILE_BYTES))
+        for offset, length in zip(directory.values(offsets), directory.values(lengths), strict=False)
     )
 
 
@@ -176,14 +150,13 @@ def _boxes(data: bytes) -> bool:
     return at > len(data) or not ({b"meta", b"moov"} & kinds and (b"mdat" in kinds or b"idat" in data))
 
 
-_KINDS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], bool]], ...] = (
-    (re.compile(rb"\xff\xd8\xff"), _jpeg),
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), _png),
-    (re.compile(rb"GIF8[79]a"), _gif),
-    (re.compile(rb"BM"), _bmp),
-    (re.compile(rb"RIFF....WEBP", re.DOTALL), _webp),
-    (re.compile(rb"II\*\0|MM\0\*"), _tiff),
-    (re.compile(rb"P[1-6]\s"), _pnm),
-    (re.compile(rb"....ftyp", re.DOTALL), _boxes),
-)
-"""How a file of a kind begins, and what tells whether it breaks off."""
+_BREAKS_OFF: dict[Format, Callable[[bytes], bool]] = {
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "GIF": _gif,
+    "BMP": _bmp,
+    "WebP": _webp,
+    "TIFF": _tiff,
+    "Netpbm": _pnm,
+    "HEIF": _boxes,
+}

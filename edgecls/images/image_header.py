@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 
 from edgecls.errors import BadImage
 from edgecls.images.file_kinds import describe_not_image
-from edgecls.images.jpeg_repair import EOI, MARKER, SOF, SOI, SOS
+from edgecls.images.image_format import Format, image_format
+from edgecls.images.jpeg_segments import EOI, MARKER, SOF, SOI, SOS
+from edgecls.images.tiff import HEIGHT, TILE_HEIGHT, TILE_WIDTH, WIDTH, TiffDirectory
 
 MAX_PIXELS = 128_000_000
 """Above the 108 megapixels of telephone cameras; decoded, 384 MB."""
@@ -18,11 +20,6 @@ MAX_SCANS = 100
 """Of a progressive JPEG. Encoders write about 10; each costs a pass over all pixels, and 10 KB hold hundreds."""
 
 Size = tuple[int, int]
-
-
-def is_jpeg(data: bytes) -> bool:
-    """Whether `data` begins as JPEGs do."""
-    return data.startswith(b"\xff\xd8\xff")
 
 
 def check_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Size:
@@ -45,13 +42,13 @@ def image_size(data: bytes) -> Size | None:
 
     Raises BadImage for a JPEG whose end is missing, in which another one begins, or that has more than `MAX_SCANS` scans.
     """
-    for signature, read in _KINDS:
-        if signature.match(data):
-            try:
-                return read(data)
-            except struct.error:  # the header itself is cut off
-                return None
-    return None
+    kind = image_format(data)
+    if kind is None:
+        return None
+    try:
+        return _READERS[kind](data)
+    except struct.error:  # the header itself is cut off
+        return None
 
 
 def _jpeg(data: bytes) -> Size | None:
@@ -66,8 +63,10 @@ def _jpeg(data: bytes) -> Size | None:
         if code == EOI:
             return size
         if code in SOF:
+            if size:
+                raise BadImage("is damaged: another picture begins in the middle of it")
             height, width = struct.unpack_from(">HH", data, at + 3)
-            size = max(size or (0, 0), (width, height), key=_area)
+            size = width, height
         scans += code == SOS
         if scans > MAX_SCANS:
             raise BadImage(f"is a JPEG of more than {MAX_SCANS} scans: save it anew")
@@ -133,18 +132,13 @@ def riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _tiff(data: bytes) -> Size | None:
-    """TIFF 6.0: width and height of the first picture; or of its tiles, where those are larger."""
-    order = "<" if data[:1] == b"I" else ">"
-    (directory,) = struct.unpack_from(f"{order}I", data, 4)
-    (count,) = struct.unpack_from(f"{order}H", data, directory)
-    values = {}
-    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-        tag, kind, _ = struct.unpack_from(f"{order}HHI", data, entry)
-        if tag in {256, 257, 322, 323}:
-            (values[tag],) = struct.unpack_from(f"{order}{'H' if kind == 3 else 'I'}", data, entry + 8)
-    if 256 not in values or 257 not in values:
+    """Return the size of the first image, or of its tiles if those are larger: a decoder allocates whole tiles."""
+    directory = TiffDirectory(data)
+    width, height = directory.value(WIDTH), directory.value(HEIGHT)
+    if width is None or height is None:
         return None
-    return max((values[256], values[257]), (values.get(322, 0), values.get(323, 0)), key=_area)
+    tile = directory.value(TILE_WIDTH) or 0, directory.value(TILE_HEIGHT) or 0
+    return max((width, height), tile, key=_area)
 
 
 _PNM_NUMBER = rb"(?:\s|#[^\n]*\n)+(\d{1,9})"
@@ -165,14 +159,13 @@ def _heif(data: bytes) -> Size | None:
     return max(sizes, key=_area, default=None)
 
 
-_KINDS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Size | None]], ...] = (
-    (re.compile(rb"\xff\xd8\xff"), _jpeg),
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), _png),
-    (re.compile(rb"GIF8[79]a"), _gif),
-    (re.compile(rb"BM"), _bmp),
-    (re.compile(rb"RIFF....WEBP", re.DOTALL), _webp),
-    (re.compile(rb"II\*\0|MM\0\*"), _tiff),
-    (re.compile(rb"P[1-6]\s"), _pnm),
-    (re.compile(rb"....ftyp", re.DOTALL), _heif),
-)
-"""How a file of a kind begins, and what finds its size."""
+_READERS: dict[Format, Callable[[bytes], Size | None]] = {
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "GIF": _gif,
+    "BMP": _bmp,
+    "WebP": _webp,
+    "TIFF": _tiff,
+    "Netpbm": _pnm,
+    "HEIF": _heif,
+}

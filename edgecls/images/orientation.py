@@ -1,7 +1,7 @@
-"""Read how a picture has to be turned: EXIF in PNG and WebP, irot and imir in AVIF.
+"""Read how a picture has to be turned: from EXIF in JPEG, PNG and WebP, from irot and imir in AVIF.
 
-OpenCV turns JPEG and TIFF in all versions, but WebP only from 5.0 on, and AVIF never. So that a model sees the same
-picture everywhere, these three are turned here.
+simplejpeg turns nothing, OpenCV turns WebP only from 5.0 on and AVIF never. So all of these are turned here; only TIFF
+is left to OpenCV, which turns it in all versions.
 """
 
 import struct
@@ -11,55 +11,52 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.images.image_format import image_format
 from edgecls.images.image_header import riff_chunks
+from edgecls.images.jpeg_segments import exif
+from edgecls.images.tiff import ORIENTATION, TiffDirectory
 
 UPRIGHT = 1
-_ORIENTATION = 0x0112
-_SHORT = 3
 _QUARTER_TURNS = {0: 1, 1: 8, 2: 3, 3: 6}
 """irot, in quarter turns anti-clockwise -> EXIF orientation."""
 _MIRRORED = {1: (4, 2), 8: (5, 7), 3: (2, 4), 6: (7, 5)}
 """EXIF orientation -> the one of the same picture mirrored: (top and bottom exchanged, left and right exchanged)."""
 
 
-def turned_here(data: bytes) -> bool:
-    """Return whether `upright` turns this kind of file; OpenCV must not do it as well."""
-    return data.startswith(b"\x89PNG") or data[8:12] == b"WEBP" or data[4:8] == b"ftyp"
-
-
 def read_orientation(data: bytes) -> int:
-    """Return the EXIF orientation, 1 to 8, of a PNG, WebP or AVIF; 1 where it has none, or one that cannot be read."""
+    """Return the EXIF orientation, 1 to 8, of a JPEG, PNG, WebP or AVIF.
+
+    1 (upright) if there is none, or none that can be read; also for the other formats.
+    """
     try:
-        if data.startswith(b"\x89PNG"):
-            return _of_exif(_chunk(_png_chunks(data), b"eXIf"))
-        if data[8:12] == b"WEBP":
-            return _of_exif(_chunk(riff_chunks(data), b"EXIF"))
-        return _of_avif(data)
+        match image_format(data):
+            case "JPEG":
+                return _orientation_in_exif(exif(data))
+            case "PNG":
+                return _orientation_in_exif(_chunk(_png_chunks(data), b"eXIf"))
+            case "WebP":
+                return _orientation_in_exif(_chunk(riff_chunks(data), b"EXIF"))
+            case "HEIF":
+                return _orientation_of_avif(data)
     except (struct.error, IndexError):
-        return UPRIGHT
+        pass
+    return UPRIGHT
 
 
 def upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn pixels (height, width[, channels]) as an EXIF orientation asks for."""
+    """Turn pixels (height, width[, channels]) as an EXIF orientation demands."""
     if orientation in {5, 6, 7, 8}:
         image = cv2.transpose(image)  # type: ignore[assignment]  # OpenCV's stubs say "some array"
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
     return image if flip is None else cv2.flip(image, flip)  # type: ignore[return-value]
 
 
-def _of_exif(exif: bytes) -> int:
-    """TIFF 6.0: the entry of the first directory."""
-    exif = exif.removeprefix(b"Exif\0\0")
-    if exif[:2] not in {b"II", b"MM"}:
+def _orientation_in_exif(data: bytes) -> int:
+    data = data.removeprefix(b"Exif\0\0")
+    if data[:2] not in {b"II", b"MM"}:
         return UPRIGHT
-    order = "<" if exif[:1] == b"I" else ">"
-    (directory,) = struct.unpack_from(f"{order}I", exif, 4)
-    (count,) = struct.unpack_from(f"{order}H", exif, directory)
-    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-        tag, kind, _, value = struct.unpack_from(f"{order}HHIH", exif, entry)
-        if tag == _ORIENTATION and kind == _SHORT:
-            return value if 1 <= value <= 8 else UPRIGHT
-    return UPRIGHT
+    orientation = TiffDirectory(data).value(ORIENTATION)
+    return orientation if orientation and orientation <= 8 else UPRIGHT
 
 
 def _chunk(chunks: Iterator[tuple[bytes, bytes]], name: bytes) -> bytes:
@@ -90,7 +87,7 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at = end
 
 
-def _of_avif(data: bytes) -> int:
+def _orientation_of_avif(data: bytes) -> int:
     """ISO/IEC 23008-12: the properties of the primary item. Its EXIF does not count: the rotation is in the properties."""
     meta = dict(_boxes(_chunk(_boxes(data), b"meta")[4:]))
     if not {b"pitm", b"iprp"} <= meta.keys():

@@ -4,13 +4,15 @@ Tools save drawings, icons and cut-outs with whatever colour under their transpa
 what they are drawn in.
 """
 
-import re
 import struct
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from edgecls.images.image_format import image_format
+from edgecls.images.tiff import EXTRA_SAMPLES, PHOTOMETRIC, SAMPLES_PER_PIXEL, TiffDirectory
 
 Pixels = NDArray[Any]
 
@@ -22,19 +24,21 @@ _ROWS = 256
 
 def has_alpha(data: bytes) -> bool:
     """Return whether an encoded image may have an alpha channel that OpenCV gives: PNG, WebP, GIF, AVIF, TIFF and BMP."""
-    if data.startswith(b"\x89PNG"):
-        return data[25:26] in {b"\x04", b"\x06"} or b"tRNS" in data[: data.find(b"IDAT")]
-    if data[8:12] == b"WEBP":
-        return data[12:16] == b"VP8L" or (data[12:16] == b"VP8X" and bool(data[20] & 0x10))
-    if data[4:8] == b"ftyp":
-        return b"auxC" in data[:1_000_000]
-    return data.startswith((b"GIF8", b"BM")) or _tiff_alpha(data) is not None
+    match image_format(data):
+        case "PNG":
+            return data[25:26] in {b"\x04", b"\x06"} or b"tRNS" in data[: data.find(b"IDAT")]
+        case "WebP":
+            return data[12:16] == b"VP8L" or (data[12:16] == b"VP8X" and bool(data[20] & 0x10))
+        case "HEIF":
+            return b"auxC" in data[:1_000_000]
+        case "TIFF":
+            return _tiff_alpha(data) is not None
+        case kind:
+            return kind in {"GIF", "BMP"}
 
 
-_PHOTOMETRIC, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES = 262, 277, 338
 _RGB = 2
 _UNDECLARED, _ASSOCIATED, _UNASSOCIATED = 0, 1, 2
-_TIFF = re.compile(rb"II\*\0|MM\0\*")
 
 
 def is_premultiplied(data: bytes, dtype: np.dtype[Any]) -> bool:
@@ -48,20 +52,16 @@ def _tiff_alpha(data: bytes) -> int | None:
 
     0 where a fourth sample beside RGB is not declared at all: OpenCV writes alpha so.
     """
-    if not _TIFF.match(data):
+    if image_format(data) != "TIFF":
         return None
-    order = "<" if data[:1] == b"I" else ">"
     try:
-        (directory,) = struct.unpack_from(f"{order}I", data, 4)
-        (count,) = struct.unpack_from(f"{order}H", data, directory)
-        entries = [struct.unpack_from(f"{order}HHIH", data, directory + 2 + 12 * n) for n in range(count)]
+        directory = TiffDirectory(data)
     except struct.error:
         return None
-    values = {tag: value for tag, _, number, value in entries if number == 1}
-    if not any(tag == _EXTRA_SAMPLES for tag, *_ in entries):
-        four = values.get(_PHOTOMETRIC) == _RGB and values.get(_SAMPLES_PER_PIXEL) == 4
+    if EXTRA_SAMPLES not in directory:
+        four = directory.value(PHOTOMETRIC) == _RGB and directory.value(SAMPLES_PER_PIXEL) == 4
         return _UNDECLARED if four else None
-    alpha = values.get(_EXTRA_SAMPLES)
+    alpha = directory.value(EXTRA_SAMPLES)
     return alpha if alpha in {_ASSOCIATED, _UNASSOCIATED} else None
 
 

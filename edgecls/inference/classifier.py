@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.errors import BadImage, BadModel, UsageError
-from edgecls.images.damage import load_whole
-from edgecls.images.decoding_room import DECODING_ROOM
 from edgecls.images.file_frame import file_frame
 from edgecls.images.frame_key import digest
+from edgecls.images.framing import COVER, FULL, MUCH_UNSEEN, Preprocessing, seen_share
 from edgecls.images.image_header import MAX_PIXELS, image_size
-from edgecls.images.preprocess import COVER, FULL, MUCH_UNSEEN, Preprocessing, load_pixels, seen_share
+from edgecls.images.memory_budget import DECODING_MEMORY
+from edgecls.images.preprocess import decode_strict, load_pixels
 from edgecls.inference.runtimes import open_runtime
 from edgecls.inference.runtimes.input_pixels import RANGES
 from edgecls.inference.score_function import ScoreFunction, score_function
@@ -172,8 +172,8 @@ class Classifier:
             _warn_of_unseen(frame.image, self.preprocessing)
         if not isinstance(frame.image, bytes):
             return load_pixels(frame.image, self.preprocessing, self.max_pixels)
-        with DECODING_ROOM.taken(frame.image, self.preprocessing, self.max_pixels, self._cover):
-            pixels, remarks = load_whole(frame.image, self.preprocessing, self.max_pixels, cover=self._cover)
+        with DECODING_MEMORY.reserve(frame.image, self.preprocessing, self.max_pixels, self._cover):
+            pixels, remarks = decode_strict(frame.image, self.preprocessing, self.max_pixels, cover=self._cover)
         for remark in remarks:
             log.debug("%s: %s (the picture is whole)", frame.path or frame.key, remark)
         return pixels

@@ -4,8 +4,9 @@ Nothing is measured. A start has no time to measure for longer than other progra
 choice would hold until the next start.
 """
 
-import os
 from typing import NamedTuple
+
+from edgecls.system import usable_cores
 
 MOST_THREADS = 4
 """Small networks gain nothing from more."""
@@ -23,14 +24,9 @@ class Plan(NamedTuple):
         return f"{self.interpreters} x {self.threads} threads"
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def default_threads() -> int:
     """Return the number of threads for an interpreter that has the machine to itself: one a core, at most 4."""
-    return min(cores(), MOST_THREADS)
+    return min(usable_cores(), MOST_THREADS)
 
 
 def plan(interpreters: int | None = None, threads: int | None = None) -> Plan:
@@ -41,6 +37,6 @@ def plan(interpreters: int | None = None, threads: int | None = None) -> Plan:
     `interpreters` alone share the cores evenly.
     """
     if interpreters is None and threads is None:
-        return Plan(min(cores(), MOST_INTERPRETERS), 1)
+        return Plan(min(usable_cores(), MOST_INTERPRETERS), 1)
     count = interpreters or 1
-    return Plan(count, threads or min(max(cores() // count, 1), MOST_THREADS))
+    return Plan(count, threads or min(max(usable_cores() // count, 1), MOST_THREADS))

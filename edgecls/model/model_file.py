@@ -22,7 +22,7 @@ from typing import Any
 
 from edgecls.errors import BadData, BadModel, InputNotFound, UsageError, from_os_error
 from edgecls.files import write_atomically
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.model.image_list import FILE as IMAGES_FILE
 from edgecls.model.image_list import ImageList
 from edgecls.model.image_metadata import ImageMetadata, read_image_metadata
@@ -216,9 +216,9 @@ def _read_metadata(path: Path, flatbuffer: memoryview) -> ImageMetadata | None:
 def _read_zip(path: Path, data: bytes) -> tuple[dict[str, bytes], memoryview]:
     """The appended files, name -> content (none where nothing was appended), and the flatbuffer before them."""
     buffer = io.BytesIO(data)
-    if not zipfile.is_zipfile(buffer):
-        return {}, memoryview(data)
     try:
+        if not zipfile.is_zipfile(buffer):
+            return {}, memoryview(data)
         with zipfile.ZipFile(buffer) as archive:
             begin = min((entry.header_offset for entry in archive.infolist()), default=len(data))
             return {name: archive.read(name) for name in archive.namelist()}, memoryview(data)[:begin]
@@ -229,7 +229,7 @@ def _read_zip(path: Path, data: bytes) -> tuple[dict[str, bytes], memoryview]:
 _ZIP_ERRORS = (
     zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, struct.error, zlib.error,
 )  # fmt: skip
-"""What `zipfile` was seen to raise, or can raise by its source, for a damaged file."""
+"""The errors that `zipfile` raises for a damaged file."""
 
 
 def _read_info(

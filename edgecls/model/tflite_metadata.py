@@ -54,9 +54,16 @@ def embed(
     entry.name, entry.buffer = _METADATA_NAME, len(model.buffers)
     model.buffers.append(buffer)
     model.metadata = [m for m in model.metadata or [] if m.name != _METADATA_NAME] + [entry]
+    return pack(model, len(flatbuffer))
+
+
+def pack(model: Any, size: int) -> bytes:
+    """Return the flatbuffer of a schema.ModelT; `size` is about how many bytes it takes."""
+    from ai_edge_litert import schema_py_generated as schema
+
     for each in model.buffers:
         each.Pack = partial(_pack_aligned, schema, each)
-    builder = flatbuffers.Builder(len(flatbuffer) + 4096)
+    builder = flatbuffers.Builder(size + 4096)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 

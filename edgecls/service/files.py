@@ -6,7 +6,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecls.device.configuration.reference import example
 from edgecls.errors import InputNotFound, UsageError
 
 STATE = Path("/var/lib/edgecls")
@@ -82,9 +81,9 @@ def shipped(name: str) -> str:
 
 
 def example_config(name: str | None) -> str:
-    """The configuration that a new service gets: the ImageNet model, its own inbox and database."""
-    state = Instance(name).state
-    return example(values={"database": f"{state}/results.db", "source.path": f"{state}/inbox"})
+    """Return the configuration of a new service: the ImageNet model, with an inbox and a database of its own."""
+    pattern = re.compile(rf'^(\w+ = "){STATE}/', re.MULTILINE)  # of the settings that are not commented out
+    return pattern.sub(rf"\g<1>{Instance(name).state}/", shipped("edgecls.toml"))
 
 
 def contents(instance: Instance, program: str, *, camera: bool) -> dict[Path, str]:

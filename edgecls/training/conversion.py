@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.model.model_file import ModelFile
 from edgecls.training.backbones import Backbone
 from edgecls.training.data.dataset import Dataset
@@ -27,8 +27,8 @@ class Conversion:
 
     `weights` is label -> weight of a training image. `thresholds` were chosen on the validation images, `coverage` is what they give on the test images.
     `temperature` is that of the model that was written, `validation_ece` the calibration error on the validation images
-    before and after it; `unscaled_predictions` are the float model's without its own. `remedies`
-    are those that were tried because the quantized model had lost too much, `remedy` the one in the model, if any;
+    before and after it; `unscaled_predictions` are the float model's without its own. `refit_tried`: int8 had
+    lost too much, so refitting its head was tried; `head_refitted`: the model has that head;
     `passed` is false where it loses more than `max_drop` all the same and was forced. `rejected` is the model that was
     asked for where that was not written, and `model` one of a safer precision, under another name. `seconds` is step -> wall-clock seconds,
     in order; `peak_memory_mb` the most that the process has had in memory, in 10^6 bytes.
@@ -45,8 +45,8 @@ class Conversion:
     gate: Gate
     max_drop: float
     passed: bool
-    remedies: tuple[str, ...]
-    remedy: str
+    refit_tried: bool
+    head_refitted: bool
     thresholds: Thresholds
     coverage: Coverage
     temperature: float

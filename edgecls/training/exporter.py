@@ -1,7 +1,7 @@
 """Model files of one trained network, in each precision, measured as the device would."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from edgecls.training.data.dataset import Dataset
 from edgecls.training.data.losses import reason_of
 from edgecls.training.evaluation.gate import compare_precisions
 from edgecls.training.evaluation.predictions import Predictions, classify_samples, in_common
-from edgecls.training.quantization.calibration import IMAGES, calibration_images
+from edgecls.training.quantization.calibration import calibration_images
 from edgecls.training.settings import find_quantization
 
 if TYPE_CHECKING:
@@ -27,19 +27,14 @@ if TYPE_CHECKING:
 SAFER = {"int8": "float16", "dynamic": "float16", "float16": "float32"}
 """A precision -> one that loses less."""
 
-REMEDIES = {
-    "the head refitted on int8 features": IMAGES,
-    "the head refitted, and calibration on four times the images": 4 * IMAGES,
-}
-"""What is tried in turn where int8 loses too much -> number of calibration images."""
-
 
 @dataclass(frozen=True, slots=True)
 class QuantizedModel:
-    """A quantized model, and the remedy it was made with, if any."""
+    """A quantized model. `refit_tried`: correcting its head was tried; `head_refitted`: that was better, and is in it."""
 
     flatbuffer: bytes
-    remedy: str = ""
+    refit_tried: bool = False
+    head_refitted: bool = False
 
 
 def _distance(before: Predictions, after: Predictions) -> float:
@@ -85,20 +80,20 @@ class ModelExporter:
 
     def quantize(
         self, quantization: str, of_float: tuple[bytes, Predictions], max_drop: float
-    ) -> tuple[QuantizedModel, Predictions, tuple[str, ...]]:
-        """(the model, its predictions on the test images, the remedies that were tried).
+    ) -> tuple[QuantizedModel, Predictions]:
+        """Return the quantized model and its predictions on the test images.
 
-        Whether it loses too much say the test images; which of several attempts is the best, the validation images. A
-        choice made on the images that the figures are of would flatter these. `of_float` is the float model, and its
-        predictions on the test images.
+        `of_float` is the float model, and its predictions on the test images. If int8 loses more than `max_drop` of the
+        accuracy there, its head is refitted. Which of the two models is kept depends on the validation images alone: a
+        choice made on the test images would flatter their figures.
         """
         float_model, float_predictions = of_float
-        first = QuantizedModel(self._quantized(quantization, IMAGES))
-        predictions = self.measure(first.flatbuffer, quantization)
+        plain = QuantizedModel(self._quantized(quantization))
+        predictions = self.measure(plain.flatbuffer, quantization)
         if quantization != "int8" or compare_precisions(*in_common(float_predictions, predictions)).within(max_drop):
-            return first, predictions, ()
-        best, tried = self._best_remedy(first, float_model, max_drop)
-        return best, predictions if best is first else self.measure(best.flatbuffer, quantization), tried
+            return plain, predictions
+        best = self._refit_head(plain, float_model)
+        return best, self.measure(best.flatbuffer, quantization) if best.head_refitted else predictions
 
     def make_safer(
         self, quantization: str, of_float: tuple[bytes, Predictions], max_drop: float
@@ -109,54 +104,33 @@ class ModelExporter:
         """
         float_model, float_predictions = of_float
         while (quantization := SAFER.get(quantization, "float32")) != "float32":
-            flatbuffer = self._quantized(quantization, IMAGES)
+            flatbuffer = self._quantized(quantization)
             predictions = self.measure(flatbuffer, quantization)
             if compare_precisions(*in_common(float_predictions, predictions)).passes(max_drop):
                 return quantization, flatbuffer, predictions
         return quantization, float_model, float_predictions
 
-    def _best_remedy(
-        self, first: QuantizedModel, float_model: bytes, max_drop: float
-    ) -> tuple[QuantizedModel, tuple[str, ...]]:
-        """(the nearest to float on the validation images, of equals the last; what was tried until one loses no more).
+    def _refit_head(self, plain: QuantizedModel, float_model: bytes) -> QuantizedModel:
+        """Return the model with a refitted head if its scores of the validation images are no farther from float ones.
 
-        Nearness is that of the scores: which of two is nearer, a few hundred images tell. Which of two that are right
-        in 84 % is the better one, they do not.
+        Scores, not accuracies, are compared: a few hundred images tell which of two models is nearer to a third one, but
+        not which of two models that are right in 84 % of them is better.
         """
-        before, tried = self.validate(float_model), []
-        best, off = first, _distance(before, self.validate(first.flatbuffer))
-        for remedy, images in REMEDIES.items():
-            made = self._refitted(remedy, images)
-            found = self.validate(made.flatbuffer)
-            tried.append(remedy)
-            if _distance(before, found) <= off:
-                best, off = made, _distance(before, found)
-            if compare_precisions(*in_common(before, found)).within(max_drop):
-                break
-        return best, tuple(tried)
-
-    def _calibration(self, count: int) -> list[NDArray[np.uint8]]:
-        return calibration_images(
-            self._task.images, self._task.backbone.preprocessing, self._task.seed, count, self._task.losses
-        )
-
-    def _quantized(self, quantization: str, count: int) -> bytes:
-        from edgecls.training.quantization import quantize
-
-        precision, images = find_quantization(quantization), self._calibration(count)
-        return quantize.quantize(self._network, self._mean, self._std, precision, images, self._task.progress)
-
-    def _refitted(self, remedy: str, count: int) -> QuantizedModel:
-        """int8, with a head that was refitted on int8 features. The network keeps its own."""
         from edgecls.training.quantization.remedy import refit_head
 
-        last = self._network.get_layer("probabilities")
-        before = last.get_weights()
-        try:
-            refit_head(self._network, self._task, self._calibration(count))
-            return QuantizedModel(self._quantized("int8", count), remedy)
-        finally:
-            last.set_weights(before)
+        refitted = refit_head(self._network, float_model, plain.flatbuffer, self._task)
+        before = self.validate(float_model)
+        distance = _distance(before, self.validate(plain.flatbuffer))
+        if _distance(before, self.validate(refitted)) <= distance:
+            return QuantizedModel(refitted, refit_tried=True, head_refitted=True)
+        return replace(plain, refit_tried=True)
+
+    def _quantized(self, quantization: str) -> bytes:
+        from edgecls.training.quantization import quantize
+
+        task, precision = self._task, find_quantization(quantization)
+        images = calibration_images(task.images, task.backbone.preprocessing, task.seed, losses=task.losses)
+        return quantize.quantize(self._network, self._mean, self._std, precision, images, task.progress)
 
     def finish(self, output: Path, flatbuffer: bytes, info: ModelInfo) -> ModelFile:
         """Write the model with golden examples, once they have been replayed.

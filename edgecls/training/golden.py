@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.images.preprocess import Preprocessing, load_pixels
+from edgecls.images.framing import Preprocessing
+from edgecls.images.preprocess import load_pixels
 from edgecls.inference.runtimes import open_runtime
 from edgecls.model.model_file import GoldenExample
 

@@ -1,11 +1,11 @@
 """One conversion an output: a second one would share its checkpoint, and overwrite its model."""
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgecls import system
 from edgecls.errors import Unavailable
 from edgecls.files import resolve_links
 
@@ -32,11 +32,11 @@ def lock_output(output: Path) -> Iterator[None]:
 def _acquire(path: Path, output: Path) -> int | None:
     while True:
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | system.O_NOFOLLOW | system.O_CLOEXEC, 0o666)
         except OSError:
             return None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(descriptor)
             if os.path.samestat(os.stat(path), os.fstat(descriptor)):
                 return descriptor
         except BlockingIOError as error:

@@ -6,7 +6,6 @@ TensorFlow and scikit-learn are imported after the data set has been read, so th
 import contextlib
 import json
 import logging
-import resource
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import wraps
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, get_args
 import cv2
 import numpy as np
 
+from edgecls import system
 from edgecls.errors import UsageError
 from edgecls.files import check_not_input, check_writable, is_stream
-from edgecls.images.preprocess import Fit
+from edgecls.images.framing import Fit
 from edgecls.model.model_file import ModelInfo
 from edgecls.progress import Progress
 from edgecls.training.backbones import DEFAULT_BACKBONE, Backbone, find_backbone
@@ -192,8 +192,8 @@ def convert(
         gate=made.gate,
         max_drop=max_drop,
         passed=made.passed,
-        remedies=made.remedies,
-        remedy=made.remedy,
+        refit_tried=made.refit_tried,
+        head_refitted=made.head_refitted,
         thresholds=thresholds,
         coverage=apply_thresholds(predictions, thresholds.by_label),
         temperature=scaling.temperature,
@@ -204,7 +204,7 @@ def convert(
         seconds=progress.seconds,
         trials=trained.trials,
         rejected=made.rejected,
-        peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+        peak_memory_mb=(system.peak_memory() or 0) / 1e6,
     )
 
 

@@ -28,8 +28,8 @@ class Chosen:
     predictions: Predictions
     gate: Gate
     passed: bool
-    remedies: tuple[str, ...] = ()
-    remedy: str = ""
+    refit_tried: bool = False
+    head_refitted: bool = False
     rejected: Rejected | None = None
 
 
@@ -47,15 +47,23 @@ def choose_precision(
     `of_float` is the float model and its predictions on the test images. Raises BadData where `output` is a stream,
     beside which nothing can be written.
     """
-    model, predictions, remedies = exporter.quantize(quantization, of_float, max_drop)
+    model, predictions = exporter.quantize(quantization, of_float, max_drop)
     before, predictions = in_common(of_float[1], predictions)
     gate = compare_precisions(before, predictions)
     passed = gate.passes(max_drop)
     if passed or force:
         return Chosen(
-            output, quantization, model.flatbuffer, before, predictions, gate, passed, remedies, remedy=model.remedy
+            output,
+            quantization,
+            model.flatbuffer,
+            before,
+            predictions,
+            gate,
+            passed,
+            model.refit_tried,
+            model.head_refitted,
         )
-    rejected = Rejected(quantization, output, gate, remedies)
+    rejected = Rejected(quantization, output, gate, model.refit_tried)
     if is_stream(output):
         raise BadData(rejection(rejected))
     precision, flatbuffer, predictions = exporter.make_safer(quantization, of_float, max_drop)
@@ -78,7 +86,7 @@ def rejection(rejected: Rejected) -> str:
     gate, quantization = rejected.gate, rejected.quantization
     low, high = gate.interval
     worst = min(gate.recall_change, key=lambda label: gate.recall_change[label])
-    tried = ", with its head refitted too" if rejected.remedies else ""
+    tried = ", with its head refitted too" if rejected.refit_tried else ""
     checkpoint = rejected.output.with_name(f"{rejected.output.name}.checkpoint")
     force = "--resume --force, without training again" if checkpoint.exists() else "--force"
     enough = 0 if gate.passes(0) else max(math.ceil(round(low * 1000, 6)) / 1000, 0.001)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from edgecls.errors import UsageError
-from edgecls.images.preprocess import Fit
+from edgecls.images.framing import Fit
 
 Quantization = Literal["int8", "float16", "dynamic", "float32"]
 FineTune = Literal["auto", "none", "top", "all"]

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from statistics import fmean
 
-from edgecls.images.preprocess import MUCH_UNSEEN, Preprocessing, seen_share
+from edgecls.images.framing import MUCH_UNSEEN, Preprocessing, seen_share
 from edgecls.training.data.dataset import Dataset
 
 log = logging.getLogger(__name__)

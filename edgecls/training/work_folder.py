@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 import shutil
@@ -10,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgecls import system
 from edgecls.errors import Unavailable, from_os_error
 from edgecls.files import temporary_folder
 
@@ -46,10 +46,10 @@ def remove_leftovers(parent: Path) -> None:
     """Remove the folders in `parent` of this user's conversions whose processes are gone: their locks are free."""
     for folder in sorted(parent.glob(f"{PREFIX}*")):
         with contextlib.suppress(OSError):
-            if folder.lstat().st_uid == os.geteuid():
-                descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            if folder.lstat().st_uid == system.user_id():
+                descriptor = os.open(folder / LOCK, os.O_RDWR | system.O_NOFOLLOW | system.O_CLOEXEC)
                 try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    system.lock(descriptor)
                     shutil.rmtree(folder)
                     log.info("removed %s, which a killed conversion had left", folder)
                 finally:
@@ -59,10 +59,10 @@ def remove_leftovers(parent: Path) -> None:
 @contextlib.contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """Hold the lock of `folder`. It gets its name once it is held, so that nobody takes the folder for a leftover."""
-    descriptor = os.open(folder / f"{LOCK}.new", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(folder / f"{LOCK}.new", os.O_RDWR | os.O_CREAT | system.O_CLOEXEC, 0o600)
     try:
         with contextlib.suppress(OSError):  # a file system without locks: then nobody can tell, and it stays
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(descriptor)
             os.rename(folder / f"{LOCK}.new", folder / LOCK)
         yield
     finally:

@@ -10,7 +10,7 @@ from pictures import encode, noise, picture, plain
 from tiny_model import SIZE, build, write
 
 from edgecls.database.reading import open_results
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.inference.classifier import Classifier
 from edgecls.results.queries.rows import find_rows
 
@@ -142,7 +142,7 @@ def test_rows_that_were_there_already_are_counted(edgecls, tiny_model, images, t
     done = edgecls("classify", *images, "-m", other, "--db", "results.db")
     assert "rouge" in done.stdout
     assert done.stderr == (
-        "edgecls: 2 of 3 images had a row already, which stays: to log them anew, name another --db\n"
+        "edgecls: 2 of 3 images had a row already, which was kept: to write them again, name another --db\n"
     )
     assert [row["label"] for row in rows(tmp_path / "results.db")] == ["blue", "red", "vert"]
 

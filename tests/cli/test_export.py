@@ -171,7 +171,7 @@ def test_a_parquet_file_by_its_suffix(edgecls, tmp_path):
         (["-o", "a.xlsx", "--format", "csv"], "unknown suffix .xlsx"),
         (["-o", "a.parquet", "--format", "csv"], "--format csv contradicts the name a.parquet"),
         (["-o", "a.csv", "--format", "jsonl"], "--format jsonl contradicts the name a.csv"),
-        (["--force"], "--force replaces a file: name it with -o"),
+        (["--force"], "--force overwrites a file: name it with -o"),
     ],
 )
 def test_what_contradicts_itself_is_refused(edgecls, tmp_path, arguments, message):
@@ -182,7 +182,7 @@ def test_what_contradicts_itself_is_refused(edgecls, tmp_path, arguments, messag
 def test_what_is_there_stays_unless_forced(edgecls, database, tmp_path):
     (tmp_path / "a.csv").write_text("precious")
     assert (
-        "a.csv exists already: name another file, or replace it with --force"
+        "a.csv already exists: name another file, or overwrite it with --force"
         in edgecls("export", "-o", "a.csv", code=2).stderr
     )
     assert (tmp_path / "a.csv").read_text() == "precious"

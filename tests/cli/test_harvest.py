@@ -14,7 +14,7 @@ from edgecls.cli.convert import reviewed_images
 from edgecls.cli.harvest import harvest
 from edgecls.cli.stats import stats
 from edgecls.database.store import Store
-from edgecls.device.results_wing import begin_run
+from edgecls.device.runs import begin_run
 from edgecls.errors import InputNotFound, UsageError
 from edgecls.inference.classifier import Classifier
 from edgecls.results.active_learning.reviews import Reviews

@@ -68,7 +68,7 @@ def test_run(edgecls, tmp_path):
         'model = "other.tflite"\nlabels = "labels.txt"\ninput_range = "0..1"\n[source]\npath = "data"\nrecursive = true\n'
     )
     checked = edgecls("run", "--config", "edgecls.toml", "--check")
-    assert "model: other, 0 golden examples right" in checked.stdout + checked.stderr
+    assert "model: other, self-test passed (0 golden examples)" in checked.stdout + checked.stderr
     edgecls("run", "--config", "edgecls.toml", "--until-idle", "0.5")
     with closing(open_results(tmp_path / "results.db")) as db:
         labels = {row["path"].split("/")[-2]: row["label"] for row in find_rows(db)}

@@ -37,7 +37,7 @@ def test_sql_without_an_end_is_stopped(edgecls, sql):
     done = edgecls("query", "--timeout", "0.2", "--format", "csv", "--sql", sql, code=75)
     assert (
         done.stderr
-        == "edgecls: error: stopped after 0.2 s: ask for less, or let --timeout give it more (0: no limit)\n"
+        == "edgecls: error: the query took longer than 0.2 s: narrow it down, or raise --timeout (0: no limit)\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong around the commands of the results wing: streams, disks, locks, modes, older files, Ctrl-C."""
+"""What goes wrong around the commands that read a database: streams, disks, locks, modes, Ctrl-C."""
 
 import os
 import shutil
@@ -12,13 +12,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from pictures import encode, noise, picture
-from typer.testing import CliRunner
 
-from edgecls.cli.main import program
-from edgecls.database.connection import connect
-from edgecls.database.migrations import MIGRATIONS
 from edgecls.database.store import Store
-from edgecls.device.results_wing import begin_run
+from edgecls.device.runs import begin_run
 from edgecls.inference.classifier import Classifier
 
 IO = 74
@@ -37,7 +33,7 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory, tiny_model):
-    """A folder with a database of some days, and images behind its rows; and the same of the first schema."""
+    """A folder with a database of some days, and images of its rows."""
     folder = tmp_path_factory.mktemp("logged")
     classifier = Classifier(tiny_model.path)
     with Store(folder / "results.db") as store:
@@ -49,13 +45,6 @@ def logged(tmp_path_factory, tiny_model):
             found = classifier.classify(image)
             store.write(replace(found, key=str(n), classified_at=BEGAN + timedelta(minutes=20 * n)))
         store.end_run("stopped")
-    with closing(connect(folder / "old.db", "mode=rwc")) as old:
-        old.conn.execute("PRAGMA journal_mode=WAL")
-        MIGRATIONS.apply(old, stop_before="m002_votes_saved_frames_retention")
-        old.conn.execute("ATTACH ? AS new", [str(folder / "results.db")])
-        for table in ("models", "runs", "results"):
-            columns = ", ".join(old.table(table).columns_dict)
-            old.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM new.{table} ORDER BY id")
     return folder
 
 
@@ -94,23 +83,6 @@ def test_nobody_reads_the_output(environment, database, name):
         assert child.wait(timeout=60) == 0, said
     assert "error" not in said
     assert "Exception ignored" not in said
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_database_of_the_first_edgecls(logged, tmp_path, monkeypatch, name):
-    """Only read, and answered as the new one is."""
-    said = []
-    for source in ("old.db", "results.db"):
-        place = tmp_path / source.removesuffix(".db")
-        place.mkdir()
-        monkeypatch.chdir(place)
-        shutil.copy(logged / source, "results.db")
-        done = CliRunner().invoke(program(), COMMANDS[name].split(), catch_exceptions=False)
-        assert done.exit_code == 0
-        assert (place / "results.db").read_bytes() == (logged / source).read_bytes()
-        said.append(done.stdout)
-    if name not in ("clock", "harvest"):  # which say what only the newer one knows
-        assert said[0] == said[1]
 
 
 @pytest.mark.parametrize("name", ["query", "merge", "backup", "correct"])
@@ -197,13 +169,13 @@ def test_no_room_beside_the_database(edgecls, logged, full_disk, name):
     arguments = {
         "query": COMMANDS["query"].split(),
         "correct": ["clock", "--run", "1", "--offset", "1h"],
-        "merge": ["merge", "full/results.db", str(logged / "old.db")],
+        "merge": ["merge", "full/results.db", str(logged / "results.db")],
         "imported": ["harvest", "--import-labels", "todo"],
     }[name]
     if name == "imported":
         edgecls("harvest", "--out", "todo", "--db", str(logged / "results.db"))
     with full_disk(1024) as folder:
-        shutil.copy(logged / "old.db", folder / "results.db")
+        shutil.copy(logged / "results.db", folder / "results.db")
         fill(folder)
         reads = name == "query"
         done = edgecls(*arguments, code=0 if reads else IO, prefix=("env", "EDGECLS_DB=full/results.db"))
@@ -240,8 +212,8 @@ main()
 
 
 INTERRUPTED = {
-    "query": "edgecls.results.queries.rows.parsed",
-    "export -o out": "edgecls.results.queries.rows.parsed",
+    "query": "edgecls.results.queries.rows.RowQuery._row",
+    "export -o out": "edgecls.results.queries.rows.RowQuery._row",
     "harvest --out out": "edgecls.results.active_learning.picking.Picker.pick",
     "merge out results.db": "edgecls.results.merge.merge_input.MergeInput._add_reviews",
     "backup out": "edgecls.database.backup._verified",

@@ -63,7 +63,9 @@ def put(path, colour):
 def test_a_signal_stops_it_with_everything_committed(daemon, inbox, tmp_path, until, number):
     put(inbox / "a.png", "red")
     with daemon() as process:
-        assert process.stderr.readline() == f"edgecls: ready: tiny, 4 golden examples right, folder:{inbox}\n"
+        assert (
+            process.stderr.readline() == f"edgecls: ready: tiny, self-test passed (4 golden examples), folder:{inbox}\n"
+        )
         until(lambda: len(rows(tmp_path)) == 1)
         put(inbox / "b.png", "blue")
         until(lambda: len(rows(tmp_path)) == 2)
@@ -71,7 +73,7 @@ def test_a_signal_stops_it_with_everything_committed(daemon, inbox, tmp_path, un
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
     assert err.splitlines() == [
-        f"edgecls: {signal.Signals(number).name}: finishing what is under way",
+        f"edgecls: {signal.Signals(number).name}: finishing the frames in flight",
         "edgecls: stopped (signal): 2 rows written",
     ]
     assert [(row["path"], row["label"]) for row in rows(tmp_path)] == [
@@ -125,8 +127,8 @@ def test_a_disk_that_fills_up(daemon, inbox, small_disk, tmp_path, until):
     with daemon() as process:
         assert "ready" in process.stderr.readline()
         waits = process.stderr.readline()
-        assert waits.startswith(f"edgecls: {small_disk}/results.db: the disk is full: free some space (waiting until")
+        assert waits.startswith(f"edgecls: {small_disk}/results.db: the disk is full: free some space (retrying")
         subprocess.run(["mount", "-o", "remount,size=32m", small_disk], check=True)
         until(lambda: len(rows(small_disk)) == 400)
         process.terminate()
-        assert "going on" in process.stderr.readline()
+        assert "available again" in process.stderr.readline()

@@ -82,9 +82,9 @@ def test_models_replaced_under_it(service, manager, inbox, tmp_path, tiny_model,
             until(lambda n=n: labels(tmp_path) == ["red"] + ["rot"] * n)
         process.terminate()
         assert process.wait(30) == 0
-    assert said[0].startswith("edgecls: ready: tiny, 4 golden")
-    assert said[1].startswith("edgecls: reloaded: german, 4 golden")
-    assert said[2].startswith("edgecls: not reloaded, everything stays as it was: ")
+    assert said[0].startswith("edgecls: ready: tiny, self-test passed")
+    assert said[1].startswith("edgecls: reloaded: german, self-test passed")
+    assert said[2].startswith("edgecls: reload failed, keeping the current configuration: ")
     assert "does not give the outputs it promises" in said[2]
     assert "is not a TFLite model" in said[3]
 
@@ -150,8 +150,8 @@ def test_sigterm_at_any_time(service, manager, inbox, tmp_path, until, moment):
 def test_check(inbox, edgecls, tmp_path):
     done = edgecls("run", "--check", "--config", "edgecls.toml")
     assert done.stdout.splitlines() == [
-        "configuration: is right",
-        "model: tiny, 4 golden examples right",
+        "configuration: valid",
+        "model: tiny, self-test passed (4 golden examples)",
         f"database: {tmp_path}/results.db",
         f"source: folder:{inbox}",
     ]
@@ -170,11 +170,11 @@ def test_check_of_one_that_runs(service, manager, edgecls):
     [
         (
             "/dev/video77",
-            "/dev/video77 cannot be used: there is no /dev/video77: plug it in, or see `v4l2-ctl --list-d",
+            "/dev/video77 cannot be used: /dev/video77 does not exist: plug the camera in, or see `v4l2-ctl --list-d",
         ),
         (
             "rtsp://me:secret@127.0.0.1:9/x",
-            "rtsp://127.0.0.1:9/... cannot be used: nothing answers there with a video str",
+            "rtsp://127.0.0.1:9/... cannot be used: no video stream at this addre",
         ),
     ],
 )
@@ -191,7 +191,7 @@ def test_check_says_everything_at_once(inbox, edgecls, tmp_path):
     (tmp_path / "model.tflite").write_bytes(b"none")
     (tmp_path / "results.db").write_text("a text and no database " * 50)
     done = edgecls("run", "--check", "--config", "edgecls.toml", code=78)
-    assert done.stdout == "configuration: is right\n"
+    assert done.stdout == "configuration: valid\n"
     model, database, source = done.stderr.splitlines()
     assert model.startswith(f"edgecls: error: {tmp_path}/model.tflite is not a TFLite model")
     assert database.startswith(f"edgecls: error: {tmp_path}/results.db is not a SQLite database")
@@ -203,7 +203,7 @@ def test_each_error_of_the_configuration_has_its_line(edgecls, tmp_path):
     for options in ([], ["--check"]):
         done = edgecls("run", *options, "--config", "edgecls.toml", code=78)
         assert done.stderr.splitlines() == [
-            "edgecls: error: edgecls.toml:2: modle: there is no such setting: did you mean 'model'?",
-            "edgecls: error: edgecls.toml:6: source.settle_seconds: must be greater than 0, and is -1: change it",
+            "edgecls: error: edgecls.toml: unknown setting 'modle' (did you mean 'model'?)",
+            "edgecls: error: edgecls.toml: source.settle_seconds must be greater than 0, not -1",
         ]
     assert edgecls("run", "--check", "--config", "none.toml", code=78).stderr.startswith("edgecls: error: no configur")

@@ -129,7 +129,7 @@ def test_what_comes_after_that_has_its_row_in_the_file_at_the_name(daemon, tmp_p
     assert kept == (set() if "overwritten" in disturb.__name__ else first_six)
     log = (tmp_path / "log").read_text()
     assert log.count("while it was open: ") == 1, log
-    assert log.count("was opened again: going on") == 1, log
+    assert log.count("was reopened") == 1, log
 
 
 def test_files_that_stay_are_looked_at_again(daemon, configure, tmp_path):

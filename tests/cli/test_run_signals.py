@@ -136,7 +136,7 @@ def test_sigterm_while_a_camera_is_not_there(service, manager, tmp_path, moment)
         if moment == "while it opens":
             assert process.stdout.readline() == "there\n"
         else:
-            wait_for(manager, "STATUS=lost: there is no /dev/video77: plug it in")
+            wait_for(manager, "STATUS=lost: /dev/video77 does not exist: plug the camera in")
         ends_well(process)
     assert runs(tmp_path / "results.db") == ["signal"]
 
@@ -178,7 +178,7 @@ def test_a_start_waits_until_a_held_database_is_free(service, manager, inbox, tm
         stack.close()
         wait_for(manager, "READY=1")
         until(lambda: labels(tmp_path) == ["red"])
-        assert "going on" in ends_well(process)
+        assert "available again" in ends_well(process)
 
 
 def test_sigterm_ends_the_wait_of_a_start(service, manager, inbox, tmp_path):

@@ -30,9 +30,9 @@ def test_it_serves_until_it_is_interrupted(served, command, shows):
 def test_a_host_of_others_is_warned_of_once(served):
     _, address, said = served("review", "--host", "0.0.0.0")
     port = address.split(":")[2].split("/")[0]
-    may = "may see the pictures and write reviews: there is no password"
+    may = "can see the pictures and write reviews: there is no password"
     assert [line for line in said if "warning" in line] == [
-        f"edgecls: warning: whoever can reach 0.0.0.0, port {port}, {may}\n"
+        f"edgecls: warning: everyone who can reach 0.0.0.0, port {port}, {may}\n"
     ]
 
 
@@ -42,8 +42,8 @@ def test_a_port_that_is_taken(edgecls):
         port = other.getsockname()[1]
         said = edgecls("serve", "--port", f"{port}", code=74).stderr
     assert said == (
-        f"edgecls: error: cannot listen at 127.0.0.1, port {port} (another program listens there): "
-        "name another with --port\n"
+        f"edgecls: error: cannot listen on 127.0.0.1, port {port} (another program is using it): "
+        "choose another port with --port\n"
     )
 
 

@@ -128,15 +128,15 @@ def test_with_a_name_others_are_refused_also_where_they_may_come_in(served, tmp_
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("--name https://pi.example", "--name https://pi.example: give the host alone"),
-        ("--name pi.example/x", "give the host alone"),
-        ("--name pi.example:x", "give the host alone"),
-        ("--name :80", "give the host alone"),
+        ("--name https://pi.example", "invalid --name https://pi.example: use the host only"),
+        ("--name pi.example/x", "use the host only"),
+        ("--name pi.example:x", "use the host only"),
+        ("--name :80", "use the host only"),
         (
             "--base-url https://pi.example/x/",
-            "--base-url https://pi.example/x/: give the path alone, such as /edgecls/",
+            "invalid --base-url https://pi.example/x/: use the path only, such as /edgecls/",
         ),
-        ("--base-url /a?b", "give the path alone"),
+        ("--base-url /a?b", "use the path only"),
     ],
 )
 def test_names_and_paths_that_are_none(edgecls, tmp_path, options, said):

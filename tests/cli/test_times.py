@@ -8,7 +8,8 @@ import pytest
 from sqlite_utils import Database
 
 from edgecls.cli.times import parse_time
-from edgecls.results.queries.periods import Unit, per_period
+from edgecls.results.queries.filters import NO_FILTERS
+from edgecls.results.queries.periods import Unit, count_by_period
 
 
 class Frozen(datetime):
@@ -76,9 +77,10 @@ def test_what_words_were_taken_for_is_said(zone, capsys, monkeypatch):
 )
 def test_periods(zone, zone_name, unit, days_of, counts):
     zone(zone_name)
-    table = """(SELECT '2026-03-28T22' AS hour, 'cat' AS label, 1 AS rows UNION ALL
-        SELECT '2026-03-28T23', '', 2 UNION ALL SELECT '2026-03-29T22', 'cat', 4)"""
     with Database(memory=True) as database:
-        found = per_period(database, table, {}, unit)
+        database.execute("CREATE TABLE hourly_counts (run_id, hour, label, bin, rows, score_sum_micros)")
+        for hour, label, rows in (("28T22", "cat", 1), ("28T23", "", 2), ("29T22", "cat", 4)):
+            database.execute("INSERT INTO hourly_counts VALUES (1, ?, ?, 9, ?, 0)", (f"2026-03-{hour}", label, rows))
+        found = count_by_period(database, NO_FILTERS, unit)
     assert found.get("days_of") == days_of
     assert {each["start"][:16]: each["rows"] for each in found["counts"]} == counts

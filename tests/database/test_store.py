@@ -16,8 +16,7 @@ from edgecls.database.store import Store
 from edgecls.database.timestamps import format_timestamp
 from edgecls.errors import InputNotFound, IoFailed
 from edgecls.records import Classification, Prediction
-from edgecls.results.queries.finding import COLUMNS
-from edgecls.results.queries.rows import find_rows
+from edgecls.results.queries.rows import COLUMNS, find_rows
 
 
 def test_a_row_reads_back(store, path):

@@ -1,4 +1,4 @@
-"""What runs ahead of the loop: order, bounds, and one classifier a thread; then the loop with it."""
+"""The pool: order, bounds, and one thread per classifier; then the pipeline with it."""
 
 import random
 import threading
@@ -11,13 +11,16 @@ from pictures import COLOURS, picture
 from recording import NOON, RecordingSource, rows
 
 from edgecls.database.reading import open_results
-from edgecls.device import classifier_pool as module
-from edgecls.device import pipeline as daemon
-from edgecls.device.classifier_pool import QUEUED, Ahead, classified, image_bytes
+from edgecls.database.retry import GaveUp
+from edgecls.device import classifier_pool, pipeline
+from edgecls.device.classifier_pool import QUEUED, ClassifierPool, classify_all, image_bytes
+from edgecls.device.configuration.settings import VoteSettings
+from edgecls.device.frame_counts import FrameCounts
+from edgecls.device.pipeline import GROUP_ROWS, FramePipeline
+from edgecls.device.vote import Vote
 from edgecls.errors import Unavailable
 from edgecls.inference.classifier import Classifier
 from edgecls.records import Classification, Frame
-from edgecls.results.queries.rows import find_rows
 
 
 def frames(count, image=b"image"):
@@ -51,52 +54,52 @@ class Held(Slow):
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-@pytest.mark.parametrize("at_once", [False, True])
-def test_they_come_back_in_order_and_every_classifier_serves_one_thread(count, at_once):
+@pytest.mark.parametrize("synchronous", [False, True])
+def test_they_come_back_in_order_and_every_classifier_serves_one_thread(count, synchronous):
     classifiers = [Slow() for _ in range(count)]
-    with Ahead(classifiers, at_once=at_once) as ahead:
-        assert [one.key for one in classified(ahead, frames(50))] == [str(n) for n in range(50)]
+    with ClassifierPool(classifiers, synchronous=synchronous) as pool:
+        assert [one.key for one in classify_all(pool, frames(50))] == [str(n) for n in range(50)]
     assert sum(one.did for one in classifiers) == 50
     assert all(one.did for one in classifiers)
 
 
-def test_no_more_are_under_way_than_there_is_room_for():
+def test_no_more_frames_are_in_flight_than_there_is_room_for():
     held = [Held(), Held()]
-    with Ahead(held) as ahead:
+    with ClassifierPool(held) as pool:
         for n, frame in enumerate(frames(2 * (1 + QUEUED))):
-            assert not ahead.is_due, n
-            ahead.begin(frame)
-        assert ahead.is_due
+            assert not pool.has_result, n
+            pool.submit(frame)
+        assert pool.has_result
         for one in held:
             one.go.set()
-        assert [ahead.next()[0].key for _ in range(len(ahead))] == [str(n) for n in range(2 * (1 + QUEUED))]
-        assert not ahead.is_due
+        assert [pool.next_result()[0].key for _ in range(len(pool))] == [str(n) for n in range(2 * (1 + QUEUED))]
+        assert not pool.has_result
 
 
 def test_large_images_take_more_room(monkeypatch):
-    monkeypatch.setattr(module, "MOST_BYTES", 1000)
+    monkeypatch.setattr(classifier_pool, "MAX_BYTES", 1000)
     held = Held()
-    with Ahead([held]) as ahead:
-        ahead.begin(Frame("test", "a", NOON, bytes(600)))
-        assert not ahead.is_due
-        ahead.begin(Frame("test", "b", NOON, np.zeros((20, 10, 3), np.uint8)))
-        assert image_bytes(ahead) == 1200
-        assert ahead.is_due
+    with ClassifierPool([held]) as pool:
+        pool.submit(Frame("test", "a", NOON, bytes(600)))
+        assert not pool.has_result
+        pool.submit(Frame("test", "b", NOON, np.zeros((20, 10, 3), np.uint8)))
+        assert image_bytes(pool) == 1200
+        assert pool.has_result
         held.go.set()
 
 
-def test_what_is_given_back_is_forgotten():
+def test_released_frames_can_be_submitted_again():
     held = Held()
-    with Ahead([held]) as ahead:
-        given = frames(3)
-        for frame in given:
-            ahead.begin(frame)
-        assert ahead.give_back() == given
-        assert not len(ahead)
+    with ClassifierPool([held]) as pool:
+        submitted = frames(3)
+        for frame in submitted:
+            pool.submit(frame)
+        assert pool.release() == submitted
+        assert not len(pool)
         held.go.set()
-        ahead.begin(given[2])
-        assert ahead.next()[0] is given[2]
-    ahead.close()
+        pool.submit(submitted[2])
+        assert pool.next_result()[0] is submitted[2]
+    pool.close()
 
 
 def test_what_a_classifier_raises_is_raised_where_its_frame_is_asked_back():
@@ -104,17 +107,18 @@ def test_what_a_classifier_raises_is_raised_where_its_frame_is_asked_back():
         def classify(self, frame):
             raise RuntimeError(frame.key)
 
-    with Ahead([Broken()]) as ahead:
-        ahead.begin(frames(1)[0])
+    with ClassifierPool([Broken()]) as pool:
+        pool.submit(frames(1)[0])
         with pytest.raises(RuntimeError, match="0"):
-            ahead.next()
+            pool.next_result()
 
 
 class Log:
-    """A store, a source's end, and what happens when."""
+    """A database that notes the size of each group, and is on a full disk for some attempts, if it is told so."""
 
-    def __init__(self, store, failures=0):
-        self.store, self.failures, self.groups = store, failures, []
+    def __init__(self, store):
+        self.store, self.failures, self.groups = store, 0, []
+        self.after_first_group = lambda: None
 
     def failed(self, source, key):
         return self.store.failed(source, key)
@@ -125,12 +129,18 @@ class Log:
             raise Unavailable("the disk is full")
         self.store.write_many(classifications)
         self.groups.append(len(classifications))
+        if len(self.groups) == 1:
+            self.after_first_group()
 
 
 @pytest.fixture
 def two(tiny_model):
-    with Ahead([Classifier(tiny_model), Classifier(tiny_model)]) as ahead:
-        yield ahead
+    with ClassifierPool([Classifier(tiny_model), Classifier(tiny_model)]) as pool:
+        yield pool
+
+
+def new_pipeline(source, pool, store, **options):
+    return FramePipeline(source, pool, store, **{"interrupt": threading.Event(), "counts": FrameCounts(), **options})
 
 
 class Committed(RecordingSource):
@@ -148,77 +158,81 @@ def test_rows_in_order_in_groups_and_acknowledged_after_the_commit(two, store, p
     colours = [random.Random(n).choice(list(COLOURS)) for n in range(100)]
     source = Committed(*(picture(colour) for colour in colours))
     source.path = path
-    log, tally = Log(store), daemon.Tally()
-    steps = daemon.Steps(source, two, log, together=8)
-    turns = list(daemon.turns(source.frames(threading.Event()), steps, tally))
+    log, counts = Log(store), FrameCounts()
+    new_pipeline(source, two, log, counts=counts, group_rows=8).process_frames()
     assert [(row["key"], row["label"]) for row in rows(path)] == [(str(n), colour) for n, colour in enumerate(colours)]
     assert [entry for entry in source.log if "pull" not in entry] == [f"done {n}" for n in range(100)]
-    assert sum(log.groups) == tally.rows == 100
+    assert sum(log.groups) == counts.rows == 100
     assert 1 < max(log.groups) <= 8
-    assert {turn.name for turn in turns} == {"TAKEN", "ROW"}
 
 
 def test_when_the_source_has_nothing_more_all_is_committed_at_once(two, store, path):
-    source, tally = RecordingSource(), daemon.Tally()
-    given = [Frame("recording", str(n), NOON, picture("red")) for n in range(3)]
-    steps = daemon.Steps(source, two, store, together=16)
-    for turn in daemon.turns(iter([*given, None]), steps, tally):
-        if turn is daemon.Turn.IDLE:
-            break
-    assert len(rows(path)) == len(source.log) == 3
+    source, committed = RecordingSource(), []
+
+    def idle():
+        yield from (Frame("recording", str(n), NOON, picture("red")) for n in range(3))
+        yield None
+        committed.append(len(rows(path)))
+
+    source.deliver(idle())
+    new_pipeline(source, two, store, group_rows=16).process_frames()
+    assert committed == [3]
+    assert len(source.log) == 3
 
 
-def test_a_row_does_not_wait_long_for_others(two, store, monkeypatch):
+def test_a_row_does_not_wait_long_for_others(two, store, path, monkeypatch):
     """Behind it come frames that have their row already: no group would ever be full."""
-    monkeypatch.setattr(daemon, "_GROUP_SECONDS", 0.0)
+    monkeypatch.setattr(pipeline, "_GROUP_SECONDS", 0.0)
     store.write_many([Classification("recording", "known", None, NOON, NOON, label="red", score=1.0)])
-    known = Frame("recording", "known", NOON, picture("red"))
-    source, tally = RecordingSource(), daemon.Tally()
-    steps = daemon.Steps(source, two, store, together=16)
-    steps.take(Frame("recording", "new", NOON, picture("red")), tally)
-    deadline = time.monotonic() + 20
-    while not tally.rows:
-        assert time.monotonic() < deadline
-        assert steps.take(known, tally) in (daemon.Turn.KNOWN, daemon.Turn.ROW)
+    source, deadline = RecordingSource(), time.monotonic() + 20
+
+    def known_frames():
+        yield Frame("recording", "new", NOON, picture("red"))
+        while len(rows(path)) < 2:
+            assert time.monotonic() < deadline
+            yield Frame("recording", "known", NOON, picture("red"))
+
+    source.deliver(known_frames())
+    new_pipeline(source, two, store, group_rows=16).process_frames()
+    assert "done new" in source.log
 
 
-def test_a_frame_with_the_key_of_one_under_way_waits_for_its_row(two, store, path):
+def test_a_frame_with_the_key_of_one_in_flight_waits_for_its_row(two, store, path):
     """A file that was touched: its content, and so its key, are the same."""
-    source, tally = RecordingSource(), daemon.Tally()
-    steps = daemon.Steps(source, two, store, together=16)
-    turns = [steps.take(Frame("recording", "same", NOON, image), tally).name for image in (b"torn", b"torn")]
-    assert turns == ["TAKEN", "KNOWN_ERROR"]
-    assert (source.log, tally.rows, len(rows(path))) == (["failed same", "failed same"], 1, 1)
+    source, counts = RecordingSource(), FrameCounts()
+    same = [Frame("recording", "same", NOON, image) for image in (b"torn", b"torn")]
+    source.deliver(same)
+    new_pipeline(source, two, store, counts=counts, group_rows=16).process_frames()
+    assert (source.log, counts.rows, len(rows(path))) == (["failed same", "failed same"], 1, 1)
 
 
-@pytest.mark.parametrize("tries", [5, 2])
-def test_a_disk_that_is_full_in_the_middle_of_a_group(two, store, path, tries):
-    """Waited for, no row is lost or double; given up, all that is not finished is given back, in order."""
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_a_disk_that_is_full_in_the_middle_of_a_group(two, store, path, is_interrupted):
+    """Waited for, no row is lost or double; interrupted, all that is not finished is released, in order."""
+    source, counts, log, interrupt = (
+        RecordingSource(*[picture("red")] * 40),
+        FrameCounts(),
+        Log(store),
+        threading.Event(),
+    )
 
-    def patience(action):
-        for _ in range(tries):
-            try:
-                action()
-            except Unavailable:
-                continue
-            return True
-        return False
+    def fill():
+        log.failures = 3
 
-    source, tally = RecordingSource(*[picture("red")] * 40), daemon.Tally()
-    log = Log(store)
-    steps = daemon.Steps(source, two, log, together=8, patience=patience)
-    for turn in daemon.turns(source.frames(threading.Event()), steps, tally):
-        if turn is daemon.Turn.ROW and len(log.groups) == 1:
-            log.failures = 3
-        if turn is daemon.Turn.STOPPED:
-            break
-    given = [frame.key for frame in steps.give_back()]
-    assert [row["key"] for row in rows(path)] == [str(n) for n in range(tally.rows)]
+    log.after_first_group = fill
+    pipeline = new_pipeline(
+        source, two, log, counts=counts, group_rows=8, interrupt=interrupt,
+        on_wait=interrupt.set if is_interrupted else lambda: None,
+    )  # fmt: skip
+    with pytest.raises(GaveUp) if is_interrupted else nullcontext():
+        pipeline.process_frames()
+    released = [frame.key for frame in pipeline.release().frames]
+    assert [row["key"] for row in rows(path)] == [str(n) for n in range(counts.rows)]
     pulled = sum(entry.startswith("pull") for entry in source.log)
-    assert given == [str(n) for n in range(tally.rows, pulled)]
-    assert [entry for entry in source.log if "done" in entry] == [f"done {n}" for n in range(tally.rows)]
-    assert (pulled == tally.rows == 40) == (tries == 5)
-    assert steps.give_back() == []
+    assert released == [str(n) for n in range(counts.rows, pulled)]
+    assert [entry for entry in source.log if "done" in entry] == [f"done {n}" for n in range(counts.rows)]
+    assert (pulled == counts.rows == 40) == (not is_interrupted)
+    assert pipeline.release().frames == []
 
 
 def test_each_frame_that_runs_ahead_is_saved_before_its_row_and_has_one_commit(two, store):
@@ -228,39 +242,20 @@ def test_each_frame_that_runs_ahead_is_saved_before_its_row_and_has_one_commit(t
             source.log.append(f"save {frame.key}")
             return classification
 
-        def prune(self):
-            pass
-
-    source, tally, log = RecordingSource(*[picture("red")] * 40), daemon.Tally(), Log(store)
-    steps = daemon.Steps(source, two, log, saved=Saving(), held_frames=1)
-    list(daemon.turns(source.frames(threading.Event()), steps, tally))
+    source, log = RecordingSource(*[picture("red")] * 40), Log(store)
+    pipeline = new_pipeline(source, two, log, saved_frames=Saving(), recent_frames=1)
+    pipeline.process_frames()
     assert log.groups == [1] * 40
     saved = [entry for entry in source.log if "pull" not in entry]
     assert saved == [f"{step} {n}" for n in range(40) for step in ("save", "done")]
 
 
 def test_a_vote_sees_the_frames_in_order(two, store, path):
-    class Listening:
-        def __init__(self):
-            self.seen = []
-
-        def decide(self, classification):
-            self.seen.append(classification.key)
-            return classification if len(self.seen) % 3 == 0 else None
-
-        def overdue(self, _):
-            return None
-
-        def flush(self):
-            return None
-
-    source, tally, vote = RecordingSource(*[picture("red")] * 30), daemon.Tally(), Listening()
-    steps = daemon.Steps(source, two, store, vote=vote, together=4)
-    list(daemon.turns(source.frames(threading.Event()), steps, tally))
-    assert vote.seen == [str(n) for n in range(30)]
-    assert (tally.rows, tally.held) == (10, 20)
-    with closing(open_results(path)) as db:
-        assert sorted(int(row["key"]) for row in find_rows(db)) == list(range(2, 30, 3))
+    source, counts = RecordingSource(*[picture("red")] * 30), FrameCounts()
+    pipeline = new_pipeline(source, two, store, counts=counts, vote=Vote(VoteSettings(votes=3)), group_rows=4)
+    pipeline.process_frames()
+    assert (counts.rows, counts.deferred) == (10, 20)
+    assert [(int(row["key"]) // 3, row["votes"]) for row in rows(path)] == [(n, {"red": 3}) for n in range(10)]
     assert source.log.count("done 29") == 1
 
 
@@ -281,7 +276,7 @@ class SlowAt(Slow):
 
 @pytest.mark.parametrize("error", [None, RuntimeError("native")])
 def test_rows_do_not_wait_for_a_frame_that_takes_long_or_fails(store, path, error):
-    source, tally, log = RecordingSource(*[picture("red")] * 5), daemon.Tally(), []
+    source, log = RecordingSource(*[picture("red")] * 5), []
     slow = SlowAt("3", error)
 
     def let_go():
@@ -291,13 +286,11 @@ def test_rows_do_not_wait_for_a_frame_that_takes_long_or_fails(store, path, erro
         log.append(len(rows(path)))
         slow.go.set()
 
-    with Ahead([slow]) as ahead:
+    with ClassifierPool([slow]) as pool:
         watcher = threading.Thread(target=let_go)
         watcher.start()
-        steps = daemon.Steps(source, ahead, store, together=daemon.GROUP_ROWS)
         with pytest.raises(RuntimeError, match="native") if error else nullcontext():
-            for _ in daemon.turns(source.frames(threading.Event()), steps, tally):
-                pass
+            new_pipeline(source, pool, store, group_rows=GROUP_ROWS).process_frames()
         watcher.join()
     assert log == [3]
     assert len(rows(path)) == (3 if error else 5)

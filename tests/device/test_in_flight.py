@@ -45,7 +45,7 @@ def killed_during(path, *names):
             go.wait(20)
 
         # Alone, as a frame must be that is suspected, each is classified in a process of its own.
-        classified = [pool.submit(files.guard(Noting(wait)).classify, frame(name)) for name in names]
+        classified = [pool.submit(files.classify, Noting(wait), frame(name)) for name in names]
         go.wait(20)
         left.append(path.read_bytes())
         go.wait(20)
@@ -57,7 +57,7 @@ def killed_during(path, *names):
 def ended(path, name):
     """What the next process makes of the frame."""
     with closing(FramesInFlight(path)) as files:
-        return files.guard(Noting()).classify(frame(name)).error
+        return files.classify(Noting(), frame(name)).error
 
 
 def test_a_frame_that_ended_the_process_twice_is_not_tried_again(path):
@@ -65,7 +65,7 @@ def test_a_frame_that_ended_the_process_twice_is_not_tried_again(path):
     killed_during(path, "deadly")
     with closing(FramesInFlight(path)) as files:
         classifier = Noting()
-        error = files.guard(classifier).classify(frame("deadly")).error
+        error = files.classify(classifier, frame("deadly")).error
         assert error == "has ended edgecls 2 times while it was classified: it is not tried again"
         assert classifier.given[0].image is None
     assert "2 times" in ended(path, "deadly")  # its row may have been lost
@@ -98,8 +98,8 @@ def test_of_several_in_flight_each_is_suspected_and_then_classified_alone(path):
         running.remove(image.key)
 
     with closing(FramesInFlight(path)) as files, ThreadPoolExecutor(4) as pool:
-        guarded = files.guard(Noting(meanwhile))
-        for one in [pool.submit(guarded.classify, frame(name)) for name in "xaybzcuv"]:
+        noting = Noting(meanwhile)
+        for one in [pool.submit(files.classify, noting, frame(name)) for name in "xaybzcuv"]:
             assert one.result().error is None
     assert all(names[-1:] == names for names in most if set(names) & set("abc"))
     assert max(map(len, most)) > 1
@@ -120,7 +120,7 @@ def test_an_error_that_a_classifier_raises_counts_as_an_end_of_the_process(path)
 
     for _ in range(2):
         with closing(FramesInFlight(path)) as files, pytest.raises(ZeroDivisionError):
-            files.guard(Noting(fail)).classify(frame("a"))
+            files.classify(Noting(fail), frame("a"))
     assert "2 times" in ended(path, "a")
 
 
@@ -130,7 +130,7 @@ def test_an_interrupt_does_not_count(path):
 
     for _ in range(3):
         with closing(FramesInFlight(path)) as files, pytest.raises(KeyboardInterrupt):
-            files.guard(Noting(interrupt)).classify(frame("a"))
+            files.classify(Noting(interrupt), frame("a"))
     assert not path.exists()
 
 
@@ -165,14 +165,14 @@ def test_a_second_process_on_the_same_database_leaves_the_note_alone(path):
             assert ended(path, "b") is None
             assert path.read_bytes() == noted
 
-        assert first.guard(Noting(meanwhile)).classify(frame("a")).error is None
+        assert first.classify(Noting(meanwhile), frame("a")).error is None
     assert not path.exists()
 
 
 def test_where_nothing_can_be_written_it_classifies_all_the_same(tmp_path, caplog):
     with closing(FramesInFlight(tmp_path / "no" / "file")) as files:
         for name in "ab":
-            assert files.guard(Noting()).classify(frame(name)).error is None
+            assert files.classify(Noting(), frame(name)).error is None
     (record,) = caplog.records
     assert "a picture that ends edgecls would end it again" in record.getMessage()
 

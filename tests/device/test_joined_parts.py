@@ -1,4 +1,4 @@
-"""Votes, saved frames and retention in the service, over restarts and reloads."""
+"""Votes, saved frames and retention in the daemon, over restarts and reloads."""
 
 import json
 import sqlite3
@@ -12,15 +12,10 @@ import pytest
 from moving_pictures import write_video
 from pictures import COLOURS, picture, plain
 
-from edgecls.database.patient import patiently
 from edgecls.database.reading import open_results
 from edgecls.database.retention import Retention
-from edgecls.database.saved_frame_rows import SavedFrameRows
-from edgecls.database.seen_file_rows import SeenFileRows
-from edgecls.database.store import Store
 from edgecls.device.configuration.config import read_config
-from edgecls.device.daemon import Service
-from edgecls.device.results_wing import ResultsWing
+from edgecls.device.daemon import Daemon
 from edgecls.device.signals import Requests
 from edgecls.device.sources import folder
 
@@ -36,7 +31,7 @@ def video(tmp_path):
 
 
 class Place:
-    """A configuration, and the service with it."""
+    """A configuration, and the daemon with it."""
 
     def __init__(self, folder, model):
         self.folder, self.model = folder, model
@@ -44,26 +39,14 @@ class Place:
     def configure(self, text):
         (self.folder / "edgecls.toml").write_text(f'model = "{self.model.path}"\n{text}')
 
-    def run(self, each_turn=lambda _service, _requests: None):
+    def run(self, on_step=lambda _daemon, _requests: None):
         requests = Requests()
-        wing = ResultsWing(
-            open_store=lambda path, progress: Store.open_durably(path, progress=progress),
-            patiently=lambda action, stop, progress: patiently(action, stop, progress=progress),
-            saved_rows=SavedFrameRows,
-            retention=lambda store, days, most, remember: Retention(
-                store, days=days, most=most, remember=remember, every=0
-            ),
-            seen_files=SeenFileRows,
+        daemon = Daemon(
+            lambda: read_config(self.folder / "edgecls.toml"), requests, on_step=lambda: on_step(daemon, requests)
         )
-        service = Service(
-            lambda: read_config(self.folder / "edgecls.toml"),
-            wing,
-            requests,
-            each_turn=lambda: each_turn(service, requests),
-        )
-        with service:
-            service.run()
-        return service.tally
+        with daemon:
+            daemon.run()
+        return daemon.counts
 
     def ask(self, sql, database="results.db"):
         with closing(open_results(self.folder / database)) as db:
@@ -104,9 +87,9 @@ def test_a_vote_over_a_video_with_the_winners_own_pictures(place, caplog):
 def test_a_vote_that_was_interrupted_ends_as_if_it_had_not_been(place, frames):
     place.configure(VOTE)
 
-    def stop(service, requests):
-        if service.tally.held + service.tally.rows >= frames:
-            requests.stop.set()
+    def stop(daemon, requests):
+        if daemon.counts.deferred + daemon.counts.rows >= frames:
+            requests.request_stop()
 
     place.run(stop)
     place.run()
@@ -119,10 +102,10 @@ def test_a_vote_that_was_interrupted_ends_as_if_it_had_not_been(place, frames):
 def test_a_vote_goes_on_over_a_reload(place, frames):
     place.configure(VOTE)
 
-    def reload(service, requests):
-        if service.tally.held + service.tally.rows >= frames and not asked:
+    def reload(daemon, requests):
+        if daemon.counts.deferred + daemon.counts.rows >= frames and not asked:
             asked.append(True)
-            requests.reload.set()
+            requests.request_reload()
 
     asked = []
     place.run(reload)
@@ -133,11 +116,11 @@ def test_a_vote_goes_on_over_a_reload(place, frames):
 def test_another_vote_begins_where_the_one_before_is_closed(place):
     place.configure(VOTE)
 
-    def reload(service, requests):
-        if service.tally.held >= 3 and not changed:
+    def reload(daemon, requests):
+        if daemon.counts.deferred >= 3 and not changed:
             place.configure(VOTE.replace("votes = 5", "votes = 20"))
-            requests.reload.set()
-            changed.append(service.tally.held + service.tally.rows)
+            requests.request_reload()
+            changed.append(daemon.counts.deferred + daemon.counts.rows)
 
     changed = []
     place.run(reload)
@@ -159,7 +142,8 @@ def test_a_cooldown_holds_over_a_restart_of_the_video(place):
 
 
 @pytest.mark.parametrize(("after", "remembered"), [("keep", 4), ("move", 0), ("delete", 0)])
-def test_rows_that_retention_removed_are_not_written_again(place, after, remembered):
+def test_rows_that_retention_removed_are_not_written_again(place, after, remembered, monkeypatch):
+    monkeypatch.setitem(Retention.__init__.__kwdefaults__, "every", 0)
     (place.folder / "in").mkdir()
     for n in range(6):
         (place.folder / "in" / f"{n}.png").write_bytes(picture("red"))
@@ -225,13 +209,13 @@ def test_saved_frames_that_cannot_be_are_refused_by_a_reload(place, caplog):
     place.configure(VOTE)
     (place.folder / "other-frames").write_text("no folder")
 
-    def reload(service, requests):
-        if service.tally.held and not asked:
+    def reload(daemon, requests):
+        if daemon.counts.deferred and not asked:
             asked.append(True)
             place.configure(f'database = "other.db"\n{VOTE}')
-            requests.reload.set()
+            requests.request_reload()
 
     asked = []
     place.run(reload)
     assert place.ask(ROWS) == EXPECTED
-    assert "not reloaded, everything stays as it was: cannot " in caplog.text
+    assert "reload failed, keeping the current configuration: cannot " in caplog.text

@@ -98,7 +98,7 @@ main()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 78
-    assert done.stderr.startswith("<3>edgecls: error: no configuration at ")
+    assert done.stderr.startswith("<3>edgecls: error: no configuration file at ")
 
 
 def test_the_handlers_come_back(capsys):

@@ -1,6 +1,5 @@
-"""The loop with a real classifier, a real database and, where it matters, a real folder."""
+"""The pipeline with a real classifier, a real database and, where it matters, a real folder."""
 
-import contextlib
 import os
 import threading
 
@@ -8,12 +7,16 @@ import pytest
 from pictures import picture
 from recording import NOON, RecordingSource, begin, rows
 
+from edgecls.database.retry import GaveUp
 from edgecls.database.store import Store
-from edgecls.device import pipeline as daemon
-from edgecls.device.classifier_pool import Ahead
-from edgecls.device.configuration.settings import CameraSettings, FolderSettings, VideoSettings
-from edgecls.device.sources import SOURCES, open_source
-from edgecls.errors import IoFailed
+from edgecls.device.classifier_pool import ClassifierPool
+from edgecls.device.configuration.settings import VoteSettings
+from edgecls.device.configuration.source_settings import FolderSettings
+from edgecls.device.frame_counts import FrameCounts
+from edgecls.device.pipeline import FramePipeline
+from edgecls.device.sources import open_source
+from edgecls.device.vote import Vote
+from edgecls.errors import Unavailable
 from edgecls.inference.classifier import Classifier
 from edgecls.records import Frame
 
@@ -41,16 +44,25 @@ def classifier(tiny_model):
     return Classifier(tiny_model)
 
 
-def steps_of(source, classifier, store, **options):
-    """The steps where nothing runs ahead, as for a camera."""
-    return daemon.Steps(source, Ahead([classifier], at_once=True), store, **options)
+def new_pipeline(source, classifier, store, stop=None, **options):
+    """A pipeline in which nothing runs ahead, as for a camera."""
+    pool = ClassifierPool([classifier], synchronous=True)
+    options = {"interrupt": stop or threading.Event(), "counts": FrameCounts(), **options}
+    return FramePipeline(source, pool, store, **options)
+
+
+def process_all(source, classifier, store, stop=None):
+    """Process the frames of the source, and return how many rows were committed."""
+    stop, counts = stop or threading.Event(), FrameCounts()
+    new_pipeline(source, classifier, store, stop, counts=counts).process_frames()
+    return counts.rows
 
 
 def test_decode_classify_commit_acknowledge(classifier, store):
     log = []
     source = RecordingSource(picture("red"), picture("blue"), log=log)
     steps = Recording(log, classifier, store)
-    assert daemon.run(source, steps, steps, threading.Event()) == 2
+    assert process_all(source, steps, steps) == 2
     assert log == [f"{step} {n}" for n in (0, 1) for step in ("pull", "classify", "committed", "done")]
 
 
@@ -61,13 +73,13 @@ def test_a_frame_is_acknowledged_only_when_others_can_read_its_row(classifier, s
             super().acknowledge(frame, failed=failed)
 
     source = Checking(picture("red"), picture("blue"))
-    assert daemon.run(source, classifier, store, threading.Event()) == 2
+    assert process_all(source, classifier, store) == 2
     assert source.log[-1] == "done 1"
 
 
 def test_bad_images_do_not_stop_the_loop(classifier, store, path, caplog):
     source = RecordingSource(picture("red"), b"torn", None, b"", picture("blue"))
-    assert daemon.run(source, classifier, store, threading.Event()) == 5
+    assert process_all(source, classifier, store) == 5
     errors = [row["error"] for row in rows(path)]
     assert errors == [None, "is a text file, not an image: remove it", "could not be read", "is empty", None]
     assert [row["label"] for row in rows(path)] == ["red", None, None, None, "blue"]
@@ -85,47 +97,36 @@ def test_bad_images_do_not_stop_the_loop(classifier, store, path, caplog):
 
 def test_a_frame_that_has_its_row_is_acknowledged_and_not_classified_again(classifier, store, path):
     source = RecordingSource(b"torn", picture("blue"))
-    assert daemon.run(source, classifier, store, threading.Event()) == 2
+    assert process_all(source, classifier, store) == 2
     again = RecordingSource(b"torn", picture("blue"), picture("green"))
-    assert daemon.run(again, classifier, store, threading.Event()) == 1
+    assert process_all(again, classifier, store) == 1
     assert [entry for entry in again.log if "pull" not in entry] == ["failed 0", "done 1", "done 2"]
     assert [row["label"] for row in rows(path)] == [None, "blue", "green"]
 
 
 def test_the_frame_in_hand_is_finished(classifier, store):
-    source = RecordingSource(*[picture("red")] * 5, stop_after=2)
-    assert daemon.run(source, classifier, store, threading.Event()) == 2
-    assert source.log[-1] == "done 1"
+    source, stop = RecordingSource(), threading.Event()
+
+    def frames():
+        yield from (Frame("recording", str(n), NOON, picture("red")) for n in range(2))
+        stop.set()
+        yield Frame("recording", "2", NOON, picture("red"))
+        raise AssertionError("asked for a frame after the stop")
+
+    source.deliver(frames())
+    assert process_all(source, classifier, store, stop) == 3
+    assert source.log[-1] == "done 2"
 
 
 def test_a_row_that_cannot_be_written_is_not_acknowledged(classifier, path):
     source = RecordingSource(picture("red"))
     with Store(path) as store, pytest.raises(RuntimeError, match=r"comes after begin_run"):
-        daemon.run(source, classifier, store, threading.Event())
+        process_all(source, classifier, store)
     assert source.log == ["pull 0"]
 
 
-class Odd:
-    """A vote of two frames, which the first one wins."""
-
-    def __init__(self):
-        self.open = None
-
-    def decide(self, classification):
-        first, self.open = self.open, classification
-        return self.flush(first) if first else None
-
-    def overdue(self, now):
-        assert now.tzinfo is not None
-        return self.flush(self.open)
-
-    def flush(self, first=None):
-        first, self.open = first or self.open, None
-        return first
-
-
 class Saving:
-    """Keeps what it was given, and what else was asked of it."""
+    """Records which frames were to be saved."""
 
     def __init__(self, log):
         self.log = log
@@ -135,85 +136,108 @@ class Saving:
         self.log.append(f"save {frame.key}")
         return classification
 
-    def prune(self):
-        self.log.append("prune")
+
+class Upkeep:
+    """Records when the maintenance ran."""
+
+    def __init__(self, log):
+        self.log = log
+
+    def run(self, new_rows):
+        self.log.append(f"maintenance {new_rows}")
 
 
-def test_a_vote_holds_frames_and_the_winners_own_is_saved(classifier, store):
-    log = []
+def two_of(**settings):
+    return Vote(VoteSettings(votes=2, **settings))
+
+
+def test_a_vote_defers_frames_and_the_winners_own_is_saved(classifier, store):
+    log, counts = [], FrameCounts()
     source = RecordingSource(*[picture("red")] * 5, log=log)
-    steps = Recording(log, classifier, store)
-    vote, saving, tally = Odd(), Saving(log), daemon.Tally()
-    all_steps = steps_of(source, steps, steps, vote=vote, saved=saving, retention=saving, held_frames=2)
-    turns = list(daemon.turns(source.frames(threading.Event()), all_steps, tally))
-    all_steps.finish(tally)
-    assert [turn.name for turn in turns] == ["HELD", "ROW", "HELD", "ROW", "HELD"]
-    assert (tally.rows, tally.held) == (3, 3)
+    recorded = Recording(log, classifier, store)
+    pipeline = new_pipeline(
+        source, recorded, recorded, counts=counts, vote=two_of(), saved_frames=Saving(log), maintenance=Upkeep(log),
+        recent_frames=2,
+    )  # fmt: skip
+    pipeline.process_frames()
+    pipeline.close_vote()
+    assert (counts.rows, counts.deferred) == (3, 3)
     assert [entry for entry in log if not entry.startswith(("pull", "classify"))] == [
-        "done 0", "save 0", "committed 0", "done 1", "prune", "prune",
-        "done 2", "save 2", "committed 2", "done 3", "prune", "prune",
-        "done 4", "save 4", "committed 4", "prune", "prune",
+        "done 0", "save 0", "committed 0", "done 1", "maintenance 1",
+        "done 2", "save 2", "committed 2", "done 3", "maintenance 1",
+        "done 4", "save 4", "committed 4", "maintenance 1",
     ]  # fmt: skip
 
 
-def test_a_vote_that_waited_long_enough_is_recorded_while_no_frame_comes(classifier, store, path):
-    source, tally = RecordingSource(), daemon.Tally()
-    frame = Frame("recording", "0", NOON, picture("red"))
-    steps = steps_of(source, classifier, store, vote=Odd())
-    turns = [turn.name for turn in daemon.turns(iter([None, frame, None, None]), steps, tally)]
-    assert turns == ["IDLE", "HELD", "ROW", "IDLE"]
+def test_a_vote_that_timed_out_is_recorded_while_no_frame_comes(classifier, store, path):
+    source, log = RecordingSource(), []
+    frame = Frame("recording", "0", NOON, picture("red"))  # years ago
+    pipeline = new_pipeline(source, classifier, store, vote=two_of(within_seconds=1), maintenance=Upkeep(log))
+    source.deliver([None, frame])
+    pipeline.process_frames()
+    assert rows(path) == []
+    source.deliver([None, None])
+    pipeline.process_frames()
     assert [row["label"] for row in rows(path)] == ["red"]
+    assert log == ["maintenance 0", "maintenance 1", "maintenance 0"]
 
 
-@pytest.mark.parametrize(("failures", "turn"), [(3, "STOPPED"), (1, "ROW")])
-def test_a_full_disk_is_waited_for_and_a_stop_ends_that_without_acknowledging(classifier, store, path, failures, turn):
-    class Full(Recording):
-        left = failures
+class Full(Recording):
+    """A database on a disk that is full for the first `failures` attempts, and interrupts the waiting before the last."""
 
-        def write_many(self, classifications):
-            self.left -= 1
-            if self.left >= 0:
-                raise IoFailed("the disk is full")
-            super().write_many(classifications)
+    def __init__(self, log, classifier, store, failures, interrupt=None):
+        super().__init__(log, classifier, store)
+        self.failures, self.interrupt = failures, interrupt
 
-    def twice(action):
-        for _ in range(2):
-            with contextlib.suppress(IoFailed):
-                action()
-                return True
-        return False
-
-    source, tally = RecordingSource(picture("red")), daemon.Tally()
-    full = Full(source.log, classifier, store)
-    steps = steps_of(source, full, full, patience=twice)
-    assert next(daemon.turns(source.frames(threading.Event()), steps, tally)).name == turn
-    assert ("done 0" in source.log) == (turn == "ROW") == (len(rows(path)) == tally.rows == 1)
-    assert source.log.count("classify 0") == 1
+    def write_many(self, classifications):
+        self.failures -= 1
+        if self.failures == 0 and self.interrupt:
+            self.interrupt.set()
+        if self.failures >= 0:
+            raise Unavailable("the disk is full")
+        super().write_many(classifications)
 
 
-def test_what_a_reload_interrupts_is_taken_again_or_with_a_vote_recorded_afterwards(classifier, store, path):
-    """The patience gives up at once, as it does when a reload is asked for."""
-    room = []
+def test_a_full_disk_is_waited_for(classifier, store, path):
+    source, counts = RecordingSource(picture("red")), FrameCounts()
+    full = Full(source.log, classifier, store, failures=2)
+    new_pipeline(source, full, full, counts=counts).process_frames()
+    assert source.log == ["pull 0", "classify 0", "committed 0", "done 0"]
+    assert len(rows(path)) == counts.rows == 1
 
-    def patience(action):
-        if room:
-            action()
-        return bool(room)
 
-    source, tally = RecordingSource(), daemon.Tally()
-    frames = [Frame("recording", str(n), NOON, picture("red")) for n in range(4)]
-    plain = steps_of(source, classifier, store, patience=patience)
-    assert (plain.take(frames[0], tally), plain.give_back(), source.log) == (daemon.Turn.STOPPED, [frames[0]], [])
-    voting = steps_of(source, classifier, store, vote=Odd(), patience=patience)
-    turns = [voting.take(frame, tally).name for frame in frames[1:3]]
-    assert (turns, voting.give_back(), [done.row.key for done in voting.group]) == (["HELD", "STOPPED"], [], ["1"])
-    room.append("now")
-    assert (plain.take(frames[0], tally), plain.give_back()) == (daemon.Turn.ROW, [])
-    after = steps_of(source, classifier, store, vote=Odd(), patience=patience)
-    after.take_over_vote(voting)
-    assert (after.settle(tally), after.group) == (True, [])
-    after.finish(tally)
-    assert [row["key"] for row in rows(path)] == ["0", "1"]
+def test_an_interrupt_ends_the_waiting_and_nothing_is_acknowledged(classifier, store, path):
+    source, interrupt = RecordingSource(picture("red"), picture("blue")), threading.Event()
+    full = Full(source.log, classifier, store, failures=2, interrupt=interrupt)
+    pipeline = new_pipeline(source, full, full, interrupt)
+    with pytest.raises(GaveUp):
+        pipeline.process_frames()
+    assert source.log == ["pull 0", "classify 0"]
+    assert rows(path) == []
+    unfinished = pipeline.release()
+    assert [frame.key for frame in unfinished.frames] == ["0"]
+    interrupt.clear()
+    source.deliver([])
+    new_pipeline(source, full, full, interrupt, unfinished=unfinished).process_frames()
+    assert source.log[2:] == ["classify 0", "committed 0", "done 0"]
+
+
+def test_a_row_that_a_vote_has_decided_is_committed_by_the_next_pipeline(classifier, store, path):
+    """Its frames are counted, and are not classified again."""
+    source, interrupt, vote = RecordingSource(*[picture("red")] * 3), threading.Event(), two_of()
+    full = Full(source.log, classifier, store, failures=1, interrupt=interrupt)
+    pipeline = new_pipeline(source, full, full, interrupt, vote=vote)
+    with pytest.raises(GaveUp):
+        pipeline.process_frames()
+    unfinished = pipeline.release()
+    assert unfinished.frames == []
+    interrupt.clear()
+    after = new_pipeline(source, full, full, interrupt, vote=unfinished.vote, unfinished=unfinished)
+    source.deliver([Frame("recording", "2", NOON, picture("red"))])
+    after.process_frames()
+    after.close_vote()
+    assert [(row["key"], row["votes"]) for row in rows(path)] == [("0", {"red": 2}), ("2", {"red": 1})]
+    assert [entry for entry in source.log if "classify" in entry] == ["classify 0", "classify 1", "classify 2"]
 
 
 def test_exactly_one_row_a_file_across_restarts(classifier, tiny_model, path, tmp_path):
@@ -231,10 +255,10 @@ def test_exactly_one_row_a_file_across_restarts(classifier, tiny_model, path, tm
     written = []
     for stop_after in (2, None, None):
         stop = threading.Event()
-        with open_source("folder", settings) as source, Store(path) as store:
+        with open_source(settings) as source, Store(path) as store:
             begin(store, tiny_model)
             taking = Stopping(classifier, stop, stop_after)
-            written.append(daemon.run(source, taking, store, stop))
+            written.append(process_all(source, taking, store, stop))
     assert written == [2, 3, 0]
     found = rows(path)
     assert [row["key"].split("#")[0] for row in found] == [
@@ -243,9 +267,9 @@ def test_exactly_one_row_a_file_across_restarts(classifier, tiny_model, path, tm
     assert {row["label"] for row in found} == {"red"}
     (inbox / "a.png").write_bytes(picture("blue"))
     os.utime(inbox / "a.png", (9, 9))
-    with open_source("folder", settings) as source, Store(path) as store:
+    with open_source(settings) as source, Store(path) as store:
         begin(store, tiny_model)
-        assert daemon.run(source, classifier, store, threading.Event()) == 1
+        assert process_all(source, classifier, store) == 1
     assert [row["label"] for row in rows(path) if row["key"].startswith("a.png")] == ["red", "blue"]
 
 
@@ -261,17 +285,3 @@ class Stopping:
             if not self.left:
                 self.stop.set()
         return self.classifier.classify(frame)
-
-
-def test_every_source_of_the_table_can_be_opened(tmp_path):
-    of_kind = {
-        "folder": FolderSettings(path=tmp_path),
-        "camera": CameraSettings(),
-        "video": VideoSettings(path=tmp_path / "a.mp4"),
-    }
-    names = {
-        kind: open_source(kind, of_kind[kind]).name for kind in SOURCES if kind != "picamera"
-    }  # which has a test of its own
-    assert names["folder"] == f"folder:{tmp_path}"
-    assert names["video"] == f"video:{tmp_path / 'a.mp4'}"
-    assert all(name.startswith(f"{kind}:") for kind, name in names.items())

@@ -3,7 +3,7 @@
 from contextlib import closing
 
 import pytest
-from serving_place import serve, then
+from serving_place import run_daemon, then
 
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
@@ -18,10 +18,10 @@ def test_a_new_model(place, german):
         german(place.folder).path.rename(place.folder / "model.tflite")
         then(place, name="b.png", colour="blue")()
 
-    serve(place, step)
+    run_daemon(place, step)
     assert place.rows() == [("a.png", "red"), ("b.png", "blau")]
     assert place.runs() == [("tiny", "reloaded"), ("german", "signal")]
-    heard = [line.partition("=")[0] for line in place.heard() if not line.startswith(("STATUS", "WATCHDOG"))]
+    heard = [line.partition("=")[0] for line in place.notifications() if not line.startswith(("STATUS", "WATCHDOG"))]
     assert heard == ["READY", "RELOADING", "MONOTONIC_USEC", "READY", "STOPPING"]
 
 
@@ -32,21 +32,21 @@ def test_a_model_that_breaks_its_promise_is_not_taken(place, broken, caplog):
         broken(place)
         then(place, name="b.png", colour="blue")()
 
-    serve(place, step)
+    run_daemon(place, step)
     assert place.rows() == [("a.png", "red"), ("b.png", "blue")]
     assert place.runs() == [("tiny", "signal")]
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert line.startswith("not reloaded, everything stays as it was: ")
+    assert line.startswith("reload failed, keeping the current configuration: ")
     assert "does not give the outputs it promises" in line
-    assert place.heard().count("READY=1") == 2
+    assert place.notifications().count("READY=1") == 2
 
 
 @pytest.mark.parametrize(
     ("top", "source", "said"),
     [
-        ("threads = 0", "", r"edgecls.toml:2: threads: "),
-        ("[", "", "is not TOML"),
-        ('database = "none/results.db"', "", "there is no folder"),
+        ("threads = 0", "", r"edgecls.toml: threads must be"),
+        ("[", "", "invalid TOML at line"),
+        ('database = "none/results.db"', "", "does not exist: create it first"),
         ("", 'path = "none"', "no folder at"),
         ('database = "new.db"', 'path = "none"', "no folder at"),
     ],
@@ -58,7 +58,7 @@ def test_a_configuration_that_cannot_be_is_not_taken(place, caplog, top, source,
         place.configure(top, source)
         then(place, name="b.png", colour="blue")()
 
-    serve(place, step)
+    run_daemon(place, step)
     assert place.rows() == [("a.png", "red"), ("b.png", "blue")]
     assert place.runs() == [("tiny", "signal")]
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
@@ -76,7 +76,7 @@ def test_after_a_reload_that_found_no_folder_files_are_put_away_as_before(place)
         place.configure(source='path = "none"\nafter = "move"')
         then(place, name="b.png", colour="blue")()
 
-    serve(place, step)
+    run_daemon(place, step)
     assert sorted(path.name for path in (place.folder / "inbox/done").iterdir()) == ["a.png", "b.png"]
 
 
@@ -88,21 +88,22 @@ def test_another_database_and_another_folder(place):
         place.configure('database = "second.db"', 'path = "second"')
         then(place, name="b.png", colour="blue", folder="second")()
 
-    serve(place, step)
+    run_daemon(place, step)
     assert (place.rows(), place.runs()) == ([("a.png", "red")], [("tiny", "reloaded")])
     assert (place.rows("second.db"), place.runs("second.db")) == ([("b.png", "blue")], [("tiny", "signal")])
 
 
-def test_the_folder_that_stays_is_not_looked_at_anew(place):
-    """The iterator over its frames goes on: what it yielded before does not come again."""
+def test_another_database_gets_rows_of_the_files_that_are_still_in_the_folder(place):
+    """As after a restart: what they had is in the database before."""
     place.put("a.png", "red")
 
     def step():
         place.configure('database = "second.db"')
         then(place, name="b.png", colour="blue")()
 
-    serve(place, step)
-    assert place.rows("second.db") == [("b.png", "blue")]
+    run_daemon(place, step)
+    assert place.rows() == [("a.png", "red")]
+    assert place.rows("second.db") == [("a.png", "red"), ("b.png", "blue")]
 
 
 def test_frames_that_run_ahead_of_a_reload_have_one_row_each_by_the_model_of_their_run(place, german, monkeypatch):
@@ -110,20 +111,20 @@ def test_frames_that_run_ahead_of_a_reload_have_one_row_each_by_the_model_of_the
     place.configure("interpreters = 2", 'path = "inbox"\nafter = "delete"')
     for n in range(200):
         place.put(f"{n}.png", "red")
-    with place.service() as service:
+    with place.daemon() as daemon:
         classify, left = Classifier.classify, [50]
 
         def counting(self, frame):
             left[0] -= 1
             if left[0] == 0:
                 german(place.folder).path.rename(place.folder / "model.tflite")
-                place.requests.reload.set()
+                place.requests.request_reload()
             if left[0] < -100:
-                place.requests.stop.set()
+                place.requests.request_stop()
             return classify(self, frame)
 
         monkeypatch.setattr(Classifier, "classify", counting)
-        service.run()
+        daemon.run()
     with closing(open_results(place.folder / "results.db")) as db:
         found = db.execute("SELECT path, label, run_id FROM results ORDER BY id").fetchall()
     kept = {path.name for path in (place.folder / "inbox").iterdir()}
@@ -145,19 +146,19 @@ def test_what_a_full_disk_holds_up_is_classified_anew_by_the_model_of_a_reload(p
         room[0] -= 1
         if room[0] < 0:
             german(place.folder).path.rename(place.folder / "model.tflite")
-            place.requests.reload.set()
+            place.requests.request_reload()
             room[0] = 1000
             raise Unavailable("the disk is full")
         commit(self, rows)
 
     monkeypatch.setattr(Store, "write_many", full)
 
-    def each_turn():
-        if service.tally.rows == 100:
-            place.requests.stop.set()
+    def on_step():
+        if daemon.counts.rows == 100:
+            place.requests.request_stop()
 
-    with place.service(each_turn=each_turn) as service:
-        service.run()
+    with place.daemon(on_step=on_step) as daemon:
+        daemon.run()
     names, labels = zip(*place.rows(), strict=True)
     assert list(names) == [f"{n:02}.png" for n in range(100)]
     assert list(labels) == sorted(labels)

@@ -1,7 +1,6 @@
 """The password of a camera stands in no log, database, status or message, wherever it is in the configuration."""
 
 import json
-import threading
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from pictures import encode
 
 from edgecls.device.configuration.config import parse_config
 from edgecls.device.sources import open_source
-from edgecls.device.startup_check import check
+from edgecls.device.startup_check import check_startup
 from edgecls.errors import BadConfig
 
 SETTINGS = [
@@ -48,7 +47,7 @@ def test_messages_and_the_stored_configuration(address, setting):
     except BadConfig as error:
         shown = str(error)
     else:
-        source = open_source(config.source.type, config.source)
+        source = open_source(config.source)
         shown = f"{source.name} {config.model_dump_json()} {config!r}"
     assert SECRET not in shown
 
@@ -80,35 +79,35 @@ def test_the_daemon_at_work(place, snapshots, caplog, capfd, monkeypatch, form):
     caplog.set_level("DEBUG")
     address = form.format(secret=SECRET, host=snapshots.host)
     place.configure(source=f'type = "camera"\ndevice = {json.dumps(address)}\ninterval_seconds = 60')
-    turns = []
+    steps = []
 
-    def each_turn():
-        turns.append(service.tally.rows)
-        if service.tally.rows or len(turns) > 4:
-            place.requests.stop.set()
+    def on_step():
+        steps.append(daemon.counts.rows)
+        if daemon.counts.rows or len(steps) > 4:
+            place.requests.request_stop()
 
-    with place.service(each_turn=each_turn) as service:
-        service.run()
-    texts = [*place.heard(), caplog.text, *capfd.readouterr()]
+    with place.daemon(on_step=on_step) as daemon:
+        daemon.run()
+    texts = [*place.notifications(), caplog.text, *capfd.readouterr()]
     assert all(SECRET not in text for text in texts)
     for file in place.folder.glob("results.db*"):
         assert SECRET.encode() not in file.read_bytes()
     if snapshots.host in address:
-        assert service.tally.rows == 1
+        assert daemon.counts.rows == 1
 
 
 def test_a_check(tmp_path):
     text = f'[source]\ntype = "camera"\ndevice = "rtsp://admin:{SECRET}@127.0.0.1:1/{SECRET}"\n'
     config = parse_config(text.encode(), tmp_path / "edgecls.toml")
-    findings = list(check(lambda: config, lambda _: None))
-    assert findings[-1].problems
-    assert SECRET not in str(findings)
+    results = list(check_startup(lambda: config))
+    assert results[-1].problems
+    assert SECRET not in str(results)
 
 
 def test_a_name_tells_two_cameras_of_one_host_apart():
     def source(name):
         text = f'[source]\ntype = "camera"\ndevice = "rtsp://me:{SECRET}@nvr:554/1"\n{name}'
-        return open_source("camera", parse_config(text.encode(), Path("/x/edgecls.toml")).source)
+        return open_source(parse_config(text.encode(), Path("/x/edgecls.toml")).source)
 
     assert source("").name == "camera:rtsp://nvr:554/..."
     assert source('name = "gate 2"').name == "camera:gate 2"
@@ -118,7 +117,7 @@ def test_a_damaged_answer(place, caplog):
     """What the standard library says of an address may hold a part of the password."""
     address = f"http://admin:x@127.0.0.1:1/\x7f{SECRET}\u00e9"
     place.configure(source=f'type = "camera"\ndevice = {json.dumps(address)}')
-    source = open_source("camera", parse_config(place.path.read_bytes(), place.path).source)
+    source = open_source(parse_config(place.path.read_bytes(), place.path).source)
     with source:
-        assert next(source.frames(threading.Event())) is None
+        assert source.next_frame() is None
     assert SECRET not in caplog.text

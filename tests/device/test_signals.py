@@ -1,9 +1,8 @@
 import signal
-import threading
 
 import pytest
 
-from edgecls.device.signals import AnyOf, requests_by_signal
+from edgecls.device.signals import Requests, requests_by_signal
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -28,14 +27,23 @@ def test_sighup_asks_for_a_reload_only():
     assert signal.getsignal(signal.SIGHUP) is before
 
 
-def test_any_of_several_events():
-    first, second = threading.Event(), threading.Event()
-    both = AnyOf(first, second)
-    assert not both.is_set()
-    assert not both.wait(0.01)
-    second.set()
-    assert both.is_set()
-    assert both.wait(0.01)
-    second.clear()
-    first.set()
-    assert both.wait(10)
+def test_a_request_interrupts_until_the_reload_has_ended():
+    requests = Requests()
+    assert not requests.interrupt.is_set()
+    requests.request_reload()
+    assert requests.interrupt.is_set()
+    requests.begin_reload()
+    assert requests.interrupt.is_set()
+    requests.end_reload()
+    assert not requests.interrupt.is_set()
+
+
+@pytest.mark.parametrize("later", [Requests.request_stop, Requests.request_reload])
+def test_a_request_during_a_reload_stays(later):
+    requests = Requests()
+    requests.request_reload()
+    requests.begin_reload()
+    later(requests)
+    requests.end_reload()
+    assert requests.interrupt.is_set()
+    assert requests.stop.is_set() or requests.reload.is_set()

@@ -1,13 +1,14 @@
 import os
 import socket
 import time
-from datetime import datetime, timezone
 
 import pytest
+from recording import NOON
 
-from edgecls.device.heartbeat import Heartbeat, Tally
-from edgecls.device.sources.status import SourceStatus
-from edgecls.device.systemd_notify import Notifier, watchdog_seconds
+from edgecls.device.frame_counts import FrameCounts
+from edgecls.device.sources import SourceStatus
+from edgecls.device.systemd_notify import Heartbeat, Notifier, watchdog_seconds
+from edgecls.records import Classification
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -20,18 +21,26 @@ def manager(request, tmp_path):
         yield sock, address
 
 
-def test_the_status_says_what_is_wrong_and_counts_what_there_is():
-    noon = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
-    tally = Tally(rows=2, errors=1)
-    assert str(tally) == "2 rows, 1 errors, 0 dropped, last frame none yet"
-    tally.held, tally.last_frame, tally.source = 3, noon, SourceStatus(dropped=4, still=5)
-    assert str(tally) == "2 rows, 1 errors, 4 dropped, 3 held, 5 still, last frame 2026-11-24T12:00:00Z"
-    tally.part_with(SourceStatus(dropped=6, still=7))
-    assert (tally.dropped, tally.still) == (6, 7)
-    tally.source = SourceStatus("it stopped giving frames", noon, dropped=1)
-    assert str(tally) == (
+def counts(rows, errors):
+    counts = FrameCounts()
+    for n in range(rows):
+        counts.add_row(Classification("test", str(n), None, NOON, NOON, error="is empty" if n < errors else None))
+    return counts
+
+
+def test_the_status_counts_and_says_first_what_is_wrong():
+    status = counts(rows=2, errors=1)
+    assert str(status) == "2 rows, 1 errors, 0 dropped, last frame none yet"
+    for _ in range(3):
+        status.add_frame(Classification("test", "x", None, NOON, NOON, label="red"), is_deferred=True)
+    status.update_source(SourceStatus(dropped=4, still=5))
+    assert str(status) == "2 rows, 1 errors, 4 dropped, 3 deferred, 5 still, last frame 2026-11-24T12:00:00Z"
+    status.close_source()
+    assert (status.dropped, status.still) == (4, 5)
+    status.update_source(SourceStatus("it stopped giving frames", NOON, dropped=1))
+    assert str(status) == (
         "lost: it stopped giving frames, since 2026-11-24T12:00:00Z; "
-        "2 rows, 1 errors, 7 dropped, 3 held, 7 still, last frame 2026-11-24T12:00:00Z"
+        "2 rows, 1 errors, 5 dropped, 3 deferred, 5 still, last frame 2026-11-24T12:00:00Z"
     )
 
 
@@ -91,15 +100,15 @@ def test_progress_pings_and_nothing_else_does(manager, watchdog, pause):
     sock.setblocking(False)
     clock = [100.0]
     heartbeat = Heartbeat(Notifier(address), watchdog, lambda: clock[0])
-    tally = Tally(rows=2)
-    heartbeat.progress(tally)
+    status = counts(rows=2, errors=0)
+    heartbeat.beat(status)
     assert sock.recv(4096).decode() == "WATCHDOG=1\nSTATUS=2 rows, 0 errors, 0 dropped, last frame none yet"
     clock[0] += pause * 0.9
-    heartbeat.progress(tally)
+    heartbeat.beat(status)
     with pytest.raises(BlockingIOError):
         sock.recv(4096)
     clock[0] += pause * 0.2
-    heartbeat.progress(tally)
+    heartbeat.beat(status)
     assert sock.recv(4096) == b"WATCHDOG=1"  # the status is the same
     clock[0] += 1000
     with pytest.raises(BlockingIOError):

@@ -1,4 +1,4 @@
-"""Every command that the documentation shows is one that the program understands."""
+"""The program understands every command, option and setting that the documentation shows."""
 
 import re
 import shlex
@@ -9,10 +9,12 @@ from pages import blocks, consoles, pages
 from paths import ROOT
 
 from edgecls.cli.main import program
+from edgecls.device.configuration.config import parse_config
+from edgecls.errors import BadConfig
 
 COMMANDS = typer.main.get_command(program()).commands
 TOOLS = "\n".join(tool.read_text("utf-8") for tool in (ROOT / "tools").rglob("*.py"))
-FOREIGN = {"--help", "--version", "--system-site-packages", *re.findall(r"\"(--[a-z][a-z-]+)\"", TOOLS)}
+FOREIGN = {"--help", "--version", "--system-site-packages", *re.findall(r"\"(--[a-z][a-z0-9-]+)\"", TOOLS)}
 """Options of the tools, and of Python."""
 
 
@@ -65,10 +67,39 @@ def test_an_unknown_option_is_noticed():
         parse(["query", "--lable", "robin"])
 
 
+def every_command():
+    """Return the commands, those of groups included."""
+    return [each for command in COMMANDS.values() for each in getattr(command, "commands", {"": command}).values()]
+
+
+def option_names(param):
+    return (*param.opts, *param.secondary_opts)
+
+
 @by_page
 def test_each_option_exists(page):
     text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
-    parameters = [param for each in COMMANDS.values() for param in each.params]
-    known = {name for param in parameters for name in (*param.opts, *param.secondary_opts)}
-    named = set(re.findall(r"`(--[a-z][a-z-]+)", text))
+    known = {name for command in every_command() for param in command.params for name in option_names(param)}
+    named = set(re.findall(r"`(--[a-z][a-z0-9-]+)", text))
     assert named - known - FOREIGN == set()
+
+
+CAMERA = '[source]\ntype = "camera"\ndevice = 0\n'
+
+
+def examples_of_settings():
+    return [
+        pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
+        for page in pages()
+        for number, block in enumerate(blocks(page, "toml"))
+    ]
+
+
+@pytest.mark.parametrize("block", examples_of_settings())
+def test_each_setting_exists(block, tmp_path):
+    parse_config((block if "[source]" in block else f"{block}{CAMERA}").encode(), tmp_path / "edgecls.toml")
+
+
+def test_an_unknown_setting_is_noticed(tmp_path):
+    with pytest.raises(BadConfig, match="no such setting"):
+        parse_config(f"modle = 'a'\n{CAMERA}".encode(), tmp_path / "edgecls.toml")

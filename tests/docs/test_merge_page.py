@@ -1,10 +1,10 @@
-"""docs/how-to/merge.md shows what the commands print."""
+"""The outputs on the page about merging are those of the commands."""
 
 import shutil
 
 import pytest
 from machines import Machine
-from pages import consoles, outcome
+from pages import check_outputs
 
 from edgecls.database.store import Store
 
@@ -21,7 +21,7 @@ def write(machine, path, count, label="tabby"):
 
 @pytest.fixture
 def databases(tmp_path, monkeypatch):
-    """Of three devices; the shed's has no battery, and one day had no network either."""
+    """Write databases of three devices; the shed's has no clock with a battery, and no network on one day."""
     monkeypatch.chdir(tmp_path)
     for name, count in (("porch", 3), ("gate", 2)):
         write(Machine(f"{name} boot", NOON, name), tmp_path / f"{name}.db", count)
@@ -35,6 +35,5 @@ def databases(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("databases")
-def test_what_it_shows():
-    for command, shown in consoles("how-to/merge.md"):
-        assert outcome(command) == (0, shown), command
+def test_outputs():
+    check_outputs("how-to/merge.md")

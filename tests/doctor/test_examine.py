@@ -65,7 +65,7 @@ def test_a_program_that_fails_or_cannot_be_run(tmp_path):
 def test_the_configuration(tmp_path):
     path = tmp_path / "edgecls.toml"
     target = Target(config=path)
-    assert configuration(target).message == f"no configuration at {path}"
+    assert configuration(target).message == f"no configuration file at {path}"
     path.write_text("[source]\npath = 1\n[vote]\nvotes = 0")
     assert configuration(Target(config=path)).status is Status.failed
     path.write_text('database = "rows.db"\n[source]\npath = "inbox"\n[saved_frames]\nkeep = "all"\n')

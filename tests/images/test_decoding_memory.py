@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pictures import encode, noise
 
 from edgecls.images.decoding_memory import decoding_bytes
-from edgecls.images.preprocess import COVER, FULL, Preprocessing
+from edgecls.images.framing import COVER, FULL, Preprocessing
 
 pytestmark = pytest.mark.slow
 
@@ -25,16 +25,16 @@ FINE = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
 PEAK = """
 import sys
 from pathlib import Path
-from edgecls.images.damage import load_whole
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.preprocess import decode_strict
+from edgecls.images.framing import Preprocessing
 def peak():
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1]) * 1024
 spec = Preprocessing(224, 224)
 small, image = (Path(name).read_bytes() for name in sys.argv[1:3])
-load_whole(small, spec)
+decode_strict(small, spec)
 before = peak()
-load_whole(image, spec, cover=float(sys.argv[3]))
+decode_strict(image, spec, cover=float(sys.argv[3]))
 print(peak() - before)
 """
 

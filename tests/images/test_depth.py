@@ -12,7 +12,8 @@ from pictures import encode, noise
 from edgecls.errors import BadImage
 from edgecls.images import depth
 from edgecls.images.depth import WHITES, Samples, White, find_white, stated_white, to_eight_bits
-from edgecls.images.preprocess import Preprocessing, check, decode, load_pixels
+from edgecls.images.framing import Preprocessing
+from edgecls.images.preprocess import decode, decode_reduced, load_pixels
 
 PICTURE = noise(64, 48)
 SIXTEEN = (".png", ".tiff", ".ppm")
@@ -131,7 +132,7 @@ def test_a_pgm_that_states_all_its_bits_says_nothing(maximum):
 def test_signed_and_floating_point_samples_are_refused(dtype):
     picture = (PICTURE.astype(np.float32) - 100).astype(dtype)
     data = cv2.imencode(".tiff", picture)[1].tobytes()
-    for read in (decode, check):
+    for read in (decode, decode_reduced):
         with pytest.raises(BadImage, match=f"^has samples of {np.dtype(dtype)}: save it with 8 or 16 bits"):
             read(data)
 
@@ -139,7 +140,7 @@ def test_signed_and_floating_point_samples_are_refused(dtype):
 def test_for_looking_at_a_deep_picture_is_scaled_by_its_own_values():
     off = decode(deep(PICTURE, 4095)).astype(int) - PICTURE[:, :, ::-1]
     assert np.abs(off).max() <= 1
-    assert check(deep(PICTURE, 4095)).max() > 150
+    assert decode_reduced(deep(PICTURE, 4095)).max() > 150
 
 
 def test_a_model_that_sees_black_says_so_once(caplog):

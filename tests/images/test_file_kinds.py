@@ -13,7 +13,7 @@ from pictures import encode, noise
 
 from edgecls.errors import BadImage
 from edgecls.images.file_kinds import describe_not_image, describe_undecodable
-from edgecls.images.preprocess import check, decode
+from edgecls.images.preprocess import decode, decode_reduced
 from edgecls.inference.classifier import Classifier
 
 JPEG, PNG = encode(noise(61, 43), ".jpg"), encode(noise(61, 43), ".png")
@@ -64,7 +64,7 @@ FILES = {
     "is a text file, not an image": b"Not Found",
     "holds nothing but zeros": bytes(5000),
     "is empty": b"",
-    "is cut off or damaged: no size can be read from a PNG": PNG[:12],
+    "is cut off or damaged: the header of the PNG is incomplete": PNG[:12],
     "is cut off or damaged: the end of the PNG is missing": PNG[:-20],
     "is cut off or damaged: the end of the JPEG is missing": JPEG[:-20],
     "is not an image that OpenCV can decode": b"\x80\x81\x82\x83",
@@ -77,7 +77,7 @@ def test_a_file_is_named_for_what_it_is(message, tiny_model, tmp_path):
     path.write_bytes(FILES[message])
     error = Classifier(tiny_model).classify(path).error
     assert error.startswith(message)
-    for read in (check, decode):
+    for read in (decode_reduced, decode):
         with pytest.raises(BadImage) as caught:
             read(FILES[message])
         assert str(caught.value) == error

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import encode, noise, plain
 
-from edgecls.images.preprocess import COVER, FULL, PADDING, Preprocessing, load_pixels, reduction, seen_share
+from edgecls.images.framing import COVER, FULL, PADDING, Preprocessing, reduction, seen_share
+from edgecls.images.preprocess import load_pixels
 
 SIDE = st.integers(1, 90)
 WHOLE = st.sampled_from(["stretch", "pad"])

@@ -8,7 +8,8 @@ import pytest
 from pictures import noise
 
 from edgecls.errors import BadImage
-from edgecls.images.preprocess import Preprocessing, check, decode, load_pixels
+from edgecls.images.framing import Preprocessing
+from edgecls.images.preprocess import decode, decode_reduced, load_pixels
 from edgecls.inference.classifier import Classifier
 from edgecls.training.data.samples import read_samples
 
@@ -94,13 +95,13 @@ def assert_alike(data):
 @pytest.mark.parametrize("data", KINDS.values(), ids=KINDS)
 def test_every_kind_gives_the_pixels_that_pillow_gives(data):
     assert_alike(data)
-    assert min(check(data).shape[:2]) == 10
+    assert min(decode_reduced(data).shape[:2]) == 10
 
 
 @pytest.mark.parametrize("data", NEWER.values(), ids=NEWER)
 def test_kinds_that_not_every_opencv_knows_are_right_or_refused(data):
     try:
-        check(data)
+        decode_reduced(data)
     except BadImage:
         with pytest.raises(BadImage):
             decode(data)
@@ -128,7 +129,7 @@ def test_a_wrong_name_does_not_matter(tmp_path, kind, tiny_model):
 @pytest.mark.parametrize("data", REFUSED.values(), ids=REFUSED)
 def test_what_opencv_does_not_know_is_refused_alike_in_training_and_on_the_device(data, tiny_model):
     with pytest.raises(BadImage) as caught:
-        check(data)
+        decode_reduced(data)
     result = Classifier(tiny_model).classify(data)
     assert result.label is None
     assert result.error == str(caught.value)
@@ -149,4 +150,4 @@ CUT = {**KINDS, **NEWER}
 def test_of_files_that_end_early_check_and_decode_say_the_same(name):
     data = CUT[name]
     for length in {*range(1, len(data), max(1, len(data) // 40)), len(data) - 1, len(data) - 2, len(data) - 12}:
-        assert passes(check, data[:length]) == passes(decode, data[:length]), f"{length} of {len(data)} bytes"
+        assert passes(decode_reduced, data[:length]) == passes(decode, data[:length]), f"{length} of {len(data)} bytes"

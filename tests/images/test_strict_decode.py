@@ -14,8 +14,8 @@ from mutants import mutants
 from pictures import encode, noise
 
 from edgecls.errors import BadImage
-from edgecls.images.damage import load_whole
-from edgecls.images.preprocess import FULL, Preprocessing, check, decode, load_pixels
+from edgecls.images.framing import FULL, Preprocessing
+from edgecls.images.preprocess import decode, decode_reduced, decode_strict, load_pixels
 from edgecls.inference.classifier import Classifier
 
 SPEC = Preprocessing(12, 12)
@@ -75,8 +75,8 @@ HARMLESS = {
 def test_what_costs_no_pixel_is_no_damage(data, capfd):
     plain = next(whole for whole in KINDS.values() if abs(len(data) - len(whole)) < 40)
     assert np.array_equal(decode(data), decode(plain))
-    assert check(data).shape == (30, 40, 3)
-    pixels, remarks = load_whole(data, SPEC)
+    assert decode_reduced(data).shape == (30, 40, 3)
+    pixels, remarks = decode_strict(data, SPEC)
     assert np.array_equal(pixels, load_pixels(plain, SPEC))
     assert remarks
     assert capfd.readouterr().err == ""
@@ -120,7 +120,7 @@ def test_all_readers_give_the_same_verdict(tiny_model, capfd):
     refused = 0
     for number, data in enumerate(images):
         verdicts = {
-            verdict(check, data),
+            verdict(decode_reduced, data),
             verdict(decode, data),
             verdict(load_pixels, data, SPEC),
             verdict(load_pixels, data, SPEC, cover=FULL),
@@ -139,7 +139,7 @@ def test_data_missing_from_a_scan_is_refused_or_leaves_the_picture_as_it_is(kind
     first = data.index(b"\xff\xda") + 14
     at = first + int(place * (len(data) - first - length - 2))
     cut = data[:at] + data[at + length :]
-    verdicts = {verdict(check, cut), verdict(decode, cut), verdict(load_pixels, cut, SPEC)}
+    verdicts = {verdict(decode_reduced, cut), verdict(decode, cut), verdict(load_pixels, cut, SPEC)}
     assert len(verdicts) == 1
 
 

@@ -12,7 +12,8 @@ from pictures import COLOURS, encode, noise, picture, plain
 from tiny_model import LABELS, SIZE, build, golden, write
 
 from edgecls.errors import BadModel, InputNotFound
-from edgecls.images.preprocess import FULL, Preprocessing, load_pixels
+from edgecls.images.framing import FULL, Preprocessing
+from edgecls.images.preprocess import load_pixels
 from edgecls.inference.classifier import Classifier, as_frame, best
 from edgecls.inference.golden import verify
 from edgecls.model.model_file import read_model

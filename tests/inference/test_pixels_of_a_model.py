@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 from pictures import COLOURS, encode, noise, plain
-from serving_place import Place, serve
+from serving_place import Place, run_daemon
 from tiny_model import write
 
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.inference import classifier
 from edgecls.inference.classifier import Classifier
 
@@ -52,7 +52,7 @@ def test_saved_frames_of_twelve_bits_are_as_the_model_sees_them(tmp_path, model,
     place.configure('[saved_frames]\nkeep = "all"', 'path = "inbox"\nafter = "delete"')
     picture = noise(64, 48)
     (tmp_path / "inbox" / "deep.png").write_bytes(encode(picture.astype(np.uint16) * 16))
-    serve(place)
+    run_daemon(place)
     (saved,) = (tmp_path / "frames").rglob("*.jpg")
     off = cv2.imread(str(saved))[:, :, ::-1].astype(int) - picture
     assert np.abs(off).mean() < 5
@@ -68,7 +68,7 @@ def test_the_daemon_says_once_that_much_of_wide_pictures_is_not_seen(tmp_path, m
             (folder / "inbox" / f"{number}.png").write_bytes(encode(noise(160, 90, number)))
         (folder / "inbox" / "nearly square.png").write_bytes(encode(noise(40, 30)))
         caplog.clear()
-        serve(place, *[lambda: None] * 3)
+        run_daemon(place, *[lambda: None] * 3)
         messages = [record.getMessage() for record in caplog.records if "lies outside" in record.getMessage()]
         assert len(messages) == lines
         assert all("pictures of 160 x 90: 44 % of their area lies outside" in line for line in messages)

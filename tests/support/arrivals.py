@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from delivered import delivered
 from pictures import picture
 
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.sources import open_source
 
 
@@ -30,8 +30,7 @@ def names(frames):
 def watched(settings, seen=None):
     """Frames as they come, collected by a thread as the daemon would take them: (the list, the source, the stop event)."""
     stop, taken = threading.Event(), []
-    with open_source("folder", settings) as source:
-        source.seen = seen or source.seen
+    with open_source(settings, seen) as source:
 
         def take():
             for frame in delivered(source, stop):

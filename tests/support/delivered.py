@@ -1,5 +1,13 @@
-"""What a source delivers, without the None by which it says that all is well."""
+"""The frames of a source."""
+
+from contextlib import suppress
+
+from edgecls.device.sources import EndOfSource
 
 
 def delivered(source, stop):
-    return (frame for frame in source.frames(stop) if frame is not None)
+    """Yield the frames of an open source until it ends or `stop` is set."""
+    with suppress(EndOfSource):
+        while not stop.is_set():
+            if (frame := source.next_frame()) is not None:
+                yield frame

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.model.model_file import ModelFile, ModelInfo
 from edgecls.training.data.dataset import Dataset
 from edgecls.training.evaluation.evaluate import evaluate_predictions
@@ -51,8 +51,8 @@ def conversion(dataset, wrong=(), float_wrong=(), **changes):
             "predictions": after,
             "passed": True,
             "max_drop": 0.01,
-            "remedies": (),
-            "remedy": "",
+            "refit_tried": False,
+            "head_refitted": False,
             "never_answered": never_answered(thresholds, dataset.counts()["validation"]),
             "temperature_at_bound": False,
             "gate": compare_precisions(before, after),

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from pictures import plain
 
-from edgecls.device.sources.quiet import quiet
+from edgecls.device.sources.opencv import silence_video_logs
 from edgecls.device.sources.reader import CameraLost
 
-quiet()  # FFmpeg's level is that of its first use in the process
+silence_video_logs()  # FFmpeg's level is that of its first use in the process
 
 
 @contextmanager
@@ -21,7 +21,8 @@ def collecting(source):
     with source:
 
         def take():
-            for frame in source.frames(stop):
+            while not stop.is_set():
+                frame = source.next_frame()
                 (signs if frame is None else frames).append(frame)
 
         taker = threading.Thread(target=take)

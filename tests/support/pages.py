@@ -1,5 +1,6 @@
 """Read the pages of the documentation: their commands, code blocks and links."""
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -40,3 +41,15 @@ def outcome(command):
     assert name == "edgecls"
     done = CliRunner().invoke(program(), arguments, catch_exceptions=False)
     return done.exit_code, "\n".join(line.rstrip() for line in done.stdout.splitlines())
+
+
+def check_outputs(page, exit_code=0):
+    """Run the console blocks of `page` and compare what they print; with UPDATE_PAGES=1 set, correct the page."""
+    for command, shown in consoles(page):
+        code, printed = outcome(command)
+        assert code == exit_code, command
+        if os.environ.get("UPDATE_PAGES"):
+            text = (DOCS / page).read_text("utf-8")
+            (DOCS / page).write_text(text.replace(f"$ {command}\n{shown}", f"$ {command}\n{printed}"), "utf-8")
+        else:
+            assert printed == shown, f"{command}: correct the page with UPDATE_PAGES=1"

@@ -4,6 +4,7 @@ from contextlib import closing
 from datetime import datetime, timezone
 
 from edgecls.database.reading import open_results
+from edgecls.device.sources import EndOfSource
 from edgecls.records import Frame
 from edgecls.results.queries.rows import find_rows
 
@@ -11,21 +12,27 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 
 
 class RecordingSource:
-    """Delivers the images it was given, and writes down what happens when; `stop_after` frames it sees the stop."""
+    """Delivers images, or whatever is set with `deliver`, and records what happens in which order."""
 
     name = "recording"
 
-    def __init__(self, *images, log=None, stop_after=None):
-        self.images, self.log, self.stop_after = images, [] if log is None else log, stop_after
+    def __init__(self, *images, log=None):
+        self.log = [] if log is None else log
+        self._frames = self._pulled(images)
 
-    def frames(self, stop):
-        for n, image in enumerate(self.images):
-            if n == self.stop_after:
-                stop.set()
-            if stop.is_set():
-                return
+    def _pulled(self, images):
+        for n, image in enumerate(images):
             self.log.append(f"pull {n}")
             yield Frame(self.name, str(n), NOON, image)
+
+    def deliver(self, frames):
+        """Deliver these frames from now on; None is a moment without a frame."""
+        self._frames = iter(frames)
+
+    def next_frame(self):
+        for frame in self._frames:
+            return frame
+        raise EndOfSource
 
     def acknowledge(self, frame, *, failed=False):
         self.log.append(f"{'failed' if failed else 'done'} {frame.key}")

@@ -9,7 +9,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgecls.images.preprocess import Preprocessing, load_pixels
+from edgecls.images.framing import Preprocessing
+from edgecls.images.preprocess import load_pixels
 from edgecls.inference.runtimes import open_runtime
 from edgecls.model.model_file import GoldenExample, ModelInfo, _append_zip, write_model
 from edgecls.model.tflite_metadata import embed

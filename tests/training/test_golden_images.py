@@ -3,7 +3,8 @@
 import pytest
 from pictures import noise
 
-from edgecls.images.preprocess import Preprocessing, decode
+from edgecls.images.framing import Preprocessing
+from edgecls.images.preprocess import decode
 from edgecls.training.golden import shrink
 
 

@@ -9,11 +9,16 @@ from quick import convert
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
+import keras
+
 from edgecls.cli.convert import _print_trust
+from edgecls.inference.runtimes import open_runtime
 from edgecls.progress import Progress
 from edgecls.training import exporter as exporter_module
 from edgecls.training.data.samples import Sample
 from edgecls.training.evaluation.predictions import Predictions
+from edgecls.training.quantization import quantize, remedy
+from edgecls.training.quantization.head_patch import without_head
 
 pytestmark = pytest.mark.usefixtures("tiny_backbone")
 
@@ -21,15 +26,14 @@ pytestmark = pytest.mark.usefixtures("tiny_backbone")
 def test_a_model_that_loses_too_much_is_written_if_forced(colours, tmp_path, capsys):
     """Here even one that loses nothing: it is asked to be better than the float one."""
     done = convert(colours, tmp_path / "m.tflite", max_drop=-0.5, force=True)
-    assert done.remedies == tuple(exporter_module.REMEDIES)
-    assert done.remedy == done.remedies[-1]  # of equals the last
+    assert done.refit_tried
     assert not done.passed
     assert done.rejected is None
     _print_trust(done, "int8")
-    said = capsys.readouterr().out
-    assert f"tried, since it cost more than allowed: {done.remedy}: this is in the model" in said
-    assert "it costs more than the -0.5 allowed: written all the same, since --force was given" in said
-    assert "none of the labels is ever answered" in said or "is never answered: its " in said
+    output = capsys.readouterr().out
+    assert "refitted head, tried because int8 lost more than allowed: " in output
+    assert "it costs more than the -0.5 allowed: written all the same, since --force was given" in output
+    assert "none of the labels is ever answered" in output or "is never answered: its " in output
     metrics = done.model.info.metrics
     low, high = metrics["gate"].pop("interval")
     assert low < 0 < high
@@ -37,63 +41,58 @@ def test_a_model_that_loses_too_much_is_written_if_forced(colours, tmp_path, cap
     assert metrics["temperature"] == convert(colours, tmp_path / "n.tflite").model.info.metrics["temperature"]
 
 
-def of_accuracy(share):
-    """Predictions of 100 images, of which that share is right."""
+def off_by(difference):
+    """Predictions of 100 images whose scores are so far from 0.9 and 0.1."""
     samples = tuple(Sample(Path(f"{n}.png"), "a", "test") for n in range(100))
-    scores = np.eye(2, dtype=np.float32)[(np.arange(100) >= round(100 * share)).astype(int)]
+    scores = np.full((100, 2), (0.9 - difference, 0.1 + difference), np.float32)
     return Predictions(samples, ("a", "b"), scores, np.zeros(100, np.intp))
 
 
-def off_by(difference, right=True):
-    """Predictions of 100 images whose scores are so far from 0.9 and 0.1; `right`, or wrong."""
-    samples = tuple(Sample(Path(f"{n}.png"), "a", "test") for n in range(100))
-    scores = np.full((100, 2), (0.9 - difference, 0.1 + difference), np.float32)
-    return Predictions(samples, ("a", "b"), scores if right else scores[:, ::-1], np.zeros(100, np.intp))
-
-
-WRONG = off_by(0.1, right=False)
-"""0.7 from float; the more its scores are off, the nearer they come."""
-
-
-@pytest.mark.parametrize(
-    ("first", "others", "best", "tried"),
-    [
-        (off_by(0.3), (off_by(0.1), off_by(0.0)), 0, 1),  # as right as float: no more is tried
-        (WRONG, (off_by(0.2, right=False), off_by(0.3, right=False)), 1, 2),
-        (WRONG, (off_by(0.3, right=False), off_by(0.2, right=False)), 0, 2),
-        (off_by(0.2), (WRONG, WRONG), None, 2),
-        (off_by(0.2), (off_by(0.2), off_by(0.0)), 0, 1),  # of equals the last
-    ],
-)
-def test_of_several_remedies_the_nearest_to_float_on_the_validation_images_is_taken(first, others, best, tried):
-    names = list(exporter_module.REMEDIES)
+@pytest.mark.parametrize(("plain", "refitted", "kept"), [(0.3, 0.1, True), (0.2, 0.3, False), (0.2, 0.2, True)])
+def test_the_model_that_is_nearer_to_float_on_the_validation_images_is_kept(monkeypatch, plain, refitted, kept):
     exporter = object.__new__(exporter_module.ModelExporter)
-    found = {b"float": off_by(0.0), b"first": first, **dict(zip(map(str.encode, names), others, strict=True))}
-    exporter.validate = found.__getitem__
-    exporter._refitted = lambda remedy, _: exporter_module.QuantizedModel(remedy.encode(), remedy)
-    made, remedies = exporter._best_remedy(exporter_module.QuantizedModel(b"first"), b"float", 0.01)
-    assert made.remedy == ("" if best is None else names[best])
-    assert remedies == tuple(names[:tried])
+    exporter._network = exporter._task = None
+    exporter.validate = {b"float": off_by(0.0), b"plain": off_by(plain), b"refitted": off_by(refitted)}.__getitem__
+    monkeypatch.setattr(remedy, "refit_head", lambda *_: b"refitted")
+    model = exporter._refit_head(exporter_module.QuantizedModel(b"plain"), b"float")
+    assert model.refit_tried
+    assert (model.head_refitted, model.flatbuffer) == (kept, b"refitted" if kept else b"plain")
 
 
-def test_a_refitted_head_makes_of_int8_features_what_it_made_of_float_ones(monkeypatch):
-    """Features that int8 shifts and shrinks, and some noise: of that a linear layer can undo all but the noise."""
-    import keras
-
-    from edgecls.training.quantization import remedy
-
+@pytest.mark.parametrize("classes", [2, 5])
+def test_a_refitted_head_makes_of_int8_features_what_the_float_head_makes_of_float_ones(tmp_path, monkeypatch, classes):
+    """Features that int8 shifts and shrinks, and some noise: a linear layer can undo all but the noise."""
+    keras.utils.set_random_seed(0)
     chance = np.random.default_rng(1)
-    exact = chance.normal(1, 1, (400, 8)).astype(np.float32)
-    int8 = (exact * 0.8 + 0.3 + chance.normal(0, 0.01, exact.shape)).astype(np.float32)
-    inputs = keras.Input((8,))
-    features = keras.layers.Identity(name="features")(inputs)
-    network = keras.Model(inputs, keras.layers.Dense(3, activation="softmax", name="probabilities")(features))
-    monkeypatch.setattr(remedy.quantize, "to_float", lambda *_: b"")
-    monkeypatch.setattr(remedy.quantize, "quantize", lambda *_: b"")
-    monkeypatch.setattr(remedy, "_features", lambda _, __, name: {"float features": exact, "int8 features": int8}[name])
-    seen, unseen = slice(0, 300), slice(300, None)
-    wanted, before = network(exact[unseen]).numpy(), network(int8[unseen]).numpy()
-    exact, int8, rest = exact[seen], int8[seen], int8[unseen]
-    task = SimpleNamespace(progress=Progress(), backbone=SimpleNamespace(mean=0.0, std=1.0))
-    remedy.refit_head(network, task, ())
-    assert np.abs(network(rest).numpy() - wanted).mean() < np.abs(before - wanted).mean() / 4
+    images = (chance.integers(0, 200, (300, 1, 1, 3)) + chance.integers(0, 56, (300, 8, 8, 3))).astype(np.uint8)
+    network = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            keras.layers.Conv2D(16, 3, activation="relu"),
+            keras.layers.GlobalAveragePooling2D(name="features"),
+            keras.layers.Dense(classes, activation="softmax", name="probabilities"),
+        ]
+    )
+    last = network.layers[-1]
+    last.set_weights([4 * last.get_weights()[0], np.linspace(-0.5, 0.5, classes, dtype=np.float32)])
+    network = keras.Model(network.inputs[0], network.outputs[0])
+    as_float = quantize.to_float(network, 127.0, 128.0)
+    as_int8 = quantize.quantize(network, 127.0, 128.0, "int8", list(images[:20]))
+
+    def outputs(flatbuffer, offset=0.0, factor=1.0):
+        file = tmp_path / "m.tflite"
+        file.write_bytes(flatbuffer)
+        runtime = open_runtime(file, threads=1)
+        return np.stack([runtime.scores(runtime.invoke(image)) for image in images]) * factor + offset
+
+    features = {
+        "float features": outputs(without_head(as_float), 0.1, 1.1),
+        "int8 features": outputs(without_head(as_int8)),
+    }
+    monkeypatch.setattr(remedy, "_extract", lambda _, __, name: features[name])
+    refitted = remedy.refit_head(network, as_float, as_int8, SimpleNamespace(progress=Progress()))
+    kernel, bias = last.get_weights()
+    wanted = keras.ops.softmax(features["float features"] @ kernel + bias).numpy()
+    before, after = (np.abs(outputs(model) - wanted).mean() for model in (as_int8, refitted))
+    assert after < before / 2, (before, after)
+    assert after < 0.01

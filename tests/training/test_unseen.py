@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.training.data.dataset import Dataset
 from edgecls.training.unseen import much_is_unseen, unseen_share, warn_of_unseen
 

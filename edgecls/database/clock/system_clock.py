@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from edgecls import system
+
 log = logging.getLogger(__name__)
 
 UNSET_BEFORE = datetime(2024, 1, 1, tzinfo=timezone.utc)
@@ -31,7 +33,7 @@ _ATTEMPTS = 5
 
 def seconds_since_boot() -> float:
     """Return the seconds since the machine booted, including those it was suspended."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return system.boot_clock_ns() / 1e9
 
 
 def read_boot_id() -> str | None:

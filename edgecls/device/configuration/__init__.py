@@ -1,1 +1,1 @@
-"""The TOML file of `edgecls run`: what can be set, and what is said of what cannot."""
+"""The configuration of `edgecls run`: the TOML file, its settings, and the messages about its problems."""

@@ -5,17 +5,17 @@ import heapq
 import logging
 import os
 import re
-from collections.abc import Sequence
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.database.clock.system_clock import SYSTEM_CLOCK, UNSET_BEFORE, SystemClock
+from edgecls.database.saved_frame_rows import SavedFrameRows
 from edgecls.device.configuration.settings import SavedFramesSettings
 from edgecls.device.saving.best_frames import BestOfEachLabel
 from edgecls.device.saving.frame_files import FrameFiles
@@ -27,27 +27,8 @@ from edgecls.records import UNKNOWN, Classification, Frame, SavedFrame
 log = logging.getLogger(__name__)
 
 _PAGE = 256  # rows read at once at the start
+_EVERY_S = 60.0  # between two looks for frames that have become too old
 _JPEG = b"\xff\xd8\xff"
-
-
-class SavedRows(Protocol):
-    """What is asked of the database: see `results.saved`."""
-
-    def after(self, row_id: int, count: int) -> list[SavedFrame]:
-        """The first `count` saved frames with a higher id, oldest first."""
-        ...
-
-    def at(self, row_id: int) -> SavedFrame | None:
-        """The saved frame of a row, if it has one."""
-        ...
-
-    def last_label(self, source: str) -> str | None:
-        """Of the last frame of `source` that could be classified."""
-        ...
-
-    def forget(self, row_ids: Sequence[int]) -> None:
-        """The files of these rows are gone. Raises Unavailable."""
-        ...
 
 
 def frames_folder(database: Path) -> Path:
@@ -75,7 +56,7 @@ class SavedFrames:
         self,
         settings: SavedFramesSettings,
         folder: Path,
-        rows: SavedRows,
+        rows: SavedFrameRows,
         *,
         from_files: bool = False,
         white: White = UNKNOWN_WHITE,
@@ -93,6 +74,8 @@ class SavedFrames:
         self._seen = 0  # rows up to this id are in the account
         self._gone: list[int] = []  # rows whose file is removed, and that do not yet say so
         self._stuck = False
+        self._has_new = True  # frames were saved since the last `prune`
+        self._next_prune = 0.0
         self._labels: dict[str, str | None] = {}
         self._latest: tuple[Frame, Classification] | None = None
         self._begin()
@@ -121,6 +104,7 @@ class SavedFrames:
             if classification.label is not None:
                 self._labels[frame.source] = classification.label
         saved = self._latest[1]
+        self._has_new = self._has_new or saved.saved_bytes is not None
         return replace(classification, path=saved.path, saved_bytes=saved.saved_bytes)
 
     def _is_wanted(self, frame: Frame, classification: Classification) -> bool:
@@ -146,11 +130,15 @@ class SavedFrames:
         return replace(classification, path=str(path), saved_bytes=len(data))
 
     def prune(self) -> int:
-        """Take what was committed into account, and remove files until both limits hold; returns how many.
+        """Remove files until both limits hold, after a commit or while no frame comes; return how many.
 
-        Cheap where there is nothing to remove: one look into an index, two with `max_days`. A file that cannot be
+        Reads the database only after frames were saved and, while there are any, once a minute. A file that cannot be
         removed is logged, once; the limits do not hold then.
         """
+        now = time.monotonic()
+        if not (self._has_new or self._gone) and (not self._files.total or now < self._next_prune):
+            return 0
+        self._has_new, self._next_prune = False, now + _EVERY_S
         self._note_committed()
         removed = 0
         try:

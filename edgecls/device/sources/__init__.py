@@ -1,72 +1,91 @@
-"""Where frames come from: one small file a source, chosen by the configuration and imported only then.
+"""Sources of frames: a folder, cameras and video files.
 
-A source is added with a class that is a `Source`, its settings in `edgecls.device.configuration.settings`, and a line
-in `SOURCES`.
+To add a source, write a class that implements `Source` and, in `edgecls.device.configuration.source_settings`, a
+subclass of `SourceSettings` for its section of the configuration and one line in the table `SOURCES`. The configuration,
+its documentation and the daemon read that table. The module of a source is imported only when the configuration chooses
+it.
 """
 
-import threading
-from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from importlib import import_module
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from edgecls.device.sources.status import SourceStatus
+from edgecls.device.configuration.source_settings import SOURCES, SourceSettings
 from edgecls.records import Frame
 
-SOURCES = {
-    "folder": "edgecls.device.sources.folder:FolderSource",
-    "camera": "edgecls.device.sources.camera:CameraSource",
-    "picamera": "edgecls.device.sources.picamera:PicameraSource",
-    "video": "edgecls.device.sources.video:VideoSource",
-}
-"""`type` in the configuration -> "module:class"; the class takes the settings of its type."""
+if TYPE_CHECKING:
+    from edgecls.database.seen_file_rows import SeenFileRows
+
+
+class EndOfSource(Exception):
+    """There are no more frames, and there never will be."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """The state of a source. Counts start at 0 when it is opened.
+
+    `lost` is the reason why no frame can come, and `since` the time of the loss (aware, UTC); both are None while the
+    source works. `dropped` frames were overtaken by newer ones, `still` frames showed no motion, and `damaged` frames
+    could not be decoded.
+    """
+
+    lost: str | None = None
+    since: datetime | None = None
+    dropped: int = 0
+    still: int = 0
+    damaged: int = 0
 
 
 class Source(Protocol):
-    """Frames, pulled one by one. A context manager: open while inside."""
+    """A supplier of frames, which are pulled one by one. A context manager: it is open while inside.
+
+    `name` is stored in `results.source`. Together with `Frame.key` it identifies a frame forever.
+    """
 
     name: str
-    """what `results.source` says; with `Frame.key` it names a frame for ever"""
 
-    def frames(self, stop: threading.Event) -> Iterator[Frame | None]:
-        """Yield frames as they come; end soon after `stop` is set, or when there can be no more.
+    def next_frame(self) -> Frame | None:
+        """Return the next frame, or None if there is none yet.
 
-        None says "nothing yet, and all is well": at least once a second while there is no frame, or the watchdog will
-        take the source for stuck.
+        Returns within about a second, so that the caller can show that it is alive. Raises EndOfSource after the last
+        frame.
         """
         ...
 
     def acknowledge(self, frame: Frame, *, failed: bool = False) -> None:
-        """The frame needs nothing more: its row is committed, or is not wanted. `failed`: the row has an error.
+        """Finish a frame: its row is committed, or no row is wanted. `failed` means that the row holds an error.
 
-        Said again after a restart that finds the row.
+        After a restart, a frame that already has its row is acknowledged again.
         """
         ...
 
     def status(self) -> SourceStatus:
-        """How it is; asked at each turn of the loop."""
+        """Return the current state."""
         ...
 
     def probe(self) -> None:
-        """Open it, see whether frames can come, and close it: for a check. Raises what keeps them from coming.
+        """Open the source, check that frames can come, and close it. Raises the error that prevents them.
 
-        While serving, a source may wait for what is not there yet; this does not.
+        An open source may wait for a device or folder that is missing. `probe` does not wait.
         """
         ...
 
-    def __enter__(self) -> "Source":
-        """Open it."""
-        ...
+    def __enter__(self) -> "Source": ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        ...
+    ) -> None: ...
 
 
-def open_source(kind: str, settings: Any) -> Source:
-    """The source of type `kind` (a key of `SOURCES`) with its settings; to be entered by the caller."""
-    module, name = SOURCES[kind].split(":")
-    source: Source = getattr(import_module(module), name)(settings)
+def open_source(settings: SourceSettings, seen: "SeenFileRows | None" = None) -> Source:
+    """Return the source that `settings` describe. The caller enters it.
+
+    `seen` is the database's list of delivered files. Only a folder takes one.
+    """
+    module, name = SOURCES[type(settings)].split(":")
+    implementation: Any = getattr(import_module(module), name)
+    source: Source = implementation(settings) if seen is None else implementation(settings, seen)
     return source

@@ -1,9 +1,9 @@
-"""What becomes of a file once its row is committed."""
+"""What happens to a file once its row is committed: it is kept, moved or deleted."""
 
 import logging
 import os
 
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.sources.move import move
 from edgecls.errors import from_os_error
 from edgecls.images.file_frame import FileStamp
@@ -12,10 +12,10 @@ log = logging.getLogger(__name__)
 
 
 class FileDisposition:
-    """Keeps, moves or deletes files of a folder; what the system refuses is tried again when `retry_failed` is called.
+    """Keeps, moves or deletes the files of a folder. Whatever the system refuses is repeated by `retry_failed`.
 
-    Only a file that was classified is deleted. One that could not be is moved to the folder of failed files, whether
-    the others are moved or deleted: nobody has seen yet what is in it.
+    Only a file that was classified is deleted. Whether files are moved or deleted, one that could not be classified is
+    moved to the folder of failed files, because nobody has seen yet what is in it.
     """
 
     def __init__(self, root: str, settings: FolderSettings) -> None:
@@ -23,23 +23,24 @@ class FileDisposition:
         self._action = settings.after
         self._done_folder = os.path.join(root, settings.done_folder)
         self._failed_folder = os.path.join(root, settings.failed_folder)
-        self._left: dict[str, tuple[FileStamp, bool]] = {}
-        self._has_complained = False
+        self._refused: dict[str, tuple[FileStamp, bool]] = {}  # by path: the state, and whether the row holds an error
+        self._has_warned = False
 
     def check(self) -> None:
-        """Raise InputNotFound or IoFailed if nothing can be moved or deleted: better now than after the first row.
+        """Check that files can be moved or deleted, so that it is known before the first row.
 
-        Makes no folder: whoever checks a configuration may be root, and the folder would be closed to the daemon.
+        Makes no folder: a check of the configuration may run as root, and the daemon could not write to its folder.
+        Raises InputNotFound and IoFailed.
         """
         if self._action == "keep":
             return
-        _check_takes_files(self._root, f"cannot {self._action} files of {self._root}")
+        _check_writable(self._root, f"cannot {self._action} files of {self._root}")
         folders = [self._done_folder, self._failed_folder] if self._action == "move" else [self._failed_folder]
         for folder in folders:
-            _check_takes_files(folder, f"cannot move files of {self._root} to {folder}")
+            _check_writable(folder, f"cannot move files of {self._root} to {folder}")
 
     def make_folders(self) -> None:
-        """Make the folders that files are moved to, before the watch begins. Raises as `check` does."""
+        """Make the folders that files are moved to. Raises as `check` does."""
         try:
             for folder in (self._done_folder, self._failed_folder) if self._action == "move" else ():
                 os.makedirs(folder, exist_ok=True)
@@ -47,31 +48,31 @@ class FileDisposition:
             raise from_os_error(error, f"cannot move files of {self._root}") from error
 
     def dispose(self, path: str, stamp: FileStamp, *, failed: bool) -> bool:
-        """Return whether the file is no longer there.
+        """Keep, move or delete the file. Return whether it is no longer there.
 
-        Nothing is done to one that is another stamp by now: that one has no row yet.
+        A file that no longer has this stamp is left alone: its present content has no row yet.
         """
         if self._action == "keep":
             return False
-        self._left.pop(path, None)
+        self._refused.pop(path, None)
         try:
             if FileStamp.of(os.stat(path)) != stamp:
                 return False
             self._act(path, failed=failed)
         except OSError as error:
-            # Whoever has taken the file away meant to; but a whole folder that is gone may come back with it.
+            # Whoever removed the file meant to. But a whole folder that is gone may come back with it.
             if isinstance(error, FileNotFoundError) and os.path.isdir(os.path.dirname(path)):
                 return True
-            self._left[path] = (stamp, failed)
-            self._complain("move" if failed else self._action, path, error)
+            self._refused[path] = (stamp, failed)
+            self._warn("move" if failed else self._action, path, error)
             return False
         return True
 
     def retry_failed(self) -> list[str]:
-        """Try again what was refused; return the paths of files that are no longer there."""
-        refused = list(self._left.items())
+        """Repeat what was refused. Return the paths of files that are no longer there."""
+        refused = list(self._refused.items())
         gone = [path for path, (stamp, failed) in refused if self.dispose(path, stamp, failed=failed)]
-        self._has_complained = bool(self._left)
+        self._has_warned = bool(self._refused)
         return gone
 
     def _act(self, path: str, *, failed: bool) -> None:
@@ -83,21 +84,24 @@ class FileDisposition:
         else:
             move(path, self._done_folder, name)
 
-    def _complain(self, action: str, path: str, error: OSError) -> None:
-        """Once until all is well again: a read-only disk is one piece of news, however many files it holds."""
-        if not self._has_complained:
-            log.warning("cannot %s %s (%s): its row is safe, trying again later", action, path, error.strerror)
-        self._has_complained = True
+    def _warn(self, action: str, path: str, error: OSError) -> None:
+        """Warn once until everything works again: a read-only disk deserves one line, however many files it holds."""
+        if not self._has_warned:
+            log.warning("cannot %s %s (%s): its row is committed, trying again later", action, path, error.strerror)
+        self._has_warned = True
 
 
-def _check_takes_files(folder: str, what: str) -> None:
-    """Raise an error about `what` if no file can be put into `folder`, or where it would be made if it is missing."""
+def _check_writable(folder: str, problem: str) -> None:
+    """Check that files can be put into `folder`, or into the one where it would be made. Raises an error otherwise.
+
+    The message of the error begins with `problem`.
+    """
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
     try:
         if not os.access(os.path.join(folder, ""), os.W_OK | os.X_OK):
             attempt = os.path.join(folder, ".edgecls")
-            os.mkdir(attempt)  # raises what the system has to say
+            os.mkdir(attempt)  # raises the system's own reason
             os.rmdir(attempt)
     except OSError as error:
-        raise from_os_error(error, what) from error
+        raise from_os_error(error, problem) from error

@@ -1,4 +1,4 @@
-"""Which files a folder holds, and in which state."""
+"""The files of a folder that are wanted, and their state."""
 
 import logging
 import os
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fnmatch import translate
 from re import compile as regular_expression
 
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.images.file_frame import FileStamp
 from edgecls.images.image_files import (
     Exclusions,
@@ -21,25 +21,28 @@ from edgecls.images.image_files import (
 
 log = logging.getLogger(__name__)
 
-_UNDER_WAY: Reason = "hidden or of the system"
-"""No news by itself: careful uploads have such a name until they are done."""
+_UPLOADING: Reason = "hidden or of the system"
+"""Not worth a log line by itself: careful uploads have such a name until they are done."""
 
-Found = Iterator[tuple[str, FileStamp]]
+_Files = Iterator[tuple[str, FileStamp]]
+_Beginnings = dict[str, tuple[FileStamp, bool]]
+"""By path, of files without a suffix: the state, and whether the file begins like an image in that state."""
 
 
 class FolderScan:
-    """Finds the wanted files of a folder, by the rule of `edgecls.images.image_files`, or those that match `patterns`.
+    """Lists the images of a folder, by the rules of `edgecls.images.image_files`, or the files that match `patterns`.
 
-    Nothing is opened but files without a suffix. Symbolic links are followed to files inside the folder only: whoever
-    may write there could show the daemon, and so its saved frames, any file of the machine. What is not taken is counted
-    by reason, and logged in one line: at the first look at everything, and when there is another reason.
+    Opens only files without a suffix. Follows symbolic links only to files inside the folder: otherwise anyone who may
+    write to it could have any file of the machine classified and saved. Files that are skipped are counted by reason,
+    and logged in one line by the first scan and by each later one that finds a new reason.
     """
 
     def __init__(self, root: str, settings: FolderSettings) -> None:
         self._root = root
         self._recursive = settings.recursive
-        self._apart = {os.path.join(root, settings.done_folder), os.path.join(root, settings.failed_folder)}
-        self._apart = {os.path.abspath(folder) for folder in self._apart}
+        self._excluded_folders = {
+            os.path.abspath(os.path.join(root, folder)) for folder in (settings.done_folder, settings.failed_folder)
+        }
         self._exclude = Exclusions(settings.exclude)
         self._patterns = None
         if settings.patterns is not None:
@@ -47,20 +50,19 @@ class FolderScan:
             self._patterns = regular_expression(patterns).match
         self._passed_over = PassedOver()
         self._logged: set[Reason] = set()
-        self._beginnings: dict[str, tuple[FileStamp, bool]] = {}
-        """of files without a suffix: whether they begin like an image, in this state"""
+        self._beginnings: _Beginnings = {}
 
-    def everything(self) -> Found:
+    def everything(self) -> _Files:
         """Yield all files."""
         self._passed_over, beginnings = PassedOver(), self._beginnings
-        self._beginnings = {}  # of those that are still there
+        self._beginnings = {}  # filled with the files that are still there
         yield from self._below(self._root, beginnings)
-        if self._passed_over.counts.keys() - self._logged - {_UNDER_WAY}:
+        if self._passed_over.counts.keys() - self._logged - {_UPLOADING}:
             log.info("folder %s%s", self._root, self._passed_over.not_taken())
         self._logged |= self._passed_over.counts.keys()
 
-    def at(self, path: str) -> Found:
-        """Yield the file at `path`, or the files below it: what `everything` would find there."""
+    def at(self, path: str) -> _Files:
+        """Yield what `everything` would yield for `path`: the file itself, or the files below it."""
         inner = os.path.relpath(path, self._root)
         *folders, name = inner.split(os.sep)
         if name in {os.curdir, os.pardir} or (folders and not self._recursive):
@@ -68,20 +70,20 @@ class FolderScan:
         above = [os.sep.join(folders[: count + 1]) for count in range(len(folders))]
         if any(self._reason_against_folder(folder) for folder in above):
             return
-        if any(path == folder or path.startswith(folder + os.sep) for folder in self._apart):
+        if any(path == folder or path.startswith(folder + os.sep) for folder in self._excluded_folders):
             return
         try:
             status = os.lstat(path)
         except OSError:
             return  # gone since the event
-        passed_over, self._passed_over = self._passed_over, PassedOver()  # not counted here: the next look does it
+        passed_over, self._passed_over = self._passed_over, PassedOver()  # the next scan counts what is skipped here
         if not stat.S_ISDIR(status.st_mode):
             yield from self._file(path, inner, status, self._beginnings)
         elif self._recursive and not self._reason_against_folder(inner):
             yield from self._below(path, self._beginnings)
         self._passed_over = passed_over
 
-    def _below(self, top: str, beginnings: dict[str, tuple[FileStamp, bool]]) -> Found:
+    def _below(self, top: str, beginnings: _Beginnings) -> _Files:
         waiting = [top]
         while waiting:
             folder = waiting.pop()
@@ -94,7 +96,7 @@ class FolderScan:
                 for entry in entries:
                     inner = self._inner(entry.path)
                     if entry.is_dir(follow_symlinks=False):
-                        if not self._recursive or entry.path in self._apart:
+                        if not self._recursive or entry.path in self._excluded_folders:
                             continue
                         if reason := self._reason_against_folder(inner):
                             self._pass_over(reason, inner)
@@ -115,10 +117,8 @@ class FolderScan:
             return "ignored folder"
         return "excluded folder" if self._exclude.match(inner) else None
 
-    def _file(
-        self, path: str, inner: str, status: os.stat_result, beginnings: dict[str, tuple[FileStamp, bool]]
-    ) -> Found:
-        """Yield the file, or count it as passed over."""
+    def _file(self, path: str, inner: str, status: os.stat_result, beginnings: _Beginnings) -> _Files:
+        """Yield the file, or count it as skipped."""
         reason = self._reason_against_name(inner)
         if stat.S_ISLNK(status.st_mode) and reason in {None, "with another suffix"}:
             try:
@@ -151,10 +151,8 @@ class FolderScan:
             return None if self._patterns(name.lower()) else "with another name than the patterns"
         return "with another suffix" if has_image_name(name) is False else None
 
-    def _reason_against_content(
-        self, path: str, stamp: FileStamp, beginnings: dict[str, tuple[FileStamp, bool]]
-    ) -> Reason | None:
-        """Of a file whose name does not say what it is."""
+    def _reason_against_content(self, path: str, stamp: FileStamp, beginnings: _Beginnings) -> Reason | None:
+        """Return why a file is skipped whose name does not tell what it is."""
         if self._patterns or has_image_name(os.path.basename(path)) is not None:
             return None
         before, is_image = beginnings.get(path, (None, False))

@@ -1,10 +1,11 @@
-"""The file system's own word that something has happened in a folder."""
+"""Events of the file system: which paths in a folder have changed."""
 
 import logging
 import os
 import sys
 import threading
 import time
+import warnings
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_HALF_A_RENAME_S = 0.01
-"""How long watchdog keeps the first half of a rename back, and all that comes behind it. The kernel gives the second half
-with the first; but none where a file has left the folder, and by default new files then wait for half a second."""
+_RENAME_DELAY_S = 0.01
+"""How long watchdog holds back the first half of a rename, and every event after it, to wait for the second half. The kernel
+sends both at once, or only the first if the file left the folder. With watchdog's 0.5 s, new files would wait that long."""
+
+_WRITE_MEMORY_S = 600.0  # after which a file that was written to and never closed is forgotten
 
 
-def _keep_half_renames_back(seconds: float) -> bool:
-    """Whether the watchdog that is installed, and what it has imported for this system, can be told."""
+def _set_rename_delay(seconds: float) -> bool:
+    """Set the delay in the installed version of watchdog. Return whether it has one that can be set."""
     for module, name in (
         ("inotify_move_event_grouper", "InotifyMoveEventGrouper"),
         ("inotify_buffer", "InotifyBuffer"),
@@ -34,19 +37,23 @@ def _keep_half_renames_back(seconds: float) -> bool:
     return False
 
 
-_keep_half_renames_back(_HALF_A_RENAME_S)
+_set_rename_delay(_RENAME_DELAY_S)
 
-_FORGOTTEN_S = 600.0  # after which a file that was written to, and not seen to be closed, is nobody's concern
-
-# An observer that is stopped while its thread starts calls that an error; it is none.
+# watchdog logs an error if an observer is stopped while its thread starts, which is harmless.
 logging.getLogger("watchdog.observers.inotify").addFilter(lambda record: "thread is inactive" not in record.msg)
+
+# watchdog warns if it registers the same watch twice, which is harmless: it does so for a folder that it finds both by the
+# event of its creation and by listing the new folder above it.
+warnings.filterwarnings("ignore", r"Callback with id .* already exists", RuntimeWarning)
 
 
 class FolderWatch(FileSystemEventHandler):
-    """Collects the paths that events name, until they are taken. Events come in the observer's thread.
+    """Collects the paths of events until `take` is called. Events come in the observer's thread.
 
-    Opening and reading, which we do ourselves, are not among the events that count. The folder may vanish and come
-    back, and another one may take its place (a disk not mounted): see `check`.
+    Events of opening and reading are ignored, because edgecls causes them itself. The folder may vanish and come back,
+    and another one may take its place, as when a disk is mounted: see `check`. `lost` is the reason why the folder is
+    not available, `lost_at` the time of its loss (aware, UTC); both are None while it is. `woken` is set while there are
+    paths to take.
     """
 
     def __init__(self, folder: str, *, recursive: bool) -> None:
@@ -55,29 +62,28 @@ class FolderWatch(FileSystemEventHandler):
         self._identity: tuple[int, int] | None = None  # device and inode of the folder that is watched
         self._is_refused = False
         self.lost: str | None = None
-        """why the folder is not there, or None"""
         self.lost_at: datetime | None = None
         self._lock = threading.Lock()
         self._changed: set[str] = set()
         self._closed: set[str] = set()
-        self._written: dict[str, float] = {}  # since its last close: when, on the monotonic clock
+        self._written: dict[str, float] = {}  # files not closed since: time of the last write, by time.monotonic
         self.woken = threading.Event()
 
     def check(self) -> bool:
-        """Whether the folder is there and can be listed. Watches it if it is, and says, once each, what has changed."""
+        """Return whether the folder is there and can be listed. If so, watch it. Log each change of that once."""
         try:
             identity = _identity(self._folder)
         except OSError as error:
             is_gone = isinstance(error, (FileNotFoundError, NotADirectoryError))
-            what = f"{'is not there' if is_gone else 'cannot be read'} ({error.strerror})"
+            problem = f"{'does not exist' if is_gone else 'cannot be read'} ({error.strerror})"
             if not self.lost:
-                log.warning("%s %s: waiting for it to come back", self._folder, what)
+                log.warning("folder %s %s: waiting for it to come back", self._folder, problem)
                 self.lost_at = datetime.now(timezone.utc)
-            self.lost = f"{self._folder} {what}"
+            self.lost = f"folder {self._folder} {problem}"
             self.stop()
             return False
         if self.lost:
-            log.info("%s is back", self._folder)
+            log.info("folder %s is back", self._folder)
             self.lost = self.lost_at = None
         if identity != self._identity or not self._is_alive():
             self.stop()
@@ -92,7 +98,7 @@ class FolderWatch(FileSystemEventHandler):
             self._observer.start()
         except OSError as error:
             if not self._is_refused:
-                log.warning("%s cannot be watched (%s): looking for new files from time to time", self._folder, error)
+                log.warning("folder %s cannot be watched (%s): scanning it regularly instead", self._folder, error)
             self._is_refused = True
             self.stop()
         else:
@@ -103,36 +109,36 @@ class FolderWatch(FileSystemEventHandler):
         return observer is not None and observer.is_alive() and all(one.is_alive() for one in observer.emitters)
 
     def stop(self) -> None:
-        """Stop watching; again does nothing."""
+        """Stop watching. May be called again."""
         observer, self._observer = self._observer, None
         if observer is None:
             return
-        observer.stop()  # one that could not be started may hold a thread too
+        observer.stop()  # even an observer that could not be started may hold a thread
         if observer.is_alive():
             observer.join()
 
     def take(self) -> tuple[set[str], set[str]]:
-        """(all paths named since the last call, those of them that their writers have closed or moved in)."""
+        """Return the paths of all events since the last call, and those that their writers closed or moved in."""
         with self._lock:
             changed, closed = self._changed, self._closed
             self._changed, self._closed = set(), set()
             if self._written:
-                oldest = time.monotonic() - _FORGOTTEN_S
+                oldest = time.monotonic() - _WRITE_MEMORY_S
                 self._written = {path: when for path, when in self._written.items() if when > oldest}
             self.woken.clear()
         return changed, closed
 
     def was_written(self, path: str, seconds: float) -> bool:
-        """Whether the file was written to in the last `seconds`, and not closed since: its writer may be at it."""
+        """Return whether the file was written to in the last `seconds` and not closed since."""
         with self._lock:
             return time.monotonic() - self._written.get(path, float("-inf")) < seconds
 
     def on_closed(self, event: FileSystemEvent) -> None:
-        """A writer has closed the file: it is whole."""
+        """Note that a writer has closed the file: it is whole."""
         self._note(event.src_path, closed=True)
 
     def on_modified(self, event: FileSystemEvent) -> None:
-        """Written to: if it was closed before, another writer has begun. Or its mode or its times were changed."""
+        """Note that the file is written to again after its close, or that its mode or times have changed."""
         if event.is_directory:
             return
         name = os.fsdecode(event.src_path)
@@ -141,22 +147,22 @@ class FolderWatch(FileSystemEventHandler):
             self._written[name] = time.monotonic()
 
     def on_moved(self, event: FileSystemEvent) -> None:
-        """Whoever writes under another name and then renames means the file to be whole."""
+        """Note that the file was renamed: a writer that does so has finished it."""
         self._note(event.dest_path, closed=not event.is_directory)
 
     def on_created(self, event: FileSystemEvent) -> None:
-        """A file in the making; a file or folder moved in from outside."""
+        """Note a new file, or a file or folder that was moved in from outside."""
         self._note(event.src_path)
 
     def on_deleted(self, event: FileSystemEvent) -> None:
-        """Matters for the watched folder itself only."""
+        """Note that the watched folder itself was deleted. Scans notice files that are gone."""
         if os.fsdecode(event.src_path) == self._folder:
             self._note(event.src_path)
 
     def _note(self, path: bytes | str, *, closed: bool = False) -> None:
         name = os.fsdecode(path)
         if not name:
-            return  # moved to where nobody watches
+            return  # moved out of the watched folder
         with self._lock:
             self._changed.add(name)
             if closed:
@@ -166,6 +172,6 @@ class FolderWatch(FileSystemEventHandler):
 
 
 def _identity(folder: str) -> tuple[int, int]:
-    with os.scandir(folder):  # a disk that has failed still answers stat
-        status = os.stat(os.path.join(folder, os.curdir))  # fails where the folder may be listed, but not entered
+    with os.scandir(folder):  # a failed disk still answers stat
+        status = os.stat(os.path.join(folder, os.curdir))  # fails if the folder can be listed but not entered
     return status.st_dev, status.st_ino

@@ -33,11 +33,11 @@ from urllib.request import (
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.device.configuration.settings import CameraSettings
+from edgecls.device.configuration.source_settings import CameraSettings
 from edgecls.device.sources.multipart import Multipart, TooLarge
 from edgecls.device.sources.reader import CameraLost, DamagedFrame
 from edgecls.errors import BadImage
-from edgecls.images.damage import decode_whole
+from edgecls.images.preprocess import decode_rgb
 from edgecls.version import __version__
 
 MOST_BYTES = 64 * 2**20
@@ -254,6 +254,6 @@ def _read(response: HTTPResponse, seconds: float) -> bytes:
 def _decode(data: bytes) -> NDArray[np.uint8]:
     """Encoded picture -> uint8 (height, width, 3), RGB. Raises DamagedFrame."""
     try:
-        return decode_whole(data)
+        return decode_rgb(data)
     except BadImage as error:
         raise DamagedFrame(str(error)) from error

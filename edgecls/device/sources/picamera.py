@@ -1,4 +1,4 @@
-"""A Raspberry Pi's CSI camera, through picamera2."""
+"""The CSI camera of a Raspberry Pi, through picamera2."""
 
 from importlib import import_module
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.device.configuration.settings import PicameraSettings
+from edgecls.device.configuration.source_settings import PicameraSettings
 from edgecls.device.sources.live import LiveSource
 from edgecls.device.sources.reader import CameraLost
 from edgecls.errors import BadConfig
 
 
 class PicameraSource(LiveSource):
-    """The newest frame of a CSI camera. See `LiveSource`. Raises BadConfig where picamera2 is not installed."""
+    """The newest frame of a CSI camera. See `LiveSource`. Raises BadConfig if picamera2 is not installed."""
 
     def __init__(self, settings: PicameraSettings) -> None:
-        picamera2 = _picamera2()
-        super().__init__(f"picamera:{settings.camera}", settings, lambda: _PicameraCapture(picamera2, settings))
+        picamera2 = _import_picamera2()
+        super().__init__(settings, lambda: _PicameraCapture(picamera2, settings))
 
 
-def _picamera2() -> Any:
+def _import_picamera2() -> Any:
     try:
         return import_module("picamera2")
     except ImportError as error:
@@ -28,12 +28,12 @@ def _picamera2() -> Any:
             raise BadConfig(f"picamera2 cannot be imported ({error}): sudo apt install python3-picamera2") from error
         raise BadConfig(
             "picamera2 is not installed: sudo apt install python3-picamera2 "
-            "(a virtual environment sees it if made with --system-site-packages)"
+            "(a virtual environment finds it only if it was created with --system-site-packages)"
         ) from error
 
 
 class _PicameraCapture:
-    """A `Capture` over Picamera2. What it raises on the way, the reader turns into the reason of the loss."""
+    """A `Capture` that uses Picamera2. The reader turns the exceptions of Picamera2 into the reason of the loss."""
 
     pause = 0.0
 
@@ -50,7 +50,7 @@ class _PicameraCapture:
 
     def grab(self) -> None:
         """See `Capture.grab`."""
-        self._give_back()
+        self._release_request()
         try:
             self._request = self._camera.capture_request(wait=self._stall_seconds)
         except TimeoutError as error:
@@ -63,20 +63,19 @@ class _PicameraCapture:
 
     def close(self) -> None:
         """See `Capture.close`."""
-        self._give_back()
+        self._release_request()
         self._camera.stop()
         self._camera.close()
 
-    def _give_back(self) -> None:
-        """The camera has few buffers, and a request keeps one."""
+    def _release_request(self) -> None:
+        """Release the last request: it occupies one of the camera's few buffers."""
         request, self._request = self._request, None
         if request is not None:
             request.release()
 
 
 def _configuration(camera: Any, settings: PicameraSettings) -> Any:
-    """Libcamera names formats by the order of the bits: BGR888 is the one whose bytes come as R, G, B."""
-    main: dict[str, Any] = {"format": "BGR888"}
+    main: dict[str, Any] = {"format": "BGR888"}  # libcamera names formats by bit order: these bytes come as R, G, B
     if settings.width and settings.height:
         main["size"] = (settings.width, settings.height)
     return camera.create_video_configuration(main=main, controls={"FrameRate": settings.fps} if settings.fps else {})

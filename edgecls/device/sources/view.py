@@ -1,23 +1,24 @@
-"""What of a picture is looked at: turned upright, then cut to the region of interest."""
+"""The region of interest of a picture."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.device.configuration.settings import ViewSettings
+from edgecls.device.configuration.source_settings import ViewSettings
 
 
 def view(pixels: NDArray[np.uint8], settings: ViewSettings) -> NDArray[np.uint8]:
-    """Uint8 (height, width, 3) -> the region of the picture turned clockwise by `rotation`, contiguous.
+    """Rotate a picture upright and crop it to the region of interest.
 
-    The region is that of the upright picture, rounded to whole pixels, at least one. Only what is kept is copied.
+    `pixels` and the result are uint8 (height, width, 3); the result is contiguous. The region is a share of the
+    upright picture, rounded to whole pixels, at least one. Only the region is copied.
     """
-    upright = np.rot90(pixels, -settings.rotation // 90)  # its turns are counter-clockwise
+    upright = np.rot90(pixels, -settings.rotation // 90)  # rot90 turns counter-clockwise
     region = settings.region
-    rows = _span(region.y, region.height, upright.shape[0])
-    columns = _span(region.x, region.width, upright.shape[1])
+    rows = _pixel_range(region.y, region.height, upright.shape[0])
+    columns = _pixel_range(region.x, region.width, upright.shape[1])
     return np.ascontiguousarray(upright[rows, columns])
 
 
-def _span(start: float, share: float, pixels: int) -> slice:
+def _pixel_range(start: float, share: float, pixels: int) -> slice:
     first = min(round(start * pixels), pixels - 1)
     return slice(first, min(max(first + 1, round((start + share) * pixels)), pixels))

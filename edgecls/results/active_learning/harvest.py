@@ -20,7 +20,7 @@ from edgecls.database.connection import database_path
 from edgecls.database.sqlite_errors import translate_errors
 from edgecls.records import UNKNOWN
 from edgecls.results.active_learning.reviews import has_reviews
-from edgecls.results.queries.filters import NO_FILTERS, Filters, conditions
+from edgecls.results.queries.filters import NO_FILTERS, Filters, where
 
 Reason = Literal["random", "rare label", "unknown", "low margin"]
 
@@ -72,7 +72,7 @@ def candidates(db: Database, which: Filters = NO_FILTERS) -> Iterator[Candidate]
 
     Of the filters, all but `search` and `limit` counts.
     """
-    demands, values = conditions(db, which)
+    demands, values = where(db, which)
     sql = _CANDIDATES.format(demands=demands, unseen=_UNSEEN if has_reviews(db) else "")
     with translate_errors(database_path(db)):
         yield from map(Candidate._make, db.execute(sql, {**values, "begin": which.from_time, "end": which.to_time}))

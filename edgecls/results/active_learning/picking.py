@@ -115,9 +115,9 @@ def labels_of_models(db: Database) -> list[str]:
 
 def _look(image: bytes) -> int | None:
     """None where it does not decode."""
-    from edgecls.images.preprocess import check
+    from edgecls.images.preprocess import decode_reduced
 
     try:
-        return difference_hash(check(image))
+        return difference_hash(decode_reduced(image))
     except BadImage:
         return None

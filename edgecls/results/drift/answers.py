@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from edgecls.database.timestamps import format_timestamp
 from edgecls.errors import UsageError
-from edgecls.results.queries.counts import pieces
+from edgecls.results.queries.counts import count_selects
 from edgecls.results.queries.filters import Filters, matches_model
 
 Cluster = tuple[str, int]
@@ -128,6 +128,6 @@ def _rows_of(period: Period, device: str | None) -> Filters:
 
 
 def _asked(db: Database, question: str, which: Filters) -> Iterator[tuple[Any, ...]]:
-    parts, values = pieces(db, which)
+    parts, values = count_selects(db, which)
     for part in parts:
         yield from db.execute(question.format(piece=f"({part})"), values)

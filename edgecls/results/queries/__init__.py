@@ -1,1 +1,1 @@
-"""Questions to a results database: filters, and how rows, counts and figures are found among millions."""
+"""The query engine: filters, rows, counts and statistics. The commands and the web pages use it alike."""

@@ -1,4 +1,4 @@
-"""Which rows are asked for, and how that is said to SQLite."""
+"""The filters on rows of results, and the SQL conditions that they stand for."""
 
 import json
 from collections.abc import Sequence
@@ -12,111 +12,129 @@ from edgecls.database.row_values import escape_surrogates
 from edgecls.database.timestamps import format_timestamp
 from edgecls.records import UNKNOWN
 
+Parameters = dict[str, Any]
+"""Values of the named parameters of an SQL statement."""
+
 
 @dataclass(frozen=True)
 class Filters:
-    """Which rows: all that meet every condition given.
+    """Conditions on rows; a row must meet all that are set.
 
-    `labels`: one of these; `since` <= classified_at < `until` (without an offset: local time); `min_score`: at least
-    this, 0 to 1; `errors`: only frames that could not be classified; `limit`: at most so many. `unknown`: only frames
-    whose label is UNKNOWN; `devices`, `runs`, `models`: of one of these (a run by its id, a model by its name or
-    the beginning of its SHA-256); `search`: all of these words, in path, label or error, `cat*` for a beginning.
-
-    `threshold`, 0 to 1, decides anew what is UNKNOWN: every score under it, whatever the model's thresholds were.
-    `labels` and `unknown` then go by the new decision.
+    Attributes:
+        labels: Any of these labels.
+        since, until: `since` <= classified_at < `until`; local time where it has no offset.
+        min_score, max_score: The lowest and highest score, 0 to 1.
+        errors: Only frames that could not be classified.
+        unknown: Only frames labelled UNKNOWN.
+        decided: Only frames with a label other than UNKNOWN.
+        unreviewed: Only frames that nobody has reviewed.
+        devices, runs, models: Any of these; a run by its id, a model by its name or the beginning of its SHA-256.
+        search: Words that must all occur in path, label or error; `cat*` matches the beginning of a word.
+        threshold: Scores below this one, 0 to 1, count as UNKNOWN, whatever thresholds the model had. `labels` and
+            `unknown` apply to the resulting label.
+        limit: The highest number of rows.
     """
 
     labels: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     min_score: float | None = None
+    max_score: float | None = None
     errors: bool = False
-    limit: int | None = None
     unknown: bool = False
+    decided: bool = False
+    unreviewed: bool = False
     devices: tuple[str, ...] = ()
     runs: tuple[int, ...] = ()
     models: tuple[str, ...] = ()
     search: str | None = None
     threshold: float | None = None
+    limit: int | None = None
 
     @property
     def wanted_labels(self) -> tuple[str, ...]:
-        """As the database stores them; empty: all."""
+        """The labels as the database stores them; empty for all."""
         return (*map(escape_surrogates, self.labels), *((UNKNOWN,) if self.unknown and not self.labels else ()))
 
     @property
     def from_time(self) -> str:
-        """Rows have a `classified_at` of at least this text."""
+        """The lowest `classified_at`, as the database stores it."""
         return "" if self.since is None else format_timestamp(self.since)
 
     @property
     def to_time(self) -> str:
-        """Rows have a `classified_at` under this text."""
-        return AFTER_ALL if self.until is None else format_timestamp(self.until)
+        """The time before which `classified_at` must be, as the database stores it."""
+        return END_OF_TIME if self.until is None else format_timestamp(self.until)
 
 
 NO_FILTERS = Filters()
 
-AFTER_ALL = "~"
-"""Later than any time, as texts compare."""
+END_OF_TIME = "~"
+"""Compares as later than any time."""
 
-Values = dict[str, Any]
-"""Of the parameters of a statement, by name."""
-
-DECIDED = """
+EFFECTIVE_LABEL = """
     CASE WHEN :threshold IS NULL OR label IS NULL OR score IS NULL THEN label
          WHEN score < :threshold THEN 'unknown'
          ELSE coalesce(json_extract(top_k, '$[0].label'), label) END
 """
-"""The label of a row, decided anew if there is a threshold."""
+"""SQL: the label of a row after `threshold` is applied."""
+
+_UNREVIEWED = "NOT EXISTS (SELECT 1 FROM reviews WHERE (reviews.source, reviews.key) = (results.source, results.key))"
 
 
-def conditions(db: Database, which: Filters) -> tuple[str, Values]:
-    """What `which` demands of a row of `results`, its time, words and limit aside, for after a WHERE."""
-    values: Values = {"threshold": which.threshold}
-    demands = ["1"]
-    labels = which.wanted_labels
+def where(db: Database, filters: Filters) -> tuple[str, Parameters]:
+    """Return the conditions of a WHERE clause on `results` and their parameters; without interval, search and limit."""
+    parameters: Parameters = {"threshold": filters.threshold}
+    conditions = ["1"]
+    labels = filters.wanted_labels
     if labels:
-        decided = "label" if which.threshold is None else DECIDED
-        # Of several labels the index would have to be sorted by time: the plus keeps it out.
+        label = "label" if filters.threshold is None else EFFECTIVE_LABEL
+        # With several labels the index on labels would have to be sorted by time; the plus sign rules it out.
         plus = "+" if len(labels) > 1 else ""
-        demands.append(f"{plus}{decided} IN ({', '.join(f':label{n}' for n in range(len(labels)))})")
-        values |= {f"label{n}": label for n, label in enumerate(labels)}
-    if which.unknown and which.labels:
-        demands.append(f"{DECIDED} = 'unknown'")
-    if which.min_score is not None:
-        demands.append("score >= :min_score")
-        values["min_score"] = which.min_score
-    if which.errors:
-        demands.append("error IS NOT NULL")
-    of_runs, runs = runs_demanded(db, which)
-    return " AND ".join([*demands, *of_runs]), values | runs
+        conditions.append(f"{plus}{label} IN ({', '.join(f':label{n}' for n in range(len(labels)))})")
+        parameters |= {f"label{n}": label for n, label in enumerate(labels)}
+    if filters.unknown and filters.labels:
+        conditions.append(f"{EFFECTIVE_LABEL} = '{UNKNOWN}'")
+    if filters.decided:
+        conditions.append(f"+label <> '{UNKNOWN}'")
+    if filters.min_score is not None:
+        conditions.append("score >= :min_score")
+        parameters["min_score"] = filters.min_score
+    if filters.max_score is not None:
+        conditions.append("score <= :max_score")
+        parameters["max_score"] = filters.max_score
+    if filters.errors:
+        conditions.append("error IS NOT NULL")
+    if filters.unreviewed:
+        conditions.append(_UNREVIEWED)
+    run_conditions, runs = where_run(db, filters)
+    return " AND ".join([*conditions, *run_conditions]), parameters | runs
 
 
-def runs_demanded(db: Database, which: Filters) -> tuple[list[str], Values]:
-    """The demand that a row, or a tally, be of a run that `which` names; none if it names none."""
-    runs = run_ids(db, which)
+def where_run(db: Database, filters: Filters) -> tuple[list[str], Parameters]:
+    """Return the condition on `run_id` for the runs, devices and models of `filters`; none where they name none."""
+    runs = run_ids(db, filters)
     if runs is None:
         return [], {}
     return ["run_id IN (SELECT value FROM json_each(:runs))"], {"runs": json.dumps(runs)}
 
 
-def run_ids(db: Database, which: Filters) -> Sequence[int] | None:
-    """The runs that `which` names by run, device or model; None if it names none, and means all."""
-    if not (which.runs or which.devices or which.models):
+def run_ids(db: Database, filters: Filters) -> Sequence[int] | None:
+    """Return the ids of the runs that `filters` select by run, device or model; None for all runs."""
+    if not (filters.runs or filters.devices or filters.models):
         return None
-    devices = {escape_surrogates(device) for device in which.devices}
+    devices = {escape_surrogates(device) for device in filters.devices}
     return [
         run
         for run, device, name, sha256 in db.execute(_RUNS)
-        if (not which.runs or run in which.runs)
+        if (not filters.runs or run in filters.runs)
         and (not devices or device in devices)
-        and (not which.models or any(matches_model(each, name, sha256) for each in which.models))
+        and (not filters.models or any(matches_model(wanted, name, sha256) for wanted in filters.models))
     ]
 
 
 def matches_model(wanted: str, name: str, sha256: str) -> bool:
-    """Whether a model is meant by `wanted`: its name, or the beginning of its SHA-256, four digits at least."""
+    """Return whether `wanted` is the name of a model, or the first four or more digits of its SHA-256."""
     return escape_surrogates(wanted) == name or (len(wanted) >= 4 and sha256.startswith(wanted.lower()))
 
 

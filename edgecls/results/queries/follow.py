@@ -1,4 +1,4 @@
-"""Rows as they are written."""
+"""Following a database: the newest rows, and then those that are written."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -12,50 +12,50 @@ from edgecls.database.reading import open_results
 from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import BadDatabase, InputNotFound, Unavailable
 from edgecls.results.queries.filters import Filters
-from edgecls.results.queries.finding import PAGE, Finding
-from edgecls.results.queries.rows import Row, find_rows, parsed
+from edgecls.results.queries.rows import Row, RowQuery, find_rows
 
 NEWEST = 10
-"""Rows that are there already and are shown first, if there is no limit that says otherwise."""
+"""Existing rows that are shown first where `limit` is not set."""
 
 
-def follow(db: Database, which: Filters, wait: Callable[[], bool]) -> Iterator[Sequence[Row]]:
-    """The newest rows that `which` asks for, oldest of them first, and then, in batches, those that are written.
+def follow_rows(db: Database, filters: Filters, wait: Callable[[], bool]) -> Iterator[Sequence[Row]]:
+    """Yield the newest matching rows, the oldest of them first, and then batches of new rows in the order of writing.
 
-    `wait` is called between two looks; the rows end when it returns False. Nothing of the database is held meanwhile.
-    By order of writing: a clock that jumps hides no row. Where the daemon sets the file aside and begins a new one, the
-    rows of that one follow, from its first. `db` stays open; it is the caller's.
+    The order of writing does not depend on the clock. No transaction is open while `wait` runs. If the daemon replaces
+    the file, the rows of the new one follow from its first. `db` stays open; it belongs to the caller.
+
+    Args:
+        db: A database opened for reading.
+        filters: What a row must match; `limit` is the number of existing rows.
+        wait: Called between two polls; rows end when it returns False.
     """
     path = Path(database_path(db))
-    count = NEWEST if which.limit is None else which.limit
+    count = NEWEST if filters.limit is None else filters.limit
     with translate_errors(path), ExitStack() as opened:
-        seen, file = _newest_id(db), _identity(path)
-        yield list(itertools.islice(find_rows(db, which), count))[::-1]
+        last_id, identity = _newest_id(db), _identity(path)
+        yield list(itertools.islice(find_rows(db, filters), count))[::-1]
         while wait():
-            if (now := _identity(path)) != file and (new := _begun(path)):
-                opened.callback(new.close)
-                db, seen, file = new, 0, now
+            current = _identity(path)
+            if current != identity and (replacement := _open_if_ready(path)):
+                opened.callback(replacement.close)
+                db, last_id, identity = replacement, 0, current
             newest = _newest_id(db)
-            if newest <= seen:
-                seen = newest  # where the newest rows went, their ids are given again
-                continue
-            finding = Finding(db, which)  # anew: a device or model may have come that was not there before
-            while rows := finding.after(seen, newest, PAGE):
-                yield list(map(parsed, rows))
-                seen = rows[-1][0]
-            seen = newest
+            if newest > last_id:
+                # A new query each time: a device or model may be new.
+                yield from RowQuery(db, filters).by_id(last_id, newest)
+            last_id = newest
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        found = path.stat()
-    except OSError:  # set aside, and the new one is not there yet
+        status = path.stat()
+    except OSError:  # moved aside, and the new file is not there yet
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
-def _begun(path: Path) -> Database | None:
-    """The new database at `path`; None while it is being made."""
+def _open_if_ready(path: Path) -> Database | None:
+    """Open the new database at `path`; None while it is being created."""
     try:
         return open_results(path)
     except (BadDatabase, InputNotFound, Unavailable):

@@ -1,4 +1,4 @@
-"""What a filter names, as the database has it: a label that was misspelt finds nothing, and nobody would know why."""
+"""Resolving the names in filters, so that a misspelt label is an error and not an empty result."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -15,64 +15,66 @@ from edgecls.model.labels import find_labels
 from edgecls.records import UNKNOWN
 from edgecls.results.queries.filters import Filters, matches_model
 
-MOST = 8
-"""Names that a message tells."""
+MAX_LISTED = 8
+"""Names that an error message lists."""
 
 
-def resolve_names(db: Database, which: Filters) -> Filters:
-    """Return `which` with its labels spelled as in `db`; they may differ in case, Unicode normalization and blanks.
+def resolve_names(db: Database, filters: Filters) -> Filters:
+    """Return `filters` with their labels spelled as in `db`; case, Unicode form and white space may differ.
 
-    Raises UsageError where `which` names a label, device, model or run that is not there; the message says which are. A
-    label is there if a row has it, or a model that ran could give it. Before the first run all names pass.
+    A label is known if a row has it or a model that ran can return it. Before the first run every name is accepted.
+
+    Raises:
+        UsageError: A label, device, model or run is unknown; the message lists known ones.
     """
     with translate_errors(database_path(db)):
         models = db.execute(
             "SELECT DISTINCT name, sha256, labels FROM models JOIN runs ON model_id = models.id"
         ).fetchall()
         if not models:
-            return which
-        if which.labels:
-            known = {*_labels_of_rows(db), *(label for *_, labels in models for label in json.loads(labels)), UNKNOWN}
-            which = replace(which, labels=_spelled(which.labels, known))
-        if which.devices:
+            return filters
+        if filters.labels:
+            known = {*labels_of_rows(db), *(label for *_, labels in models for label in json.loads(labels)), UNKNOWN}
+            filters = replace(filters, labels=_spelled(filters.labels, known))
+        if filters.devices:
             devices = {device for (device,) in db.execute("SELECT DISTINCT device FROM runs")}
-            _check("device", map(escape_surrogates, which.devices), devices)
+            _check_known("device", map(escape_surrogates, filters.devices), devices)
         names = {name for name, *_ in models}
-        for wanted in which.models:
+        for wanted in filters.models:
             if not any(matches_model(wanted, name, sha256) for name, sha256, _ in models):
-                _check("model", [wanted], names)
-        if which.runs:
+                _check_known("model", [wanted], names)
+        if filters.runs:
             runs = [str(run) for (run,) in db.execute("SELECT id FROM runs")]
-            _check("run", map(str, which.runs), runs)
-    return which
+            _check_known("run", map(str, filters.runs), runs)
+    return filters
 
 
-def _spelled(labels: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
-    spelled: list[str] = []
-    for label in map(escape_surrogates, labels):
-        alike = find_labels(label, known)
-        if not alike:
-            _check("label", [label], known)
-        spelled += alike
-    return tuple(dict.fromkeys(spelled))
-
-
-def _labels_of_rows(db: Database) -> Iterable[str]:
-    """From the index, a step a label: there are few of them, and millions of rows."""
+def labels_of_rows(db: Database) -> Iterable[str]:
+    """Yield the labels that occur in rows: one index lookup a label, however many rows there are."""
     label = db.execute("SELECT min(label) FROM results").fetchone()[0]
     while label is not None:
         yield label
         label = db.execute("SELECT min(label) FROM results WHERE label > ?", (label,)).fetchone()[0]
 
 
-def _check(kind: str, wanted: Iterable[str], known: Iterable[str]) -> None:
+def _spelled(labels: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    spelled: list[str] = []
+    for label in map(escape_surrogates, labels):
+        matches = find_labels(label, known)
+        if not matches:
+            _check_known("label", [label], known)
+        spelled += matches
+    return tuple(dict.fromkeys(spelled))
+
+
+def _check_known(kind: str, wanted: Iterable[str], known: Iterable[str]) -> None:
     known = set(known)
     for name in wanted:
         if name not in known:
-            raise UsageError(f"no {kind} is called {name}: there {_listed(_nearest(name, known))}")
+            raise UsageError(f"unknown {kind} '{name}' (known: {_listed(_by_similarity(name, known))})")
 
 
-def _nearest(name: str, known: Iterable[str]) -> Sequence[str]:
+def _by_similarity(name: str, known: Iterable[str]) -> Sequence[str]:
     def distance(other: str) -> tuple[float, str]:
         return -SequenceMatcher(None, name.casefold(), other.casefold()).ratio(), other
 
@@ -80,5 +82,5 @@ def _nearest(name: str, known: Iterable[str]) -> Sequence[str]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = f"{'is' if len(names) == 1 else 'are'} {', '.join(names[:MOST])}"
-    return f"{shown}, and {len(names) - MOST} more" if len(names) > MOST else shown
+    listed = ", ".join(names[:MAX_LISTED])
+    return f"{listed} and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else listed

@@ -1,4 +1,4 @@
-"""Rows as a Parquet file, with types: times in UTC, `top_k` a list of structs."""
+"""Export to Parquet, with types: times in UTC, `top_k` as a list of structs."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,13 +9,13 @@ from edgecls.errors import MissingExtra
 from edgecls.results.queries.rows import Row
 
 ROWS_A_GROUP = 50_000
-"""In memory at a time as columns: some ten megabytes."""
+"""Held in memory as columns: about ten megabytes."""
 ROWS_A_BATCH = 2000
-"""As dicts, which take twenty times as much."""
+"""Held in memory as dicts, which take twenty times as much as columns."""
 
 
 def write_parquet(file: BinaryIO, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write `columns` of `rows`, as `find_rows` yields them, a group at a time.
+    """Write `columns` of `rows`, as `find_rows` yields them, one row group at a time.
 
     Raises:
         MissingExtra: pyarrow is not installed.

@@ -1,6 +1,6 @@
-"""Counts an hour or a day."""
+"""Counts by hour or day."""
 
-# ruff: noqa: S608  # statements are put together from constants; values are parameters
+# ruff: noqa: S608  # statements are built from constants; values are parameters
 
 from collections import Counter
 from datetime import datetime, timedelta, timezone
@@ -10,28 +10,32 @@ from typing import Any
 from sqlite_utils import Database
 
 from edgecls.database.timestamps import format_timestamp
-from edgecls.results.queries.filters import Values
+from edgecls.results.queries.counts import counts_table
+from edgecls.results.queries.filters import Filters
 
 
 class Unit(str, Enum):
-    """What is counted together."""
+    """The length of a period."""
 
     hour = "hour"
     day = "day"
 
 
-def per_period(db: Database, table: str, values: Values, unit: Unit) -> dict[str, Any]:
-    """`counts`: one object an hour or day that has rows, oldest first, from the `table` of `counts.counted`.
+def count_by_period(db: Database, filters: Filters, unit: Unit) -> dict[str, Any]:
+    """Return the counts of each hour or day that has rows, oldest first.
 
-    {"start", "rows", "errors", "labels"}: `start` is UTC, `labels` is {label: count}. `days_of` says whose days they are:
-    `local`, those of this machine's time zone; or `UTC`, where that zone was ever off UTC by other than whole hours: what
-    is counted by the hour does not add up to such days.
+    Returns:
+        `counts`, a list of {"start", "rows", "errors", "labels"}, where `start` is in UTC and `labels` is {label: count}.
+        By day also `days_of`: `local` for the days of this machine's time zone, or `UTC` if the offset of that zone
+        is not always whole hours, since counts by the hour do not add up to such days.
     """
-    found = db.execute(f"SELECT hour, label, sum(rows) FROM {table} GROUP BY 1, 2", values).fetchall()
-    zone = _zone({row[0] for row in found}) if unit is Unit.day else timezone.utc
-    starts = {hour: _start(hour, unit, zone) for hour in {row[0] for row in found}}
+    table, parameters = counts_table(db, filters)
+    rows_by_hour = db.execute(f"SELECT hour, label, sum(rows) FROM {table} GROUP BY 1, 2", parameters).fetchall()
+    hours = {hour for hour, *_ in rows_by_hour}
+    zone = _zone(hours) if unit is Unit.day else timezone.utc
+    starts = {hour: _start(hour, unit, zone) for hour in hours}
     periods: dict[str, Counter[str]] = {}
-    for hour, label, rows in found:
+    for hour, label, rows in rows_by_hour:
         periods.setdefault(starts[hour], Counter())[label] += rows
     counts = [
         {"start": start, "rows": labels.total(), "errors": labels.pop("", 0), "labels": dict(labels.most_common())}
@@ -42,7 +46,7 @@ def per_period(db: Database, table: str, values: Values, unit: Unit) -> dict[str
 
 
 def _zone(hours: set[str]) -> timezone | None:
-    """UTC, or None for the local zone."""
+    """Return UTC, or None for the local time zone."""
     offsets = (_utc(hour).astimezone().utcoffset() for hour in hours)
     return None if all(offset is not None and not offset % timedelta(hours=1) for offset in offsets) else timezone.utc
 
@@ -51,10 +55,8 @@ def _start(hour: str, unit: Unit, zone: timezone | None) -> str:
     time = _utc(hour)
     if unit is Unit.hour:
         return format_timestamp(time)
-    midnight = time.astimezone(zone).replace(
-        hour=0, tzinfo=zone
-    )  # without a zone it is local: its offset is that of midnight
-    return format_timestamp(midnight)
+    # Without a time zone it is local time, with the offset of its midnight.
+    return format_timestamp(time.astimezone(zone).replace(hour=0, tzinfo=zone))
 
 
 def _utc(hour: str) -> datetime:

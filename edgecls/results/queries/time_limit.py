@@ -1,4 +1,4 @@
-"""A limit to how long SQLite may work on a question."""
+"""A limit on the time that SQLite spends on queries."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -11,44 +11,46 @@ from edgecls.errors import QueryTimeout
 
 _T = TypeVar("_T")
 
-_STEPS_BETWEEN_LOOKS = 10_000  # of SQLite's virtual machine: less than a millisecond
+_INSTRUCTIONS_BETWEEN_CHECKS = 10_000  # of SQLite's virtual machine: less than a millisecond
 
 
 class TimeLimit:
-    """Interrupts what `db` does once its questions have taken `seconds` in all; None or 0 for no limit.
+    """Interrupts the queries of `db` once they have taken `seconds` in total; None or 0 for no limit.
 
-    Counted is the time inside `running` and `over`: not that of whoever reads the rows, who may take hours over a page.
-    Ctrl-C interrupts too, which Python by itself would only notice once SQLite is done.
+    Only the time inside `running` and `over` counts, not the time that the caller takes to read the rows. Ctrl-C
+    interrupts too, which Python would otherwise notice only after SQLite has finished.
     """
 
     def __init__(self, db: Database, seconds: float | None) -> None:
         self._seconds = seconds or None
         self._left = seconds or float("inf")
         self._deadline = float("inf")
-        db.conn.set_progress_handler(self._look, _STEPS_BETWEEN_LOOKS)
+        db.conn.set_progress_handler(self._is_over, _INSTRUCTIONS_BETWEEN_CHECKS)
 
-    def _look(self) -> bool:
+    def _is_over(self) -> bool:
         return time.monotonic() > self._deadline
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Raises QueryTimeout where the time runs out inside."""
-        begun = time.monotonic()
-        self._deadline = begun + self._left
+        """Raise QueryTimeout if the time runs out inside."""
+        started = time.monotonic()
+        self._deadline = started + self._left
         try:
             yield
         except Exception as error:
             if "interrupted" not in str(error):
                 raise
             if time.monotonic() > self._deadline:
-                raise self._complaint() from error
-            raise KeyboardInterrupt from error  # raised within `_look`, and lost in SQLite
+                raise QueryTimeout(
+                    f"the query took longer than {self._seconds:g} s: narrow it down, or raise --timeout (0: no limit)"
+                ) from error
+            raise KeyboardInterrupt from error  # raised in the progress handler, where SQLite discards it
         finally:
-            self._left -= time.monotonic() - begun
+            self._left -= time.monotonic() - started
             self._deadline = float("inf")
 
     def over(self, rows: Iterable[_T]) -> Iterator[_T]:
-        """`rows`, the time to get each counted."""
+        """Yield `rows`, counting the time that each takes to arrive."""
         iterator = iter(rows)
         while True:
             with self.running():
@@ -56,8 +58,3 @@ class TimeLimit:
             if row is None:
                 return
             yield row
-
-    def _complaint(self) -> QueryTimeout:
-        return QueryTimeout(
-            f"stopped after {self._seconds:g} s: ask for less, or let --timeout give it more (0: no limit)"
-        )

@@ -1,4 +1,4 @@
-"""A query that the user wrote: it reads, and does nothing else."""
+"""SQL written by the user, which may only read."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -15,33 +15,32 @@ from edgecls.results.queries.rows import Row
 
 
 def run_sql(db: Database, sql: str) -> tuple[tuple[str, ...], Iterator[Row]]:
-    """Run one query: its column names (there even without rows; a repeated one gets `_2`) and its rows, read lazily.
+    """Run one query and return its column names and its rows, which are read as they are iterated over.
 
-    From then on `db` refuses everything but reading.
+    A repeated column name gets the suffix `_2`. From then on `db` refuses every statement that does not only read.
 
     Raises:
-        UsageError: `sql` writes, attaches or changes a setting; or SQLite does not understand it. Also while
-            iterating, where the query fails half-way.
+        UsageError: `sql` writes, attaches or changes a setting, or it is not valid; also while iterating.
     """
     db.conn.set_authorizer(_authorize)
     file = database_path(db)
-    with _explained(file):
+    with _errors_of_user_sql(file):
         cursor = db.conn.execute(escape_surrogates(sql))
     if cursor.description is None:
-        raise UsageError("--sql only reads: give it a query that returns columns, such as SELECT")
+        raise UsageError("--sql only reads: use a query that returns columns, such as SELECT")
     columns = tuple(dedupe_keys(column[0] for column in cursor.description))
-    return columns, _fetched(cursor, columns, file)
+    return columns, _rows(cursor, columns, file)
 
 
-def _fetched(cursor: sqlite3.Cursor, columns: Sequence[str], file: str) -> Iterator[Row]:
-    with _explained(file):
+def _rows(cursor: sqlite3.Cursor, columns: Sequence[str], file: str) -> Iterator[Row]:
+    with _errors_of_user_sql(file):
         for row in cursor:
             yield dict(zip(columns, row, strict=True))
 
 
 @contextmanager
-def _explained(file: str) -> Iterator[None]:
-    """Turn sqlite3's errors about a user's SQL on `file` into ours; a second statement is an sqlite3.Warning before 3.11."""
+def _errors_of_user_sql(file: str) -> Iterator[None]:
+    """Raise the errors of sqlite3 as ours. A second statement is an sqlite3.Warning before Python 3.11."""
     try:
         yield
     except (sqlite3.Error, sqlite3.Warning) as error:
@@ -49,8 +48,7 @@ def _explained(file: str) -> Iterator[None]:
             raise UsageError(
                 "--sql only reads: use SELECT, or open the file with the sqlite3 shell to change it"
             ) from error
-        ours = translate_error(error, file)
-        raise ours or UsageError(f"--sql: {error}") from error
+        raise translate_error(error, file) or UsageError(f"--sql: {error}") from error
 
 
 _REFUSALS = ("not authorized", "authorization denied", "readonly database", "may not be modified")
@@ -72,10 +70,10 @@ _SETTINGS = {"application_id", "encoding", "journal_mode", "page_size", "schema_
 
 
 def _authorize(action: int, first: str | None, second: str | None, _database: str | None, _trigger: str | None) -> int:
-    """The same question about a user's SQL, which only reads."""
+    """Tell SQLite, before it prepares a statement, whether the user's SQL may do this."""
     if action == sqlite3.SQLITE_PRAGMA:
         allowed = first in _READING_PRAGMAS and not (first in _SETTINGS and second is not None)
     else:
-        # Declaring a table-valued function (json_each) counts as an update of sqlite_master, and writes nothing.
+        # A table-valued function (json_each) is declared by an update of sqlite_master that writes nothing.
         allowed = action in _READING or (action == sqlite3.SQLITE_UPDATE and first == "sqlite_master")
     return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY

@@ -1,4 +1,4 @@
-"""The database in a browser: Datasette over the read-only file, with pages of our own (`pages`) in front.
+"""The results database in a browser: Datasette over the read-only file, with the pages of `pages` in front.
 
-`site` puts it together, `server` listens. Needs the extra `serve`; nothing here is imported before it is asked for.
+`site` is the application and `server` listens. Needs the extra `serve`.
 """

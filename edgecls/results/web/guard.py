@@ -1,4 +1,4 @@
-"""What every request must fulfil, and what every response says of itself."""
+"""The checks on every request, and the security headers of every response."""
 
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -16,17 +16,20 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _READING = {"GET", "HEAD"}
 _PICTURES = ("/picture/", "/thumbnail/")
 _KEPT = b"private, max-age=604800"
-"""Of pictures: the address names the content too, see `frames.picture_url`."""
+"""For pictures, whose address contains a hash of the frame: see `pictures.picture_address`."""
 
 
 class Guard:
-    """Wraps `app`: wrong requests are refused, responses get their security headers.
+    """Wraps `app`: refuses invalid requests and adds security headers to responses.
 
-    `names`: the hosts that may be asked for, None for any. On a machine's own address it is these alone: a page from
-    elsewhere whose name is made to point here (DNS rebinding) would ask for its own name. `origins`: hosts, with a port
-    or without one for any, under which a proxy shows this site. `base_url`: the path under which it does, from / to /;
-    a proxy may pass it on or leave it out. `writable`: paths that may be sent forms, from pages of this site alone.
-    `styles`: further CSP sources for styles.
+    Args:
+        app: The application.
+        names: The host names that are served, None for any. On a loopback address only these are: a page from elsewhere
+            whose name is made to point here (DNS rebinding) would request its own name.
+        origins: Hosts, with a port or without one for any, under which a proxy serves this site.
+        base_url: The path under which the proxy does, from / to /; a proxy may pass it on or strip it.
+        writable: Paths that accept forms, from pages of this site only.
+        styles: Further CSP sources for styles.
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class Guard:
         self._styles = " ".join(styles)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
+        """Handle an ASGI request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -67,7 +70,7 @@ class Guard:
             await self._app({**scope, "csp_nonce": nonce}, receive, send_guarded)
 
     def _within_base(self, scope: Scope) -> Scope:
-        """The request without the base path, whether the proxy has left it in or not."""
+        """Return the request without the base path, whether or not the proxy has stripped it."""
         path, cut = scope["path"], len(self._base_url) - 1
         raw = scope.get("raw_path") or path.encode()
         if not (f"{path}/".startswith(self._base_url) and raw.startswith(self._base_url[:-1].encode())):
@@ -80,19 +83,19 @@ class Guard:
         if self._names is not None and name_of(host) not in self._names:
             return (
                 403,
-                f"This server answers to {', '.join(sorted(self._names))} only: open one of these, or name another with --name.\n",
+                f"This server serves {', '.join(sorted(self._names))} only: open one of these, or add a name with --name.\n",
             )
         if scope["method"] in _READING:
             return None
         if scope["method"] != "POST" or scope["path"] not in self._writable:
-            return 405, "This is for reading only.\n"
+            return 405, "This server is read-only.\n"
         # The token in the form is checked further in (asgi-csrf), but only where there is a cookie.
         origin = _netloc(headers.get(b"origin", ""))
         is_own = bool(host) and (origin == host.lower() or not self._origins.isdisjoint({origin, name_of(origin)}))
         if not is_own or b"cookie" not in headers:
             return 403, (
-                "Only a page of this server may send this: reload the page, with cookies allowed; behind a proxy, start "
-                "edgecls with --name and the host in the browser's address.\n"
+                "Only a page of this server may send this form: reload the page and allow cookies; behind a proxy, start "
+                "edgecls with --name and the host in the address of the page.\n"
             )
         return None
 
@@ -112,7 +115,7 @@ class Guard:
 
     @staticmethod
     def _kept(scope: Scope, message: Message) -> list[tuple[bytes, bytes]]:
-        """The headers of `message`; Datasette lets nothing be kept once there is a cookie, and we our pictures."""
+        """Return the headers of `message`. Datasette forbids caching once there is a cookie; pictures are cached."""
         headers = [(bytes(name).lower(), bytes(value)) for name, value in message.get("headers", [])]
         if message["status"] != 200 or not scope["path"].startswith(_PICTURES):
             return headers
@@ -121,7 +124,7 @@ class Guard:
 
 
 def _netloc(origin: str) -> str:
-    """Host and port of an Origin header; '' for what is none."""
+    """Return host and port of an Origin header; '' if it is invalid."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
@@ -129,7 +132,7 @@ def _netloc(origin: str) -> str:
 
 
 def name_of(host: str) -> str:
-    """Return the name in a Host header, without the port; '' for what is none."""
+    """Return the name in a Host header, without the port; '' if it is invalid."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

@@ -1,7 +1,7 @@
-"""Datasette's templates under a Content-Security-Policy that allows no inline script and no inline style.
+"""Datasette's templates under a Content-Security-Policy that forbids inline scripts and styles.
 
-Some of their inline scripts and styles name columns, so no list of hashes holds. Instead each gets, when its template
-is compiled, the nonce of the response. What comes from the database is put in later, and cannot have one.
+Some of their inline scripts and styles contain column names, so a list of hashes does not work. Instead, each gets the
+nonce of the response when its template is compiled. Text from the database is inserted later and cannot have one.
 """
 
 import hashlib
@@ -13,29 +13,29 @@ from pathlib import Path
 from jinja2.ext import Extension
 
 _TAG = re.compile(r"<(script|style)\b")
-# Of decoration only: the colour of a border. Jinja's expressions hold quotes of their own.
+# Only decoration: the colour of a border. Expressions of Jinja contain quotes themselves.
 _STYLE_ATTRIBUTE = re.compile(r'\sstyle="(?:\{\{.*?\}\}|\{%.*?%\}|[^"])*"')
 _RESIZE = "cm-resize-1.0.1.min.js"
 
 
 class Nonce(Extension):
-    """Rewrites the text of templates: a nonce for each script and style element, and no style attribute."""
+    """A Jinja extension that adds a nonce to each script and style element and removes style attributes."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
-        """Called by Jinja for each template before it is compiled."""
+        """Rewrite the source of a template before it is compiled."""
         return _TAG.sub(r'<\1 nonce="{{ csp_nonce }}"', _STYLE_ATTRIBUTE.sub("", source))
 
 
-def hashes_of_made_styles(static: Path) -> list[str]:
-    """CSP sources for the style element that a script in Datasette's `static` folder adds: its text is a constant.
+def script_style_hashes(static: Path) -> list[str]:
+    """Return the CSP sources for the style element that a script in Datasette's `static` folder adds.
 
-    Without it (another version of the script) a handle to resize the SQL editor goes unstyled; nothing else.
+    With another version of the script there are none, and only the handle that resizes the SQL editor has no style.
     """
     try:
-        found = re.search(r'\.textContent=("(?:[^"\\]|\\.)*")', (static / _RESIZE).read_text("utf-8"))
+        match = re.search(r'\.textContent=("(?:[^"\\]|\\.)*")', (static / _RESIZE).read_text("utf-8"))
     except OSError:
-        found = None
-    if found is None:
+        match = None
+    if match is None:
         return []
-    texts = ("", json.loads(found[1]))  # it is put there empty, and filled then
+    texts = ("", json.loads(match[1]))  # it is added empty and filled afterwards
     return [f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in texts]

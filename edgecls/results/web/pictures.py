@@ -1,52 +1,72 @@
-"""The picture behind a row: found, read, and made smaller.
+"""The picture of a row: located, read and scaled down.
 
-A database may come from anywhere, and whoever may open the pages may ask for any row of it. So a request names a
-row, never a path; the file must lie in a folder that the database names; and only pixels leave, encoded anew.
+A database may come from anywhere, and whoever can open the pages can request any row. So a request names a row and
+never a path, the file must be in a folder that the database names, and only re-encoded pixels are sent.
 """
 
 import errno
+import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import cv2
 from numpy.typing import NDArray
 
+from edgecls import system
 from edgecls.errors import BadImage
 from edgecls.images.depth import to_eight_bits
-from edgecls.images.frame_key import DIGITS, digest, digest_in, named_by_content
+from edgecls.images.frame_key import digest, digest_in
 from edgecls.images.image_header import MAX_PIXELS, image_size
 from edgecls.images.preprocess import decode_samples
+from edgecls.results.image_location import image_locations
 
 MAX_BYTES = 64 * 2**20
-"""Of a file; larger ones are not shown."""
+"""The largest file that is shown."""
 MAX_PIXELS_IN_FULL = 48_000_000
-"""Of formats other than JPEG, which are decoded in full before they are made smaller."""
+"""The largest picture of a format other than JPEG: these are decoded in full before they are scaled."""
 
 _REDUCED = (8, 4, 2)
 
 
 class NoPicture(Exception):
-    """There is no picture to show; says why."""
+    """There is no picture to show; the message says why."""
 
 
 def jpeg(row: dict[str, Any], database: Path, edge: int) -> bytes:
-    """The picture of `row` as a JPEG whose longer side is at most `edge` pixels. Raises NoPicture.
+    """Return the picture of `row` as a JPEG whose longer side is at most `edge` pixels.
 
-    `row` has `path`, `key`, `error`, `saved_bytes` and the run's `config`, parsed; `database` is the file it is from.
+    Args:
+        row: As `queries.frame_details.read_frame` returns it.
+        database: The file that the row is from.
+        edge: Pixels; a smaller picture keeps its size.
+
+    Raises:
+        NoPicture: The file is gone, has another content, or does not decode.
     """
     return _smaller(read(row, database), edge)
 
 
-def read(row: dict[str, Any], database: Path) -> bytes:
-    """The file of `row`, if it still holds what was classified. Raises NoPicture."""
+def picture_address(row: Mapping[str, Any], kind: str = "picture") -> str | None:
+    """Return the address of the picture of a row ("picture" or "thumbnail"); None for a row without a file.
+
+    It ends in a hash of the frame: browsers may cache a picture although another database also has a row of this id.
+    """
     if not row["path"]:
-        raise NoPicture("the picture was not kept")
-    wanted = digest_in(row["key"])
+        return None
+    content = hashlib.blake2b(f"{row['source']}\0{row['key']}".encode(), digest_size=6).hexdigest()
+    return f"/{kind}/{row['id']}.jpg?of={content}"
+
+
+def read(row: dict[str, Any], database: Path) -> bytes:
+    """Return the content of the file of `row`. Raises NoPicture if it no longer has what was classified."""
+    if not row["path"]:
+        raise NoPicture("the picture was not saved")
+    expected = digest_in(row["key"])
     reason = f"{row['path']} is gone"
-    for folder, path in _candidates(row, database, wanted or ""):
+    for folder, path in image_locations(row, database):
         try:
             data = _read_below(folder, path)
         except FileNotFoundError:
@@ -54,68 +74,25 @@ def read(row: dict[str, Any], database: Path) -> bytes:
         except (OSError, ValueError) as error:
             reason = f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
             continue
-        if wanted in (None, digest(data)):
+        if expected in (None, digest(data)):
             return data
-        reason = f"{path} is another picture by now"
+        reason = f"{path} has been replaced by another picture"
     raise NoPicture(reason)
 
 
-_MOVED_TO = {("move", False): "done_folder", ("move", True): "failed_folder", ("delete", True): "failed_folder"}
-"""(what is done with files, whether the row has an error) -> the setting that names where the file is then."""
-
-
-def _candidates(row: dict[str, Any], database: Path, content_digest: str) -> Iterator[tuple[str, str]]:
-    """Where the picture may be, best first: (folder that the database names, path in it), both absolute.
-
-    A run of the daemon names the folder that it watches, and where it moves files to. Its saved frames, and the files
-    of `edgecls classify`, have only their path: the folder is the one they lie in. A relative path, which edgecls
-    does not write, is relative to the database; so are saved frames that were copied along with it.
-    """
-    home = os.path.dirname(os.path.abspath(database))
-    path = os.path.normpath(os.path.join(home, row["path"]))
-    source = (row["config"] or {}).get("source")
-    if row.get("saved_bytes") is not None:
-        yield os.path.dirname(path), path
-        day, name = path.split(os.sep)[-2:]
-        frames = os.path.join(home, "frames" if database.stem == "results" else f"{database.stem}-frames")
-        yield frames, os.path.join(frames, day, name)
-    elif isinstance(source, dict) and isinstance(source.get("path"), str):
-        root = os.path.normpath(os.path.join(home, source["path"]))
-        yield root, path
-        moved_to = _MOVED_TO.get((str(source.get("after")), bool(row["error"])))
-        inner = os.path.relpath(path, root)
-        if moved_to and not inner.startswith(os.pardir):
-            folder = os.path.join(root, str(source.get(moved_to)))
-            yield folder, os.path.join(folder, inner)
-            below, name = os.path.split(inner)
-            for digits in DIGITS if content_digest else ():
-                yield folder, os.path.join(folder, below, named_by_content(name, content_digest, digits))
-    else:
-        yield os.path.dirname(path), path
-
-
 def _read_below(folder: str, path: str) -> bytes:
-    """The regular file at `path`, which lies below `folder` once all links are resolved. Raises OSError, ValueError.
+    """Return the content of the regular file at `path`, which must be below `folder` once all links are resolved.
 
-    Then it is opened step by step, no link followed: should one take the place of a folder meanwhile, that fails.
+    It is opened folder by folder without following links, so that a link put there meanwhile is refused. Raises OSError
+    and ValueError.
     """
     root, real = os.path.realpath(folder, strict=True), os.path.realpath(path, strict=True)
     if not real.startswith(root.rstrip(os.sep) + os.sep):
-        raise PermissionError(errno.EACCES, "it lies outside the folders that the database names")
-    at = os.open(root, os.O_PATH | os.O_DIRECTORY)
-    try:
-        *folders, name = os.path.relpath(real, root).split(os.sep)
-        for each in folders:
-            below = os.open(each, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
-            os.close(at)
-            at = below
-        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=at)
-    finally:
-        os.close(at)
-    with open(file, "rb") as opened:
-        status = os.fstat(file)
+        raise PermissionError(errno.EACCES, "it is outside the folders that the database names")
+    with system.open_below(root, os.path.relpath(real, root)) as opened:
+        status = os.fstat(opened.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise PermissionError(errno.EACCES, "it is no regular file")
+            raise PermissionError(errno.EACCES, "it is not a regular file")
         if status.st_size > MAX_BYTES:
             raise OSError(errno.EFBIG, f"it is larger than {MAX_BYTES // 2**20} MiB")
         return opened.read(MAX_BYTES)
@@ -132,9 +109,9 @@ def _smaller(data: bytes, edge: int) -> bytes:
 
 
 def _decoded(data: bytes, edge: int) -> NDArray[Any]:
-    """Pixels, of a JPEG at the smallest scale of a half, a quarter or an eighth whose longer side is still `edge`.
+    """Return uint8 pixels; of a JPEG at the smallest scale (1/2, 1/4, 1/8) whose longer side is still `edge`.
 
-    A picture of 16 bits is scaled by its own values, for it is looked at.
+    16-bit values are scaled by their own range, since people look at the picture.
     """
     longer = max(image_size(data) or (0, 0))
     scale = next((factor for factor in _REDUCED if longer >= factor * edge), 1)

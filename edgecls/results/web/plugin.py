@@ -1,41 +1,61 @@
-"""What Datasette asks a plugin: our addresses, our templates' words, our headers, our way of saying what went wrong."""
+"""The hooks through which Datasette gets the addresses, template filters, headers and error pages of edgecls."""
 
-import functools
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import datasette.app
 from datasette import Forbidden, hookimpl
+from datasette.plugins import pm
 from datasette.utils.asgi import Base400, Request, Response
 from datasette.views.base import DatasetteError
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from edgecls.errors import EdgeclsError, Unavailable
-from edgecls.results.web import words
-from edgecls.results.web.frames import picture_url
+from edgecls.errors import EdgeclsError, QueryTimeout, Unavailable
+from edgecls.results.web import template_filters
 from edgecls.results.web.guard import Application, Guard
 from edgecls.results.web.metadata import DATABASE
-from edgecls.results.web.nonce import Nonce, hashes_of_made_styles
+from edgecls.results.web.nonce import Nonce, script_style_hashes
 from edgecls.results.web.pages.frame import frame, picture
 from edgecls.results.web.pages.gallery import gallery
 from edgecls.results.web.pages.review import review
 from edgecls.results.web.pages.start import start
-
-if TYPE_CHECKING:
-    from edgecls.results.web.site import Site
+from edgecls.results.web.pictures import picture_address
+from edgecls.results.web.site import Site
 
 log = logging.getLogger(__name__)
 
 STYLESHEETS = ("/-/edgecls/datasette.css",)
 REVIEW = "/review"
+_STATIC = Path(datasette.app.__file__).parent / "static"
+
+
+def create_site(path: Path, **options: Any) -> Site:
+    """Return the site over the database at `path`; `options` are those of Site.
+
+    Other plugins are switched off, since they may write or fetch from the network, and so is Datasette's own handler
+    of errors, which prints them.
+    """
+    for installed, _ in pm.list_plugin_distinfo():
+        pm.unregister(installed)
+    if pm.has_plugin("datasette.handle_exception"):
+        pm.unregister(name="datasette.handle_exception")
+    if not pm.has_plugin(__name__):
+        pm.register(_this_module(), __name__)
+    return Site(path, **options)
+
+
+def _this_module() -> Any:
+    import sys
+
+    return sys.modules[__name__]
 
 
 @hookimpl
 def register_routes() -> list[tuple[str, Any]]:
-    """Our pages; all else is Datasette's."""
+    """Return the pages of edgecls; all other addresses are Datasette's."""
     return [
         (r"^/$", start),
         (r"^/gallery$", gallery),
@@ -46,8 +66,8 @@ def register_routes() -> list[tuple[str, Any]]:
 
 
 @hookimpl
-def asgi_wrapper(datasette: "Site") -> Any:
-    """The outermost of all."""
+def asgi_wrapper(datasette: Site) -> Any:
+    """Return the outermost application, which checks every request."""
 
     def wrapped(app: Application) -> Guard:
         return Guard(
@@ -56,28 +76,30 @@ def asgi_wrapper(datasette: "Site") -> Any:
             origins=datasette.origins,
             base_url=datasette.base_url,
             writable=frozenset({REVIEW} if datasette.reviewing else ()),
-            styles=hashes_of_made_styles(_STATIC),
+            styles=script_style_hashes(_STATIC),
         )
 
     return wrapped
 
 
-_STATIC = Path(datasette.app.__file__).parent / "static"
-
-
 @hookimpl
-def prepare_jinja2_environment(env: Environment, datasette: "Site") -> None:
-    """Nonces for all templates, and the words of ours."""
+def prepare_jinja2_environment(env: Environment, datasette: Site) -> None:
+    """Add nonces to all templates, and the functions and filters of ours."""
+
+    def picture_url(row: Any, kind: str = "picture") -> str | None:
+        address = picture_address(row, kind)
+        return address and str(datasette.urls.path(address))
+
     env.add_extension(Nonce)
-    env.globals["picture_url"] = functools.partial(picture_url, datasette)
-    env.globals["zone"] = words.zone
-    for word in (words.when, words.short, words.ago, words.number, words.percent, words.file_name):
-        env.filters[word.__name__] = word
+    env.globals["picture_url"] = picture_url
+    env.globals["zone"] = template_filters.zone
+    for name in ("when", "short", "ago", "number", "percent", "file_name", "best_guess"):
+        env.filters[name] = getattr(template_filters, name)
 
 
 @hookimpl
-def extra_template_vars(datasette: "Site", request: Request | None) -> dict[str, Any]:
-    """For all templates."""
+def extra_template_vars(datasette: Site, request: Request | None) -> dict[str, Any]:
+    """Return the variables of all templates."""
     return {
         "csp_nonce": request.scope.get("csp_nonce", "") if request else "",
         "site": datasette,
@@ -87,30 +109,30 @@ def extra_template_vars(datasette: "Site", request: Request | None) -> dict[str,
 
 @hookimpl
 def extra_css_urls(template: str) -> list[str]:
-    """Datasette's own pages look a little more like ours."""
+    """Return the style sheet that makes Datasette's own pages look like ours."""
     return [] if template.startswith("edgecls/") else list(STYLESHEETS)
 
 
 @hookimpl
-def render_cell(row: Any, value: Any, column: str, table: str | None, datasette: "Site") -> Markup | None:
-    """Of a result, the path leads to its picture, and the best labels are one line."""
+def render_cell(row: Any, value: Any, column: str, table: str | None, datasette: Site) -> Markup | None:
+    """Link the path of a result to its page, and show `top_k` as one line."""
     if table != "results" or not value:
         return None
     if column == "path":
         return Markup('<a href="{}">{}</a>').format(datasette.urls.path(f"/frame/{row['id']}"), value)
-    return escape(words.guesses(value)) if column == "top_k" else None
+    return escape(template_filters.format_top_k(value)) if column == "top_k" else None
 
 
 @hookimpl
-def handle_exception(datasette: "Site", request: Request, exception: Exception) -> Any:
-    """A page that says what is wrong; a bug is logged."""
+def handle_exception(datasette: Site, request: Request, exception: Exception) -> Any:
+    """Return a page that says what is wrong; a bug is logged."""
 
     async def answer() -> Response:
-        status, message = _explained(exception)
+        status, message = _status_and_message(exception)
         if status == 500:
             shown = exception if os.environ.get("EDGECLS_DEBUG") else None
             log.error(
-                "a bug in edgecls, at %s (%s: %s)", request.path, type(exception).__name__, exception, exc_info=shown
+                "bug in edgecls at %s (%s: %s)", request.path, type(exception).__name__, exception, exc_info=shown
             )
         headers = {"retry-after": "5"} if status == 503 else {}
         if request.path.split("?")[0].endswith(".json"):
@@ -122,20 +144,20 @@ def handle_exception(datasette: "Site", request: Request, exception: Exception) 
     return answer
 
 
-def _explained(exception: Exception) -> tuple[int, str]:
-    """Status and message."""
+def _status_and_message(exception: Exception) -> tuple[int, str]:
+    title = getattr(exception, "title", "")
+    if isinstance(exception, (QueryTimeout, datasette.database.QueryInterrupted)) or title == "SQL Interrupted":
+        return (
+            400,
+            "The query took too long and was stopped. Narrow it down, for example to one label or a shorter time.",
+        )
     if isinstance(exception, Unavailable):
         return 503, str(exception)
     if isinstance(exception, EdgeclsError):
         return {2: 400, 66: 404}.get(exception.exit_code, 500), str(exception)
-    if (
-        isinstance(exception, datasette.database.QueryInterrupted)
-        or getattr(exception, "title", "") == "SQL Interrupted"
-    ):
-        return 400, "This took too long, and was ended: ask for less, such as one label or a shorter time."
     if isinstance(exception, (Base400, DatasetteError)):
-        said = exception.args[0] if exception.args else getattr(exception, "message", "")
-        return exception.status, str(said or "Not found")
+        message = exception.args[0] if exception.args else getattr(exception, "message", "")
+        return exception.status, str(message or "Not found")
     if isinstance(exception, Forbidden):
         return 403, "This is not allowed."
-    return 500, f"A bug in edgecls ({type(exception).__name__}): its log says more."
+    return 500, f"A bug in edgecls ({type(exception).__name__}): see its log."

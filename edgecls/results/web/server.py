@@ -1,4 +1,4 @@
-"""Listening: the site on a port, until it is told to stop."""
+"""The web server: the site on a port, until a signal stops it."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SECONDS_TO_FINISH = 2
 
 
-def serve(
+def run_server(
     database: Path,
     *,
     host: str = "127.0.0.1",
@@ -30,19 +30,26 @@ def serve(
     names: Sequence[str] = (),
     base_url: str = "/",
     open_browser: bool = False,
-    say: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve pages on `database` at `host` and `port` (0: any free one) until SIGINT or SIGTERM.
+    """Serve the pages of `database` until SIGINT or SIGTERM.
 
-    `reviewing`: people may write reviews. `names`: hosts under which a proxy shows the pages (`pi.example`, or with a
-    port `pi.example:8443`); with them no others are answered, but for those of this machine. `base_url`: the path under
-    which it shows them. `say` is told where, once it listens, and a warning if others may come in.
+    Args:
+        database: The results database.
+        host: The address to listen on.
+        port: The port; 0 for any free one.
+        reviewing: Let people write reviews.
+        names: Hosts under which a proxy serves the pages (`pi.example`, or with a port `pi.example:8443`); then only these
+            and the names of this machine are served.
+        base_url: The path under which the proxy serves them.
+        open_browser: Open a browser on this machine.
+        report: Called with the address once the server listens, and with a warning if other machines can connect.
 
     Raises:
-        MissingExtra: the extra `serve` is not installed.
-        UsageError: there is no such host here, or `names` or `base_url` are not what they should be.
-        IoFailed: the port is taken, or not allowed; or, to review, the database cannot be written to.
-        InputNotFound, BadDatabase: as of `open_results`.
+        MissingExtra: The extra `serve` is not installed.
+        UsageError: The host is not of this machine, or `names` or `base_url` are invalid.
+        IoFailed: The port is in use or not allowed; to review, the database cannot be written to.
+        InputNotFound, BadDatabase: As `open_results`.
     """
     try:
         import datasette  # noqa: F401
@@ -50,18 +57,18 @@ def serve(
         raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[serve]'") from None
     from edgecls.results.active_learning.reviews import Reviews
     from edgecls.results.web.guard import LOOPBACK_NAMES, name_of
-    from edgecls.results.web.site import Site
+    from edgecls.results.web.plugin import create_site
 
-    origins = frozenset(map(_checked_name, names))
-    base_url = _checked_base(base_url)
+    origins = frozenset(map(_validated_name, names))
+    base_url = _validated_base_url(base_url)
     open_results(database).close()
     if reviewing:
-        Reviews(database).close()  # it can be written to, and has the table
-    with closing(_listening(host, port)) as listener:
+        Reviews(database).close()  # it can be written to
+    with closing(_listen(host, port)) as listener:
         address, port = listener.getsockname()[:2]
         is_here = address in LOOPBACK_NAMES or address.startswith("127.")
         own_names = LOOPBACK_NAMES | {address, host.lower()} | {name_of(origin) for origin in origins}
-        site = Site(
+        site = create_site(
             database,
             reviewing=reviewing,
             names=own_names if is_here or origins else None,
@@ -69,18 +76,18 @@ def serve(
             base_url=base_url,
         )
         if not is_here:
-            may = "see the pictures and write reviews" if reviewing else "see the pictures"
-            say(f"warning: whoever can reach {host}, port {port}, may {may}: there is no password")
+            access = "see the pictures and write reviews" if reviewing else "see the pictures"
+            report(f"warning: everyone who can reach {host}, port {port}, can {access}: there is no password")
         url = f"http://{_for_url(host)}:{port}{base_url}{'review' if reviewing else ''}"
-        say(f"{database} is at {url} (Ctrl-C ends it)")
+        report(f"serving {database} at {url} (Ctrl-C to stop)")
         if open_browser:
             webbrowser.open(url)
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_run(site, listener))
 
 
-def _checked_name(name: str) -> str:
-    """Return a host, perhaps with a port, as browsers write it. Raises UsageError."""
+def _validated_name(name: str) -> str:
+    """Return a host with an optional port, as browsers write it. Raises UsageError."""
     from edgecls.results.web.guard import name_of
 
     plain = name.strip().lower()
@@ -88,30 +95,30 @@ def _checked_name(name: str) -> str:
     ports = [plain] if plain in {host, f"[{host}]"} else re.findall(r":(\d{1,5})$", plain)
     if not host or not ports or re.search(r"[/?#@\s]", plain):
         raise UsageError(
-            f"--name {name}: give the host alone, as the browser's address has it: pi.example, pi.example:8443"
+            f"invalid --name {name}: use the host only, as in the browser's address: pi.example, pi.example:8443"
         )
     return plain
 
 
-def _checked_base(path: str) -> str:
-    """Return the path from / to /. Raises UsageError."""
+def _validated_base_url(path: str) -> str:
+    """Return the path with a slash at both ends. Raises UsageError."""
     if not re.fullmatch(r"[\w.~/-]*", path, re.ASCII) or "//" in path:
-        raise UsageError(f"--base-url {path}: give the path alone, such as /edgecls/")
+        raise UsageError(f"invalid --base-url {path}: use the path only, such as /edgecls/")
     return f"/{path.strip('/')}/" if path.strip("/") else "/"
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """A socket that listens: browsers may come from now on."""
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family)
     except (socket.gaierror, UnicodeError) as error:
-        raise UsageError(f"there is no host {host}: name an address of this machine with --host") from error
+        raise UsageError(f"unknown host {host}: use an address of this machine with --host") from error
     except OSError as error:
         if error.errno == errno.EADDRNOTAVAIL:
-            raise UsageError(f"{host} is not this machine: name an address of this machine with --host") from error
-        reason = "another program listens there" if error.errno == errno.EADDRINUSE else str(error.strerror)
-        raise IoFailed(f"cannot listen at {host}, port {port} ({reason}): name another with --port") from error
+            raise UsageError(f"{host} is not an address of this machine: use one with --host") from error
+        reason = "another program is using it" if error.errno == errno.EADDRINUSE else str(error.strerror)
+        raise IoFailed(f"cannot listen on {host}, port {port} ({reason}): choose another port with --port") from error
 
 
 async def _run(site: "Site", listener: socket.socket) -> None:

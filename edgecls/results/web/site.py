@@ -1,28 +1,26 @@
-"""The site: Datasette over the results database, with our pages, and nothing that anyone else plugged in."""
+"""The web application: Datasette over the results database. `plugin.create_site` adds the pages of edgecls."""
 
 import asyncio
 from pathlib import Path
 
 from datasette.app import Datasette
-from datasette.plugins import pm
 
-from edgecls.results.web import plugin
-from edgecls.results.web.database import ResultsDatabase
 from edgecls.results.web.guard import LOOPBACK_NAMES
 from edgecls.results.web.metadata import DATABASE, METADATA
+from edgecls.results.web.results_database import ResultsDatabase
 
 SQL_TIME_LIMIT_MS = 2000
-PICTURES_AT_ONCE = 2
+MAX_CONCURRENT_DECODES = 2
 """Decoding takes a core, and memory for each pixel."""
 
 _HERE = Path(__file__).parent
 _SETTINGS = {
-    # Queries of ResultsDatabase run in threads all the same; of Datasette's own there is a small one in memory.
+    # ResultsDatabase runs queries in threads all the same; Datasette's own database is a small one in memory.
     "num_sql_threads": 0,
     "sql_time_limit_ms": SQL_TIME_LIMIT_MS,
     "suggest_facets": False,  # many queries a page, for little
-    "allow_download": False,  # a copy of a file that is being written to: `edgecls backup` makes a whole one
-    "truncate_cells_html": 240,  # of a model's thousand labels
+    "allow_download": False,  # a copy of a file that is being written to: `edgecls backup` makes a consistent one
+    "truncate_cells_html": 240,  # for the thousand labels of a model
     "default_cache_ttl": 0,  # rows arrive all the time
 }
 
@@ -30,8 +28,8 @@ _SETTINGS = {
 class Site(Datasette):  # type: ignore[misc]  # Datasette has no types
     """An ASGI application, by `app()`, over the database at `path`.
 
-    `reviewing`: people may say what a frame is; without it nothing can be written. `names`, `origins` and `base_url` as
-    for `guard.Guard`.
+    `reviewing` lets people write reviews; otherwise nothing can be written. `names`, `origins` and `base_url` are those
+    of `guard.Guard`.
     """
 
     def __init__(
@@ -43,13 +41,12 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette has no types
         origins: frozenset[str] = frozenset(),
         base_url: str = "/",
     ) -> None:
-        _plug_in()
         self.path = path
         self.reviewing = reviewing
         self.names = names
         self.origins = origins
         self.base_url = base_url
-        self.decoding = asyncio.Semaphore(PICTURES_AT_ONCE)
+        self.decoding = asyncio.Semaphore(MAX_CONCURRENT_DECODES)
         super().__init__(
             [],
             memory=False,
@@ -60,13 +57,3 @@ class Site(Datasette):  # type: ignore[misc]  # Datasette has no types
         )
         self.remove_database("_memory")
         self.results = self.add_database(ResultsDatabase(self, path), name=DATABASE)
-
-
-def _plug_in() -> None:
-    """Ours alone: another plugin may write, or fetch from the network. And errors are shown by ours, not printed."""
-    for found, _ in pm.list_plugin_distinfo():
-        pm.unregister(found)
-    if pm.has_plugin("datasette.handle_exception"):
-        pm.unregister(name="datasette.handle_exception")
-    if not pm.has_plugin(plugin.__name__):
-        pm.register(plugin, plugin.__name__)

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from edgecls.errors import MissingExtra, UsageError
-from edgecls.images.preprocess import Fit, Preprocessing
+from edgecls.images.framing import Fit, Preprocessing
 from edgecls.training.backbones.keras_cache import find_weights
 
 

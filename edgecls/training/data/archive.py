@@ -16,6 +16,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
+from edgecls import system
 from edgecls.errors import BadData, BadImage, Unavailable, from_os_error
 from edgecls.files import temporary_folder
 from edgecls.images.image_files import (
@@ -252,7 +253,7 @@ class _Tar:
                 self.passed_over.add("link to a folder that is read already" if in_it else "dangling link", name)
 
     def read(self, name: str) -> bytes:
-        return os.pread(self._file.fileno(), self.sizes[name], self._places[name])
+        return system.read_at(self._file.fileno(), self.sizes[name], self._places[name])
 
 
 class _Selection:

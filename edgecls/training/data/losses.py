@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.errors import BadData, EdgeclsError, from_os_error
-from edgecls.images.preprocess import Preprocessing, load_pixels
+from edgecls.images.framing import Preprocessing
+from edgecls.images.preprocess import load_pixels
 from edgecls.training.data.samples import Sample
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgecls.errors import BadData, EdgeclsError, MissingExtra
 from edgecls.images.depth import SIXTEEN_BITS, White, find_white, to_eight_bits
-from edgecls.images.image_header import is_jpeg
+from edgecls.images.image_format import is_jpeg
 from edgecls.images.preprocess import decode, decode_samples
 from edgecls.progress import Progress
 from edgecls.training.data.losses import reason_of

@@ -91,12 +91,12 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A model that was not written because it loses too much, and the remedies that did not help."""
+    """A model that was not written because it loses too much, even with a refitted head where that was tried."""
 
     quantization: str
     output: Path
     gate: Gate
-    remedies: tuple[str, ...]
+    refit_tried: bool
 
     def metrics(self) -> dict[str, Any]:
         """Return what the file of the model that was written instead says about it."""

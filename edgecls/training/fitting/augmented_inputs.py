@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.inference.runtimes import open_runtime
 from edgecls.inference.runtimes.interpreter import Runtime
 from edgecls.training.data.losses import Losses, load_or_substitute

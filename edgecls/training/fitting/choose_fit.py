@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.images.preprocess import Fit
+from edgecls.images.framing import Fit
 from edgecls.training.backbones import Backbone
 from edgecls.training.data.balance import balanced_subset
 from edgecls.training.fitting.features import extract_features

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from edgecls import system
 from edgecls.errors import from_os_error
 
 
@@ -53,9 +54,9 @@ def _reserve(path: Path, size: int) -> int:
     """Make a file of `size` bytes, all of them on the disk: writing to a mapped hole of a full one is fatal."""
     if size > shutil.disk_usage(path.parent).free:  # asked to, some file systems first fill up, and then refuse
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | system.O_CLOEXEC, 0o600)
     try:
-        os.posix_fallocate(descriptor, 0, size)
+        system.reserve(descriptor, size)
     except BaseException:
         os.close(descriptor)
         raise

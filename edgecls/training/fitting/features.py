@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.inference.runtimes import open_runtime
 from edgecls.inference.runtimes.interpreter import Runtime
 from edgecls.progress import Progress

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.images.preprocess import Preprocessing
+from edgecls.images.framing import Preprocessing
 from edgecls.training.data.balance import balanced_subset
 from edgecls.training.data.losses import Losses, load_or_substitute
 from edgecls.training.data.samples import Sample

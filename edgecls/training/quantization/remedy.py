@@ -1,6 +1,4 @@
-"""What is tried when int8 loses too much: the head learns to live with the features that it will really get."""
-
-from collections.abc import Sequence
+"""The remedy for an int8 model that loses too much: a head that corrects the errors of the int8 features."""
 
 import keras
 import numpy as np
@@ -9,35 +7,33 @@ from sklearn.linear_model import RidgeCV
 
 from edgecls.training.fitting.features import extract_features
 from edgecls.training.fitting.training_data import TrainingData
-from edgecls.training.quantization import quantize
+from edgecls.training.quantization.head_patch import with_head, without_head
 
 _STRENGTHS = np.logspace(-3, 2, 11)
-"""Of the ridge, by the features' mean variance: they take in all that was ever chosen, 0.3 to 1."""
+"""Ridge penalties to choose from, relative to the mean variance of the features. Those chosen so far: 0.3 to 1."""
 
 
-def refit_head(network: keras.Model, task: TrainingData, calibration: Sequence[NDArray[np.uint8]]) -> None:
-    """Change the last layer of `network`, in place, so that it makes of int8 features what it made of float ones.
+def refit_head(network: keras.Model, float_model: bytes, int8_model: bytes, task: TrainingData) -> bytes:
+    """Return `int8_model` with a head that makes of its features what the float head makes of float features.
 
-    What int8 takes from the logits of the training images, or adds to them, is regressed on their int8 features, and
-    the head corrected by that. A ridge regression, as strong as leaving out each image in turn says: few images move
-    the head little. `calibration` as in `quantize.quantize`.
+    The errors that int8 causes in the logits of the training images are regressed on the int8 features, and the head is
+    corrected by the result. The penalty of this ridge regression is chosen by leave-one-out cross-validation, so few
+    images move the head little. Nothing is quantized again but the head.
     """
-    backbone = keras.Model(network.inputs[0], network.get_layer("features").output, name="features")
-    mean, std = task.backbone.mean, task.backbone.std
-    exact = _features(quantize.to_float(backbone, mean, std), task, "float features")
-    rounded = _features(
-        quantize.quantize(backbone, mean, std, "int8", calibration, task.progress), task, "int8 features"
-    )
-    last = network.get_layer("probabilities")
-    kernel, bias = last.get_weights()
+    float_features = _extract(float_model, task, "float features")
+    int8_features = _extract(int8_model, task, "int8 features")
     with task.progress.step("refitting head"):
-        spread = max(float(rounded.var(axis=0).sum() * len(rounded) / rounded.shape[1]), 1e-6)
-        found = RidgeCV(alphas=spread * _STRENGTHS).fit(rounded, (exact - rounded) @ kernel)
-    last.set_weights([kernel + found.coef_.T, bias + found.intercept_])
+        kernel, bias = network.get_layer("probabilities").get_weights()
+        spread = max(float(int8_features.var(axis=0).sum() * len(int8_features) / int8_features.shape[1]), 1e-6)
+        errors = (float_features - int8_features) @ kernel
+        correction = RidgeCV(alphas=spread * _STRENGTHS).fit(int8_features, errors.squeeze())
+        kernel = kernel + np.reshape(correction.coef_, (-1, len(kernel))).T
+        bias = bias + np.ravel(correction.intercept_)
+        return with_head(int8_model, kernel, bias, int8_features @ kernel + bias)
 
 
-def _features(flatbuffer: bytes, task: TrainingData, name: str) -> NDArray[np.float32]:
-    """Of the training images, by the runtime that the device has."""
+def _extract(flatbuffer: bytes, task: TrainingData, name: str) -> NDArray[np.float32]:
+    """Return the features of the training images, float32 (images, features), computed as on the device."""
     file = task.work / f"{name.replace(' ', '-')}.tflite"
-    file.write_bytes(flatbuffer)
+    file.write_bytes(without_head(flatbuffer))
     return extract_features(file, task.images, task.backbone.preprocessing, task.progress, name, losses=task.losses)

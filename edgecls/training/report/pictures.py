@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.errors import EdgeclsError
-from edgecls.images.preprocess import Preprocessing, load_pixels
+from edgecls.images.framing import Preprocessing
+from edgecls.images.preprocess import load_pixels
 from edgecls.training.data.samples import Sample
 from edgecls.training.evaluation.gate import Flip
 from edgecls.training.evaluation.predictions import Predictions

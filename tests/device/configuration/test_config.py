@@ -119,15 +119,13 @@ def test_paths_are_relative_to_the_file(config, tmp_path, monkeypatch):
 
 
 def problems(path):
-    """Line -> what is said about it."""
     with pytest.raises(BadConfig) as caught:
         read_config(path)
-    split = [problem.removeprefix(f"{path}:").split(": ", 1) for problem in caught.value.problems]
     assert str(caught.value) == "; ".join(caught.value.problems)
-    return [(int(line), said) for line, said in split]
+    return [problem.removeprefix(f"{path}: ") for problem in caught.value.problems]
 
 
-def test_every_error_is_named_at_once_with_its_line(config):
+def test_all_problems_are_reported_at_once(config):
     path = config(
         """modle = "x"
 threads = 0
@@ -146,85 +144,87 @@ watch = true
         "failed_folder, max_bytes, until_idle"
     )
     assert problems(path) == [
-        (1, "modle: there is no such setting: did you mean 'model'?"),
-        (2, "threads: must be greater than 0, and is 0: change it"),
-        (3, "runtime: 'lite-rt' is none of 'litert' or 'tflite-runtime': did you mean 'litert'?"),
-        (5, "source.path: must be a path in quotes, and is 3: change it"),
-        (6, "source.settle_seconds: must be greater than 0, and is -1: change it"),
-        (7, "source.paterns: there is no such setting: did you mean 'patterns'?"),
-        (10, f"source.watch: there is no such setting: here are {names}"),
+        "source.path must be a path in quotes, not 3",
+        "source.settle_seconds must be greater than 0, not -1",
+        "unknown setting 'source.paterns' (did you mean 'patterns'?)",
+        f"unknown setting 'source.watch' (known: {names})",
+        "runtime must be 'litert' or 'tflite-runtime', not 'lite-rt' (did you mean 'litert'?)",
+        "threads must be greater than 0, not 0",
+        "unknown setting 'modle' (did you mean 'model'?)",
+    ]
+
+
+def test_a_number_is_no_boolean(config):
+    path = config('top_k = true\n[source]\npath = "x"\nrecursive = false\nsettle_seconds = false')
+    assert problems(path) == [
+        "source.settle_seconds must be a number, not false",
+        "top_k must be a whole number, not true",
     ]
 
 
 def test_places_within_values(config):
     assert problems(config('source.path = "x"\nsource.patterns = [\n"*.jpg",\n3]')) == [
-        (4, "source.patterns.1: must be a text in quotes, and is 3: change it")
+        "source.patterns.1 must be a string in quotes, not 3"
     ]
-    assert problems(config('top_k = 1\nsource = { path = "x",\trecursive = "maybe" }'))[0][0] == 2
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("", (1, "source: is missing: add it")),
-        ("\nsource = 3", (2, "source: is a section and not a value: write [SECTION] on a line, and its settings below")),
-        ("\n[source]", (2, "source.path: is missing: add it")),
-        ('[source]\ntype = "floder"\npath = "x"', (2, "source.type: no type is called 'floder': did you mean 'folder'?")),
-        ('[source]\npath = "x"\ntype = "web"', (3, "source.type: no type is called 'web': choose from 'folder', 'camera', ")),
-        ("[source\n", (1, "is not TOML: expected ']' at the end of a table declaration in column 8: mend this line")),
-        ("a = 1\na = 2", (2, "'a = 2' is given twice: remove one, or put a # in front of its lines")),
-        ('[source]\npath = "x"\n[source]\ntype = "camera"', (3, "'[source]' is given twice: remove one, or put")),
-        ("a = 1\nb = ", (2, "b: has no value: write one behind the =, or a # in front of the line")),
-        ("a = 1\nrows-most.b =\t# 3\r\nc = 1", (2, "rows-most.b: has no value: ")),
-        ("a = 1\nb = 1 2", (2, "is not TOML: expected newline")),
-        ('a = 1\nb = """', (2, "is not TOML: ")),
-        (b"a = 1\n\xff\xfe", (2, "is not UTF-8 text: save the file as UTF-8")),
-        ("a = " + "[" * 5000, (1, "is not TOML: ")),
+        ("", "source is required: add it"),
+        ("\nsource = 3", "source must be a section: write [source] on a line of its own, and its settings below"),
+        ("\n[source]", "source.path is required: add it"),
+        (
+            '[source]\ntype = "floder"\npath = "x"',
+            "source.type must be 'folder', 'camera', 'picamera', 'video', not 'floder' (did you mean 'folder'?)",
+        ),
+        (
+            '[source]\npath = "x"\ntype = "web"',
+            "source.type must be 'folder', 'camera', 'picamera', 'video', not 'web'",
+        ),
+        ("[source\n", "invalid TOML at line 1: expected ']' at the end of a table declaration"),
+        ("a = 1\na = 2", "invalid TOML at line 2: cannot overwrite a value"),
+        ('[source]\npath = "x"\n[source]\ntype = "camera"', "invalid TOML at line 3: cannot declare ('source',) twice"),
+        ("a = 1\nb = ", "invalid TOML at line 2: b has no value: write one, or comment out the line"),
+        ("a = 1\nrows-most.b =\t# 3\r\nc = 1", "invalid TOML at line 2: rows-most.b has no value: "),
+        ("a = 1\nb = 1 2", "invalid TOML at line 2: expected newline"),
+        ('a = 1\nb = """', "invalid TOML at line 2: "),
+        (b"a = 1\n\xff\xfe", "invalid text at line 2: save the file as UTF-8"),
+        ("a = " + "[" * 5000, "invalid TOML at line 1: "),
     ],
-)  # fmt: skip
-def test_what_is_no_configuration(config, text, said):
-    (found,) = problems(config(text))
-    assert found[0] == said[0]
-    assert found[1].startswith(said[1])
-    assert "\n" not in found[1]
+)
+def test_what_is_no_configuration(config, text, message):
+    (problem,) = problems(config(text))
+    assert problem.startswith(message)
+    assert "\n" not in problem
 
 
 def test_of_a_folder_every_file_has_a_row(config):
     path = config('[source]\npath = "x"\n[vote]\nvotes = 3')
-    with pytest.raises(BadConfig) as caught:
-        read_config(path)
-    assert caught.value.problems == (
-        f"{path}:3: vote: is for cameras and videos, and of a folder every file has its row: remove [vote]",
-    )
-    with pytest.raises(BadConfig, match="every file has its row"):
+    message = "vote must not be set for a folder, in which each file has its own row: remove [vote]"
+    assert problems(path) == [message]
+    with pytest.raises(BadConfig, match="each file has its own row"):
         read_config(config('[source]\npath = "x"\n[vote]\ncooldown_seconds = 3'))
     assert read_config(config('[source]\ntype = "video"\npath = "x"\n[vote]\nvotes = 3')).vote.votes == 3
 
 
 @pytest.mark.parametrize("name", ["done_folder", "failed_folder"])
-def test_a_folder_that_may_not_be_is_told_with_its_line(config, name):
+def test_a_folder_that_contains_the_inbox(config, name):
     path = config(f'[source]\npath = "x"\n\n{name} = "."')
-    with pytest.raises(BadConfig) as caught:
-        read_config(path)
-    assert caught.value.problems == (
-        f"{path}:4: source.{name}: may not be the watched folder or hold it: name another one",
-    )
+    assert problems(path) == [f"source.{name} must not be the watched folder or contain it: set another folder"]
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
-        ("-1", "must be greater than or equal to 0, and is -1: change it"),
-        ("1.5", "must be a whole number, and is 1.5: change it"),
-        ("[1]", "must be a whole number: change it"),
-        ("{ a = 1 }", "must be a whole number: change it"),
+        ("-1", "must be greater than or equal to 0, not -1"),
+        ("1.5", "must be a whole number, not 1.5"),
+        ("[1]", "must be a whole number"),
+        ("{ a = 1 }", "must be a whole number"),
     ],
 )
-def test_a_value_that_may_be_of_two_types_is_wrong_once(config, value, said):
-    path = config(f'[source]\ntype = "camera"\ndevice = {value}')
-    with pytest.raises(BadConfig) as caught:
-        read_config(path)
-    assert caught.value.problems == (f"{path}:3: source.device: {said}",)
+def test_a_value_that_may_be_of_two_types_is_wrong_once(config, value, message):
+    assert problems(config(f'[source]\ntype = "camera"\ndevice = {value}')) == [f"source.device {message}"]
 
 
 def test_a_byte_order_mark_is_none_of_the_text(config):
@@ -246,24 +246,29 @@ class Pets(Settings):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "messages"),
     [
-        ('[pet]\ntype = "cat"\nlifes = 1', ["f:3: pet.lifes: there is no such setting: did you mean 'lives'?"]),
-        ('[pet]\ntype = "dog"\nlives = 1', ["f:3: pet.lives: there is no such setting: 'lives' belongs in [pet] of type cat"]),
-        ('\n[pet]\ntype = "catt"', ["f:3: pet.type: no type is called 'catt': did you mean 'cat'?"]),
-        ('[pet]\ntype = "cat"\nlives = "x"\nbarks = 1', ["f:3: pet.lives: ", "f:4: pet.barks: there is no such setting"]),
+        ('[pet]\ntype = "cat"\nlifes = 1', ["unknown setting 'pet.lifes' (did you mean 'lives'?)"]),
+        ('[pet]\ntype = "dog"\nlives = 1', ["unknown setting 'pet.lives' ('lives' belongs in [pet] of type cat)"]),
+        ('[pet]\ntype = "catt"', ["pet.type must be 'dog', 'cat', not 'catt' (did you mean 'cat'?)"]),
+        (
+            '[pet]\ntype = "cat"\nlives = "x"\nbarks = 1',
+            [
+                "pet.lives must be a whole number, not 'x'",
+                "unknown setting 'pet.barks' ('barks' belongs in [pet] of type dog)",
+            ],
+        ),
     ],
-)  # fmt: skip
-def test_a_section_of_several_kinds(text, said):
+)
+def test_a_section_of_several_kinds(text, messages):
     document = tomllib.loads(text)
     with pytest.raises(ValidationError) as caught:
         Pets.model_validate(document)
-    found = explain(caught.value, Pets, document, text, Path("f"))
-    assert [line[: len(start)] for line, start in zip(found, said, strict=True)] == said
+    assert explain(caught.value, Pets, document, Path("f")) == [f"f: {message}" for message in messages]
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(InputNotFound, match=r"no configuration at .*: write one, or name it with --config FILE"):
+    with pytest.raises(InputNotFound, match=r"no configuration file at .*: create it, or set --config to another file"):
         read_config(tmp_path / "missing.toml")
     with pytest.raises(IoFailed, match="it is a folder: name a file"):
         read_config(tmp_path)

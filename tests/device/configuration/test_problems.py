@@ -4,9 +4,9 @@ import itertools
 import re
 
 import pytest
+from settings_reference import sections
 
 from edgecls.device.configuration.config import read_config
-from edgecls.device.configuration.reference import sections
 from edgecls.errors import BadConfig
 
 
@@ -20,7 +20,7 @@ def problems(tmp_path):
         try:
             read_config(path)
         except BadConfig as error:
-            return [problem.removeprefix(f"{path}:") for problem in error.problems]
+            return [problem.removeprefix(f"{path}: ") for problem in error.problems]
         return []
 
     return problems
@@ -38,18 +38,21 @@ def problems(tmp_path):
         ("votes", "'votes' belongs in [vote]"),
         ("row_days", "'rows_days' belongs in [retention]"),
         ("settle", "'settle_seconds' belongs in [source] of type folder"),
-        ("rotation", "'rotation' belongs in [source] of type camera, picamera or video"),
+        (
+            "rotation",
+            "'rotation' belongs in [source] of type camera or in [source] of type picamera or in [source] of type video",
+        ),
         ("max_bytes", "'max_bytes' belongs in [source] of type folder or in [saved_frames]"),
-        ("thresholds", "the model file carries its thresholds, see --min-precision of edgecls convert"),
-        ("confidence", "the model file carries its thresholds, see --min-precision of edgecls convert"),
-        ("log_level", "here are source, model, "),
-        ("brightness", "here are source, model, "),
-        ("x1", "here are source, model, "),
+        ("thresholds", "thresholds are stored in the model file: see `edgecls convert --min-precision`"),
+        ("confidence", "thresholds are stored in the model file: see `edgecls convert --min-precision`"),
+        ("log_level", "known: source, model, "),
+        ("brightness", "known: source, model, "),
+        ("x1", "known: source, model, "),
     ],
 )
 def test_a_setting_that_is_not_there(problems, wrong, remedy):
     (problem,) = problems(f'{wrong} = 1\n[source]\npath = "x"')
-    assert problem.startswith(f"1: {wrong}: there is no such setting: {remedy}")
+    assert problem.startswith(f"unknown setting {wrong!r} ({remedy}")
 
 
 VALUES = [

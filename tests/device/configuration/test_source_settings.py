@@ -4,8 +4,15 @@ import pytest
 from pydantic import ValidationError
 
 from edgecls.device.configuration.config import read_config
-from edgecls.device.configuration.settings import CameraSettings, LiveSettings, PicameraSettings, Region, VideoSettings
-from edgecls.device.sources import SOURCES
+from edgecls.device.configuration.source_settings import (
+    SOURCES,
+    CameraSettings,
+    FolderSettings,
+    PicameraSettings,
+    Region,
+    VideoSettings,
+)
+from edgecls.device.sources import open_source
 from edgecls.errors import BadConfig
 
 
@@ -20,13 +27,11 @@ def read(tmp_path):
 
 
 def test_the_type_chooses_the_settings(read, tmp_path):
-    chosen = {
-        kind: type(read(f'[source]\ntype = "{kind}"\n' + ('path = "x"' if kind in ("folder", "video") else "")).source)
-        for kind in SOURCES
-    }
-    assert {kind: settings.model_fields["type"].default for kind, settings in chosen.items()} == {
-        kind: kind for kind in SOURCES
-    }
+    chosen = {settings.model_fields["type"].default: settings for settings in SOURCES}
+    assert sorted(chosen) == ["camera", "folder", "picamera", "video"]
+    for kind, settings in chosen.items():
+        path = 'path = "x"' if "path" in settings.model_fields else ""
+        assert type(read(f'[source]\ntype = "{kind}"\n{path}').source) is settings
     assert read('[source]\ntype = "video"\npath = "x.mp4"').source.path == tmp_path / "x.mp4"
 
 
@@ -63,21 +68,24 @@ def test_by_default_nothing_is_gated_or_cut():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('type = "camera"\nrotation = 45', "source.rotation: 45 is none of 0, 90, 180 or 270"),
-        ('type = "camera"\nwidth = 640', "width and height go together"),
-        ('type = "camera"\n[source.region]\nx = 0.6\nwidth = 0.5', "the region leaves the picture"),
+        ('type = "camera"\nrotation = 45', "source.rotation must be 0, 90, 180 or 270, not 45"),
+        ('type = "camera"\nwidth = 640', "source: width and height must be set together"),
+        ('type = "camera"\n[source.region]\nx = 0.6\nwidth = 0.5', "source.region: the region exceeds the picture"),
         ('type = "camera"\ndevice = "rtsp://x/y"\nfps = 5\nwidth = 9\nheight = 9', "remove fps, height, width"),
-        ('type = "camera"\ndevice = "rtsp://[x/y"', "source.device: is not a valid address: write scheme://"),
-        ('type = "camera"\ndevice = "video0"', "source.device: is neither a V4L2 device"),
-        ('type = "camera"\ndevice = "/dev/../x:y@z"', "source.device: is neither a V4L2 device"),
-        ('type = "camera"\ndevice = "/dev/video0://x"', "source.device: is not a path of a V4L2 device"),
-        ('type = "camera"\nname = "a/b"', "source.name: must be 1 to 64 letters, digits, blanks, "),
-        ('type = "video"\npath = "rtsp://x/y"', "source.path: is an address and not a path: a stream is read with"),
-        ('type = "camera"\npath = "/dev/video0"', "source.path: there is no such setting"),
-        ('type = "camera"\npixel_format = "YU"', "source.pixel_format: must be four characters, such as YUYV, and is"),
-        ('path = ""\nafter = "delete"', "source.path: is empty: write a value between the quotes, or a # in front"),
-        ('path = "x"\nfailed_folder = " "', "source.failed_folder: is empty: write a value"),
-        ('type = "video"', "source.path: is missing"),
+        ('type = "camera"\ndevice = "rtsp://[x/y"', "source.device must be a valid address: scheme://"),
+        ('type = "camera"\ndevice = "video0"', "source.device must be a V4L2 device (0, /dev/video0) or an address"),
+        (
+            'type = "camera"\ndevice = "/dev/../x:y@z"',
+            "source.device must be a V4L2 device (0, /dev/video0) or an address",
+        ),
+        ('type = "camera"\ndevice = "/dev/video0://x"', "source.device must be the path of a V4L2 device"),
+        ('type = "camera"\nname = "a/b"', "source.name must be 1 to 64 letters, digits, spaces, "),
+        ('type = "video"\npath = "rtsp://x/y"', "source.path must be a path, not an address: for a stream set"),
+        ('type = "camera"\npath = "/dev/video0"', "unknown setting 'source.path' ("),
+        ('type = "camera"\npixel_format = "YU"', "source.pixel_format must be four characters, such as YUYV, not"),
+        ('path = ""\nafter = "delete"', "source.path must not be empty: write a value, or comment out the line"),
+        ('path = "x"\nfailed_folder = " "', "source.failed_folder must not be empty: write a value"),
+        ('type = "video"', "source.path is required"),
     ],
 )
 def test_what_cannot_be(read, text, said):
@@ -106,6 +114,12 @@ def test_passwords_stay_out_of_what_is_kept(device, public):
 
 def test_a_region_at_the_limit_is_inside():
     for start, share in [(0.9, 0.1), (0.7, 0.3), (0.1 + 0.2, 0.7)]:
-        LiveSettings(region=Region(x=start, y=start, width=share, height=share))
+        CameraSettings(region=Region(x=start, y=start, width=share, height=share))
     with pytest.raises(ValidationError):
         Region(y=0.5, height=0.6)
+
+
+def test_every_source_has_the_name_of_its_settings(tmp_path):
+    for settings in (FolderSettings(path=tmp_path), CameraSettings(), VideoSettings(path=tmp_path / "a.mp4")):
+        assert open_source(settings).name == settings.source_name  # that of picamera has tests of its own
+    assert PicameraSettings(camera=1).source_name == "picamera:1"

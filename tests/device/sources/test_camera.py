@@ -5,7 +5,6 @@ V4L2 needs a kernel with a camera: the device lab has one. Here only what is sai
 
 import signal
 import socket
-import threading
 import time
 
 import cv2
@@ -16,7 +15,7 @@ from moving_pictures import collecting, number, numbered
 from pictures import encode, noise, plain
 from rtsp import NEEDS, RtspServer, has_gstreamer
 
-from edgecls.device.configuration.settings import CameraSettings
+from edgecls.device.configuration.source_settings import CameraSettings
 from edgecls.device.sources import camera as camera_module
 from edgecls.device.sources import open_source
 from edgecls.device.sources.reader import CameraLost, DamagedFrame
@@ -46,7 +45,7 @@ def server(photographs):
 
 def camera(address, **settings):
     settings = {"stall_seconds": 2, "reconnect_max_seconds": 0.5, **settings}
-    return open_source("camera", CameraSettings(device=address, **settings))
+    return open_source(CameraSettings(device=address, **settings))
 
 
 def test_a_server_that_is_killed_and_comes_back(server, until, caplog):
@@ -64,7 +63,7 @@ def test_a_server_that_is_killed_and_comes_back(server, until, caplog):
         server.start()
         until(lambda: len(frames) > n + 5, WAIT)
     lost, back = [record.getMessage() for record in caplog.records]
-    assert lost == f"camera:{server.shown} is lost: it stopped giving frames; trying again until it comes"
+    assert lost == f"camera:{server.shown} is lost: it stopped giving frames; trying again until it responds"
     assert back.startswith(f"camera:{server.shown} is back after")
     assert len({frame.key for frame in frames}) == len(frames)
 
@@ -78,14 +77,14 @@ def test_a_server_that_falls_silent(server, until):
     with collecting(source) as (frames, signs, _):
         until(lambda: frames, WAIT)
         server.process.send_signal(signal.SIGSTOP)
-        until(lambda: source.lost, WAIT)
-        assert source.lost.startswith("no frame for")
+        until(lambda: source.status().lost, WAIT)
+        assert source.status().lost.startswith("no frame for")
         sighs = len(signs)
         until(lambda: len(signs) > sighs + 3)
         n = len(frames)
         server.process.send_signal(signal.SIGCONT)
         until(lambda: len(frames) > n, WAIT)
-        assert source.lost is None
+        assert source.status().lost is None
 
 
 class Stream:
@@ -111,12 +110,12 @@ def test_frames_that_waited_while_the_stream_was_opened_are_passed_over():
 
 
 def test_a_server_that_accepts_and_says_nothing(until, monkeypatch):
-    monkeypatch.setattr("edgecls.device.sources.live._OPEN", 1.0)
-    monkeypatch.setattr("edgecls.device.sources.live._FIRST_OPEN", 0.1)
+    monkeypatch.setattr("edgecls.device.sources.live._OPEN_S", 1.0)
+    monkeypatch.setattr("edgecls.device.sources.live._FIRST_OPEN_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         source = camera(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/camera", stall_seconds=0.5)
         with collecting(source) as (_, signs, _):
-            until(lambda: source.lost, WAIT)
+            until(lambda: source.status().lost, WAIT)
             until(lambda: signs)
 
 
@@ -135,16 +134,16 @@ def test_an_http_stream_that_ends_again_and_again(until, caplog):
 @pytest.mark.parametrize(
     ("device", "reason"),
     [
-        ("/dev/video-not-there", "there is no /dev/video-not-there: plug it in"),
-        ("/dev/null", "/dev/null is no camera, or another program uses it"),
-        ("rtsp://127.0.0.1:1/camera", "nothing answers there with a video stream: check address"),
+        ("/dev/video-not-there", "/dev/video-not-there does not exist: plug the camera in"),
+        ("/dev/null", "/dev/null is not a camera, or another program is using it"),
+        ("rtsp://127.0.0.1:1/camera", "no video stream at this address: check address"),
         ("http://127.0.0.1:1/camera", "it cannot be reached (Connection refused): check address"),
     ],
 )
 def test_what_is_no_camera_is_waited_for(device, reason, caplog, capfd):
     with camera(device) as source:
-        assert source.lost.startswith(reason)
-        assert next(source.frames(threading.Event())) is None
+        assert source.status().lost.startswith(reason)
+        assert source.next_frame() is None
     (record,) = caplog.records
     assert reason in record.getMessage()
     assert "\n" not in record.getMessage()
@@ -168,9 +167,11 @@ class NoCapture:
 
 
 def test_a_pixel_format_that_the_device_lacks():
-    camera_module._ask(NoCapture({"YUYV"}), CameraSettings())
-    with pytest.raises(CameraLost, match=r"it gives 'BGR3' and not 'MJPG': set source\.pixel_format to one that"):
-        camera_module._ask(NoCapture({"YUYV"}), CameraSettings(pixel_format="MJPG"))
+    camera_module._request_format(NoCapture({"YUYV"}), CameraSettings())
+    with pytest.raises(
+        CameraLost, match=r"its pixel format is 'BGR3' instead of 'MJPG': set source\.pixel_format to one that"
+    ):
+        camera_module._request_format(NoCapture({"YUYV"}), CameraSettings(pixel_format="MJPG"))
 
 
 class JpegDevice:

@@ -11,7 +11,7 @@ from delivered import delivered
 from pictures import picture
 from pydantic import ValidationError
 
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.sources import move as moving
 from edgecls.device.sources import open_source
 from edgecls.device.sources.move import move
@@ -47,7 +47,7 @@ def tree(folder):
 
 def test_keep(inbox):
     put(inbox / "a.png")
-    with open_source("folder", settings(inbox)) as source:
+    with open_source(settings(inbox)) as source:
         assert take(source, failed=["a.png"]) == ["a.png"]
     assert tree(inbox) == ["a.png"]
 
@@ -55,7 +55,7 @@ def test_keep(inbox):
 def test_delete(inbox):
     put(inbox / "sub/a.png")
     put(inbox / "notes.txt")
-    with open_source("folder", settings(inbox, after="delete")) as source:
+    with open_source(settings(inbox, after="delete")) as source:
         assert take(source) == ["sub/a.png"]
     assert tree(inbox) == ["notes.txt"]
     assert sorted(os.listdir(inbox)) == ["notes.txt", "sub"]  # there is no folder for failed files until there is one
@@ -64,7 +64,7 @@ def test_delete(inbox):
 def test_delete_never_deletes_what_was_not_classified(inbox):
     for _ in range(2):
         put(inbox / "sub/b.png", b"text")
-        with open_source("folder", settings(inbox, after="delete")) as source:
+        with open_source(settings(inbox, after="delete")) as source:
             assert take(source, failed=["sub/b.png"]) == ["sub/b.png"]
     assert tree(inbox) == ["failed/sub/b.png"]
     assert (inbox / "failed/sub/b.png").read_bytes() == b"text"
@@ -74,14 +74,14 @@ def test_move_keeps_sub_folders_and_what_was_moved_is_not_seen_again(inbox):
     put(inbox / "sub/a.png")
     put(inbox / "b.png", b"text")
     for expected in (["b.png", "sub/a.png"], []):
-        with open_source("folder", settings(inbox, after="move")) as source:
+        with open_source(settings(inbox, after="move")) as source:
             assert take(source, failed=["b.png"]) == expected
     assert tree(inbox) == ["done/sub/a.png", "failed/b.png"]
 
 
 def test_only_what_is_acknowledged_is_moved(inbox):
     put(inbox / "a.png")
-    with open_source("folder", settings(inbox, after="move")) as source:
+    with open_source(settings(inbox, after="move")) as source:
         list(delivered(source, threading.Event()))
     assert tree(inbox) == ["a.png"]
 
@@ -91,7 +91,7 @@ def test_folders_of_ones_own_choice(inbox, tmp_path):
     put(inbox / "b.png")
     put(inbox / "done/c.png")
     chosen = settings(inbox, after="move", done_folder=tmp_path / "good", failed_folder="sub/bad")
-    with open_source("folder", chosen) as source:
+    with open_source(chosen) as source:
         assert take(source, failed=["b.png"]) == ["a.png", "b.png", "done/c.png"]
     assert tree(tmp_path) == ["good/a.png", "good/done/c.png", "inbox/sub/bad/b.png"]
 
@@ -100,7 +100,7 @@ def test_names_are_never_overwritten(inbox):
     contents = [picture("red"), picture("blue"), picture("green")]
     for content in contents:
         put(inbox / "a.tar.png", content)
-        with open_source("folder", settings(inbox, after="move")) as source:
+        with open_source(settings(inbox, after="move")) as source:
             take(source)
     names = ["a.tar.png", *(f"a.tar-{digest(content)[:8]}.png" for content in contents[1:])]
     assert tree(inbox / "done") == sorted(names)
@@ -164,7 +164,7 @@ def test_content_that_came_after_the_reading_stays_until_it_has_its_own_frame(in
             put(path.with_name(".new"), new).rename(path)
             os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))  # as rsync -t does
 
-    with open_source("folder", settings(inbox, after=after)) as source:
+    with open_source(settings(inbox, after=after)) as source:
         assert take(source, between=between) == ["a.png", "a.png"]
     assert tree(inbox) == (["done/a.png"] if after == "move" else [])
     if after == "move":
@@ -173,7 +173,7 @@ def test_content_that_came_after_the_reading_stays_until_it_has_its_own_frame(in
 
 def test_a_file_that_someone_else_took_away(inbox, caplog):
     put(inbox / "a.png")
-    with open_source("folder", settings(inbox, after="move")) as source:
+    with open_source(settings(inbox, after="move")) as source:
         assert take(source, between=Path.unlink) == ["a.png"]
     assert not caplog.records
 
@@ -183,7 +183,7 @@ def test_what_cannot_be_moved_is_said_once_and_tried_again(inbox, tmp_path, capl
     for n in range(3):
         put(inbox / f"{n}.png")
     stop, seen = threading.Event(), []
-    with open_source("folder", settings(inbox, after="move", done_folder=tmp_path / "d", until_idle=None)) as source:
+    with open_source(settings(inbox, after="move", done_folder=tmp_path / "d", until_idle=None)) as source:
         (tmp_path / "d").rmdir()
         (tmp_path / "d").touch()
 
@@ -202,7 +202,7 @@ def test_what_cannot_be_moved_is_said_once_and_tried_again(inbox, tmp_path, capl
     assert len(seen) == 3
     assert tree(tmp_path / "d") == ["0.png", "1.png", "2.png"]
     (record,) = caplog.records
-    assert "(File exists): its row is safe, trying again later" in record.getMessage()
+    assert "(File exists): its row is committed, trying again later" in record.getMessage()
 
 
 @pytest.mark.parametrize(
@@ -211,12 +211,12 @@ def test_what_cannot_be_moved_is_said_once_and_tried_again(inbox, tmp_path, capl
 def test_a_folder_that_cannot_be_made_is_said_at_the_start(inbox, tmp_path, after, which):
     (tmp_path / "file").touch()
     with pytest.raises(IoFailed, match=r"cannot move files of .*inbox to .*file/x: a part of the path is not a folder"):
-        open_source("folder", settings(inbox, after=after, **{which: tmp_path / "file" / "x"})).__enter__()
+        open_source(settings(inbox, after=after, **{which: tmp_path / "file" / "x"})).__enter__()
 
 
 def test_a_check_makes_no_folder(inbox):
     """Whoever checks may be root: the daemon could move nothing to a folder of root's."""
-    open_source("folder", settings(inbox, after="move", failed_folder="sub/bad")).probe()
+    open_source(settings(inbox, after="move", failed_folder="sub/bad")).probe()
     assert list(inbox.iterdir()) == []
 
 
@@ -228,7 +228,7 @@ def test_a_folder_that_may_not_be_written_to_is_said_at_the_start(inbox, after):
         with pytest.raises(
             IoFailed, match=rf"cannot {after} files of .*inbox: permission denied: user \w+ may not write"
         ):
-            open_source("folder", settings(inbox, after=after)).probe()
+            open_source(settings(inbox, after=after)).probe()
     finally:
         inbox.chmod(0o700)
 
@@ -236,7 +236,7 @@ def test_a_folder_that_may_not_be_written_to_is_said_at_the_start(inbox, after):
 @pytest.mark.parametrize("folder", [".", "..", "/", "../inbox", "x/.."])
 @pytest.mark.parametrize("which", ["done_folder", "failed_folder"])
 def test_the_watched_folder_is_no_place_to_move_to(inbox, which, folder):
-    with pytest.raises(ValidationError, match="may not be the watched folder or hold it") as caught:
+    with pytest.raises(ValidationError, match="must not be the watched folder or contain it") as caught:
         settings(inbox, **{which: folder})
     assert caught.value.errors()[0]["ctx"]["setting"] == which
 

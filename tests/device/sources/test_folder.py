@@ -13,7 +13,7 @@ from delivered import delivered
 from pictures import picture
 from watchdog.observers import Observer
 
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.sources import folder_watch, open_source
 from edgecls.errors import InputNotFound
 
@@ -35,7 +35,7 @@ def watching(inbox, **changes):
 
 def all_frames(inbox, **changes):
     """What is there, until nothing more comes."""
-    with open_source("folder", settings(inbox, **{"until_idle": 0.1, **changes})) as source:
+    with open_source(settings(inbox, **{"until_idle": 0.1, **changes})) as source:
         return list(delivered(source, threading.Event()))
 
 
@@ -192,7 +192,7 @@ def test_a_temporary_name_that_becomes_the_final_one(inbox, until):
 
 def test_the_watchdog_that_is_installed_can_be_told_how_long_to_keep_half_a_rename_back():
     """Else, where files leave the folder, new ones are found half a second later than they could be."""
-    assert folder_watch._keep_half_renames_back(folder_watch._HALF_A_RENAME_S)
+    assert folder_watch._set_rename_delay(folder_watch._RENAME_DELAY_S)
 
 
 def test_a_folder_moved_in(inbox, until):
@@ -235,7 +235,7 @@ def test_where_the_system_has_no_watch_left_it_polls(inbox, until, monkeypatch, 
         put(inbox / "a.jpg")
         until(lambda: taken)
     (record,) = caplog.records
-    assert "cannot be watched ([Errno 24] inotify instance limit reached): looking for new" in record.getMessage()
+    assert "cannot be watched ([Errno 24] inotify instance limit reached): scanning it regularly" in record.getMessage()
 
 
 def test_a_time_in_the_future_settles_too(inbox, until):
@@ -249,7 +249,7 @@ def test_a_time_in_the_future_settles_too(inbox, until):
 def test_a_file_gone_before_it_was_read_does_not_stop_the_rest(inbox):
     for name, age in (("a.jpg", 30), ("b.jpg", 20), ("c.jpg", 10)):
         put(inbox / name, age=age)
-    with open_source("folder", settings(inbox, until_idle=0.1)) as source:
+    with open_source(settings(inbox, until_idle=0.1)) as source:
         frames = delivered(source, threading.Event())
         taken = [next(frames)]
         (inbox / "b.jpg").unlink()
@@ -257,14 +257,13 @@ def test_a_file_gone_before_it_was_read_does_not_stop_the_rest(inbox):
     assert [(os.path.basename(frame.path), frame.error) for frame in taken] == [("a.jpg", None), ("c.jpg", None)]
 
 
-def test_files_that_are_gone_are_forgotten(inbox):
-    with open_source("folder", settings(inbox, until_idle=0.1)) as source:
+def test_files_that_are_gone_are_forgotten(inbox, until):
+    with watched(settings(inbox, poll_seconds=0.05)) as (taken, source, _):
         for n in range(3):
             path = put(inbox / f"{n}.jpg")
-            assert names(delivered(source, threading.Event())) == [f"{n}.jpg"]
+            until(lambda n=n: len(taken) == n + 1)
             path.unlink()
-        assert names(delivered(source, threading.Event())) == []
-        assert source._taken == {}
+        until(lambda: not source._memory._delivered)
 
 
 def test_many_files(inbox):
@@ -286,7 +285,7 @@ def test_stop_ends_it_between_two_files(inbox):
     for n in range(5):
         put(inbox / f"{n}.jpg", age=10 - n)
     stop = threading.Event()
-    with open_source("folder", settings(inbox)) as source:
+    with open_source(settings(inbox)) as source:
         taken = []
         for frame in delivered(source, stop):
             taken.append(frame)
@@ -312,16 +311,16 @@ def test_a_file_still_growing_is_waited_for(inbox):
 
 
 def test_no_such_folder(tmp_path):
-    with pytest.raises(InputNotFound, match=r"no folder at .*missing: create it, or mend source\.path"):
-        open_source("folder", settings(tmp_path / "missing")).__enter__()
+    with pytest.raises(InputNotFound, match=r"no folder at .*missing: create it, or correct source\.path"):
+        open_source(settings(tmp_path / "missing")).__enter__()
     (tmp_path / "file").touch()
     with pytest.raises(InputNotFound, match="no folder at"):
-        open_source("folder", settings(tmp_path / "file")).__enter__()
+        open_source(settings(tmp_path / "file")).__enter__()
 
 
 def test_one_that_is_left_at_once_says_nothing(inbox, caplog):
     """watchdog calls it an error, in its log, when an observer is stopped while its thread is starting."""
     for _ in range(500):
-        with open_source("folder", settings(inbox)):
+        with open_source(settings(inbox)):
             pass
     assert not caplog.records

@@ -53,7 +53,7 @@ def test_where_files_stay_a_touched_one_keeps_its_key(inbox):
     path = put(inbox / "cam.png")
     keys = []
     for _ in range(2):
-        with open_source("folder", impatient(inbox, until_idle=0.2)) as source:
+        with open_source(impatient(inbox, until_idle=0.2)) as source:
             keys += [frame.key for frame in delivered(source, threading.Event())]
         path.chmod(0o600)
         os.utime(path)
@@ -67,7 +67,7 @@ def test_after_a_restart_a_file_that_has_its_row_is_the_same_frame(inbox, after)
     put(inbox / "cam.png")
     keys = []
     for _ in range(2):
-        with open_source("folder", impatient(inbox, after=after, until_idle=0.2)) as source:
+        with open_source(impatient(inbox, after=after, until_idle=0.2)) as source:
             keys += [frame.key for frame in delivered(source, threading.Event())]
     assert len(keys) == 2
     assert len(set(keys)) == 1
@@ -81,7 +81,7 @@ class Remembering:
         self.rows = set()
 
     def take_known(self):
-        return list(self.files.items())
+        yield from list(self.files.items())
 
     def has_row(self, key):
         return key in self.rows
@@ -122,7 +122,7 @@ def test_an_upload_whose_times_or_mode_are_set_after_it_was_closed_is_one_frame(
             os.utime(path, (OLD, OLD))
         path.chmod(0o600 if "mode" in change else 0o644)
 
-    with open_source("folder", impatient(inbox, after=after, until_idle=0.5)) as source:
+    with open_source(impatient(inbox, after=after, until_idle=0.5)) as source:
         if change == "times":
             done = []
             rows.take(source, threading.Event(), lambda _: done or done.append(os.utime(path, (OLD, OLD))))
@@ -150,8 +150,7 @@ def test_files_that_could_not_be_taken_away_stay_the_frames_that_they_were(inbox
     stop = threading.Event()
 
     def run(seconds):
-        with open_source("folder", impatient(inbox, after=after, until_idle=seconds)) as source:
-            source.seen = seen
+        with open_source(impatient(inbox, after=after, until_idle=seconds), seen) as source:
             rows.take(source, stop)
 
     def repair():
@@ -176,7 +175,7 @@ def test_files_that_could_not_be_taken_away_stay_the_frames_that_they_were(inbox
 def test_files_that_were_kept_until_now_have_their_row(inbox, until, after):
     """Also where that was not remembered, as after a power cut; but what arrives from now on is a frame of its own."""
     path = put(inbox / "a.png")
-    with open_source("folder", impatient(inbox, until_idle=0.2)) as source:
+    with open_source(impatient(inbox, until_idle=0.2)) as source:
         (kept,) = delivered(source, threading.Event())
     seen = Remembering()
     seen.rows.add(kept.key)
@@ -208,8 +207,7 @@ def test_what_comes_in_the_place_of_one_that_could_not_be_taken_away_is_another_
         refusing.clear()
 
     threading.Timer(0.5, replace).start()
-    with open_source("folder", impatient(inbox, after=after, until_idle=1.5)) as source:
-        source.seen = seen
+    with open_source(impatient(inbox, after=after, until_idle=1.5), seen) as source:
         rows.take(source, threading.Event())
     assert len(rows.keys) == 2
     assert not path.exists()

@@ -9,8 +9,8 @@ from arrivals import impatient, names, put, watching
 from delivered import delivered
 from pictures import encode, noise, picture
 
-from edgecls.device.sources import incomplete, open_source
-from edgecls.device.sources.incomplete import IncompleteFiles
+from edgecls.device.sources import incomplete_files, open_source
+from edgecls.device.sources.incomplete_files import IncompleteFiles
 from edgecls.images.file_frame import FileStamp
 
 WHOLE = encode(noise(60, 60), ".jpg")
@@ -71,7 +71,7 @@ def test_old_ones_do_not_wait(inbox, until):
 def test_a_restart_does_not_begin_the_time_anew(monkeypatch):
     """40 of 60 seconds were over when it was restarted."""
     now = [1000.0]
-    monkeypatch.setattr(incomplete.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(incomplete_files.time, "monotonic", lambda: now[0])
     changed = time.time_ns() - 40 * 10**9
     stamp = FileStamp(500, changed - 10**12, changed)
     files = IncompleteFiles(60.0)
@@ -88,7 +88,7 @@ def test_a_restart_does_not_begin_the_time_anew(monkeypatch):
 def test_files_of_a_later_time_than_the_clocks_wait_as_long_as_others(monkeypatch):
     """A board whose clock is not set yet."""
     now = [1000.0]
-    monkeypatch.setattr(incomplete.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(incomplete_files.time, "monotonic", lambda: now[0])
     later = time.time_ns() + 10**18
     files = IncompleteFiles(60.0)
     assert files.must_wait("a", FileStamp(500, later, later), b"")
@@ -98,7 +98,7 @@ def test_files_of_a_later_time_than_the_clocks_wait_as_long_as_others(monkeypatc
 
 def test_each_change_begins_the_time_anew(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(incomplete.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(incomplete_files.time, "monotonic", lambda: now[0])
     files, ahead = IncompleteFiles(60.0), time.time_ns() + 10**18
     for size in range(100, 600, 100):
         assert files.must_wait("a", FileStamp(size, ahead, ahead + size), WHOLE[:size])
@@ -107,7 +107,7 @@ def test_each_change_begins_the_time_anew(monkeypatch):
 
 def test_it_is_waited_for_before_an_idle_source_ends(inbox):
     (inbox / "a.jpg").write_bytes(WHOLE[:500])
-    with open_source("folder", impatient(inbox, incomplete_seconds=1, until_idle=0.1)) as source:
+    with open_source(impatient(inbox, incomplete_seconds=1, until_idle=0.1)) as source:
         assert names(delivered(source, threading.Event())) == ["a.jpg"]
 
 
@@ -124,7 +124,7 @@ def test_what_is_gone_is_not_waited_for(inbox, until):
 
 def test_what_waits_is_not_read_again_and_again(inbox, until, monkeypatch):
     read = []
-    monkeypatch.setattr(incomplete, "end_is_missing", lambda image: read.append(image) or True)
+    monkeypatch.setattr(incomplete_files, "end_is_missing", lambda image: read.append(image) or True)
     with watching(inbox, incomplete_seconds=LONG, poll_seconds=0.02) as (taken, _):
         (inbox / "a.jpg").write_bytes(WHOLE[:500])
         until(lambda: read)

@@ -7,9 +7,9 @@ import pytest
 from arrivals import put
 from delivered import delivered
 
-from edgecls.device.configuration.settings import FolderSettings
+from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.sources import folder, open_source
-from edgecls.device.sources.seen_files import tells_changes
+from edgecls.device.sources.file_memory import is_reliable
 from edgecls.images.file_frame import FileStamp
 
 
@@ -24,7 +24,7 @@ class Seen:
         self.files = dict(known)
 
     def take_known(self):
-        return [(f"{name}#{'0' * 32}", state) for name, state in self.files.items()]
+        yield from [(f"{name}#{'0' * 32}", state) for name, state in self.files.items()]
 
     def remember(self, name, key, state):
         assert key.startswith(f"{name}#")
@@ -37,8 +37,7 @@ class Seen:
 def with_memory(inbox, seen):
     """The names of what is delivered; each is done."""
     names = []
-    with open_source("folder", settings(inbox)) as source:
-        source.seen = seen
+    with open_source(settings(inbox), seen) as source:
         for frame in delivered(source, threading.Event()):
             names.append(frame.key.split("#")[0])
             source.acknowledge(frame)
@@ -75,8 +74,7 @@ def test_what_is_gone_is_not_remembered(inbox):
 def test_a_frame_that_is_not_done_is_not_remembered(inbox):
     seen = Seen()
     put(inbox / "a.jpg")
-    with open_source("folder", settings(inbox)) as source:
-        source.seen = seen
+    with open_source(settings(inbox), seen) as source:
         list(delivered(source, threading.Event()))
     assert seen.files == {}
     assert with_memory(inbox, seen) == ["a.jpg"]
@@ -91,4 +89,4 @@ NOW_NS = 1_764_000_000_123_456_789
     ids=["fine", "a file system of whole seconds", "a clock that nobody has set"],
 )
 def test_states_that_are_worth_to_be_remembered(changed_ns, tells):
-    assert tells_changes(FileStamp(1, NOW_NS, changed_ns)) is tells
+    assert is_reliable(FileStamp(1, NOW_NS, changed_ns)) is tells

@@ -60,7 +60,7 @@ def test_content_that_came_in_the_same_tick_as_what_was_read(inbox, monkeypatch,
     time.sleep(1 - time.time() % 1)  # a tick begins
     (inbox / "a.png").write_bytes(b"old content")
     contents = []
-    with open_source("folder", impatient(inbox, after=after, settle_seconds=0.01, until_idle=0.5)) as source:
+    with open_source(impatient(inbox, after=after, settle_seconds=0.01, until_idle=0.5)) as source:
         for frame in delivered(source, threading.Event()):
             if not contents:
                 (inbox / "a.png").write_bytes(b"new content")
@@ -74,9 +74,9 @@ def test_a_file_that_was_just_closed_is_not_waited_for(inbox, monkeypatch):
     """Whether it is written to in the same tick is found out after its row."""
     slept = []
     monkeypatch.setattr(folder_source.time, "sleep", slept.append)
-    monkeypatch.setattr(folder_source, "_left_of_tick", lambda _: 0.02)
+    monkeypatch.setattr(folder_source, "_rest_of_tick", lambda _: 0.02)
     put(inbox / "a.png")
-    with open_source("folder", impatient(inbox, until_idle=0.1)) as source:
+    with open_source(impatient(inbox, until_idle=0.1)) as source:
         frame = next(delivered(source, threading.Event()))
         assert not slept
         source.acknowledge(frame)
@@ -91,7 +91,7 @@ def test_a_file_that_is_written_again_just_after_its_close_is_not_put_away_half(
     stop, taken, go = threading.Event(), threading.Event(), threading.Event()
     rows = []
     slow = impatient(inbox, after="delete", settle_seconds=2.5, incomplete_seconds=0)
-    with ExitStack() as writers, open_source("folder", slow) as source:
+    with ExitStack() as writers, open_source(slow) as source:
 
         def take():
             for frame in delivered(source, stop):

@@ -1,6 +1,6 @@
 import threading
 
-from edgecls.device.sources.latest_frame import LatestFrame
+from edgecls.device.sources.reader import LatestFrame
 
 
 def test_newest_wins_and_the_others_are_counted():
@@ -15,7 +15,7 @@ def test_nothing_is_lost_uncounted_and_nothing_comes_twice_or_late():
     place, taken, done = LatestFrame(), [], threading.Event()
 
     def take():
-        while not (done.is_set() and place._shot is None):
+        while not (done.is_set() and place._frame is None):
             shot = place.take(0.01)
             if shot is not None:
                 taken.append(shot)

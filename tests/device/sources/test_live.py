@@ -7,11 +7,12 @@ import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from delivered import delivered
 from moving_pictures import StandInCamera, collecting
 
-from edgecls.device.configuration.settings import LiveSettings
+from edgecls.device.configuration.source_settings import CameraSettings
 from edgecls.device.sources import live
-from edgecls.device.sources.live import LiveSource, keys
+from edgecls.device.sources.live import Backoff, LiveSource, unique_keys
 from edgecls.errors import BadConfig, IoFailed
 
 pytestmark = pytest.mark.slow
@@ -28,13 +29,13 @@ def camera():
 
 @pytest.fixture(autouse=True)
 def short_limits(monkeypatch):
-    monkeypatch.setattr(live, "_OPEN", 0.3)
-    monkeypatch.setattr(live, "_GRACE", 0.0)
-    monkeypatch.setattr(live, "_LEAVE", 0.1)
+    monkeypatch.setattr(live, "_OPEN_S", 0.3)
+    monkeypatch.setattr(live, "_GRACE_S", 0.0)
+    monkeypatch.setattr(live, "_LEAVE_S", 0.1)
 
 
 def source(camera, **settings):
-    return LiveSource("camera:test", LiveSettings(**{**FAST, **settings}), camera)
+    return LiveSource(CameraSettings(**{"name": "test", **FAST, **settings}), camera)
 
 
 def said(caplog):
@@ -57,11 +58,10 @@ def test_frames_come_with_time_and_a_name_of_their_own(camera, until):
 
 def test_the_newest_is_delivered_and_the_others_are_counted(camera, until):
     with source(camera) as opened:
-        frames = opened.frames(threading.Event())
-        first = next(frame for frame in frames if frame)
+        first = next(delivered(opened, threading.Event()))
         taken = camera.taken
         until(lambda: camera.taken >= taken + 20)
-        newer = next(frames)
+        newer = opened.next_frame()
         assert newer.captured_at - first.captured_at >= timedelta(seconds=20 * camera.seconds)
         assert opened.status().dropped >= 18
 
@@ -89,10 +89,10 @@ def test_a_camera_that_goes_and_comes_back_is_reported_once_each(camera, until, 
     with collecting(opened) as (frames, signs, _):
         until(lambda: frames)
         camera.reason = "it stopped giving frames"
-        until(lambda: opened.lost)
+        until(lambda: opened.status().lost)
         sighs = len(signs)
         until(lambda: len(signs) > sighs + 3)  # lost, and alive
-        assert opened.lost == "it stopped giving frames"
+        assert opened.status().lost == "it stopped giving frames"
         condition = opened.status()
         assert condition.lost == "it stopped giving frames"
         assert abs(datetime.now(timezone.utc) - condition.since) < timedelta(seconds=20)
@@ -100,18 +100,17 @@ def test_a_camera_that_goes_and_comes_back_is_reported_once_each(camera, until, 
         camera.reason = None
         until(lambda: len(frames) > n)
         assert (opened.status().lost, opened.status().since) == (None, None)
-    assert said(caplog)[0] == "camera:test is lost: it stopped giving frames; trying again until it comes"
+    assert said(caplog)[0] == "camera:test is lost: it stopped giving frames; trying again until it responds"
     assert re.fullmatch(r"camera:test is back after \d+ s", said(caplog)[1])
     assert len(caplog.records) == 2
 
 
 def test_the_first_frame_of_a_camera_that_comes_back_finds_it_said(camera, until):
     with source(camera) as opened:
-        frames = opened.frames(threading.Event())
         camera.reason = "gone"
-        until(lambda: next(frames) is None and opened.lost)
+        until(lambda: opened.next_frame() is None and opened.status().lost)
         camera.reason = None
-        assert next(frame for frame in frames if frame)
+        assert next(delivered(opened, threading.Event()))
         assert opened.status().lost is None
 
 
@@ -121,10 +120,9 @@ def test_a_camera_that_is_lost_before_its_first_frame_is_taken(camera, until, ca
     camera.left = 1
     with opened:
         until(lambda: camera.released)
-        frames = opened.frames(threading.Event())
-        assert next(frames)
-        until(lambda: next(frames) is None and said(caplog))  # the reader lets go of it a moment before it ends
-    assert said(caplog) == ["camera:test is lost: used up; trying again until it comes"]
+        assert opened.next_frame()
+        until(lambda: opened.next_frame() is None and said(caplog))  # the reader lets go of it a moment before it ends
+    assert said(caplog) == ["camera:test is lost: used up; trying again until it responds"]
 
 
 def test_a_camera_that_is_not_there_at_the_start_is_waited_for(camera, until, caplog):
@@ -132,7 +130,7 @@ def test_a_camera_that_is_not_there_at_the_start_is_waited_for(camera, until, ca
     camera.reason = "there is no /dev/video9"
     opened = source(camera)
     with collecting(opened) as (frames, signs, _):
-        assert said(caplog) == ["camera:test cannot be opened: there is no /dev/video9; trying again until it comes"]
+        assert said(caplog) == ["camera:test cannot be opened: there is no /dev/video9; trying again until it responds"]
         until(lambda: len(signs) > 3)
         camera.reason = None
         until(lambda: frames)
@@ -146,26 +144,17 @@ def test_what_a_driver_throws_is_a_reason(until):
 
     opened = source(explode)
     with collecting(opened):
-        until(lambda: opened.lost)
-        assert opened.lost == "RuntimeError Camera __init__ sequence did not complete."
+        until(lambda: opened.status().lost)
+        assert opened.status().lost == "RuntimeError Camera __init__ sequence did not complete."
 
 
-def test_attempts_become_rarer_up_to_the_limit(camera):
-    now = 1000.0
-    opened = source(camera, reconnect_max_seconds=60)
-    waits = []
-    for _ in range(9):
-        opened._lose("gone", now)
-        waits.append(opened._retry_at - now)
-        now = opened._retry_at
-    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    opened._is_back(now)  # for a moment: a loose contact is not tried more often
-    opened._lose("gone", now)
-    assert opened._retry_at - now == 60
-    opened._is_back(now)
-    now += 61
-    opened._lose("gone", now)
-    assert opened._retry_at - now == 1
+def test_attempts_become_rarer_up_to_the_limit():
+    backoff = Backoff(60)
+    assert [backoff.next_delay(now) for now in range(9)] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    backoff.note_live(100)
+    assert backoff.next_delay(101) == 60  # a loose contact is not tried more often
+    backoff.note_live(200)
+    assert backoff.next_delay(261) == 1
 
 
 def test_a_read_that_does_not_return_is_noticed_and_left_alone(camera, until, caplog):
@@ -174,8 +163,8 @@ def test_a_read_that_does_not_return_is_noticed_and_left_alone(camera, until, ca
     with collecting(opened) as (frames, signs, _):
         until(lambda: frames)
         camera.goes_on.clear()
-        until(lambda: opened.lost)
-        assert re.fullmatch(r"no frame for \d+ s", opened.lost)
+        until(lambda: opened.status().lost)
+        assert re.fullmatch(r"no frame for \d+ s", opened.status().lost)
         sighs = len(signs)
         until(lambda: len(signs) > sighs + 3)
         assert camera.opened == 1  # no second reader beside the stuck one
@@ -188,22 +177,22 @@ def test_a_read_that_does_not_return_is_noticed_and_left_alone(camera, until, ca
 
 
 def test_a_camera_whose_opening_does_not_return(camera, until, monkeypatch):
-    monkeypatch.setattr(live, "_FIRST_OPEN", 0.1)
+    monkeypatch.setattr(live, "_FIRST_OPEN_S", 0.1)
     camera.goes_on.clear()
     opened = source(camera)
     with collecting(opened) as (frames, _, _):
-        until(lambda: opened.lost)
+        until(lambda: opened.status().lost)
         camera.goes_on.set()
         until(lambda: frames)
 
 
 def test_a_read_that_never_returns_ends_the_run(camera, monkeypatch):
-    monkeypatch.setattr(live, "_STUCK", 0.3)
+    monkeypatch.setattr(live, "_STUCK_S", 0.3)
     with source(camera) as opened:
-        frames = opened.frames(threading.Event())
-        assert next(frame for frame in frames if frame)
+        frames = delivered(opened, threading.Event())
+        assert next(frames)
         camera.goes_on.clear()
-        with pytest.raises(IoFailed, match=r"camera:test is stuck: .* cannot be ended: start edgecls again"):
+        with pytest.raises(IoFailed, match=r"camera:test is stuck: .* cannot be ended: restart edgecls"):
             list(frames)
 
 
@@ -212,9 +201,9 @@ def test_a_camera_that_gives_only_damaged_frames_is_lost(camera, until):
     with collecting(opened) as (frames, _, _):
         until(lambda: frames)
         camera.blank = True
-        until(lambda: opened.lost)
+        until(lambda: opened.status().lost)
         camera.blank = False
-        until(lambda: opened.lost is None)
+        until(lambda: opened.status().lost is None)
 
 
 @pytest.mark.parametrize("state", ["reading", "lost", "stuck"])
@@ -222,7 +211,7 @@ def test_stop_ends_it_soon(camera, until, state):
     opened = source(camera)
     stop = threading.Event()
     with opened:
-        taker = threading.Thread(target=lambda: list(opened.frames(stop)))
+        taker = threading.Thread(target=lambda: list(delivered(opened, stop)))
         taker.start()
         until(lambda: camera.taken > 3)
         if state == "lost":
@@ -230,7 +219,7 @@ def test_stop_ends_it_soon(camera, until, state):
         if state == "stuck":
             camera.goes_on.clear()
         if state != "reading":
-            until(lambda: opened.lost)
+            until(lambda: opened.status().lost)
         stop.set()
         taker.join(10)
         assert not taker.is_alive()
@@ -259,7 +248,7 @@ def test_a_camera_that_is_tried_out_gave_a_frame_and_is_closed(camera, caplog):
     [
         ("gone", "there is no /dev/video7: plug it in"),
         ("hangs", r"no frame for \d s"),
-        ("gives only damaged frames", r"no whole frame for \d s"),
+        ("gives only damaged frames", r"no whole frame for \d s: the last one cannot be decoded"),
     ],
 )
 def test_a_camera_that_is_tried_out_is_not_waited_for(camera, caplog, state, said):
@@ -274,12 +263,12 @@ def test_a_camera_that_is_tried_out_is_not_waited_for(camera, caplog, state, sai
 
 def test_keys_differ_whatever_the_clock_says(monkeypatch):
     monkeypatch.setattr(time, "time_ns", lambda: 0)  # a board without a clock, twice
-    one, other = keys(), keys()
+    one, other = unique_keys(), unique_keys()
     assert len({next(run) for run in (one, other) for _ in range(1000)}) == 2000
 
 
 def test_keys_of_later_runs_come_later():
-    one, other = keys(), keys()
+    one, other = unique_keys(), unique_keys()
     first = next(one)
     time.sleep(0.001)
     assert first < next(other)

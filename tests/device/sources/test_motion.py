@@ -3,10 +3,11 @@ import threading
 
 import numpy as np
 import pytest
+from delivered import delivered
 from paths import SHARED_DATA
 from pictures import noise
 
-from edgecls.device.configuration.settings import MotionSettings, VideoSettings
+from edgecls.device.configuration.source_settings import MotionSettings, VideoSettings
 from edgecls.device.sources import open_source
 from edgecls.device.sources.motion import MotionGate
 
@@ -67,6 +68,6 @@ def test_pictures_of_one_pixel():
 @pytest.mark.skipif(not CLIP.exists(), reason="the clips are not here")
 def test_bottles_on_a_table():
     gate = MotionGate(MotionSettings())
-    with open_source("video", VideoSettings(path=CLIP)) as source:
-        passed = [gate.passes(frame.image) for frame in itertools.islice(source.frames(threading.Event()), 300)]
+    with open_source(VideoSettings(path=CLIP)) as source:
+        passed = [gate.passes(frame.image) for frame in itertools.islice(delivered(source, threading.Event()), 300)]
     assert 0 < sum(passed) < len(passed)

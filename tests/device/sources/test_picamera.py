@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from moving_pictures import collecting
 
-from edgecls.device.configuration.settings import PicameraSettings
+from edgecls.device.configuration.source_settings import PicameraSettings
 from edgecls.device.sources import open_source
 from edgecls.errors import BadConfig
 
@@ -18,7 +18,7 @@ def test_without_picamera2_one_line_says_what_to_install():
     if find_spec("picamera2"):
         pytest.skip("picamera2 is installed")
     with pytest.raises(BadConfig, match=r"^picamera2 is not installed: sudo apt install python3-picamera2") as caught:
-        open_source("picamera", PicameraSettings())
+        open_source(PicameraSettings())
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 78  # a restart would not install it
 
@@ -67,12 +67,12 @@ def picamera2(monkeypatch):
 
 def test_it_is_configured_read_and_given_back(picamera2, until):
     settings = PicameraSettings(camera=1, width=640, height=480, fps=5, stall_seconds=3)
-    source = open_source("picamera", settings)
+    source = open_source(settings)
     with collecting(source) as (frames, _, _):
-        until(lambda: source.lost)
+        until(lambda: source.status().lost)
     assert frames[0].source == "picamera:1"
     assert frames[0].image[0, 0].tolist() == [200, 100, 0]
-    assert source.lost.startswith("no frame for 3 s")
+    assert source.status().lost.startswith("no frame for 3 s")
     configuration = ({"format": "BGR888", "size": (640, 480)}, {"FrameRate": 5})
     assert picamera2.calls[:11] == [
         ("open", 1), ("configure", configuration), ("start",),
@@ -86,8 +86,8 @@ def test_a_camera_that_cannot_start_is_closed(picamera2, until, monkeypatch):
         raise RuntimeError("Failed to start camera: Broken pipe")
 
     monkeypatch.setattr(picamera2, "start", refuse)
-    source = open_source("picamera", PicameraSettings())
+    source = open_source(PicameraSettings())
     with collecting(source):
-        until(lambda: source.lost)
-    assert source.lost == "RuntimeError Failed to start camera: Broken pipe"
+        until(lambda: source.status().lost)
+    assert source.status().lost == "RuntimeError Failed to start camera: Broken pipe"
     assert picamera2.calls[-1] == ("close",)

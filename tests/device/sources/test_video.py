@@ -6,12 +6,13 @@ from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
+from delivered import delivered
 from moving_pictures import number, numbered, write_video
 from paths import SHARED_DATA
 from pictures import noise, plain
 
-from edgecls.device.configuration.settings import Region, VideoSettings
-from edgecls.device.sources import open_source
+from edgecls.device.configuration.source_settings import Region, VideoSettings
+from edgecls.device.sources import EndOfSource, open_source
 from edgecls.errors import BadData, InputNotFound
 
 CLIPS = SHARED_DATA / "video"
@@ -23,8 +24,8 @@ def video(tmp_path):
 
 
 def play(path, **settings):
-    with open_source("video", VideoSettings(path=path, **settings)) as source:
-        return [frame for frame in source.frames(threading.Event()) if frame]
+    with open_source(VideoSettings(path=path, **settings)) as source:
+        return list(delivered(source, threading.Event()))
 
 
 def test_every_frame_once_in_order(video):
@@ -46,8 +47,8 @@ def test_a_restart_gives_the_same_keys_and_the_same_pixels(video):
 
 def test_an_interrupted_run_and_the_next_give_every_frame_once(video):
     stop, rows = threading.Event(), {}
-    with open_source("video", VideoSettings(path=video)) as source:
-        for frame in source.frames(stop):
+    with open_source(VideoSettings(path=video)) as source:
+        for frame in delivered(source, stop):
             rows[frame.key] = number(frame)
             if len(rows) == 7:
                 stop.set()
@@ -77,25 +78,20 @@ def test_every_nth(video):
     ]  # fmt: skip
 
 
-def test_real_pace_gives_signs_of_life_and_ends_at_the_stop(tmp_path):
+def test_real_pace_gives_signs_of_life(tmp_path):
     slow = write_video(tmp_path / "slow.avi", [numbered(n) for n in range(3)], fps=1.0)
     stop = threading.Event()
-    with open_source("video", VideoSettings(path=slow, pace="real")) as source:
-        frames = source.frames(stop)
-        assert number(next(frames)) == 0
-        assert [next(frames), next(frames)] == [None, None]
-        assert number(next(frame for frame in frames if frame)) == 1
-        stop.set()
-        assert list(frames) == []
+    with open_source(VideoSettings(path=slow, pace="real")) as source:
+        assert number(source.next_frame()) == 0
+        assert [source.next_frame(), source.next_frame()] == [None, None]
+        assert number(next(delivered(source, stop))) == 1
 
 
-def test_stop(video):
-    stop = threading.Event()
-    with open_source("video", VideoSettings(path=video)) as source:
-        frames = source.frames(stop)
-        assert next(frames)
-        stop.set()
-        assert list(frames) == []
+def test_after_the_last_frame_it_stays_at_its_end(video):
+    with open_source(VideoSettings(path=video)) as source:
+        assert len(list(delivered(source, threading.Event()))) == 20
+        with pytest.raises(EndOfSource):
+            source.next_frame()
 
 
 def test_a_truncated_video_ends_with_what_it_has_and_one_warning(video, caplog):
@@ -135,7 +131,7 @@ def test_a_whole_video_is_no_reason_to_warn(video, caplog):
 def test_what_is_no_video(tmp_path):
     text = tmp_path / "text.mp4"
     text.write_text("no video")
-    with pytest.raises(BadData, match=r"text\.mp4 is not a video that can be read"):
+    with pytest.raises(BadData, match=r"text\.mp4: the video may be incomplete, or of an unknown format"):
         play(text)
     with pytest.raises(InputNotFound, match="no such file"):
         play(tmp_path / "missing.mp4")
@@ -152,8 +148,8 @@ def test_only_what_moves(tmp_path):
     for n, picture in enumerate(moved):
         picture[30:90, 20 * n : 20 * n + 60] = 0
     video = write_video(tmp_path / "v.avi", [still] * 20 + moved + [still] * 5)
-    with open_source("video", VideoSettings(path=video, motion={"warm_up_frames": 10})) as source:
-        numbers = [int(frame.key.partition("#")[2]) for frame in source.frames(threading.Event()) if frame]
+    with open_source(VideoSettings(path=video, motion={"warm_up_frames": 10})) as source:
+        numbers = [int(frame.key.partition("#")[2]) for frame in delivered(source, threading.Event())]
         assert set(range(20, 25)) <= set(numbers) <= set(range(20, 30))
         assert source.status().still == 30 - len(numbers)
 

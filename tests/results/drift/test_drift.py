@@ -167,7 +167,7 @@ zones = st.sampled_from([timezone.utc, timezone(timedelta(hours=5, minutes=30))]
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(times, st.sampled_from(["tabby", "lynx", None]), st.floats(0, 1))), ends, ends, zones)
-def test_hours_from_the_tallies_and_begun_ones_from_the_rows(tmp_path_factory, rows, since, until, zone):
+def test_whole_hours_from_the_counts_and_others_from_the_rows(tmp_path_factory, rows, since, until, zone):
     path = tmp_path_factory.mktemp("answers") / "results.db"
     period = Period(*(None if end is None else at(0, end / 60).astimezone(zone) for end in (since, until)))
     chosen = [
@@ -180,18 +180,15 @@ def test_hours_from_the_tallies_and_begun_ones_from_the_rows(tmp_path_factory, r
         for n, (minute, label, score) in enumerate(rows):
             store.write(frame(str(n), minute, label, score) if label else failed(str(n), minute))
         store.end_run("done")
-        for migrated in (True, False):
-            if not migrated:
-                store.database.execute("DROP TABLE hourly_counts")
-            if not chosen:
-                with pytest.raises(UsageError, match="no rows in the period"):
-                    find_model(store.database, period, None, None)
-                continue
-            found: Answers = answers(store.database, find_model(store.database, period, None, None), period)
-            assert found.errors == sum(label is None for _, label, _ in chosen)
-            assert found.answered == sum(label is not None for _, label, _ in chosen)
-            counted = found.table("labels", ("tabby", "lynx")).reshape(-1, 2).sum(axis=0).tolist()
-            assert counted == [sum(label == name for _, label, _ in chosen) for name in ("tabby", "lynx")]
+        if not chosen:
+            with pytest.raises(UsageError, match="no rows in the period"):
+                find_model(store.database, period, None, None)
+            return
+        found: Answers = answers(store.database, find_model(store.database, period, None, None), period)
+    assert found.errors == sum(label is None for _, label, _ in chosen)
+    assert found.answered == sum(label is not None for _, label, _ in chosen)
+    counted = found.table("labels", ("tabby", "lynx")).reshape(-1, 2).sum(axis=0).tolist()
+    assert counted == [sum(label == name for _, label, _ in chosen) for name in ("tabby", "lynx")]
 
 
 def test_an_empty_database(path):

@@ -27,6 +27,6 @@ def store(path):
 @pytest.fixture
 def browse(path):
     """A browser on a site of the database; the keywords are those of Site."""
-    from edgecls.results.web.site import Site
+    from edgecls.results.web.plugin import create_site
 
-    return lambda **options: Browser(Site(path, **options))
+    return lambda **options: Browser(create_site(path, **options))

@@ -1,4 +1,4 @@
-"""The numbers and the drawing of the start page."""
+"""The drawing and the number formats of the pages."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("datasette", reason="the extra serve is not installed")
 
-from edgecls.results.web.chart import HEIGHT, MOST_LABELS, nice, stacked
-from edgecls.results.web.figures import spans
-from edgecls.results.web.words import ago, guesses, percent, short, when
+from edgecls.results.web.chart import HEIGHT, MAX_COLOURS, period_names, round_up, stacked
+from edgecls.results.web.template_filters import ago, format_top_k, percent, short, when
 
 labels = st.text(max_size=3) | st.sampled_from(["unknown", "", "a", "b"])
 counts = st.dictionaries(st.sampled_from("wxyz"), st.dictionaries(labels, st.integers(1, 10**7), max_size=12))
@@ -25,12 +24,12 @@ def test_the_bars_of_a_span_are_as_high_as_its_rows(given_counts):
         assert sum(bar.height for bar in drawn) == pytest.approx(rows / max(1, chart.top) * HEIGHT, abs=0.01)
         assert all(bar.y >= -0.01 for bar in drawn)
     assert sum(rows for *_, rows in chart.legend) == sum(sum(each.values()) for each in given_counts.values())
-    assert len(chart.legend) <= MOST_LABELS + 3
+    assert len(chart.legend) <= MAX_COLOURS + 3
 
 
 @given(st.integers(0, 10**12))
 def test_a_scale_ends_at_a_number_that_reads_well(most):
-    top = nice(most)
+    top = round_up(most)
     assert most <= top <= 2 * max(1, most)
     assert str(top).rstrip("0") in {"1", "15", "2", "3", "4", "5", "6", "8"}
 
@@ -39,15 +38,15 @@ def test_a_scale_ends_at_a_number_that_reads_well(most):
 def test_no_day_or_month_is_left_out(first, days):
     first = datetime(2020, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=first)
     last = first + timedelta(days=days)
-    found = spans(first, last, "day")
+    found = period_names(first, last, "day")
     assert found == sorted(set(found))
     assert (found[0], found[-1]) == (f"{first.astimezone():%Y-%m-%d}", f"{last.astimezone():%Y-%m-%d}")
     assert len(found) in {days + 1, days + 2}
-    months = spans(first, last, "month")
+    months = period_names(first, last, "month")
     assert months == sorted({day[:7] for day in found})
 
 
-def test_words():
+def test_formats():
     now = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
     assert ago("2026-11-24T11:59:30.000Z", now) == "just now"
     assert ago("2026-11-24T11:58:30.000Z", now) == "1 minute ago"
@@ -62,5 +61,5 @@ def test_words():
         "50 %",
         "100 %",
     ]
-    assert guesses('[{"label": "tabby", "score": 0.914}]') == "tabby 0.91"
-    assert guesses("[{}]") == "[{}]"
+    assert format_top_k('[{"label": "tabby", "score": 0.914}]') == "tabby 0.91"
+    assert format_top_k("[{}]") == "[{}]"

@@ -169,7 +169,9 @@ def test_the_page_says_why_there_is_none(store, browse, photos):
     (photos / "out.jpg").symlink_to("/etc/passwd")
     store.write(frame("4", path=str(photos / "out.jpg")))
     site = browse()
-    for number, said in enumerate(("gone.jpg is gone", "another picture by now", "not kept", "outside the folders"), 1):
+    for number, said in enumerate(
+        ("gone.jpg is gone", "replaced by another picture", "not saved", "outside the folders"), 1
+    ):
         assert said in site.get(f"/frame/{number}").text
 
 

@@ -10,7 +10,7 @@ from example_rows import begin, failed, frame
 
 from edgecls.database.store import Store
 from edgecls.records import Prediction
-from edgecls.results.web.queue import keys
+from edgecls.results.web.pages.review_queue import label_keys
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_the_unknown_come_first_and_of_those_the_least_sure(site, read):
         order.append(number)
         page = say(site, page, id=number, label="tabby")
     assert order == [4, 3, 2, 1]
-    assert "Nothing is left to review" in page.text
+    assert "All frames are reviewed" in page.text
     assert read("SELECT predicted, label FROM reviews ORDER BY id") == [
         ("unknown", "tabby"), ("unknown", "tabby"), ("tabby", "tabby"), ("lynx", "tabby"),
     ]  # fmt: skip
@@ -55,7 +55,7 @@ def test_one_after_the_other_is_undone(site, read):
     page = site.get("/review")
     page = say(site, page, id=4, label="tabby")
     page = say(site, page, id=3, label="lynx")
-    assert "No. 3 is <strong>lynx" in page.text
+    assert "Frame 3: <strong>lynx" in page.text
     page = say(site, page, undo=1)
     assert (asked(page), read("SELECT key, label FROM reviews")) == (3, [("more unknown", "tabby")])
     page = say(site, page, undo=1)
@@ -79,14 +79,14 @@ def test_skipping(site):
             "/review?" + re.search(r'id="skip" href="/review\?([^"]*)"', page.text)[1].replace("&amp;", "&")
         )
     assert order == [4, 3, 2, 1]
-    assert "Begin again with those that were skipped" in page.text
+    assert "Return to the skipped frames" in page.text
     page = say(site, site.get("/review?skip=4"), id=3, label="lynx")
     assert asked(page) == 2  # what was skipped stays behind
 
 
 def test_only_what_is_asked_for(site):
     assert asked(site.get("/review?label=lynx")) == 1
-    assert asked(site.get("/review?least=0.45&most=0.6")) == 2
+    assert asked(site.get("/review?min_score=0.45&max_score=0.6")) == 2
     assert asked(site.get("/review?errors=1")) is None
 
 
@@ -113,7 +113,7 @@ def test_a_label_is_stored_as_the_model_spells_it(site, read):
 def test_a_new_label_is_asked_about_before_it_is_stored(site, read):
     page = say(site, site.get("/review"), id=4, label="tabbi")
     assert (asked(page), read("SELECT label FROM reviews")) == (4, [])
-    assert "No model and no review here has the label <strong>tabbi</strong>" in page.text
+    assert "No model or review has the label <strong>tabbi</strong> yet" in page.text
     assert '<input type="hidden" name="label" value="tabbi"><input type="hidden" name="new" value="1">' in page.text
     assert page.text.count('data-key="Enter"') == 1  # of this, and not of the guess
     page = say(site, page, id=4, label="tabbi", new=1)
@@ -170,14 +170,14 @@ def row(labels, top_k):
 
 def test_keys_of_a_small_model_stay_where_they_are():
     said = ["zebra", "cat"]
-    first = keys(row(["cat", "dog"], ["dog", "cat"]), said)
-    assert first == keys(row(["cat", "dog"], ["cat", "dog"]), said)
+    first = label_keys(row(["cat", "dog"], ["dog", "cat"]), said)
+    assert first == label_keys(row(["cat", "dog"], ["cat", "dog"]), said)
     assert first == [("1", "cat"), ("2", "dog"), ("3", "zebra")]
 
 
 def test_keys_of_a_large_model_are_guesses_and_what_was_said():
     labels = [f"class {number}" for number in range(1000)]
-    found = keys(row(labels, ["class 7", "class 2"]), ["manul", "class 7"])
+    found = label_keys(row(labels, ["class 7", "class 2"]), ["manul", "class 7"])
     assert found == [("1", "class 7"), ("2", "class 2"), ("a", "manul")]
 
 

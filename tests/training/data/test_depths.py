@@ -11,7 +11,8 @@ from pictures import COLOURS, encode, noise
 
 from edgecls.errors import UsageError
 from edgecls.images.depth import White
-from edgecls.images.preprocess import Preprocessing, load_pixels
+from edgecls.images.framing import Preprocessing
+from edgecls.images.preprocess import load_pixels
 from edgecls.progress import Progress
 from edgecls.training.data.dataset import read_dataset, read_split
 

@@ -15,7 +15,8 @@ from paths import ROOT
 from pictures import noise
 
 from edgecls.errors import BadData, InputNotFound, UsageError
-from edgecls.images.preprocess import Preprocessing, load_pixels
+from edgecls.images.framing import Preprocessing
+from edgecls.images.preprocess import load_pixels
 from edgecls.progress import Progress
 from edgecls.training.data.dataset import SPLITS, read_dataset, read_split
 from edgecls.training.data.samples import read_samples

@@ -11,7 +11,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 import edgecls
 from edgecls.database.store import Store
-from edgecls.device.results_wing import begin_run
+from edgecls.device.runs import begin_run
 from edgecls.inference.classifier import Classifier
 from edgecls.progress import Progress
 from edgecls.records import Frame

@@ -8,7 +8,8 @@ import tiny_backbone
 from ai_edge_litert.interpreter import Interpreter
 
 from edgecls.errors import BadData
-from edgecls.images.preprocess import Preprocessing, load_pixels
+from edgecls.images.framing import Preprocessing
+from edgecls.images.preprocess import load_pixels
 from edgecls.inference.runtimes import open_runtime
 from edgecls.training.fitting import head as train
 from edgecls.training.quantization import quantize

@@ -1,1 +1,1 @@
-"""A page a module: a function of the site and the request, which Datasette calls for its address."""
+"""The pages, one a module: a function of the site and the request, which Datasette calls for its address."""

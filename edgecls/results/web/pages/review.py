@@ -1,123 +1,128 @@
-"""Reviewing: a picture, and one key for what it is. What the model said stays as it is."""
+"""Reviewing: a picture, and one key for its label. The prediction of the model stays as it is."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from datasette.utils.asgi import NotFound, Request, Response
+from sqlite_utils import Database
 
 from edgecls.database.reading import open_results
 from edgecls.errors import UsageError
 from edgecls.model.labels import class_key, clean_label
 from edgecls.results.active_learning.reviews import Reviews, known_labels
-from edgecls.results.web import figures, queue
-from edgecls.results.web.frames import picture_url, whole
-from edgecls.results.web.pages.frame import missing
-from edgecls.results.web.pages.gallery import fields
-from edgecls.results.web.selection import Selection
+from edgecls.results.queries.frame_details import read_frame
+from edgecls.results.queries.rows import Row
+from edgecls.results.web.filter_form import FilterForm, query_fields
+from edgecls.results.web.pages.frame import reason_missing
+from edgecls.results.web.pages.gallery import with_label_choices
+from edgecls.results.web.pages.review_queue import best_guess, label_keys, next_frames, used_labels
+from edgecls.results.web.pictures import picture_address
+from edgecls.results.web.site import Site
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from edgecls.results.web.site import Site
-
-UNDONE_AT_MOST = 20
-"""Reviews that can be taken back one after the other."""
+MAX_UNDO = 20
+"""Reviews that can be undone one after the other."""
 
 
-async def review(datasette: "Site", request: Request) -> Response:
-    """`/review`: GET shows the next frame, POST says what one is, or takes the last word back; and then the next."""
+async def review(datasette: Site, request: Request) -> Response:
+    """`/review`: GET shows the next frame; POST stores or undoes a review, and redirects to the next frame."""
     if not datasette.reviewing:
-        raise NotFound("Reviewing is not switched on: start `edgecls review` instead of `edgecls serve`.")
-    state = fields(request)
-    which = Selection.of(state)
+        raise NotFound("Reviewing is off: start `edgecls review` instead of `edgecls serve`.")
+    fields = query_fields(request)
+    form = FilterForm.parse(fields)
     if request.method == "POST":
-        query = await _said(datasette, which, state, await request.post_vars())
+        query = await _store(datasette, form, fields, await request.post_vars())
         return Response.redirect(datasette.urls.path(f"/review?{query}"), 303)
-    which, labels = await figures.choices(datasette, which)
-    page = {"here": "review", "which": which, "labels": labels, **await _page(datasette, which, state)}
+    page = await datasette.results.read(lambda db: _read_page(db, form, fields))
+    if page["row"] is not None:
+        page["missing"] = await reason_missing(datasette, page["row"])
+        address = page["following"] and picture_address(page["following"])
+        page["preload"] = address and datasette.urls.path(address)
     return Response.html(await datasette.render_template("edgecls/review.html", page, request=request))
 
 
-async def _page(site: "Site", which: Selection, state: dict[str, str]) -> dict[str, Any]:
-    skipped = await _row_of(site, state.get("skip"))
-    upcoming = await queue.next_frames(site, which, skipped)
-    row = await _row_of(site, state.get("id"))
-    if row is None and upcoming.frame is not None:
-        row = await whole(site, upcoming.frame)
-    said = await queue.said_so_far(site)
-    done = _done(state)
+def _read_page(db: Database, form: FilterForm, fields: Mapping[str, str]) -> dict[str, Any]:
+    form, labels = with_label_choices(db, form)
+    skipped = _read_row(db, fields.get("skip"))
+    queue = next_frames(db, form.filters(), skipped)
+    row = _read_row(db, fields.get("id"))
+    if row is None and queue.next_id is not None:
+        row = read_frame(db, queue.next_id)
+    done = _parse_ids(fields.get("done"))
+    state = {"done": _join(done), "was": fields.get("was")}
     page = {
+        "here": "review",
+        "form": form,
+        "labels": labels,
+        "row": row,
         "skipped": skipped,
-        "last": await _row_of(site, str(done[-1])) if done else None,
-        "was": state.get("was", ""),
+        "last": read_frame(db, done[-1]) if done else None,
+        "here_query": form.query(skip=fields.get("skip"), **state),
+        "query": form.query(),
     }
-    here = which.query(skip=state.get("skip"), done=_list(done), was=state.get("was"))
     if row is None:
-        return {**page, "row": None, "here_query": here, "query": which.query()}
-    then = upcoming.then if row["id"] == upcoming.frame else upcoming.frame
-    following = None if then is None else await whole(site, then)
+        return page
+    used = used_labels(db)
+    following = queue.following_id if row["id"] == queue.next_id else queue.next_id
     return {
         **page,
-        "row": row,
-        "left": upcoming.left,
-        "missing": await missing(site, row),
-        "new_label": state.get("new"),
-        "keys": queue.keys(row, said),
-        "guess": queue.guess(row),
-        "known": sorted({*(row["labels"] or []), *said}),
-        "here_query": here,
-        "query": which.query(),
-        "skip_query": which.query(skip=row["id"], done=_list(done), was=state.get("was")),
-        "preload": following and picture_url(site, following),
+        "left": queue.left,
+        "new_label": fields.get("new"),
+        "keys": label_keys(row, used),
+        "guess": best_guess(row),
+        "known": sorted({*(row["labels"] or []), *used}),
+        "skip_query": form.query(skip=row["id"], **state),
+        "following": None if following is None else read_frame(db, following),
     }
 
 
-async def _said(site: "Site", which: Selection, state: dict[str, str], form: dict[str, str]) -> str:
-    """Write what the form says; returns the query of the page to go on with."""
-    done, was = _done(state), state.get("was")
-    if form.get("undo"):
+async def _store(site: Site, form: FilterForm, fields: Mapping[str, str], posted: Mapping[str, str]) -> str:
+    """Store or undo the review that was posted; return the query string of the next page."""
+    done, was, skip = _parse_ids(fields.get("done")), fields.get("was"), fields.get("skip")
+    if posted.get("undo"):
         if not done:
-            return which.query(skip=state.get("skip"))
+            return form.query(skip=skip)
         await asyncio.to_thread(_write, site.path, done[-1], was)
-        return which.query(skip=state.get("skip"), done=_list(done[:-1]), id=done[-1])
-    row_id = _number(form.get("id"))
+        return form.query(skip=skip, done=_join(done[:-1]), id=done[-1])
+    row_id = _parse_id(posted.get("id"))
     if row_id is None:
-        raise UsageError("the form names no row: go back, and reload the page")
-    label, is_new = clean_label(form.get("label", "")), bool(form.get("new"))
+        raise UsageError("the form names no row: go back and reload the page")
+    label, is_new = clean_label(posted.get("label", "")), bool(posted.get("new"))
     if label and not is_new and not await asyncio.to_thread(_is_known, site.path, label):
-        return which.query(skip=state.get("skip"), done=_list(done), was=was, id=row_id, new=label)
-    before = await asyncio.to_thread(_write, site.path, row_id, label)
-    # What was said before can be had back once: nothing earlier is kept beside it.
-    done = [row_id] if before else [*done, row_id][-UNDONE_AT_MOST:]
-    return which.query(skip=state.get("skip"), done=_list(done), was=before)
+        return form.query(skip=skip, done=_join(done), was=was, id=row_id, new=label)
+    previous = await asyncio.to_thread(_write, site.path, row_id, label)
+    # A replaced review can be restored once: nothing older is kept with it.
+    done = [row_id] if previous else [*done, row_id][-MAX_UNDO:]
+    return form.query(skip=skip, done=_join(done), was=previous)
 
 
-def _is_known(path: "Path", label: str) -> bool:
-    """Return whether a model or a review of the database has this label; a new one may be a slip of the hand."""
+def _is_known(path: Path, label: str) -> bool:
+    """Return whether a model or a review of the database has this label; a new one may be a typing error."""
     with closing(open_results(path)) as db:
         return class_key(label) in map(class_key, known_labels(db))
 
 
-def _write(path: "Path", row_id: int, label: str | None) -> str | None:
-    """Put this review, or withdraw it where there is no label (None); returns what was said before."""
+def _write(path: Path, row_id: int, label: str | None) -> str | None:
+    """Store this review, or withdraw it if the label is None; return the previous label."""
     with Reviews(path) as reviews:
         return reviews.withdraw(row_id) if label is None else reviews.put(row_id, label)
 
 
-def _done(state: dict[str, str]) -> list[int]:
-    numbers = map(_number, state.get("done", "").split(","))
+def _read_row(db: Database, text: str | None) -> Row | None:
+    row_id = _parse_id(text)
+    return None if row_id is None else read_frame(db, row_id)
+
+
+def _parse_ids(text: str | None) -> list[int]:
+    numbers = map(_parse_id, (text or "").split(","))
     return [number for number in numbers if number is not None]
 
 
-def _list(done: list[int]) -> str:
-    return ",".join(map(str, done))
+def _join(ids: list[int]) -> str:
+    return ",".join(map(str, ids))
 
 
-def _number(text: str | None) -> int | None:
+def _parse_id(text: str | None) -> int | None:
     return int(text) if text and text.isdecimal() and len(text) < 19 else None
-
-
-async def _row_of(site: "Site", text: str | None) -> dict[str, Any] | None:
-    number = _number(text)
-    return None if number is None else await whole(site, number)

@@ -1,4 +1,4 @@
-// Keys for what the buttons do; without this file the buttons do it all the same.
+// Keyboard shortcuts for the buttons, which also work without this file.
 "use strict";
 
 let sent = false;
@@ -8,7 +8,7 @@ function send(button) {
 }
 
 document.addEventListener("submit", (event) => {
-  if (sent) event.preventDefault(); // one answer a picture, however fast the fingers are
+  if (sent) event.preventDefault(); // one review per picture, however fast the keys are pressed
   sent = true;
 });
 
@@ -20,9 +20,9 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const focused = event.target.matches(":focus-visible") && event.target.closest("a, button, summary");
-  let found = true;
+  let handled = true;
   if (event.key === "Enter" || event.key === " ") {
-    if (focused) return; // whoever walks with the tab key presses the button that is marked
+    if (focused) return; // with the tab key, Enter presses the focused button
     send(document.querySelector("button[data-key=Enter]"));
   } else if (event.key === "Backspace") send(document.querySelector("#undo button"));
   else if (event.key === "ArrowRight") document.querySelector("#skip")?.click();
@@ -32,12 +32,12 @@ document.addEventListener("keydown", (event) => {
     const key = event.key.toLowerCase();
     const button = [...document.querySelectorAll("button[data-key]")].find((each) => each.dataset.key === key);
     if (button) send(button);
-    else found = false;
+    else handled = false;
   }
-  if (found) event.preventDefault();
+  if (handled) event.preventDefault();
 });
 
-// Shown again by the back button, the page may be answered again.
+// A page that the back button shows again can be submitted again.
 window.addEventListener("pageshow", () => {
   sent = false;
 });

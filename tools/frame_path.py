@@ -1,0 +1,92 @@
+"""List the files of edgecls that a frame crosses in the steady state of the daemon, in the order of their first call.
+
+    python tools/frame_path.py [--after keep|move|delete] [--images FOLDER]
+
+Runs `edgecls run` over a folder of images, in this process and with a profile hook in every thread. Counts what is called
+from the moment when a third of the files has been taken until two thirds have been acknowledged: not the start, not the
+first listing of the folder, not idling, not the end.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import threading
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import cv2
+import numpy as np
+
+FILES = 120
+TAKE, ACKNOWLEDGE = {"frames"}, {"acknowledge", "done"}
+
+
+class PathProfiler:
+    """Count the calls into each file of `package` while a frame is on its way. Install `hook` as the profile function."""
+
+    def __init__(self, package: Path) -> None:
+        self._package = f"{package}{os.sep}"
+        self._source = str(package / "device" / "sources" / "folder.py")
+        self.taken = self.acknowledged = 0
+        self.calls: Counter[str] = Counter()
+
+    def hook(self, frame: FrameType, event: str, value: Any) -> None:
+        """See sys.setprofile: `event` is "return" for a yield, too, and `value` then what is yielded."""
+        code = frame.f_code
+        if code.co_filename == self._source:
+            self.taken += event == "return" and code.co_name in TAKE and value is not None
+            self.acknowledged += event == "return" and code.co_name in ACKNOWLEDGE
+        is_counted = self.taken > FILES // 3 and self.acknowledged < 2 * FILES // 3
+        if is_counted and event == "call" and code.co_filename.startswith(self._package):
+            self.calls[code.co_filename.removeprefix(self._package)] += 1
+
+
+def write_images(inbox: Path, examples: list[Path]) -> None:
+    """Fill the folder: with copies of `examples`, or with JPEGs of noise, 640 by 480 pixels."""
+    inbox.mkdir()
+    noise = np.random.default_rng(0)
+    for n in range(FILES):
+        if examples:
+            data = examples[n % len(examples)].read_bytes()
+        else:
+            pixels = noise.integers(0, 255, (480, 640, 3), np.uint8)
+            data = cv2.imencode(".jpg", pixels)[1].tobytes()
+        (inbox / f"{n:04}.jpg").write_bytes(data)
+
+
+def main() -> None:
+    """Run the daemon over a temporary folder, and print the files."""
+    parser = argparse.ArgumentParser(description="List the files of edgecls that a frame crosses.")
+    parser.add_argument("--after", default="keep", choices=("keep", "move", "delete"))
+    parser.add_argument("--images", type=Path, help="A folder of JPEGs to classify, instead of noise.")
+    options = parser.parse_args()
+    examples = sorted(options.images.rglob("*.jpg"))[:FILES] if options.images else []
+    with tempfile.TemporaryDirectory() as folder:
+        write_images(Path(folder, "inbox"), examples)
+        config = Path(folder, "edgecls.toml")
+        config.write_text(f'[source]\npath = "inbox"\nafter = "{options.after}"\nsettle_seconds = 0.01\n')
+        import edgecls
+        from edgecls.cli.main import main as edgecls_main
+
+        profiler = PathProfiler(Path(edgecls.__file__).parent)
+        sys.argv = ["edgecls", "run", "--config", str(config), "--until-idle", "0.5"]
+        threading.setprofile(profiler.hook)
+        sys.setprofile(profiler.hook)
+        try:
+            edgecls_main()
+        except SystemExit as ended:
+            if ended.code:
+                raise
+        finally:
+            sys.setprofile(None)
+            threading.setprofile(None)
+    for name, calls in profiler.calls.items():
+        print(f"{calls:7} {name}")
+    print(f"{len(profiler.calls)} files, {sum(profiler.calls.values()) * 3 // FILES} calls a frame")
+
+
+if __name__ == "__main__":
+    main()
