@@ -18,6 +18,8 @@ from edgecls.training.data.read_split import read_split
 from edgecls.training.data.samples import Sample
 from edgecls.training.data.split import group_names, split_samples
 
+pytestmark = pytest.mark.slow
+
 
 def read(path, split_file=None, seed=0):
     return read_dataset(path, split_file, seed, Progress())
