@@ -100,22 +100,23 @@ class SearchIndex:
         self._store = store
         self._every = every
         self._due = 0.0
-        self._rows = 0
+        self._rows = BATCH  # an earlier run may have left rows that are not indexed
 
     def catch_up(self, rows: int = 1) -> int:
         """Index at most a batch if it is due; return how many rows. Call it after each commit, with its number of rows.
 
-        Most calls only look at the time. If the database is unavailable, the next call tries again; after a full batch the next
-        call continues at once. Raises the other errors of `Store`.
+        Most calls only look at the time, and do nothing while there are no new rows. If the database is unavailable, a later call
+        tries again; after a full batch the next call continues at once. Raises the other errors of `Store`.
         """
         self._rows += rows
-        if time.monotonic() < self._due and self._rows < BATCH:
+        if self._rows < BATCH and (not self._rows or time.monotonic() < self._due):
             return 0
         try:
             with self._store.access() as db:
                 indexed = index_batch(db, BATCH)
         except Unavailable:
-            indexed = 0
-        self._rows = 0
-        self._due = 0.0 if indexed == BATCH else time.monotonic() + self._every
+            self._rows, self._due = BATCH - 1, time.monotonic() + self._every
+            return 0
+        self._rows = BATCH if indexed == BATCH else 0
+        self._due = time.monotonic() + self._every
         return indexed

@@ -70,9 +70,9 @@ CASES = [
     ("query --db missing.db --since soonish", USAGE, "--since soonish is not a time"),
     ("query --min-score 95", USAGE, "Invalid value for '--min-score'"),
     ("query --limit some", USAGE, "'some' is not a "),
-    ("restore missing.db", INPUT, "missing.db: no such file or folder: check the path; edgecls run and"),
+    ("restore missing.db", INPUT, "missing.db: no such file or folder: check the path; `edgecls run` and"),
     ("service instal", USAGE, "(see edgecls service --help)"),
-    ("stats --db empty", DATA, "it is a folder or a device, name a file"),
+    ("stats --db empty", DATA, "it is a folder or a device: name a file"),
 ]
 
 
