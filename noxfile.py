@@ -26,6 +26,15 @@ DEVICE_TESTS = (
     *map(str, Path("tests").glob("test_*.py")),
 )
 
+WORKSTATION = (
+    *(f"edgecls/{room}" for room in ("images", "model", "database", "inference", "training", "results")),
+    *(f"edgecls/cli/{command}.py" for command in (
+        "main", "convert", "evaluate", "backbones", "device", "query", "stats", "export", "results", "serve", "harvest",
+        "drift",
+    )),
+)  # fmt: skip
+"""What runs on macOS and Windows too."""
+
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
 """A process for each core; the tests of a file stay together, with what they have made for one another."""
 
@@ -51,6 +60,8 @@ def workstation(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
+    for platform in ("darwin", "win32"):
+        session.run("mypy", "--platform", platform, *WORKSTATION)
     session.run("pytest", *(session.posargs or PARALLEL))
 
 

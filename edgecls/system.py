@@ -89,6 +89,16 @@ def read_at(descriptor: int, size: int, offset: int) -> bytes:
     return os.read(descriptor, size)
 
 
+def write_at(descriptor: int, data: bytes, offset: int) -> None:
+    """Write `data` at `offset`. Where there is no `pwrite`, this moves the position of the descriptor."""
+    pwrite = getattr(os, "pwrite", None)
+    if pwrite is not None:
+        pwrite(descriptor, data, offset)
+    else:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        os.write(descriptor, data)
+
+
 def open_below(root: str, path: str) -> BinaryIO:
     """Open the file at `path`, relative to `root`, to read it; no link may be part of it. Raises OSError.
 

@@ -10,5 +10,7 @@ class Command(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002  # the interface is Typer's
         """Options, then each argument by its metavar."""
-        arguments = [str(each.metavar) for each in self.params if each.param_type_name == "argument"]
+        arguments = [
+            str(each.metavar or each.name.upper()) for each in self.params if each.param_type_name == "argument"
+        ]
         return ["[OPTIONS]", *arguments]

@@ -101,22 +101,23 @@ class SearchIndex:
         self._store = store
         self._every = every
         self._due = 0.0
-        self._rows = 0
+        self._rows = BATCH  # perhaps: what an earlier run has left
 
     def catch_up(self, rows: int = 1) -> int:
         """Index at most a batch; returns how many rows that were. To be called after each commit, of so many `rows`.
 
-        Most calls only look at the clock. A disk that is full or a file that is held is left for the next time; while
+        Most calls only look at the clock, and all do while there are no new rows. A disk that is full or a file that is held is left for the next time; while
         a whole batch was found, more is done at every call. Raises the other errors of `Store`.
         """
         self._rows += rows
-        if time.monotonic() < self._due and self._rows < BATCH:
+        if self._rows < BATCH and (not self._rows or time.monotonic() < self._due):
             return 0
         try:
             with self._store.in_use():
                 indexed = index_batch(self._store.database, BATCH)
         except Unavailable:
-            indexed = 0
-        self._rows = 0
-        self._due = 0.0 if indexed == BATCH else time.monotonic() + self._every
+            self._rows, self._due = BATCH - 1, time.monotonic() + self._every
+            return 0
+        self._rows = BATCH if indexed == BATCH else 0
+        self._due = time.monotonic() + self._every
         return indexed

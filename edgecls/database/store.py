@@ -299,7 +299,7 @@ def _nothing() -> None:
 
 _INSERT_MODEL = """
     INSERT INTO models (sha256, name, labels, metrics, first_seen) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (sha256) DO NOTHING
+    ON CONFLICT (sha256) DO UPDATE SET labels = excluded.labels
 """
 _INSERT_RUN = """
     INSERT INTO runs (model_id, device, source, version, config, started_at, boot_id, boot_offset)

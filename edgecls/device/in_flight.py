@@ -4,7 +4,6 @@ A picture may end the process that decodes it: too large for the memory, or one 
 be the first one after each restart, and no other would ever be classified.
 """
 
-import fcntl
 import json
 import logging
 import os
@@ -15,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgecls import system
 from edgecls.records import Classification, Frame
 
 if TYPE_CHECKING:
@@ -99,21 +99,21 @@ class FramesInFlight:
             return
         self._is_open = True
         try:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | system.O_CLOEXEC, 0o644)
         except OSError as error:
             log.warning(
                 "cannot write %s (%s): a picture that ends edgecls would end it again", self._path, error.strerror
             )
             return
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(file)
         except BlockingIOError:  # another process uses it, on the same database: that one notes its frames
             os.close(file)
             return
         except OSError:  # no such locks on this file system
             pass
         self._file = file
-        data = os.pread(file, os.fstat(file).st_size, 0)
+        data = system.read_at(file, os.fstat(file).st_size, 0)
         self._length = len(data)
         before = _parsed(data)
         self._ended = before.get("ended", {})
@@ -129,7 +129,7 @@ class FramesInFlight:
         data = json.dumps({"boot": self._boot_id, "ended": self._ended, "now": self._now}).encode()
         self._length = max(self._length, len(data))
         with suppress(OSError):  # a full disk: there is nothing better to be done
-            os.pwrite(self._file, data.ljust(self._length), 0)
+            system.write_at(self._file, data.ljust(self._length), 0)
 
     def close(self) -> None:
         """Close the file; again does nothing. A later frame opens it anew."""

@@ -2,12 +2,12 @@
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 from pathlib import Path
 from types import TracebackType
 
+from edgecls import system
 from edgecls.errors import BadConfig, InputNotFound, from_os_error
 
 log = logging.getLogger(__name__)
@@ -70,9 +70,9 @@ def _beside(path: Path) -> Path:
 
 def _open_or_make(path: Path) -> int:
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | system.O_CLOEXEC, 0o644)
     except PermissionError:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # made by root, for `edgecls restore`
+        return os.open(path, os.O_RDONLY | system.O_CLOEXEC)  # made by root, for `edgecls restore`
     with contextlib.suppress(OSError):
         os.fchmod(descriptor, 0o644)  # whatever the umask of root says
     return descriptor
@@ -88,7 +88,7 @@ def _is_at(path: Path, descriptor: int) -> bool:
 def lock_folder(path: Path) -> Lock | None:
     """Hold a folder of images; None where it does not exist yet. Raises as `lock_database` does."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | system.O_DIRECTORY | system.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None  # the source says so better
     except OSError as error:
@@ -98,7 +98,7 @@ def lock_folder(path: Path) -> Lock | None:
 
 def _held(descriptor: int, what: str, instead: str) -> Lock:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        system.lock(descriptor)
     except BlockingIOError as error:
         os.close(descriptor)
         raise BadConfig(f"another edgecls run has {what}: stop it, or {instead}") from error

@@ -18,7 +18,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
-PAGES = ("/", "/?range=all", "/gallery", "/gallery?errors=1&least=0", "/gallery?label=unknown", "/frame/3", "/frame/8",
+PAGES = ("/", "/?range=all", "/gallery", "/gallery?errors=1&min_score=0", "/gallery?label=unknown", "/frame/3", "/frame/8",
          "/frame/61", "/frame/62", "/frame/999", "/data", "/data/results", "/data/results/3", "/data/models",
          "/data/labels_by_day", "/data/results?_facet=label", "/data?sql=select+label+from+results",
          "/data?sql=nonsense")  # fmt: skip
@@ -106,7 +106,7 @@ def test_datasettes_own_scripts_run(page, site):
 def test_filters_without_a_script(page, site):
     page.get(f"{site}/gallery")
     page.find_element(By.CSS_SELECTOR, ".filters summary").click()
-    page.find_element(By.NAME, "least").send_keys("0.85")
+    page.find_element(By.NAME, "min_score").send_keys("0.85")
     follow(page, page.find_element(By.CSS_SELECTOR, ".filters button").click)
     scores = [float(each.text) for each in page.find_elements(By.CSS_SELECTOR, ".tile .score") if each.text]
     assert scores

@@ -89,12 +89,13 @@ def test_models_replaced_under_it(service, manager, inbox, tmp_path, tiny_model,
     assert "is not a TFLite model" in said[3]
 
 
-def test_a_second_one_says_so_and_ends_with_78(service, manager, inbox, edgecls, tmp_path):
+def test_a_second_one_says_so_and_ends_with_78(service, manager, edgecls, tmp_path):
     with service():
         wait_for(manager, "READY=1")
         second = edgecls("run", "--config", "edgecls.toml", code=78)
         assert second.stderr == (
-            f"edgecls: error: another edgecls run has the folder {inbox}: stop it, or give this one another folder\n"
+            f"edgecls: error: another edgecls run has the database {tmp_path}/results.db: stop it, or give this one another "
+            "database\n"
         )
         (tmp_path / "second").mkdir()
         (tmp_path / "second.toml").write_text((tmp_path / "edgecls.toml").read_text().replace("inbox", "second"))

@@ -56,6 +56,6 @@ def test_limits_that_would_remove_most_of_what_is_there(edgecls, tmp_path, tiny_
     (tmp_path / "edgecls.toml").write_text(f'model = "{tiny_model.path}"\n[source]\npath = "inbox"\n{limits}\n')
     done = edgecls("run", "--check", "--config", "edgecls.toml")
     assert done.stdout.splitlines()[4:] == said
-    remedy = "raise its limits if these are to be kept"
+    remedy = "raise its limits to keep them"
     assert done.stderr.splitlines() == [f"edgecls: {line}: {remedy}" for line in warned]
     assert database.read_bytes() == before

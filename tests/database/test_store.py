@@ -83,6 +83,16 @@ def test_has_asks_all_runs(store, path):
         assert not later.has("camera", "a.jpg")
 
 
+def test_a_model_has_the_labels_of_its_last_run(path, read):
+    """The same file with another `--labels`."""
+    with Store(path) as store:
+        for labels in (["red", "blue"], ["rot", "blau"]):
+            store.begin_run(
+                sha256="1", model_name="tiny", labels=labels, metrics={}, device="", source="", version="", config={}
+            )
+    assert read("SELECT labels FROM models") == [('["rot", "blau"]',)]
+
+
 def test_runs_and_models(path, read):
     with Store(path) as store:
         assert begin(store) == 1

@@ -3,7 +3,8 @@
 # ruff: noqa: S608  # statements are built from constants; values are parameters
 
 from collections import Counter
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
+from datetime import time as midnight
 from enum import Enum
 from typing import Any
 
@@ -32,8 +33,11 @@ def count_by_period(db: Database, filters: Filters, unit: Unit) -> dict[str, Any
     table, parameters = counts_table(db, filters)
     rows_by_hour = db.execute(f"SELECT hour, label, sum(rows) FROM {table} GROUP BY 1, 2", parameters).fetchall()
     hours = {hour for hour, *_ in rows_by_hour}
-    zone = _zone(hours) if unit is Unit.day else timezone.utc
-    starts = {hour: _start(hour, unit, zone) for hour in hours}
+    if unit is Unit.hour:
+        starts, days_of = {hour: f"{hour}:00:00.000Z" for hour in hours}, {}
+    else:
+        starts, is_local = _starts_of_days(hours)
+        days_of = {"days_of": "local" if is_local else "UTC"}
     periods: dict[str, Counter[str]] = {}
     for hour, label, rows in rows_by_hour:
         periods.setdefault(starts[hour], Counter())[label] += rows
@@ -41,23 +45,16 @@ def count_by_period(db: Database, filters: Filters, unit: Unit) -> dict[str, Any
         {"start": start, "rows": labels.total(), "errors": labels.pop("", 0), "labels": dict(labels.most_common())}
         for start, labels in sorted(periods.items())
     ]
-    days_of = {"days_of": "UTC" if zone else "local"} if unit is Unit.day else {}
     return {**days_of, "counts": counts}
 
 
-def _zone(hours: set[str]) -> timezone | None:
-    """Return UTC, or None for the local time zone."""
-    offsets = (_utc(hour).astimezone().utcoffset() for hour in hours)
-    return None if all(offset is not None and not offset % timedelta(hours=1) for offset in offsets) else timezone.utc
-
-
-def _start(hour: str, unit: Unit, zone: timezone | None) -> str:
-    time = _utc(hour)
-    if unit is Unit.hour:
-        return format_timestamp(time)
-    # Without a time zone it is local time, with the offset of its midnight.
-    return format_timestamp(time.astimezone(zone).replace(hour=0, tzinfo=zone))
-
-
-def _utc(hour: str) -> datetime:
-    return datetime.fromisoformat(f"{hour}:00").replace(tzinfo=timezone.utc)
+def _starts_of_days(hours: set[str]) -> tuple[dict[str, str], bool]:
+    """Return (hour -> start of its day, whether the days are local)."""
+    times = {hour: datetime.fromisoformat(f"{hour}:00+00:00").astimezone() for hour in hours}
+    if any((time.utcoffset() or timedelta()) % timedelta(hours=1) for time in times.values()):
+        return {hour: f"{hour[:10]}T00:00:00.000Z" for hour in hours}, False
+    # A midnight has an offset of its own, where the clocks change on that day.
+    starts = {
+        date: format_timestamp(datetime.combine(date, midnight())) for date in {time.date() for time in times.values()}
+    }
+    return {hour: starts[time.date()] for hour, time in times.items()}, True

@@ -68,6 +68,7 @@ _TABLES: dict[str, dict[str, Any]] = {
     },
     "daily_counts_up_to": {"hidden": True},
     "pruned_keys": {"hidden": True},
+    "seen_files": {"hidden": True},
     "results_text": {"hidden": True},
     "_sqlite_migrations": {"hidden": True},
 }

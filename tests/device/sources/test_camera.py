@@ -20,6 +20,8 @@ from edgecls.device.sources import camera as camera_module
 from edgecls.device.sources import open_source
 from edgecls.device.sources.reader import CameraLost, DamagedFrame
 
+pytestmark = pytest.mark.slow
+
 WAIT = 60
 
 

@@ -16,6 +16,8 @@ from edgecls.device.configuration.source_settings import CameraSettings
 from edgecls.device.sources import http_camera, live, open_source
 from edgecls.errors import BadConfig
 
+pytestmark = pytest.mark.slow
+
 WAIT = 60
 JPEG = encode(numbered(7, 160, 120), ".jpg")
 

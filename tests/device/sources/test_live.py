@@ -15,6 +15,8 @@ from edgecls.device.sources import live
 from edgecls.device.sources.live import Backoff, LiveSource, unique_keys
 from edgecls.errors import BadConfig, IoFailed
 
+pytestmark = pytest.mark.slow
+
 FAST = {"stall_seconds": 0.3, "reconnect_max_seconds": 0.1}
 
 
