@@ -120,7 +120,7 @@ def test_the_frame_in_hand_is_finished(classifier, store):
 
 def test_a_row_that_cannot_be_written_is_not_acknowledged(classifier, path):
     source = RecordingSource(picture("red"))
-    with Store(path) as store, pytest.raises(RuntimeError, match=r"comes after begin_run"):
+    with Store(path) as store, pytest.raises(RuntimeError, match=r"needs begin_run"):
         process_all(source, classifier, store)
     assert source.log == ["pull 0"]
 
