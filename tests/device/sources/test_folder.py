@@ -211,7 +211,7 @@ while os.path.join({str(inbox)!r}, "299") not in watch.take()[0]:
     time.sleep(0.02)
 watch.stop()
 """
-    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stderr) == (0, "")
 
 
