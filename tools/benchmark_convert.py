@@ -42,6 +42,7 @@ from edgecls.progress import Progress
 from edgecls.training.backbones import DEFAULT_BACKBONE, find_backbone
 from edgecls.training.data.dataset import Dataset, read_dataset
 from edgecls.training.data.samples import Sample
+from edgecls.training.defaults import resolve_defaults
 from edgecls.training.heavy import load_tensorflow
 from edgecls.training.settings import Training
 
@@ -219,22 +220,21 @@ def guide_side(arguments: argparse.Namespace) -> Figures:
     load_tensorflow()
     import keras
 
-    from edgecls.training.fitting import head
-
     data = read_dataset(arguments.dataset, arguments.split_file, arguments.seed, Progress())
-    training, backbone = HEAD_ONLY, find_backbone(DEFAULT_BACKBONE)
+    backbone = find_backbone(DEFAULT_BACKBONE)
+    settings = resolve_defaults(HEAD_ONLY, backbone).head
     keras.utils.set_random_seed(arguments.seed)
     begun = time.perf_counter()
     base = backbone.load()
     base.trainable = False
     inputs = keras.Input((backbone.input_size, backbone.input_size, 3))
     x = keras.layers.Rescaling(1 / backbone.std, -backbone.mean / backbone.std)(inputs)
-    x = keras.layers.Dropout(training.dropout)(base(x, training=False))
+    x = keras.layers.Dropout(settings.dropout)(base(x, training=False))
     model = keras.Model(inputs, keras.layers.Dense(len(data.labels), activation="softmax")(x))
-    optimizer = keras.optimizers.get(head.OPTIMIZER)
-    optimizer.learning_rate = head.LEARNING_RATE
+    optimizer = keras.optimizers.get(settings.optimizer)
+    optimizer.learning_rate = settings.learning_rate
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    batches = {split: _batches(data, split, training.batch_size) for split in ("train", "validation", "test")}
+    batches = {split: _batches(data, split, settings.batch_size) for split in ("train", "validation", "test")}
     trained, epochs = time.perf_counter() - begun, []
     for epoch in range(arguments.epochs):
         begun = time.perf_counter()

@@ -72,8 +72,18 @@ def build(output: Path, work: Path) -> tuple[ModelFile, ModelFile]:
     as_float = quantize.to_float(network, mean, std)
     float_model = write_model(work / "float32.tflite", as_float, info, labels, (), mean=mean, std=std)
     as_int8 = quantize.quantize(network, mean, std, "int8", calibration(spec))
-    examples = golden.record(as_int8, [golden.shrink(scene, spec) for scene in scenes()], spec, work)
+    examples = golden.record(as_int8, [_shrink(scene, spec) for scene in scenes()], spec, work)
     return float_model, write_model(output, as_int8, info, labels, examples, mean=mean, std=std)
+
+
+def _shrink(image: NDArray[np.uint8], spec: Preprocessing) -> bytes:
+    """Encode BGR pixels as a JPEG that is small, but still larger than the model's input."""
+    import cv2
+
+    factor = 1.25 * max(spec.height / image.shape[0], spec.width / image.shape[1]) / spec.crop
+    smaller = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else image
+    _, encoded = cv2.imencode(".jpg", smaller, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return bytes(encoded)
 
 
 def imagenet_network() -> Any:

@@ -120,6 +120,7 @@ def photographs(dataset: Path, splits: Path, seeds: int) -> Iterator[Task]:
     from edgecls.training.backbones import find_backbone
     from edgecls.training.data.dataset import read_dataset
     from edgecls.training.fitting.features import extract_features
+    from edgecls.training.fitting.pixel_cache import cache_pixels
     from edgecls.training.quantization.quantize import to_float
 
     backbone, steps = find_backbone("efficientnet-lite0"), Progress()
@@ -128,9 +129,12 @@ def photographs(dataset: Path, splits: Path, seeds: int) -> Iterator[Task]:
     classes = {split: np.array([data.labels.index(s.label) for s in part]) for split, part in enumerate((train, test))}
     frozen = backbone.load()
     with tempfile.TemporaryDirectory() as work:
+        pixels = cache_pixels(
+            Path(work) / "pixels", train, backbone.preprocessing, data.losses, steps, "caching pixels"
+        )
         file = Path(work) / "backbone.tflite"
         file.write_bytes(to_float(frozen, backbone.mean, backbone.std))
-        features = extract_features(file, train, backbone.preprocessing, steps)
+        features = extract_features(file, pixels, steps, "frozen layers")
     images = np.stack([load_pixels(s.path.read_bytes(), backbone.preprocessing) for s in test])
     for seed in range(seeds):
         network = with_head(frozen, features, classes[0], len(data.labels), seed)

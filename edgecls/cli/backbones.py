@@ -1,4 +1,4 @@
-"""`edgecls backbones`: the table, without TensorFlow unless something is measured."""
+"""`edgecls backbones`. TensorFlow is loaded only for --measure."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,52 +17,53 @@ _TABLE_COLUMNS = ("name", "input", "parameters", "mmacs", "int8_mb", "top1", "to
 def backbones(
     *,
     input_size: Annotated[
-        int | None, typer.Option("--input-size", min=1, metavar="PIXELS", help="Those that take this size, at it.")
+        int | None,
+        typer.Option("--input-size", min=1, metavar="PIXELS", help="Only backbones that support this input size."),
     ] = None,
     max_mb: Annotated[
-        float | None, typer.Option("--max-mb", min=0, help="The most the int8 network may weigh, in 10^6 bytes.")
+        float | None, typer.Option("--max-mb", min=0, help="The maximum size of the int8 network, in 10^6 bytes.")
     ] = None,
     max_mmacs: Annotated[
-        float | None, typer.Option("--max-mmacs", min=0, help="The most million multiply-adds an image.")
+        float | None, typer.Option("--max-mmacs", min=0, help="The maximum million multiply-adds per image.")
     ] = None,
     min_top1: Annotated[
-        float | None, typer.Option("--min-top1", min=0, max=100, help="The least ImageNet accuracy, in percent.")
+        float | None, typer.Option("--min-top1", min=0, max=100, help="The minimum ImageNet accuracy, in percent.")
     ] = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Time each on this machine: ms, the median for one image.")
+        bool, typer.Option("--measure", help="Measure the median time per image on this machine, in ms.")
     ] = False,
-    output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
+    output_format: Annotated[ReportFormat, typer.Option("--format", help="The output format.")] = ReportFormat.table,
 ) -> None:
-    """List the networks to fine-tune: what each costs, how good it is on ImageNet, and what it needs."""
+    """List the networks that can be fine-tuned, with their cost, ImageNet accuracy and requirements."""
     from edgecls.training.backbones import listing
 
-    found = listing.list_backbones(input_size=input_size, max_mb=max_mb, max_mmacs=max_mmacs, min_top1=min_top1)
-    if not found:
-        typer.echo("edgecls: no backbone keeps within these limits: widen them", err=True)
-    rows = [listing.backbone_row(backbone) for backbone in found]
+    selected = listing.list_backbones(input_size=input_size, max_mb=max_mb, max_mmacs=max_mmacs, min_top1=min_top1)
+    if not selected:
+        typer.echo("edgecls: no backbone is within these limits: widen them", err=True)
+    rows = [listing.backbone_row(backbone) for backbone in selected]
     extra = ("ms",) if measure else ()
     if measure:
-        rows = [{**row, "ms": ms} for row, ms in zip(rows, _measured(found), strict=True)]
+        rows = [{**row, "ms": ms} for row, ms in zip(rows, _measured(selected), strict=True)]
     if output_format is ReportFormat.json:
         write_rows((*listing.COLUMNS, *extra), rows, output_format.value)
     elif rows:
         write_rows((*_TABLE_COLUMNS, *extra), map(_for_people, rows), output_format.value)
 
 
-def _measured(found: "Iterable[Backbone]") -> list[float]:
+def _measured(backbones: "Iterable[Backbone]") -> list[float]:
     from edgecls.progress import Progress
     from edgecls.training.heavy import load_tensorflow
 
-    chosen = list(found)
-    if not chosen:
+    selected = list(backbones)
+    if not selected:
         return []
     load_tensorflow()
-    from edgecls.training.backbones.measure import milliseconds
+    from edgecls.training.backbones.measure import median_milliseconds
 
     times = []
-    with Progress(show=True).step("measuring", len(chosen)) as advance:
-        for backbone in chosen:
-            times.append(round(milliseconds(backbone), 2))
+    with Progress(show=True).step("measuring", len(selected)) as advance:
+        for backbone in selected:
+            times.append(round(median_milliseconds(backbone), 2))
             advance()
     return times
 

@@ -1,4 +1,4 @@
-"""Options of `convert`, `evaluate` and `classify` that say which images are meant."""
+"""Options of `convert`, `evaluate` and `classify` that name the images."""
 
 import logging
 from pathlib import Path
@@ -11,12 +11,14 @@ Dataset = Annotated[
     typer.Argument(
         metavar="DATASET",
         readable=False,
-        help="A folder with one sub-folder a class, a .zip or .tar of one, a CSV or an .npz file.",
+        help="A folder with one sub-folder per class, a .zip or .tar of one, a CSV, or an .npz file.",
     ),
 ]
 SplitFile = Annotated[
     Path | None,
-    typer.Option("--split-file", readable=False, help="CSV with the columns file,class,split and perhaps group."),
+    typer.Option(
+        "--split-file", readable=False, help="A CSV with the columns file, class, split and optionally group."
+    ),
 ]
 
 
@@ -30,7 +32,7 @@ Verbose = Annotated[
     typer.Option(
         "--verbose",
         callback=_log_details,
-        help="Name every image concerned by a warning, and what decoders remarked on images.",
+        help="Name every image that a warning is about, and show remarks of the image decoders.",
     ),
 ]
 GroupBy = Annotated[
@@ -38,7 +40,7 @@ GroupBy = Annotated[
     typer.Option(
         "--group-by",
         metavar="REGEX",
-        help="Searched for in each file's path within the data set: equal first parentheses are one group.",
+        help="Searched in each file's path; files with the same first group of the match stay in one split.",
     ),
 ]
 Exclude = Annotated[
@@ -46,6 +48,6 @@ Exclude = Annotated[
     typer.Option(
         "--exclude",
         metavar="GLOB",
-        help="Files and folders to leave out, by name, or by path where it has a /; may be repeated.",
+        help="Files and folders to leave out, by name, or by path if it contains a /; may be repeated.",
     ),
 ]

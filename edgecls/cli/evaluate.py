@@ -16,6 +16,7 @@ from edgecls.progress import Progress
 
 if TYPE_CHECKING:
     from edgecls.images.depth import White
+    from edgecls.inference.classifier import Classifier
     from edgecls.model.model_file import ModelFile
     from edgecls.training.data.dataset import Dataset as ReadDataset
     from edgecls.training.data.npz import Scale
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from edgecls.training.evaluation.evaluate import Evaluation
 
 MATRIX_LABELS = 20
-"""A wider confusion matrix fits no terminal."""
+"""A wider confusion matrix does not fit a terminal."""
 
 log = logging.getLogger(__name__)
 
@@ -32,72 +33,90 @@ def evaluate(
     dataset: Dataset,
     *,
     model: Annotated[
-        list[Path], typer.Option("--model", "-m", readable=False, help="The model file; twice to compare two.")
+        list[Path], typer.Option("--model", "-m", readable=False, help="The model file; give two to compare them.")
     ],
     labels: Labels = None,
     input_range: Range = None,
     split_file: SplitFile = None,
     group_by: GroupBy = None,
     exclude: Exclude = None,
-    split: Annotated[str | None, typer.Option("--split", help="train, validation or test; by default all.")] = None,
-    output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
-    verbose: Verbose = False,  # noqa: ARG001 - its callback sets the level of the log
+    split: Annotated[
+        str | None, typer.Option("--split", help="train, validation or test. Default: all images.")
+    ] = None,
+    output_format: Annotated[ReportFormat, typer.Option("--format", help="The output format.")] = ReportFormat.table,
+    verbose: Verbose = False,  # noqa: ARG001 - its callback sets the log level
 ) -> None:
-    """Measure a model on labelled images, or compare two, through the code that runs on the device."""
+    """Measure a model on labelled images, or compare two models, with the code that runs on the device."""
     try:
         from edgecls.training.evaluation.compare import compare_models
         from edgecls.training.evaluation.evaluate import evaluate_model
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[convert]'") from None
-    from edgecls.inference.classifier import Classifier
-    from edgecls.inference.golden import replay_golden
-    from edgecls.training.data.dataset import read_split
+
     from edgecls.training.unseen import warn_of_unseen
 
     if len(model) > 2:
-        raise UsageError(f"{len(model)} models were named, and two at most are compared: leave out all but two -m")
+        raise UsageError(f"{len(model)} models given, but at most two can be compared: pass -m once or twice")
     progress = Progress(show=True)
-    found = read_models(model, labels, input_range)
-    classifiers = [Classifier(each) for each in found]
-    for classifier in classifiers:
-        replay_golden(classifier)  # figures of a model that computes something else here would be worth nothing
-    seeds = [_seed(each) for each in found]
-    group_by = group_by or _group_by(found[0])  # so that the same splits are cut again
-    white, scale = _white(found[0])
-    data = read_split(
-        dataset,
-        split_file,
-        split,
-        seeds[0],
-        progress,
-        group_by=group_by,
-        exclude=exclude or (),
-        used=found[0].images,
-        labels=found[0].labels,
-        white=white,
-        scale=scale,
-    )
+    models = read_models(model, labels, input_range)
+    classifiers = _open_classifiers(models)
+    data = _read(dataset, models[0], split_file, split, group_by, exclude or (), progress)
     for classifier in classifiers:
         warn_of_unseen(data, classifier.preprocessing)
-    for each in found:
-        _tell_of_training(each, data, split)
-    if len(found) == 2:
-        comparison = compare_models(found[0], found[1], data.samples, progress, data.losses)
+    for each in models:
+        _report_known_images(each, data, split)
+    if len(models) == 2:
+        comparison = compare_models(models[0], models[1], data.samples, progress, data.losses)
         _print(comparison.as_dict(), output_format, lambda: _print_comparison(comparison))
     else:
-        evaluation = evaluate_model(found[0], data.samples, progress, losses=data.losses)
+        evaluation = evaluate_model(models[0], data.samples, progress, losses=data.losses)
         _print(evaluation.as_dict(), output_format, lambda: _print_evaluation(evaluation))
     if data.skipped or data.losses:
         raise typer.Exit(1)
 
 
-def _seed(model: "ModelFile") -> int:
-    """Of the splits that the model was trained with."""
-    return int(model.info.dataset.get("seed", 0)) if model.info else 0
+def _open_classifiers(models: "Sequence[ModelFile]") -> "list[Classifier]":
+    """Open the models and replay their golden examples: a model that computes something else here cannot be measured."""
+    from edgecls.inference.classifier import Classifier
+    from edgecls.inference.golden import replay_golden
+
+    classifiers = [Classifier(model) for model in models]
+    for classifier in classifiers:
+        replay_golden(classifier)
+    return classifiers
+
+
+def _read(
+    dataset: Path,
+    model: "ModelFile",
+    split_file: Path | None,
+    split: str | None,
+    group_by: str | None,
+    exclude: Sequence[str],
+    progress: Progress,
+) -> "ReadDataset":
+    """Read the images with the groups, splits and white of the data set that the model was trained with."""
+    from edgecls.training.data.read_split import read_split
+
+    white, scale = _white(model)
+    trained_with = model.info.dataset if model.info else {}
+    return read_split(
+        dataset,
+        split_file,
+        split,
+        progress,
+        seed=int(trained_with.get("seed", 0)),
+        group_by=group_by or trained_with.get("group_by"),
+        exclude=exclude,
+        model_images=model.images,
+        labels=model.labels,
+        white=white,
+        scale=scale,
+    )
 
 
 def _white(model: "ModelFile") -> "tuple[White, Scale | None]":
-    """Return what was white in the files, and in the `.npz`, that the model was trained with."""
+    """Return the values that were white in the files, and in the .npz, that the model was trained with."""
     from edgecls.images.depth import UNKNOWN_WHITE
     from edgecls.training.data.npz import Scale
 
@@ -110,32 +129,28 @@ def _white(model: "ModelFile") -> "tuple[White, Scale | None]":
     return white, Scale(**array) if array else None
 
 
-def _group_by(model: "ModelFile") -> str | None:
-    return model.info.dataset.get("group_by") if model.info else None
-
-
-def _tell_of_training(model: "ModelFile", data: "ReadDataset", split: str | None) -> None:
-    """Log which of the images the model was trained on, and what has changed since it was made."""
-    used = model.images
-    if used is None:
+def _report_known_images(model: "ModelFile", data: "ReadDataset", split: str | None) -> None:
+    """Log how many of the images the model was trained on, and how the data set has changed since then."""
+    listed = model.images
+    if listed is None:
         return
-    splits = Counter(used.split_of(*content) for content in data.contents)
+    splits = Counter(listed.split_of(*content) for content in data.contents)
     trained, validated, images = splits["train"], splits["validation"], len(data.contents)
     if trained and split != "train":
-        also = f", and {validated} validated it" if validated and split != "validation" else ""
+        also = f", and {validated} in its validation" if validated and split != "validation" else ""
         log.warning(
-            "%d of the %d images %s in the training of %s%s: the figures flatter it: measure on %s",
+            "%d of the %d images %s used in the training of %s%s, so the figures are too good: use %s",
             trained, images, "was" if trained == 1 else "were", model.path, also,
-            "--split test, or on other images" if split is None else "other images",
+            "--split test, or other images" if split is None else "other images",
         )  # fmt: skip
-    known = sum(used.split_of(*content) is not None for content in data.everything)
-    new, gone = len(data.everything) - known, used.missing(data.everything)
+    known = sum(listed.split_of(*content) is not None for content in data.everything)
+    added, removed = len(data.everything) - known, listed.missing(data.everything)
     if not known:
-        log.info("%s was made with other images: none of these %d is in its list", model.path, images)
-    elif new or gone:
+        log.info("%s was trained with other images: none of these %d is in its list", model.path, images)
+    elif added or removed:
         log.info(
-            "since %s was made, %d image%s came to the data set and %d went", model.path, new, "s" * (new != 1), gone
-        )  # fmt: skip
+            "since %s was trained, %d images were added to the data set and %d removed", model.path, added, removed
+        )
 
 
 def _print(report: dict[str, Any], output_format: ReportFormat, print_tables: Any) -> None:
@@ -163,7 +178,7 @@ def _print_evaluation(evaluation: "Evaluation") -> None:
 
 
 def _print_figures(columns: Sequence[str], evaluations: Sequence["Evaluation"]) -> None:
-    """A row a figure, a column an evaluation; what none of them has is left out."""
+    """Print a row per figure and a column per evaluation, without figures that none of them has."""
     described = [_describe(evaluation) for evaluation in evaluations]
     names = [name for name in described[0] if any(each[name] for each in described)]
     rows = [{"figure": name, **{c: d[name] for c, d in zip(columns, described, strict=True)}} for name in names]
@@ -171,7 +186,7 @@ def _print_figures(columns: Sequence[str], evaluations: Sequence["Evaluation"]) 
 
 
 def _describe(evaluation: "Evaluation") -> dict[str, str]:
-    """Name -> figure, both as people read them; empty where there is none. Macro recall is balanced accuracy."""
+    """Return name -> figure as text, empty where there is none. Balanced accuracy is the macro recall."""
     low, high = evaluation.accuracy_interval
     return {
         "images": str(evaluation.n),
@@ -183,7 +198,7 @@ def _describe(evaluation: "Evaluation") -> dict[str, str]:
         "log loss": _share(evaluation.log_loss),
         "calibration error": _share(evaluation.ece),
         "answered": _share(evaluation.answered),
-        "right, of the answered": _share(evaluation.answered_accuracy),
+        "accuracy of answered": _share(evaluation.answered_accuracy),
     }
 
 
@@ -211,7 +226,7 @@ def _print_comparison(comparison: "ModelComparison") -> None:
 
 
 def _print_per_class(first: dict[str, dict[str, float]], second: dict[str, dict[str, float]]) -> None:
-    """An evaluation has the labels that occur: one that only A answers is not in B's."""
+    """Print the figures per class. A label that only A answers is missing from B's evaluation."""
     rows = [
         {
             "class": label,
@@ -228,16 +243,16 @@ def _print_per_class(first: dict[str, dict[str, float]], second: dict[str, dict[
 
 
 def verdict(only_first: int, only_second: int, p_value: float) -> str:
-    """McNemar's test as a sentence; the first model is A."""
+    """Return McNemar's test as a sentence; the first model is A."""
     if only_first == only_second == 0:
-        return "A and B are right on the same images."
+        return "A and B are correct on the same images."
     better, more, worse, fewer = (
         ("A", only_first, "B", only_second) if only_first > only_second else ("B", only_second, "A", only_first)
     )
     images = "image" if more == 1 else "images"
     p = f"p = {p_value:.2g}" if p_value >= 0.0001 else "p < 0.0001"
-    meaning = "the difference may be chance" if p_value >= 0.05 else f"{better} is better, hardly by chance"
+    meaning = "the difference is not significant" if p_value >= 0.05 else f"{better} is significantly better"
     return (
-        f"{better} is right on {more} {images} where {worse} is wrong, {worse} on {fewer} where {better} is wrong: "
+        f"{better} is correct on {more} {images} where {worse} is wrong, {worse} on {fewer} where {better} is wrong: "
         f"{p} (McNemar's exact test): {meaning}."
     )

@@ -1,7 +1,7 @@
-"""What came of a conversion."""
+"""The result of a conversion."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,76 +13,139 @@ from edgecls.training.evaluation.curves import reliability_curve
 from edgecls.training.evaluation.evaluate import Evaluation, evaluate_predictions
 from edgecls.training.evaluation.gate import Gate, Rejected
 from edgecls.training.evaluation.predictions import Predictions
-from edgecls.training.evaluation.temperature import at_bound
+from edgecls.training.evaluation.temperature import Scaling, at_bound
 from edgecls.training.evaluation.thresholds import Coverage, Thresholds, never_answered
+from edgecls.training.precision import Chosen
 from edgecls.training.settings import Epoch
 
 if TYPE_CHECKING:
     import keras
 
+    from edgecls.training.fitting.training_data import TrainingResult
+
 
 @dataclass(frozen=True)
 class Conversion:
-    """What came of a conversion. Predictions and evaluations are of the `test` split, by the device's classifier.
+    """The result of a conversion. Predictions and evaluations are of the `test` split, by the device's classifier.
 
-    `weights` is label -> weight of a training image. `thresholds` were chosen on the validation images, `coverage` is what they give on the test images.
-    `temperature` is that of the model that was written, `validation_ece` the calibration error on the validation images
-    before and after it; `unscaled_predictions` are the float model's without its own. `refit_tried`: int8 had
-    lost too much, so refitting its head was tried; `head_refitted`: the model has that head;
-    `passed` is false where it loses more than `max_drop` all the same and was forced. `rejected` is the model that was
-    asked for where that was not written, and `model` one of a safer precision, under another name. `seconds` is step -> wall-clock seconds,
-    in order; `peak_memory_mb` the most that the process has had in memory, in 10^6 bytes.
+    Attributes:
+        model: The model file that was written: the requested one, or where that was rejected a safer precision.
+        dataset: The images that were used and left out.
+        weights: The weight of a training image of each label.
+        backbone: The backbone, with the preprocessing that was used.
+        result: The trained network and how it was trained.
+        scaling: The temperature of the written model, and the calibration error on the validation images.
+        chosen: The precision that was written, whether its head was refitted, and the gate.
+        unscaled_predictions: Those of the float model without its temperature.
+        predictions: Those of the written model.
+        thresholds: Chosen on the validation images.
+        coverage: What the thresholds give on the test images.
+        max_drop: The accuracy that quantization was allowed to cost.
+        settings: The settings that were used, with no defaults left open.
+        seconds: The wall-clock seconds of each step, in order.
+        peak_memory_mb: The peak memory of the process, in 10^6 bytes.
     """
 
     model: ModelFile
     dataset: Dataset
     weights: Mapping[str, float]
-    network: "keras.Model"
     backbone: Backbone
-    float_predictions: Predictions
+    result: "TrainingResult"
+    scaling: Scaling
+    chosen: Chosen
     unscaled_predictions: Predictions
     predictions: Predictions
-    gate: Gate
-    max_drop: float
-    passed: bool
-    refit_tried: bool
-    head_refitted: bool
     thresholds: Thresholds
     coverage: Coverage
-    temperature: float
-    validation_ece: tuple[float, float]
-    history: tuple[Epoch, ...]
-    plan: str
+    max_drop: float
     settings: Mapping[str, Any]
     seconds: Mapping[str, float]
     peak_memory_mb: float
-    trials: tuple[Mapping[str, Any], ...] = field(default=())
-    rejected: Rejected | None = None
 
     @cached_property
     def float_evaluation(self) -> Evaluation:
-        """Of the float model."""
+        """The figures of the float model."""
         return evaluate_predictions(self.float_predictions)
 
     @cached_property
     def evaluation(self) -> Evaluation:
-        """Of the model that was written."""
+        """The figures of the written model."""
         return evaluate_predictions(self.predictions)
 
     @property
     def test_ece(self) -> tuple[float, float]:
-        """The calibration error of the float model on the test images, before and after its temperature."""
+        """The calibration error of the float model on the test images, without and with its temperature."""
         return reliability_curve(self.unscaled_predictions).error, reliability_curve(self.float_predictions).error
 
     @property
     def temperature_at_bound(self) -> bool:
-        """Whether the fit of the temperature ended where it had to."""
+        """Whether the temperature reached the limit of its range."""
         return at_bound(self.temperature)
 
     @property
     def never_answered(self) -> list[str]:
-        """A line or more where labels have thresholds out of reach; none otherwise."""
+        """One line or more where labels have thresholds out of reach; none otherwise."""
         return never_answered(self.thresholds, self.dataset.counts()["validation"])
+
+    @property
+    def float_predictions(self) -> Predictions:
+        """The predictions of the float model."""
+        return self.chosen.float_predictions
+
+    @property
+    def gate(self) -> Gate:
+        """The comparison of the written model with the float model."""
+        return self.chosen.gate
+
+    @property
+    def passed(self) -> bool:
+        """False where the model lost more than `max_drop` and was written because of `force`."""
+        return self.chosen.passed
+
+    @property
+    def refit_tried(self) -> bool:
+        """Whether int8 had lost too much, so that refitting its head was tried."""
+        return self.chosen.refit_tried
+
+    @property
+    def head_refitted(self) -> bool:
+        """Whether the written model has the refitted head."""
+        return self.chosen.head_refitted
+
+    @property
+    def rejected(self) -> Rejected | None:
+        """The requested model, where it was not written because it lost too much."""
+        return self.chosen.rejected
+
+    @property
+    def temperature(self) -> float:
+        """The temperature of the written model."""
+        return self.scaling.temperature
+
+    @property
+    def validation_ece(self) -> tuple[float, float]:
+        """The calibration error on the validation images, without and with the temperature."""
+        return self.scaling.validation_ece
+
+    @property
+    def network(self) -> "keras.Model":
+        """The float network."""
+        return self.result.network
+
+    @property
+    def history(self) -> tuple[Epoch, ...]:
+        """One entry per epoch."""
+        return self.result.history
+
+    @property
+    def plan(self) -> str:
+        """What was trained, in words."""
+        return self.result.plan
+
+    @property
+    def trials(self) -> tuple[Mapping[str, Any], ...]:
+        """The settings that a hyper-parameter search tried."""
+        return self.result.trials
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -91,10 +154,10 @@ class Conversion:
 
     @property
     def mean(self) -> float:
-        """Of the normalisation, (pixel - mean) / std."""
+        """The mean of the normalisation, (pixel - mean) / std."""
         return self.backbone.mean
 
     @property
     def std(self) -> float:
-        """Of the normalisation."""
+        """The std of the normalisation."""
         return self.backbone.std

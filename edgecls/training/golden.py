@@ -1,4 +1,4 @@
-"""Golden examples: images whose outputs are recorded in the model file, for the device to check itself against."""
+"""Golden examples: images whose outputs are recorded in the model file, so that a device can check itself."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,21 +15,20 @@ from edgecls.model.model_file import GoldenExample
 COUNT = 4
 
 
-def shrink(image: NDArray[np.uint8], spec: Preprocessing) -> bytes:
-    """Pixels in OpenCV's order (BGR) -> JPEG, small but still larger than the model's input.
+def encode_golden(pixels: NDArray[np.uint8], spec: Preprocessing) -> bytes:
+    """Encode model-sized pixels, uint8 (height, width, 1 or 3), as a JPEG that is larger than the model's input.
 
-    The device then has to decode, crop, resize and swap channels as for any photograph.
+    The device has to decode, crop, resize and swap channels for it, as for any photograph.
     """
-    larger = min if spec.fit == "pad" else max  # what is padded fills the model's input in one direction only
-    factor = 1.25 * larger(spec.height / image.shape[0], spec.width / image.shape[1]) / spec.crop
-    if factor < 1:
-        image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    factor = 1.25 / spec.crop
+    code = cv2.COLOR_GRAY2BGR if pixels.shape[2] == 1 else cv2.COLOR_RGB2BGR
+    larger = cv2.resize(cv2.cvtColor(pixels, code), None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
+    _, encoded = cv2.imencode(".jpg", larger, [cv2.IMWRITE_JPEG_QUALITY, 90])
     return encoded.tobytes()
 
 
 def record(flatbuffer: bytes, images: Sequence[bytes], spec: Preprocessing, work: Path) -> list[GoldenExample]:
-    """The outputs of a model for each encoded image, by reference kernels: the same on every machine if int8.
+    """Record the outputs of a model for encoded images, with reference kernels: for int8 they are the same everywhere.
 
     `work` is a folder for a temporary copy of the model.
     """

@@ -1,4 +1,4 @@
-"""TensorFlow, imported quietly and only where it is needed: 4 seconds and 620 MB."""
+"""Import TensorFlow quietly, and only where it is needed: it takes 4 seconds and 620 MB."""
 
 import contextlib
 import os
@@ -13,23 +13,23 @@ _PACKAGES = ("tensorflow", "keras", "sklearn", "imagehash", "matplotlib", "jinja
 def check_installed() -> None:
     """Raise MissingExtra for a package that is not installed; nothing is imported."""
     for package in _PACKAGES:
-        found = None
-        with contextlib.suppress(ModuleNotFoundError):  # how an import hook says no
-            found = find_spec(package)
-        if not found:
+        spec = None
+        with contextlib.suppress(ModuleNotFoundError):  # raised by import hooks
+            spec = find_spec(package)
+        if not spec:
             raise _missing(package)
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow and Keras (for TensorFlow). Raises MissingExtra where they are not installed."""
+    """Import TensorFlow and Keras. Raises MissingExtra where they are not installed."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    # TensorFlow has an SQLite of its own inside, without FTS5, which Python's module would be bound to if it came later:
-    # a program that converts and then opens a results database would find none of its words.
+    # TensorFlow contains an SQLite without FTS5, to which Python's module would be bound if it were imported later: a program
+    # that converts and then opens a results database could not search it.
     import sqlite3  # noqa: F401
 
     try:
-        with captured_stderr():  # it looks for graphics cards, and says so
+        with captured_stderr():  # it reports its search for graphics cards
             import keras  # noqa: F401
             import tensorflow
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""One conversion an output: a second one would share its checkpoint, and overwrite its model."""
+"""Allow one conversion per output: a second one would share its checkpoint and overwrite its model."""
 
 import contextlib
 import os
@@ -12,10 +12,11 @@ from edgecls.files import resolve_links
 
 @contextlib.contextmanager
 def lock_output(output: Path) -> Iterator[None]:
-    """Hold `output`, by whatever link it is named, until the block ends; the kernel lets go if the process is killed.
+    """Lock `output`, whichever link names it, until the block ends; the kernel releases the lock if the process is killed.
 
-    By an flock on a file beside it, `.NAME.lock`, which is removed at the end. Where none can be made or locked (a
-    read-only folder, some network file systems) nothing is held. Raises Unavailable where another conversion holds it.
+    The lock is an flock on a file beside it, `.NAME.lock`, which is removed at the end. Where that file cannot be created or
+    locked (a read-only folder, some network file systems), nothing is locked. Raises Unavailable where another conversion
+    holds the lock.
     """
     target = resolve_links(output)
     path = target.with_name(f".{target.name}.lock")
@@ -25,7 +26,7 @@ def lock_output(output: Path) -> Iterator[None]:
     finally:
         if descriptor is not None:
             with contextlib.suppress(OSError):
-                path.unlink()  # while it is held: whoever waits for this one notices that it is gone
+                path.unlink()  # while it is locked, so that a waiting process notices
             os.close(descriptor)
 
 
@@ -42,10 +43,10 @@ def _acquire(path: Path, output: Path) -> int | None:
         except BlockingIOError as error:
             os.close(descriptor)
             raise Unavailable(
-                f"cannot write {output}: another conversion is writing it: wait until that ends, or name another file"
+                f"cannot write {output}: another conversion is writing it: wait for it to end, or choose another file"
             ) from error
         except FileNotFoundError:
-            pass  # removed by the one that held it: once more
+            pass  # removed by the process that held it: try again
         except OSError:
             return descriptor
         os.close(descriptor)

@@ -66,7 +66,7 @@ def choose_precision(
     rejected = Rejected(quantization, output, gate, model.refit_tried)
     if is_stream(output):
         raise BadData(rejection(rejected))
-    precision, flatbuffer, predictions = exporter.make_safer(quantization, of_float, max_drop)
+    precision, flatbuffer, predictions = exporter.export_safer(quantization, of_float, max_drop)
     before, predictions = in_common(of_float[1], predictions)
     gate = compare_precisions(before, predictions)
     return Chosen(

@@ -1,4 +1,4 @@
-"""Where a conversion keeps gigabytes while it works."""
+"""The folder for temporary files of a conversion, which may be gigabytes."""
 
 import contextlib
 import errno
@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 
 PREFIX = "edgecls-"
 LOCK = "lock"
-"""In each folder: held by the process whose folder it is."""
+"""A file in each folder, locked by the process that owns the folder."""
 
 
 @contextlib.contextmanager
 def work_folder() -> Iterator[Path]:
-    """A folder for temporary files, removed afterwards; what conversions left that were killed is removed before.
+    """Create a folder for temporary files and remove it afterwards; leftovers of killed conversions are removed first.
 
     Raises InputNotFound and IoFailed where it cannot be used.
     """
@@ -31,7 +31,7 @@ def work_folder() -> Iterator[Path]:
     try:
         with tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent) as folder, _held(Path(folder)):
             yield Path(folder)
-    except Unavailable as error:  # a model on its way: what writes it knows nothing of TMPDIR
+    except Unavailable as error:  # raised while a model is written, without a mention of TMPDIR
         if folder not in str(error) or "TMPDIR" in str(error):
             raise
         raise Unavailable(f"{error}, or set TMPDIR to another folder") from error
@@ -43,7 +43,7 @@ def work_folder() -> Iterator[Path]:
 
 
 def remove_leftovers(parent: Path) -> None:
-    """Remove the folders in `parent` of this user's conversions whose processes are gone: their locks are free."""
+    """Remove this user's folders in `parent` whose processes are gone, which is when their locks are free."""
     for folder in sorted(parent.glob(f"{PREFIX}*")):
         with contextlib.suppress(OSError):
             if folder.lstat().st_uid == system.user_id():
@@ -51,17 +51,17 @@ def remove_leftovers(parent: Path) -> None:
                 try:
                     system.lock(descriptor)
                     shutil.rmtree(folder)
-                    log.info("removed %s, which a killed conversion had left", folder)
+                    log.info("removed %s, left by a killed conversion", folder)
                 finally:
                     os.close(descriptor)
 
 
 @contextlib.contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Hold the lock of `folder`. It gets its name once it is held, so that nobody takes the folder for a leftover."""
+    """Hold the lock of `folder`. It is renamed once it is held, so that the folder is never mistaken for a leftover."""
     descriptor = os.open(folder / f"{LOCK}.new", os.O_RDWR | os.O_CREAT | system.O_CLOEXEC, 0o600)
     try:
-        with contextlib.suppress(OSError):  # a file system without locks: then nobody can tell, and it stays
+        with contextlib.suppress(OSError):  # without locks a leftover cannot be recognised, and stays
             system.lock(descriptor)
             os.rename(folder / f"{LOCK}.new", folder / LOCK)
         yield
@@ -70,7 +70,7 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _is_about(error: OSError, folder: str) -> bool:
-    """Whether it names a file in `folder`, or none and a full disk: whatever else is written there names its file."""
+    """Return whether `error` names a file in `folder`, or reports a full disk without a file."""
     if error.filename is None:
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
     return os.fsdecode(error.filename).startswith(folder)

@@ -1,4 +1,4 @@
-"""One function over many items, in threads: decoding and inference release the GIL."""
+"""Apply a function to many items in threads: decoding and inference release the GIL."""
 
 import os
 import threading
@@ -14,9 +14,10 @@ S = TypeVar("S")
 def for_each(
     make: Callable[[], S], work: Callable[[S, T], R], items: Sequence[T], advance: Callable[[], None]
 ) -> list[R]:
-    """[work(state, item) for item in items], in order, on every core.
+    """Return [work(state, item) for item in items], in order, computed on all cores.
 
-    Each thread makes its own `state` (an interpreter may serve only one). The first exception of `work` is raised.
+    Each thread creates its own `state` with `make`, such as an interpreter that is not thread-safe. The first exception of
+    `work` is raised.
     """
     local = threading.local()
 

@@ -82,14 +82,14 @@ def test_another_size_costs_what_it_costs(edgecls):
 def test_nothing_that_small(edgecls, output_format, printed):
     done = edgecls("backbones", "--max-mb", "0.001", "--format", output_format)
     assert done.stdout == printed
-    assert done.stderr == "edgecls: no backbone keeps within these limits: widen them\n"
+    assert done.stderr == "edgecls: no backbone is within these limits: widen them\n"
 
 
 def test_a_size_that_none_takes(edgecls):
     done = edgecls("backbones", "--input-size", "100", code=2)
     assert done.stdout == ""
     assert done.stderr == (
-        "edgecls: error: no backbone takes images of 100 pixels: choose a multiple of 32 from 32 to 512 or 240 or 260 or 28\n"
+        "edgecls: error: no backbone supports images of 100 pixels: use a multiple of 32 from 32 to 512 or 240 or 260 or 28\n"
     )
 
 

@@ -106,8 +106,10 @@ def test_the_tables_on_stdout(conversion):
     assert all(re.fullmatch(r"\S+( +[01]\.\d{4}){4}", line) for line in accuracies[2:])
     assert "accuracy" in accuracies[0]
     assert trust[0].startswith("trained: the upper 59% of the network for 2 epochs")
-    assert re.fullmatch(r"int8 and float32 agree on [\d.]+% of the images; it costs [+-]0\.\d{4}", trust[2])
-    assert re.fullmatch(r"what it costs lies between -0\.\d{4} and \+0\.\d{4} \(90 %\)(, so .*)?", trust[3])
+    assert re.fullmatch(r"int8 and float32 give the same answer for [\d.]+% of the images", trust[2])
+    assert re.fullmatch(
+        r"loss of accuracy: [+-]0\.\d{4}( \(one image\))?, 90 % interval -0\.\d{4} to \+0\.\d{4}(, so .*)?", trust[3]
+    )
     steps = [line.rsplit(maxsplit=1) for line in seconds[2:]]
     assert {"reading images", "training head", "fine-tuning", "quantizing to int8", "evaluating int8"} <= {
         name for name, _ in steps
@@ -203,12 +205,12 @@ def test_without_the_extra(tmp_path, hide, package):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--backbone", "resnet"], "no backbone is called 'resnet': choose from efficientnet-lite0"),
-        (["--optimizer", "lion"], "no optimizer is called 'lion': choose from adam, adamw, sgd, rmsprop"),
-        (["--fine-tune", "some"], "no fine-tuning is called 'some': choose from auto, none, top, all"),
-        (["--time-budget", "soon"], "'soon' is no duration: write 90s, 10m or 1h"),
-        (["--input-size", "225"], "takes no images of 225 pixels"),
-        (["--quantize", "int4"], "no quantization is called 'int4': choose from int8, float16, dynamic, float32"),
+        (["--backbone", "resnet"], "unknown backbone 'resnet' (known: efficientnet-lite0"),
+        (["--optimizer", "lion"], "unknown optimizer 'lion' (known: adam, adamw, sgd, rmsprop)"),
+        (["--fine-tune", "some"], "unknown fine-tuning 'some' (known: auto, none, top, all)"),
+        (["--time-budget", "soon"], "invalid duration 'soon': write 90s, 10m or 1h"),
+        (["--input-size", "225"], "does not support images of 225 pixels"),
+        (["--quantize", "int4"], "unknown quantization 'int4' (known: int8, float16, dynamic, float32)"),
         (["--epochs", "0"], "--epochs"),
         (["--learning-rate", "fast"], "--learning-rate"),
         (["--batch-size", "-1"], "--batch-size"),
@@ -229,7 +231,7 @@ def test_the_model_must_be_named(tmp_path):
 def test_a_file_of_another_kind_is_not_replaced_by_a_model(tmp_path, hide, name):
     (tmp_path / name).write_bytes(b"SQLite format 3\0")
     done = edgecls("convert", tmp_path, "-o", tmp_path / name, lacks=hide("tensorflow"))
-    assert f"{name} exists, and is not a model: name another file, such as" in complaint(done, 2)
+    assert f"{name} exists and is not a model: choose another name, such as" in complaint(done, 2)
     assert (tmp_path / name).read_bytes() == b"SQLite format 3\0"
 
 
@@ -237,7 +239,7 @@ def test_a_file_of_another_kind_is_not_replaced_by_a_model(tmp_path, hide, name)
 @pytest.mark.parametrize(
     ("data", "output", "code", "said"),
     [
-        ("none", "m.tflite", 66, "no data set at"),
+        ("none", "m.tflite", 66, "there is no data set"),
         ("empty", "m.tflite", 65, "no sub-folders in"),
         ("empty", "none/m.tflite", 66, "the folder "),
         ("empty", "empty", 74, "it is a folder: name a file"),
@@ -274,7 +276,7 @@ def test_a_report_folder_of_a_failed_conversion_is_removed_if_it_was_made(tmp_pa
     (tmp_path / "file").touch()
     said = complaint(edgecls(*command, tmp_path / "file"), 74)
     assert said.endswith(
-        f"cannot make the folder {tmp_path}/file: something of that name is there already: choose another name"
+        f"cannot create the folder {tmp_path}/file: something of that name is there already: choose another name"
     )
 
 

@@ -35,8 +35,8 @@ main()
 QUICK = """
 from edgecls.training.heavy import load_tensorflow
 load_tensorflow()
-from edgecls.training.fitting import head
-head.EPOCHS = 4
+from edgecls.training.settings import HEAD_DEFAULTS
+HEAD_DEFAULTS["epochs"] = 4
 """
 """Heads are soon trained. TensorFlow is loaded earlier than it would be otherwise."""
 
@@ -116,7 +116,7 @@ def test_ctrl_c_and_resume_give_the_bytes_that_there_would_have_been(colours, tm
     assert (out, errors.splitlines()) == (
         "",
         [
-            "edgecls: what was trained is kept in m.tflite.checkpoint: go on from there with --resume",
+            "edgecls: interrupted; training state saved in m.tflite.checkpoint, continue with --resume",
             "edgecls: error: interrupted",
         ],
     )
@@ -124,7 +124,7 @@ def test_ctrl_c_and_resume_give_the_bytes_that_there_would_have_been(colours, tm
 
     out, errors = finish(start("a", colours, "-o", "m.tflite", *TRAINING, "--resume"))
     assert errors == ""
-    assert "searched: the best of 2 settings of the head has a validation loss of " in out
+    assert " with the best of 2 settings of the head, " in out
     assert "trained: the whole network for 6 epochs" in out
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["m.tflite", "reached"]
     finish(start("b", colours, "-o", "m.tflite", *TRAINING))
@@ -135,13 +135,13 @@ def test_a_checkpoint_that_is_not_there_or_is_none(colours, tmp_path, start, fin
     out, errors = finish(start("a", colours, "-o", "m.tflite", "--resume"), code=2)
     assert (out, errors) == (
         "",
-        "edgecls: error: there is no m.tflite.checkpoint to go on from: run without --resume\n",
+        "edgecls: error: there is no checkpoint m.tflite.checkpoint to resume from: omit --resume\n",
     )
     (tmp_path / "a" / "m.tflite.checkpoint").write_bytes(b"anything")
     out, errors = finish(start("a", colours, "-o", "m.tflite", "--resume"), code=65)
     assert (out, errors) == (
         "",
-        "edgecls: error: m.tflite.checkpoint is damaged: remove it, and run without --resume\n",
+        "edgecls: error: m.tflite.checkpoint is damaged: delete it, and omit --resume\n",
     )
 
 
@@ -175,9 +175,9 @@ def test_what_was_reviewed_trains_too(colours, tmp_path, start, finish):
     (tmp_path / "3.png").unlink()
     options = ("--fine-tune", "none", "--max-drop", "1", "--add-reviews", tmp_path / "results.db")
     out, errors = finish(start("a", colours, "-o", "m.tflite", *options, "--report", "report"), code=1)
-    assert "of these, 3 were reviewed: added to the data set's own" in out
+    assert "including 3 reviewed images" in out
     assert errors.splitlines()[0] == (
-        f"edgecls: 1 reviewed images are not found, the first {tmp_path / '3.png'}: copy them here, and name their folder "
+        f"edgecls: 1 reviewed images do not exist, the first {tmp_path / '3.png'}: copy them here, and pass their folder "
         "with --review-images"
     )
     from edgecls.training.data.dataset import read_dataset

@@ -44,7 +44,7 @@ def test_more_images_put_none_that_trained_into_the_test(edgecls, data, made):
     for n in range(100, 140):
         (data / "red" / f"0 {n}.png").write_bytes(photograph("red", n))
     done = edgecls("evaluate", data, "-m", model, "--split", "test", "--format", "json")
-    assert done.stderr == f"edgecls: since {model} was made, 40 images came to the data set and 0 went\n"
+    assert done.stderr == f"edgecls: since {model} was trained, 40 images were added to the data set and 0 removed\n"
     support = {label: figures["support"] for label, figures in json.loads(done.stdout)["per_class"].items()}
     counts = before.counts()["test"]
     assert {label: support[label] for label in ("blue", "green")} == {
@@ -67,14 +67,14 @@ def test_images_that_trained_are_counted(edgecls, data, made, tmp_path):
     trained, validated = len(before.of("train")), len(before.of("validation"))
     done = edgecls("evaluate", data, "-m", model)
     assert done.stderr == (
-        f"edgecls: {trained} of the 90 images were in the training of {model}, and {validated} validated it: the figures "
-        "flatter it: measure on --split test, or on other images\n"
+        f"edgecls: {trained} of the 90 images were used in the training of {model}, and {validated} in its validation, so the "
+        "figures are too good: use --split test, or other images\n"
     )
     assert edgecls("evaluate", data, "-m", model, "--split", "train").stderr == ""
     rows = [f"{s.path.relative_to(data)},{s.label},test" for s in (*before.of("train")[:3], *before.of("test"))]
     (tmp_path / "s.csv").write_text("\n".join(["file,class,split", *rows]))
     done = edgecls("evaluate", data, "-m", model, "--split", "test", "--split-file", tmp_path / "s.csv")
-    first = f"edgecls: 3 of the {len(rows)} images were in the training of {model}: the figures flatter it: measure on other"
+    first = f"edgecls: 3 of the {len(rows)} images were used in the training of {model}, so the figures are too good: use other"
     assert done.stderr.startswith(first)
 
 
@@ -92,7 +92,7 @@ def test_other_images_are_told(edgecls, data, made):
     for n, path in enumerate(sorted(data.rglob("*.png"))):
         path.write_bytes(photograph(path.parent.name, 1000 + n))
     done = edgecls("evaluate", data, "-m", model)
-    assert done.stderr == f"edgecls: {model} was made with other images: none of these 90 is in its list\n"
+    assert done.stderr == f"edgecls: {model} was trained with other images: none of these 90 is in its list\n"
 
 
 def test_of_two_models_each_is_looked_at(edgecls, data, made, tmp_path):
@@ -102,7 +102,7 @@ def test_of_two_models_each_is_looked_at(edgecls, data, made, tmp_path):
     test = {sample.path for sample in before.of("test")}
     trained = sum(sample.path in test for sample in with_seed.of("train"))
     done = edgecls("evaluate", data, "-m", model, "-m", other, "--split", "test")
-    assert done.stderr.startswith(f"edgecls: {trained} of the {len(test)} images were in the training of {other}")
+    assert done.stderr.startswith(f"edgecls: {trained} of the {len(test)} images were used in the training of {other}")
 
 
 def test_a_single_class_is_found_among_folders_inside_it(edgecls, data, made):

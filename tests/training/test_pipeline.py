@@ -19,10 +19,9 @@ from edgecls.model.model_file import read_model
 from edgecls.progress import Progress
 from edgecls.training import pipeline
 from edgecls.training.evaluation.temperature import Scaling
-from edgecls.training.fitting import fine_tune
-from edgecls.training.settings import Training
+from edgecls.training.settings import FINE_TUNING_DEFAULTS, Training
 
-pytestmark = pytest.mark.usefixtures("tiny_backbone")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 
 
 @pytest.mark.parametrize("quantization", ["int8", "float16", "dynamic", "float32"])
@@ -67,6 +66,7 @@ def test_the_steps_are_timed(colours, tmp_path):
         "reading images",
         "loading TensorFlow",
         "loading backbone",
+        "caching pixels",
         "frozen layers",
         "training head",
         "converting to float",
@@ -113,7 +113,7 @@ def test_the_command_leaves_out_what_does_not_decode(colours, tmp_path, caplog):
     options = ["--backbone", "tiny", "--fine-tune", "none", "--epochs", "5", "--learning-rate", "0.5"]
     done = CliRunner().invoke(app, [str(colours), "-o", str(model), *options], catch_exceptions=False)
     assert done.exit_code == 1
-    assert "left out: 2 that do not decode, 0 copies" in done.stdout
+    assert "left out: 2 that cannot be decoded, 0 duplicates" in done.stdout
     assert [record.message.split(" ")[0] for record in caplog.records if record.levelname == "WARNING"] == [
         str(colours / "red" / name) for name in ("cut.png", "notes.jpg")
     ]
@@ -164,7 +164,7 @@ def test_fine_tuning_trains_the_backbone_too(colours, tmp_path):
 
 def test_no_time_means_the_head_only(colours, tmp_path):
     done = convert(colours, tmp_path / "m.tflite", training=Training(time_budget=0))
-    assert done.plan == "the head only: there is no time for more"
+    assert done.plan == "the head only: the time budget leaves no time for fine-tuning"
     assert {each.phase for each in done.history} == {"head"}
 
 
@@ -199,8 +199,8 @@ def test_the_time_that_was_planned_with_is_told(colours, tmp_path):
     done = convert(colours, tmp_path / "m.tflite", training=Training(epochs=1))
     assert (done.settings["time_budget"], done.settings["epochs"]) == (600, 1)
     assert (done.settings["optimizer"], done.settings["learning_rate"]) == (
-        fine_tune.OPTIMIZER,
-        fine_tune.LEARNING_RATE,
+        FINE_TUNING_DEFAULTS["optimizer"],
+        FINE_TUNING_DEFAULTS["learning_rate"],
     )
 
 

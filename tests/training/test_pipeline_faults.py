@@ -23,7 +23,7 @@ from edgecls.training import pipeline
 from edgecls.training.output_lock import lock_output
 from edgecls.training.settings import Training
 
-pytestmark = pytest.mark.usefixtures("tiny_backbone")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 
 
 @pytest.fixture
@@ -36,15 +36,19 @@ def never(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
-        ({"backbone": "resnet"}, UsageError, "no backbone is called 'resnet'"),
-        ({"quantization": "int4"}, UsageError, "no quantization is called 'int4'"),
-        ({"training": Training(augmentation="music")}, UsageError, "'music': choose from auto, none, photo"),
-        ({"resume": True}, UsageError, "m.tflite.checkpoint to go on from: run without --resume"),
-        ({"backbone": "cnn", "training": Training(search=2)}, UsageError, "pretrained network, and cnn is none"),
-        ({"input_size": 25}, UsageError, "takes no images of 25 pixels"),
+        ({"backbone": "resnet"}, UsageError, "unknown backbone 'resnet'"),
+        ({"quantization": "int4"}, UsageError, "unknown quantization 'int4'"),
+        ({"training": Training(augmentation="music")}, UsageError, r"'music' \(known: auto, none, photo"),
+        ({"resume": True}, UsageError, "m.tflite.checkpoint to resume from: omit --resume"),
+        (
+            {"backbone": "cnn", "training": Training(search=2)},
+            UsageError,
+            "pretrained network, and cnn is not pretrained",
+        ),
+        ({"input_size": 25}, UsageError, "does not support images of 25 pixels"),
         ({"output": "none/m.tflite"}, InputNotFound, "the folder .*none does not exist: create it first"),
         ({"output": "colours"}, IoFailed, "it is a folder: name a file"),
-        ({"data": "none"}, InputNotFound, "no data set at"),
+        ({"data": "none"}, InputNotFound, "there is no data set"),
         ({"split_file": "none.csv"}, InputNotFound, r"cannot read none\.csv"),
         ({"data": "colours/red"}, BadData, "no sub-folders in"),
     ],
@@ -146,10 +150,10 @@ def test_a_model_that_cannot_be_written_to_its_place_is_kept(colours, tmp_path, 
         shutil.rmtree(output.parent)
 
     monkeypatch.setattr(pipeline, "_warn_of_bound", pull_out)
-    with pytest.raises(IoFailed, match=r"stick does not exist: .*: the model is kept in .*: copy it") as raised:
+    with pytest.raises(IoFailed, match=r"stick does not exist: .*: the model was saved as .*: copy it") as raised:
         convert(colours, output)
     (kept,) = temporary_folder.glob("m-*.tflite")
-    assert f"kept in {kept}:" in str(raised.value)
+    assert f"saved as {kept} instead:" in str(raised.value)
     assert replay_golden(Classifier(read_model(kept))) == 3
     kept.unlink()
 

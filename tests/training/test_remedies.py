@@ -11,7 +11,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 import keras
 
-from edgecls.cli.convert import _print_trust
+from edgecls.cli.conversion_summary import print_conversion
 from edgecls.inference.runtimes import open_runtime
 from edgecls.progress import Progress
 from edgecls.training import exporter as exporter_module
@@ -29,10 +29,10 @@ def test_a_model_that_loses_too_much_is_written_if_forced(colours, tmp_path, cap
     assert done.refit_tried
     assert not done.passed
     assert done.rejected is None
-    _print_trust(done, "int8")
+    print_conversion(done)
     output = capsys.readouterr().out
-    assert "refitted head, tried because int8 lost more than allowed: " in output
-    assert "it costs more than the -0.5 allowed: written all the same, since --force was given" in output
+    assert "head refitted, because int8 lost more than allowed: " in output
+    assert "written because of --force, although it loses more than the -0.5 allowed" in output
     assert "none of the labels is ever answered" in output or "is never answered: its " in output
     metrics = done.model.info.metrics
     low, high = metrics["gate"].pop("interval")
@@ -51,7 +51,7 @@ def off_by(difference):
 @pytest.mark.parametrize(("plain", "refitted", "kept"), [(0.3, 0.1, True), (0.2, 0.3, False), (0.2, 0.2, True)])
 def test_the_model_that_is_nearer_to_float_on_the_validation_images_is_kept(monkeypatch, plain, refitted, kept):
     exporter = object.__new__(exporter_module.ModelExporter)
-    exporter._network = exporter._task = None
+    exporter._network = exporter._data = None
     exporter.validate = {b"float": off_by(0.0), b"plain": off_by(plain), b"refitted": off_by(refitted)}.__getitem__
     monkeypatch.setattr(remedy, "refit_head", lambda *_: b"refitted")
     model = exporter._refit_head(exporter_module.QuantizedModel(b"plain"), b"float")

@@ -1,4 +1,4 @@
-"""The networks to choose from. One row in `table.BACKBONES` adds one."""
+"""The networks that can be trained: a row in `table.BACKBONES` each."""
 
 from edgecls.errors import UsageError
 from edgecls.training.backbones.backbone import Backbone
@@ -10,11 +10,11 @@ DEFAULT_BACKBONE = "efficientnet-lite0"
 
 
 def find_backbone(name: str, input_size: int | None = None) -> Backbone:
-    """The backbone called `name`, for images of `input_size` pixels each way; by default its own size.
+    """Return the backbone `name` for images of `input_size` pixels per side, by default its own size.
 
-    Raises UsageError for a name that is not in the table, and for a size that the network does not take.
+    Raises UsageError for an unknown name, and for a size that the network does not support.
     """
     if name not in BACKBONES:
-        raise UsageError(f"no backbone is called {name!r}: choose from {', '.join(BACKBONES)}")
-    found = BACKBONES[name]
-    return found if input_size is None else found.at(input_size)
+        raise UsageError(f"unknown backbone {name!r} (known: {', '.join(BACKBONES)})")
+    backbone = BACKBONES[name]
+    return backbone if input_size is None else backbone.at(input_size)

@@ -1,6 +1,6 @@
 """The small network of the classic tutorials on handwritten digits, trained from scratch.
 
-Convolution, pooling, twice, then all values in a row: with a dense softmax for ten classes it has 34,826 parameters.
+Two blocks of convolution and pooling, flattened: with a dense softmax for ten classes it has 34,826 parameters.
 """
 
 import keras
@@ -8,9 +8,9 @@ from keras import layers
 
 
 def build_cnn(input_size: int, *, weights: bool = True) -> keras.Model:
-    """Normalised grey pixels (batch, input_size, input_size, 1) -> features (batch, n): 1600 of them for 28 pixels.
+    """Build the network: normalised grey pixels (batch, input_size, input_size, 1) -> features (batch, n), 1600 for 28 pixels.
 
-    Untrained, and the same each time. There are no `weights` to have.
+    Its initial weights are always the same; there are no pretrained `weights`.
     """
     del weights
     pixels = keras.Input((input_size, input_size, 1), name="pixels")

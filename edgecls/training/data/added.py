@@ -1,7 +1,7 @@
-"""Images from elsewhere that join a data set: what people have reviewed of a device's frames.
+"""Reviewed frames of a device that are added to a data set.
 
-They train, and never measure: figures before and after are of the same test images, and a review is of a picture that
-was chosen for being hard. A class that the data set lacks is another thing: without images to measure it with, it could be none.
+They are used for training only: the figures before and after then come from the same test images, and reviewed images were
+selected for being hard. Only a class that the data set lacks gets validation and test images from them.
 """
 
 from collections import Counter
@@ -16,16 +16,16 @@ from edgecls.training.data.read_images import DatasetImage
 from edgecls.training.data.samples import Sample
 from edgecls.training.data.split import divide_new_classes
 
-Left = list[tuple[Sample, str]]
+LeftOut = list[tuple[Sample, str]]
 
 
-def join(
+def join_reviewed(
     images: Sequence[DatasetImage], added: Sequence[DatasetImage], seed: int
-) -> tuple[list[DatasetImage], Left, list[Problem]]:
-    """(those of `added` to use, each with a split; the others, each with the reason; what to tell).
+) -> tuple[list[DatasetImage], LeftOut, list[Problem]]:
+    """Return the images of `added` to use, with their splits; the others, with the reason; and problems.
 
-    `images` are the data set's, and stay. A picture that they hold already is left out: the data set's label stands.
-    Raises BadData for a class that the data set lacks and that has fewer than ten images.
+    `images` are those of the data set, which are unchanged. A picture that is among them is left out: the label in the data
+    set takes precedence. Raises BadData for a new class with fewer than ten images.
     """
     mine = {image.picture: image.sample for image in reversed(images)}
     new = [image for image in added if image.picture not in mine]
@@ -41,7 +41,7 @@ def _with_splits(added: Sequence[DatasetImage], labels: set[str], seed: int) -> 
     for label, count in sorted(counts.items()):
         if count < FEW_IMAGES:
             raise BadData(
-                f"the data set has no class {label!r}, and {count} reviewed image{'s' * (count != 1)} are too few for a "
+                f"the data set has no class {label!r}, and {count} reviewed image{'s' * (count != 1)} are not enough for a "
                 f"new one: correct the reviews, review at least {FEW_IMAGES}, or add images of it to the data set"
             )
     samples = divide_new_classes([image.sample for image in added], set(counts), seed, groups_with_copies(added))
@@ -57,6 +57,6 @@ def _reason(sample: Sample, twin: Sample) -> str:
 def _problem(sample: Sample, twin: Sample) -> Problem:
     message = (
         f"{sample.path} was reviewed as {sample.label!r}, and the data set labels {twin.path}, the same picture, "
-        f"{twin.label!r}: the review is left out: correct the one or the other"
+        f"{twin.label!r}: the review is ignored: correct one of them"
     )
     return Problem("two labels", message, (sample.path, twin.path))

@@ -1,4 +1,4 @@
-"""How many images each class has, and what to do where they are unequal."""
+"""The number of images per class, and weights that compensate for imbalance."""
 
 import random
 from collections import defaultdict
@@ -8,18 +8,17 @@ from edgecls.training.data.problems import Problem
 from edgecls.training.data.samples import Sample
 
 MOST_UNEQUAL = 10.0
-"""No class weighs more than this many times another: a batch with one image of 500 times the weight is all noise."""
+"""The maximum ratio of two weights: an image with 500 times the weight of others makes a batch mostly noise."""
 IMBALANCE = 3.0
-"""Largest class over smallest, from which on it is told."""
+"""The ratio of the largest to the smallest class from which a problem is reported."""
 FEW_IMAGES = 10
 
 
 def class_weights(counts: Mapping[str, int]) -> dict[str, float]:
-    """Label -> images, one or more -> label -> weight of each of its images in training; over all images the mean is 1.
+    """Return label -> weight of a training image, from label -> number of images (1 or more). The mean over images is 1.
 
-    In proportion to 1 / sqrt(count): half-way, on a scale of factors, between images that count the same and classes
-    that do (Mahajan et al., "Exploring the Limits of Weakly Supervised Pretraining", 2018). Weights above 10 times the
-    smallest are cut to that.
+    Weights are proportional to 1 / sqrt(count), a compromise between equal weights of images and of classes (Mahajan et al.,
+    "Exploring the Limits of Weakly Supervised Pretraining", 2018), and limited to 10 times the smallest.
     """
     images = sum(counts.values())
     weights = {label: count**-0.5 for label, count in counts.items()}
@@ -30,24 +29,25 @@ def class_weights(counts: Mapping[str, int]) -> dict[str, float]:
 
 
 def imbalance(counts: Mapping[str, int]) -> list[Problem]:
-    """One problem where the largest class has 3 times the images of the smallest; of training images, one or more."""
+    """Return a problem where the largest class has at least 3 times the training images of the smallest."""
     largest, smallest = max(counts, key=lambda x: counts[x]), min(counts, key=lambda x: counts[x])
     if counts[largest] < IMBALANCE * counts[smallest]:
         return []
     weights = class_weights(counts)
     message = (
-        f"the classes are unequal: {largest!r} has {counts[largest]} images to train on, {smallest!r} "
-        f"{counts[smallest]}: weights ({weights[largest]:.2g} and {weights[smallest]:.2g}) help, more images help more"
+        f"the classes are imbalanced: {largest!r} has {counts[largest]} training images, {smallest!r} "
+        f"{counts[smallest]}: weights of {weights[largest]:.2g} and {weights[smallest]:.2g} compensate in part, more images "
+        "help more"
     )
     return [Problem("imbalance", message)]
 
 
 def few_images(counts: Mapping[str, int]) -> list[Problem]:
-    """A problem for each class with fewer than 10 images in all."""
+    """Return a problem for each class with fewer than 10 images in all splits."""
     return [
         Problem(
             "few images",
-            f"class {label!r} has {count} image{'s' * (count != 1)} in all: its figures mean little: add some",
+            f"class {label!r} has {count} image{'s' * (count != 1)} in all, too few for reliable figures: add some",
         )
         for label, count in counts.items()
         if count < FEW_IMAGES

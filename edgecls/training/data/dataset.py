@@ -1,4 +1,4 @@
-"""The data set as it will be used: every file read once, what cannot be used left out, splits decided."""
+"""The data set as it is used: every file read once, unusable images left out, splits decided."""
 
 import hashlib
 from collections import Counter
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from edgecls.errors import BadData, UsageError
+from edgecls.errors import BadData
 from edgecls.images.depth import UNKNOWN_WHITE, White
 from edgecls.model.image_list import ImageList
 from edgecls.model.labels import find_label
 from edgecls.progress import Progress
 from edgecls.training.data import balance
-from edgecls.training.data.added import join
+from edgecls.training.data.added import join_reviewed
 from edgecls.training.data.class_names import spell_as
 from edgecls.training.data.depths import dataset_white, describe_white
 from edgecls.training.data.duplicates import copies_within_splits, groups_with_copies, leave_out_copies
@@ -25,15 +25,14 @@ from edgecls.training.data.problems import Kind, Problem, warn
 from edgecls.training.data.read_images import (
     DatasetImage,
     compare_in_full,
-    decodable,
-    left_out,
+    describe_left_out,
     read_again,
     read_images,
     read_reviewed_images,
     undecodable,
 )
 from edgecls.training.data.samples import Sample, is_npz, read_samples
-from edgecls.training.data.split import keep_splits, lacking, separated_groups, split_samples
+from edgecls.training.data.split import lacking, separated_groups, split_samples
 from edgecls.training.data.split_names import Split
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -41,13 +40,21 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Dataset:
-    """The samples to use, by label and path. `skipped` are (path, why) of all that were left out.
+    """The samples of a data set that are used, sorted by label and path.
 
-    `fingerprint` is a SHA-256 over labels, splits and contents: the same images in another place have the same one.
-    `problems` says what is wrong with the data set: what was left out (kinds `undecodable`, `two labels`,
-    `duplicate left out`, `class left out`), and what was not. The last `added` of the samples are not of the data set, but were reviewed.
-    `losses` takes in the files that cannot be used any more later on.
-    `white` is the value that is white in files, `scale` the same in an `.npz`; `aspects` are width / height of each sample.
+    Attributes:
+        samples: The samples, those from reviews last.
+        skipped: (path, reason) of each image that was left out.
+        fingerprint: A SHA-256 over labels, splits and contents: it does not depend on where the images lie.
+        problems: What is wrong with the data set: images that were left out (kinds `undecodable`, `two labels`, `duplicate
+            left out`, `class left out`), and other findings.
+        added: The number of samples that were added from reviews.
+        losses: Files that cannot be read any more after the data set has been read.
+        white: The values that are white in files.
+        scale: The value that is white in an .npz.
+        aspects: The width / height of each sample.
+        contents: The SHA-256 of each sample's file and of its pixels, in hexadecimal.
+        everything: The same for all images that were read to measure a model, including other splits and duplicates.
     """
 
     samples: tuple[Sample, ...]
@@ -60,9 +67,7 @@ class Dataset:
     scale: Scale | None = None
     aspects: tuple[float, ...] = ()
     contents: tuple[tuple[str, str], ...] = ()
-    """Of each sample the SHA-256 of its file and of its pixels, in hexadecimal."""
     everything: frozenset[tuple[str, str]] = frozenset()
-    """The same of all images that were read, also those of other splits, or left out as copies."""
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -70,11 +75,11 @@ class Dataset:
         return tuple(sorted({sample.label for sample in self.samples}))
 
     def of(self, split: Split) -> list[Sample]:
-        """The samples of one split, in order."""
+        """Return the samples of one split, in order."""
         return [sample for sample in self.samples if sample.split == split]
 
     def of_kind(self, kind: Kind) -> list[Problem]:
-        """The problems of one kind."""
+        """Return the problems of one kind."""
         return [problem for problem in self.problems if problem.kind == kind]
 
     def image_list(self) -> ImageList:
@@ -82,12 +87,12 @@ class Dataset:
         return ImageList.of((s.split, *each) for s, each in zip(self.samples, self.contents, strict=True))
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Split -> label -> number of images."""
-        found = Counter((sample.split, sample.label) for sample in self.samples)
-        return {split: {label: found[split, label] for label in self.labels} for split in SPLITS}
+        """Return split -> label -> number of images."""
+        counts = Counter((sample.split, sample.label) for sample in self.samples)
+        return {split: {label: counts[split, label] for label in self.labels} for split in SPLITS}
 
     def class_weights(self) -> dict[str, float]:
-        """Label -> weight of a training image, see `balance.class_weights`."""
+        """Return label -> weight of a training image; see `balance.class_weights`."""
         return balance.class_weights(self.counts()["train"])
 
 
@@ -102,38 +107,38 @@ def read_dataset(
     white: int | None = None,
     exclude: Sequence[str] = (),
 ) -> Dataset:
-    """Read, check and split; problems are logged. Raises InputNotFound, BadData, UsageError and MissingExtra.
+    """Read, check and split a data set; its problems are logged.
 
-    `reviewed` are joined to it once it is split, see `added.join`: it is split as it would be without them. `white` is
-    the value that is white, see `depths.dataset_white`; by default it is found.
+    `reviewed` are added after it has been split, see `join_reviewed`: the splits do not depend on them. `white` is the
+    value that is white, see `dataset_white`; by default it is detected. Raises InputNotFound, BadData, UsageError and
+    MissingExtra.
     """
     samples = read_samples(path, split_file, group_by, exclude=exclude)
-    samples, scale = _scaled(path, samples, Scale("", white) if white else None)
-    found, bad = read_images(samples, path, progress, looks=True)
+    samples, scale = apply_scale(path, samples, Scale("", white) if white else None)
+    images, bad = read_images(samples, path, progress, appearance=True)
     extra, bad_extra = read_reviewed_images(spell_as(reviewed, {sample.label for sample in samples}), progress)
-    whites = dataset_white([*found, *extra], None if scale else white)
-    if scale and scale.white > 255:  # arrays as a camera of more than 8 bits gives them, and so are its files
+    whites = dataset_white([*images, *extra], None if scale else white)
+    if scale and scale.white > 255:  # a camera that gives arrays of more than 8 bits gives such files, too
         whites = replace(whites, sixteen=scale.white)
-    everything = compare_in_full(read_again([*found, *extra], whites, progress), whites)
-    images, copies, contradictions = leave_out_copies(everything[: len(found)])
-    bad = [*bad, *bad_extra]
-    skipped = [*bad, *_paths(copies)]
-    with _naming(skipped):
-        _check_given(samples, images)
-        separated = _separated(images)
-        images = _cut(images, seed)
-        images, untrained = _without_untrained(images, [image.sample for image in images])
+    compared = compare_in_full(read_again([*images, *extra], whites, progress), whites)
+    kept, copies, contradictions = leave_out_copies(compared[: len(images)])
+    skipped = [*bad, *bad_extra, *_paths(copies)]
+    with naming_left_out(skipped):
+        check_given_splits(samples, kept)
+        separated = _separated(kept)
+        divided = _divide(kept, seed)
+        used, untrained = leave_out_untrained(divided, [image.sample for image in divided])
         skipped += [(path, "is of a class without training images") for problem in untrained for path in problem.paths]
-        joined, surplus, doubts = join(images, everything[len(found) :], seed)
-    images, skipped = [*images, *joined], [*skipped, *_paths(surplus)]
-    told = [*undecodable(bad), *contradictions, *doubts, *_vanished(samples, images), *untrained, *_incomplete(images)]
-    told += [*copies_within_splits(images), *separated, *near_duplicates(images), *_balance(images)]
-    told += [*_describe_scale(path, scale), *describe_white(images, whites)]
-    return replace(_dataset(images, skipped, told), added=len(joined), white=whites, scale=scale)
+        joined, surplus, doubts = join_reviewed(used, compared[len(images) :], seed)
+    used, skipped = [*used, *joined], [*skipped, *_paths(surplus)]
+    problems = [*undecodable([*bad, *bad_extra]), *contradictions, *doubts]
+    problems += [*_vanished(samples, used), *untrained, *_incomplete(used), *copies_within_splits(used), *separated]
+    problems += [*near_duplicates(used), *_balance(used), *_describe_scale(path, scale), *describe_white(used, whites)]
+    return replace(as_dataset(used, skipped, problems), added=len(joined), white=whites, scale=scale)
 
 
-def _scaled(path: Path, samples: list[Sample], like: Scale | None) -> tuple[list[Sample], Scale | None]:
-    """Return (the samples, the scale of an `.npz`: `like` where that fits). Samples of files are left alone."""
+def apply_scale(path: Path, samples: list[Sample], like: Scale | None) -> tuple[list[Sample], Scale | None]:
+    """Return the samples, and the scale of an .npz: `like` where that fits. Samples of files are unchanged."""
     if not is_npz(path):
         return samples, None
     scale = read_arrays(path, like).scale
@@ -148,64 +153,10 @@ def _describe_scale(path: Path, scale: Scale | None) -> list[Problem]:
     return [
         Problem(
             "depth",
-            f"{path} has values of {scale.dtype} up to {scale.white}: {scale.white} is taken as white, as 255 is in files "
+            f"{path} holds {scale.dtype} values up to {scale.white}: {scale.white} is used as white, as 255 is in files "
             "of 8 bits (--white overrides it)",
         )
     ]
-
-
-def read_split(
-    path: Path,
-    split_file: Path | None,
-    split: str | None,
-    seed: int,
-    progress: Progress,
-    *,
-    group_by: str | None = None,
-    white: White = UNKNOWN_WHITE,
-    scale: Scale | None = None,
-    exclude: Sequence[str] = (),
-    used: ImageList | None = None,
-    labels: Sequence[str] = (),
-) -> Dataset:
-    """Return only the samples of `split`, which may lack classes or be one only: to measure a model with.
-
-    Where the data set does not name `split`, it is the one that `read_dataset` makes with the same `seed` and
-    `group_by`; what that leaves out is left out here too. Images in the list `used`, the model's, are then in the split
-    that they are in there, and others are drawn. All samples if `split` is None: then only those that do not decode are
-    left out. `labels` are the model's, see `find_layout`, and so are
-    `white` and `scale`. Raises UsageError for an unknown split, InputNotFound and BadData.
-    """
-    if split is not None and split not in SPLITS:
-        raise UsageError(f"no split is called {split!r}: choose from {', '.join(SPLITS)}")
-    samples = read_samples(path, split_file, group_by, exclude=exclude, labels=labels)
-    samples, _ = _scaled(path, samples, scale)
-    named = {sample.split for sample in samples}
-    if split and split not in named and not named & {"train", None}:
-        raise BadData(f"{split_file or path} has no images in the split {split!r}: choose another, or leave it out")
-    cut = split is None or split not in named or (split == "train" and not named >= {"validation", "test"})
-    wanted = [sample for sample in samples if cut or sample.split == split]
-    images, bad = read_images(wanted, path, progress, looks=False, white=white)
-    if split is None:
-        return _dataset(images, bad, undecodable(bad))
-    others = [] if cut else decodable([sample for sample in samples if sample.split != split], progress, white)
-    everything = frozenset(_content(image) for image in [*images, *others])
-    images, copies, problems = leave_out_copies(compare_in_full([*images, *others], white))
-    ours = set(wanted)
-    skipped = [*bad, *_paths([(sample, reason) for sample, reason in copies if sample in ours])]
-    with _naming(skipped):
-        images = _cut(images, seed, used) if cut else images
-        images, untrained = _without_untrained(images, samples, labels)
-        images = [image for image in images if image.sample.split == split]
-        if not cut:
-            _check_given(wanted, images)
-        if not images:
-            raise BadData(
-                f"no image of {path} is in the split {split!r}: leave the split out, to measure on all images"
-            )
-    concerned = {sample.path for sample in wanted}
-    problems = [problem for problem in [*problems, *untrained] if not concerned.isdisjoint(problem.paths)]
-    return replace(_dataset(images, skipped, [*undecodable(bad), *problems]), everything=everything)
 
 
 def _paths(copies: Sequence[tuple[Sample, str]]) -> list[tuple[Path, str]]:
@@ -213,44 +164,36 @@ def _paths(copies: Sequence[tuple[Sample, str]]) -> list[tuple[Path, str]]:
 
 
 @contextmanager
-def _naming(skipped: Sequence[tuple[Path, str]]) -> Iterator[None]:
-    """Where there are too few images, the error names what was left out: no warning has done that yet."""
+def naming_left_out(skipped: Sequence[tuple[Path, str]]) -> Iterator[None]:
+    """Append what was left out to the message of a BadData: no warning has named it yet."""
     try:
         yield
     except BadData as error:
-        raise BadData(f"{error}{left_out(skipped)}") from None
+        raise BadData(f"{error}{describe_left_out(skipped)}") from None
 
 
-def _check_given(samples: Sequence[Sample], images: Sequence[DatasetImage]) -> None:
-    """A split that is given is never cut from another because none of its images can be used."""
+def check_given_splits(samples: Sequence[Sample], images: Sequence[DatasetImage]) -> None:
+    """Raise BadData where no image of a given split can be used: it is never replaced by images of another split."""
     lost = {sample.split for sample in samples} - {image.sample.split for image in images} - {None}
     if lost:
         raise BadData(
-            f"no image of the split {min(map(str, lost))!r} can be used: they do not decode, or have copies in other "
+            f"no image of the split {min(map(str, lost))!r} can be used: all are undecodable, or have copies in other "
             "splits or under other labels: replace them"
         )
 
 
-def _cut(images: Sequence[DatasetImage], seed: int, used: ImageList | None = None) -> list[DatasetImage]:
-    samples, groups = [image.sample for image in images], groups_with_copies(images)
-    if used is None:
-        drawn = split_samples(samples, seed, groups)
-    else:
-        drawn = keep_splits(samples, [used.split_of(*_content(image)) for image in images], seed, groups)
-    return [replace(image, sample=sample) for image, sample in zip(images, drawn, strict=True)]
+def _divide(images: Sequence[DatasetImage], seed: int) -> list[DatasetImage]:
+    divided = split_samples([image.sample for image in images], seed, groups_with_copies(images))
+    return [replace(image, sample=sample) for image, sample in zip(images, divided, strict=True)]
 
 
-def _content(image: DatasetImage) -> tuple[str, str]:
-    return image.digest, image.seen_pixels
-
-
-def _without_untrained(
+def leave_out_untrained(
     images: Sequence[DatasetImage], listed: Iterable[Sample], labels: Sequence[str] = ()
 ) -> tuple[list[DatasetImage], list[Problem]]:
-    """Return the images of classes that have training images among the samples `listed`, and a problem for each other.
+    """Leave out images of classes that have no training image among the samples `listed`, with one problem per class.
 
-    Those that a model knows, its `labels`, stay. All are returned where there are no training images at all: the data
-    set is there to measure with.
+    Classes that a model knows, its `labels`, stay. Nothing is left out where there are no training images at all: such a
+    data set is meant for evaluation.
     """
     samples = [image.sample for image in images]
     trained = {sample.label for sample in listed if sample.split in {None, "train"}}
@@ -260,7 +203,7 @@ def _without_untrained(
         Problem(
             "class left out",
             f"class {label!r} has no training image: its {counts[label]} image{'s are' if counts[label] > 1 else ' is'} "
-            "left out: put some into the split for training",
+            "left out: move some to the training split",
             tuple(sample.path for sample in samples if sample.label == label),
         )
         for label in sorted(untrained)
@@ -280,13 +223,13 @@ def _vanished(samples: Sequence[Sample], images: Sequence[DatasetImage]) -> list
 
 
 _CONSEQUENCES: Mapping[str, str] = {
-    "validation": "it is never answered where a precision is asked for",
-    "test": "nothing says how well it is recognised",
+    "validation": "it is never answered where a precision is requested",
+    "test": "its accuracy is unknown",
 }
 
 
 def _incomplete(images: Sequence[DatasetImage]) -> list[Problem]:
-    """Return a problem for each class without an image to validate or to test with."""
+    """Return a problem for each class without validation or test images."""
     return [
         Problem(
             "class not in every split",
@@ -298,31 +241,30 @@ def _incomplete(images: Sequence[DatasetImage]) -> list[Problem]:
     ]
 
 
-def _dataset(
+def as_dataset(
     images: Sequence[DatasetImage], skipped: Sequence[tuple[Path, str]], problems: Sequence[Problem]
 ) -> Dataset:
+    """Return the data set of `images`, and log its problems."""
     warn(problems)
-    contents = tuple(_content(image) for image in images)
+    contents = tuple(image.content for image in images)
     return Dataset(
         tuple(image.sample for image in images),
         tuple(skipped),
         _fingerprint(images),
         tuple(problems),
         contents=contents,
-        everything=frozenset(contents),
         aspects=tuple(image.aspect for image in images),
     )
 
 
 def _separated(images: Sequence[DatasetImage]) -> list[Problem]:
-    found = separated_groups([image.sample for image in images])
     return [
         Problem(
             "separated group",
-            f"the given splits separate {name!r} ({len(samples)} images), which flatters the figures: put it into one",
+            f"the given splits divide {name!r} ({len(samples)} images), so the test figures are too good: keep it in one",
             tuple(sample.path for sample in samples),
         )
-        for name, samples in found.items()
+        for name, samples in separated_groups([image.sample for image in images]).items()
     ]
 
 

@@ -1,4 +1,4 @@
-"""The same picture more than once: copies, told by their pixels."""
+"""Duplicates: the same picture more than once, recognised by its pixels."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -8,23 +8,23 @@ from edgecls.training.data.read_images import DatasetImage
 from edgecls.training.data.samples import Sample
 
 _RANK: Mapping[str | None, int] = {None: 0, "train": 0, "validation": 1, "test": 2}
-"""Of copies in several splits those of the highest rank stay: what is measured with is kept."""
+"""Of copies in several splits those of the highest rank are kept, as they are needed to measure."""
 
 
 def leave_out_copies(
     images: Sequence[DatasetImage],
 ) -> tuple[list[DatasetImage], list[tuple[Sample, str]], list[Problem]]:
-    """(the images to use, in order; the others, each with the reason; what to tell).
+    """Return the images to use, in order; the others, with the reason; and problems.
 
-    The same picture under two labels is left out altogether: nobody knows which is right. Of copies in several given
-    splits, those in `test` stay, or else those in `validation`. Copies within one split stay.
+    All copies of a picture with two labels are left out, since it is unknown which is right. Of copies in several given
+    splits, those in `test` are kept, or else those in `validation`. Copies within one split are kept.
     """
     out: dict[int, str] = {}
     problems = []
     for copies in _copies(images):
-        found = _contradiction(images, copies) or _straddling(images, copies)
-        if found:
-            reasons, problem = found
+        left_out = _contradiction(images, copies) or _straddling(images, copies)
+        if left_out:
+            reasons, problem = left_out
             out.update(reasons)
             problems.append(problem)
     kept = [image for n, image in enumerate(images) if n not in out]
@@ -32,11 +32,11 @@ def leave_out_copies(
 
 
 def _copies(images: Sequence[DatasetImage]) -> list[list[int]]:
-    """The indices of images of the same picture, where there are several."""
-    found: dict[str, list[int]] = defaultdict(list)
+    """Return the indices of images of the same picture, where there are several."""
+    by_picture: dict[str, list[int]] = defaultdict(list)
     for n, image in enumerate(images):
-        found[image.picture].append(n)
-    return [copies for copies in found.values() if len(copies) > 1]
+        by_picture[image.picture].append(n)
+    return [copies for copies in by_picture.values() if len(copies) > 1]
 
 
 def _contradiction(images: Sequence[DatasetImage], copies: Sequence[int]) -> tuple[dict[int, str], Problem] | None:
@@ -51,7 +51,7 @@ def _contradiction(images: Sequence[DatasetImage], copies: Sequence[int]) -> tup
         reasons[n] = f"is the same picture as {twin.path}, which is labelled {twin.label!r}"
     message = (
         f"{first.path} is labelled {first.label!r} and {other.path}, the same picture, {other.label!r}: "
-        f"all {len(copies)} copies left out: keep one, under the right label"
+        f"all {len(copies)} copies are left out: keep one, with the right label"
     )
     return reasons, Problem("two labels", message, tuple(sample.path for sample in samples))
 
@@ -71,8 +71,8 @@ def _straddling(images: Sequence[DatasetImage], copies: Sequence[int]) -> tuple[
 def groups_with_copies(images: Sequence[DatasetImage]) -> list[str]:
     """Return the name of each image's group, for `split_samples`: groups that share a picture are one group.
 
-    An image without a group is named by its content: it has the same name in another place, and beside other images. So
-    has a group of copies, unless one in another format joins it.
+    An image without a group is named by its content, so that its name does not depend on its location or on other images.
+    The same holds for a group of copies, unless one in another format is added.
     """
     names = [f"group {each.sample.group}" if each.sample.group else f"image {each.digest}" for each in images]
     parent = {name: name for name in names}
@@ -90,7 +90,7 @@ def groups_with_copies(images: Sequence[DatasetImage]) -> list[str]:
 
 
 def copies_within_splits(images: Sequence[DatasetImage]) -> list[Problem]:
-    """One problem, if there are copies at all, which then are in one split."""
+    """Return one problem if there are copies within a split."""
     copies = _copies(images)
     if not copies:
         return []
@@ -98,6 +98,6 @@ def copies_within_splits(images: Sequence[DatasetImage]) -> list[Problem]:
     surplus = len(paths) - len(copies)
     message = (
         f"{surplus} image{'s are copies' if surplus > 1 else ' is a copy'} of another in the same split, "
-        f"the first {paths[1]} of {paths[0]}: each counts again: remove what is not meant to"
+        f"the first {paths[1]} of {paths[0]}: each is counted: remove those that should not be"
     )
     return [Problem("duplicates", message, paths)]

@@ -80,8 +80,8 @@ def _by_folder(names: Sequence[str], base: str) -> dict[str, list[str]]:
     """Return the images of each folder directly below `base` (which ends with `/`, or is empty); '' for none."""
     folders: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        folder, found, _ = name.removeprefix(base).partition("/") if name.startswith(base) else ("", "", "")
-        folders[folder if found else ""].append(name)
+        folder, separator, _ = name.removeprefix(base).partition("/") if name.startswith(base) else ("", "", "")
+        folders[folder if separator else ""].append(name)
     return dict(folders)
 
 
@@ -99,7 +99,7 @@ def _read_splits(
 ) -> bool:
     """Take the images of folders of splits in; return False where these folders are classes.
 
-    Raises BadData where it cannot be told.
+    Raises BadData where this is ambiguous.
     """
     classes = {folder: _classes_in(folders[folder], f"{base}{folder}/", known) for folder in splits}
     train = {class_key(label) for folder, split in splits.items() if split == "train" for label in classes[folder][1]}

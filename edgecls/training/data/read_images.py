@@ -1,4 +1,4 @@
-"""Every file read and decoded once: does it decode, what is in it, what does it look like."""
+"""Read and decode every file of a data set once: digests, appearance, bit depth."""
 
 import hashlib
 from collections import defaultdict
@@ -21,29 +21,29 @@ from edgecls.training.data.problems import Problem
 from edgecls.training.data.samples import Sample
 from edgecls.training.workers import for_each
 
-LOOK_SIDE = 16
-LEAST_SIDE = 64
-"""Pixels. Of smaller images (digits, icons) many look alike that are not the same: they get no `Look`."""
-LEAST_CONTRAST = 2.0
-"""Grey levels, the standard deviation. Below it (a lens cap, white paper) there is only noise to compare."""
+THUMBNAIL_SIDE = 16
+MIN_SIDE = 64
+"""Pixels. Many smaller images (digits, icons) look alike without being duplicates: they get no `Appearance`."""
+MIN_CONTRAST = 2.0
+"""The standard deviation in grey levels below which (a lens cap, white paper) there is only noise to compare."""
 SMALL_FILE = 65536
-"""Bytes. Up to here decoding in full takes 2-3 ms at most, and an eighth of the size would be too small to compare."""
+"""Bytes. Decoding such a file in full takes 2-3 ms at most, and an eighth of its size would be too small to compare."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a picture looks like: 64 bits of perceptual hash, and grey levels uint8 (16, 16)."""
+class Appearance:
+    """How an image looks: 64 bits of a perceptual hash, and grey levels uint8 (16, 16)."""
 
     bits: NDArray[np.bool_]
     thumbnail: NDArray[np.uint8]
 
 
 UNSCALED = White(255, SIXTEEN_BITS)
-"""Until it is known which value is white: all that the bits can hold."""
+"""White until it is known which value is white: the maximum of the bits."""
 
 
 class Depth(NamedTuple):
-    """Bits a sample of a file, 8 or 16, and the least of `WHITES` that holds its values; 0 where all are black."""
+    """The bits per sample of a file, 8 or 16, and the smallest of `WHITES` that holds its values; 0 where all are black."""
 
     bits: int
     white: int
@@ -51,44 +51,55 @@ class Depth(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DatasetImage:
-    """A sample that decodes. `digest` is the SHA-256 of its content, or of shape and pixels if it is no file.
+    """A sample that can be decoded.
 
-    `pixels` is that of the decoded picture, whatever file it came in; where only an eighth of its size was decoded, of
-    that: different pictures may then have the same, until `compare_in_full`. Empty where nothing was decoded.
-
-    `depth` is None where the file says itself which value is white, as JPEGs do; `aspect` is width / height, about.
+    Attributes:
+        sample: The sample.
+        digest: The SHA-256 of the file, or of shape and pixels where there is no file.
+        appearance: How the image looks, where that was requested and can be compared.
+        pixels: The SHA-256 of the decoded pixels, whatever the file format. Large files are decoded at an eighth of their size,
+            so that different images may agree until `compare_in_full`. Empty where nothing was decoded.
+        listed_pixels: `pixels` before `compare_in_full`, as the model file lists it.
+        depth: None where the file itself says which value is white, as JPEGs do.
+        aspect: width / height, approximately.
     """
 
     sample: Sample
     digest: str
-    look: Look | None = None
+    appearance: Appearance | None = None
     pixels: str = ""
-    seen_pixels: str = ""
-    """`pixels` as they were first found, of small files in full and of others at an eighth: what a model file lists."""
+    listed_pixels: str = ""
     depth: Depth | None = None
     aspect: float = 1.0
 
     @property
     def picture(self) -> str:
-        """The same for copies."""
+        """A text that is the same for copies."""
         return self.pixels or self.digest
 
+    @property
+    def content(self) -> tuple[str, str]:
+        """The digests of file and pixels by which an `ImageList` recognises the image."""
+        return self.digest, self.listed_pixels
 
-Examiner = Callable[[NDArray[np.uint8], int], "Look | None"]
+
+Look = Callable[[NDArray[np.uint8], int], "Appearance | None"]
+"""(BGR pixels, by how much they are reduced) -> how the image looks"""
 
 
 def read_images(
-    samples: Sequence[Sample], dataset: Path, progress: Progress, *, looks: bool, white: White = UNSCALED
+    samples: Sequence[Sample], dataset: Path, progress: Progress, *, appearance: bool, white: White = UNSCALED
 ) -> tuple[list[DatasetImage], list[tuple[Path, str]]]:
-    """(the images that decode, in order; path and reason of the others). `looks`: whether to find each one's `Look`.
+    """Return the images that can be decoded, in order, and (path, reason) of the others.
 
-    Pixels are dropped as soon as they have been seen. Raises BadData if none decodes, MissingExtra without ImageHash.
+    Pixels are not kept. Raises BadData if none can be decoded, and MissingExtra without ImageHash where `appearance` is
+    requested.
     """
-    images, bad = _sorted_out(samples, progress, "reading images", _look_at() if looks else None, white)
+    images, bad = _read_all(samples, progress, "reading images", _appearance_function() if appearance else None, white)
     if not images:
         raise BadData(
             f"none of the {len(samples)} files in {dataset} is an image that can be decoded: check the data set"
-            f"{left_out(bad)}"
+            f"{describe_left_out(bad)}"
         )
     return images, bad
 
@@ -96,20 +107,20 @@ def read_images(
 def read_reviewed_images(
     samples: Sequence[Sample], progress: Progress
 ) -> tuple[list[DatasetImage], list[tuple[Path, str]]]:
-    """As `read_images`, with looks, for what people have reviewed: there may be none. Raises BadData if none of many decodes."""
+    """Read reviewed images as `read_images` does, with their appearance. Raises BadData if there are some, and none decodes."""
     if not samples:
         return [], []
-    images, bad = _sorted_out(samples, progress, "reading reviewed images", _look_at())
+    images, bad = _read_all(samples, progress, "reading reviewed images", _appearance_function())
     if not images:
         raise BadData(
-            f"none of the {len(samples)} reviewed images can be read: name the folder that has them with "
-            f"--review-images{left_out(bad)}"
+            f"none of the {len(samples)} reviewed images can be read: pass the folder that has them with "
+            f"--review-images{describe_left_out(bad)}"
         )
     return images, bad
 
 
 def read_again(images: Sequence[DatasetImage], white: White, progress: Progress) -> list[DatasetImage]:
-    """The same images, those whose files do not say what is white seen with this one."""
+    """Return the same images, where those whose files do not say which value is white are decoded again with `white`."""
     concerned = {
         number
         for number, image in enumerate(images)
@@ -117,48 +128,37 @@ def read_again(images: Sequence[DatasetImage], white: White, progress: Progress)
     }
     if not concerned:
         return list(images)
-    scaled, _ = _sorted_out(
-        [images[number].sample for number in sorted(concerned)],
-        progress,
-        "reading them with their white",
-        _look_at(),
-        white,
-    )
+    samples = [images[number].sample for number in sorted(concerned)]
+    scaled, _ = _read_all(samples, progress, "scaling to white", _appearance_function(), white)
     again = {image.sample: image for image in scaled}
     return [again.get(image.sample, image) for image in images]
 
 
-def _sorted_out(
-    samples: Sequence[Sample], progress: Progress, name: str, look_at: "Examiner | None", white: White = UNSCALED
+def _read_all(
+    samples: Sequence[Sample], progress: Progress, name: str, look: Look | None, white: White = UNSCALED
 ) -> tuple[list[DatasetImage], list[tuple[Path, str]]]:
     with progress.step(name, len(samples)) as advance:
-        found = for_each(lambda: None, lambda _, sample: _read_image(sample, look_at, white), samples, advance)
-    images = [image for image in found if isinstance(image, DatasetImage)]
-    return images, [(s.path, reason) for s, reason in zip(samples, found, strict=True) if isinstance(reason, str)]
-
-
-def decodable(samples: Sequence[Sample], progress: Progress, white: White = UNSCALED) -> list[DatasetImage]:
-    """Those of `samples` that can be read and decode; what cannot is passed over."""
-    with progress.step("looking for copies", len(samples)) as advance:
-        found = for_each(lambda: None, lambda _, sample: _read_image(sample, None, white), samples, advance)
-    return [image for image in found if isinstance(image, DatasetImage)]
+        results = for_each(lambda: None, lambda _, sample: _read_image(sample, look, white), samples, advance)
+    images = [image for image in results if isinstance(image, DatasetImage)]
+    return images, [(s.path, reason) for s, reason in zip(samples, results, strict=True) if isinstance(reason, str)]
 
 
 def compare_in_full(images: Sequence[DatasetImage], white: White = UNSCALED) -> list[DatasetImage]:
-    """The same images; those whose `pixels` agree while their files do not are decoded in full, and compared by that.
+    """Return the same images; those whose `pixels` agree while their files differ are decoded in full and compared again.
 
-    An eighth of the size may not show a scratch. Few are concerned, so it costs next to nothing.
+    A scratch may be invisible at an eighth of the size. Few images are concerned, so this costs little.
     """
     files = defaultdict(set)
     for image in images:
         files[image.picture].add(image.digest)
     return [
-        replace(image, pixels=_in_full(image, white)) if len(files[image.picture]) > 1 else image for image in images
+        replace(image, pixels=_full_digest(image, white)) if len(files[image.picture]) > 1 else image
+        for image in images
     ]
 
 
-def _in_full(image: DatasetImage, white: White) -> str:
-    """The digest of all pixels; what it was before where the file cannot be read any more."""
+def _full_digest(image: DatasetImage, white: White) -> str:
+    """Return the digest of all pixels, or the previous one where the file cannot be read any more."""
     try:
         content = image.sample.read()
         return sha256_of(decode(content, white=white) if isinstance(content, bytes) else content[..., ::-1])
@@ -167,12 +167,12 @@ def _in_full(image: DatasetImage, white: White) -> str:
 
 
 def undecodable(bad: Sequence[tuple[Path, str]]) -> list[Problem]:
-    """A problem a file."""
+    """Return a problem for each file."""
     return [Problem("undecodable", f"{path} {reason}: left out", (path,)) for path, reason in bad]
 
 
-def left_out(files: Sequence[tuple[Path, str]]) -> str:
-    """The end of an error's line: what was left out before, and why, may be what is wrong. Nothing if none was."""
+def describe_left_out(files: Sequence[tuple[Path, str]]) -> str:
+    """Return the end of an error message: which files were left out before, which may be the cause. Empty if there are none."""
     if not files:
         return ""
     (path, reason), count = files[0], len(files)
@@ -180,50 +180,53 @@ def left_out(files: Sequence[tuple[Path, str]]) -> str:
 
 
 def sha256_of(content: bytes | NDArray[np.uint8]) -> str:
-    """SHA-256 of a file's content; of pixels, of their shape too."""
+    """Return the SHA-256 of a file's content, or of the shape and values of pixels."""
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
     return hashlib.sha256(f"{content.shape}".encode() + content.tobytes()).hexdigest()
 
 
-def _read_image(sample: Sample, look_at: Examiner | None, white: White) -> DatasetImage | str:
-    """The image, or what is wrong with it."""
+def _read_image(sample: Sample, look: Look | None, white: White) -> DatasetImage | str:
+    """Return the image, or what is wrong with it."""
     try:
         content = sample.read()
         pixels, reduced, depth = _decode(content, white)
-        look = look_at(pixels, reduced) if look_at else None
+        appearance = look(pixels, reduced) if look else None
     except EdgeclsError as error:
         return reason_of(error)
-    found = sha256_of(pixels)
-    return DatasetImage(sample, sha256_of(content), look, found, found, depth, pixels.shape[1] / pixels.shape[0])
+    digest = sha256_of(pixels)
+    return DatasetImage(
+        sample, sha256_of(content), appearance, digest, digest, depth, pixels.shape[1] / pixels.shape[0]
+    )
 
 
 def _decode(content: bytes | NDArray[np.uint8], white: White) -> tuple[NDArray[np.uint8], int, Depth | None]:
-    """Return (pixels in OpenCV's order, by how much they are reduced: those of small files are not, the depth)."""
+    """Return BGR pixels, by how much they are reduced (large files to an eighth), and the depth."""
     if not isinstance(content, bytes):
         return content[..., ::-1], 1, None
     reduced = 1 if len(content) <= SMALL_FILE else 8
     samples = decode_samples(content, scale=reduced if is_jpeg(content) else 1)
     pixels = to_eight_bits(samples, white)
     depth = None if samples.white else Depth(samples.values.itemsize * 8, find_white(samples.values))
-    if reduced > 1 and not is_jpeg(content):  # other decoders save nothing by it
+    if reduced > 1 and not is_jpeg(content):  # other decoders cannot decode at a reduced size
         size = -(-pixels.shape[1] // reduced), -(-pixels.shape[0] // reduced)
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     return pixels, reduced, depth
 
 
-def _look_at() -> Examiner:
+def _appearance_function() -> Look:
     try:
         import imagehash
         import PIL.Image
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[convert]'") from None
 
-    def look_at(bgr: NDArray[np.uint8], reduced: int) -> Look | None:
+    def look(bgr: NDArray[np.uint8], reduced: int) -> Appearance | None:
         grey: Any = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
-        if min(grey.shape) * reduced < LEAST_SIDE or grey.std() < LEAST_CONTRAST:
+        if min(grey.shape) * reduced < MIN_SIDE or grey.std() < MIN_CONTRAST:
             return None
         bits = imagehash.phash(PIL.Image.fromarray(grey)).hash.ravel()
-        return Look(bits, cv2.resize(grey, (LOOK_SIDE, LOOK_SIDE), interpolation=cv2.INTER_AREA))
+        side = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+        return Appearance(bits, cv2.resize(grey, side, interpolation=cv2.INTER_AREA))
 
-    return look_at
+    return look

@@ -1,4 +1,4 @@
-"""Reads what a user calls a data set into one list of labelled files."""
+"""Read a data set, in any of its forms, into one list of labelled files."""
 
 import csv
 import logging
@@ -39,10 +39,10 @@ class Sample:
     member: Member | None = None
 
     def read(self) -> bytes | NDArray[np.uint8]:
-        """What `load_pixels` and `Classifier.classify` take: the file's bytes, or RGB pixels uint8 (height, width, 3).
+        """Return what `load_pixels` and `Classifier.classify` take: the file's bytes, or RGB pixels uint8 (height, width, 3).
 
-        Raises InputNotFound and IoFailed where it cannot be read; BadImage where it is damaged in an archive, or not there;
-        BadData where it is in an `.npz` that has changed.
+        Raises InputNotFound and IoFailed where it cannot be read; BadImage where it is damaged in or missing from an archive;
+        BadData where it is in an `.npz` that was changed.
         """
         if self.row:
             return read_row(self.row)
@@ -68,18 +68,18 @@ def read_samples(
     read, and what was not taken, is logged. A CSV has the columns `path,label[,split][,group]`. A split file (CSV:
     `file,class,split[,group]`, files relative to the data set's folder) decides which images are used, and for what.
     `group_by` is a regular expression that finds the group in a file's path, see `find_groups`; `exclude` are globs, see
-    `Exclusions`. Raises InputNotFound, BadData, UsageError and IoFailed; whether the files decode is not looked at.
+    `Exclusions`. Raises InputNotFound, BadData, UsageError and IoFailed; the files are not decoded.
     """
     if not dataset.exists():
         raise InputNotFound(
-            f"no data set at {dataset}: name a folder with one sub-folder a class, a CSV, a .zip, .tar or .npz file"
+            f"there is no data set {dataset}: pass a folder with one sub-folder per class, a CSV, a .zip, .tar or .npz file"
         )
     archived = is_archive(dataset)
     root = dataset if dataset.is_dir() or archived else dataset.parent
     if is_npz(dataset):
         if split_file is not None or group_by is not None:
             unusable = "--split-file" if split_file is not None else "--group-by"
-            raise UsageError(f"{unusable} is about files, and the images of {dataset} are none: leave it out")
+            raise UsageError(f"{unusable} applies to files, and {dataset} contains none: omit it")
         samples = list(_read_npz(dataset))
     elif split_file is not None:
         samples = _rest_trains(_read_csv(split_file, root, file="file", label="class", need_split=True))
@@ -104,31 +104,31 @@ def _member(path: Path, archive: Path) -> Member:
 
 
 def reviewed_samples(reviewed: Iterable[tuple[str | Path, str]]) -> list[Sample]:
-    """(image, label) as samples. Raises BadData for a label that no class can have."""
+    """Return (image, label) pairs as samples. Raises BadData for an invalid label."""
     return unify_classes([Sample(Path(path), label) for path, label in reviewed])
 
 
 def _rest_trains(listed: Iterable[Sample]) -> list[Sample]:
-    """Where some have a split, those without one train; where none has, all are still to be divided."""
+    """Assign samples without a split to training, if other samples have one."""
     samples = list(listed)
-    given = any(sample.split for sample in samples)
-    return [replace(sample, split="train") if given and not sample.split else sample for sample in samples]
+    divided = any(sample.split for sample in samples)
+    return [replace(sample, split="train") if divided and not sample.split else sample for sample in samples]
 
 
 def _group(samples: Sequence[Sample], root: Path, group_by: str) -> list[Sample]:
     if any(sample.group for sample in samples):
-        raise UsageError("groups are given twice, in a column `group` and by --group-by: leave one out")
+        raise UsageError("groups are given twice, in a column `group` and by --group-by: use one of them")
     groups = find_groups([sample.path for sample in samples], root, group_by)
     return [replace(sample, group=group) for sample, group in zip(samples, groups, strict=True)]
 
 
 def is_npz(dataset: Path) -> bool:
-    """Whether it is one file with all images, by its name."""
+    """Return whether the data set is one `.npz` file with all images."""
     return dataset.suffix.lower() == ".npz" and dataset.is_file()
 
 
 def _read_npz(path: Path) -> Iterator[Sample]:
-    """The file's test images are the split `test`; the others are still to be divided."""
+    """Yield the images of an `.npz`: its test images have the split `test`, the others none yet."""
     for name, labels in read_arrays(path).labels.items():
         split: Split | None = "test" if name == "x_test" else None
         for index, label in enumerate(labels):
@@ -171,7 +171,7 @@ def _read_csv(path: Path, root: Path, *, file: str, label: str, need_split: bool
         raise from_os_error(error, f"cannot read {path}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         if path.is_file() and file_begins_like_image(path):
-            raise BadData(f"{path} is an image: name the folder that has one sub-folder a class, or a CSV") from error
+            raise BadData(f"{path} is an image: pass a folder with one sub-folder per class, or a CSV") from error
         raise BadData(f"{path} is not a CSV file in UTF-8 ({error}): save it as one") from error
 
 
@@ -181,15 +181,15 @@ def _sample(row: Mapping[str, str | None], where: str, root: Path, file: str, la
         raise BadData(f"{where}: {file} and {label} must both be given")
     split = None
     if "split" in row:
-        given = (row["split"] or "").strip().lower()
-        if given and given not in SPLIT_NAMES:
-            raise BadData(f"{where}: split is {given!r}: use train, val or test, or leave it empty")
-        split = SPLIT_NAMES.get(given)
+        name_of_split = (row["split"] or "").strip().lower()
+        if name_of_split and name_of_split not in SPLIT_NAMES:
+            raise BadData(f"{where}: unknown split {name_of_split!r}: use train, val or test, or leave it empty")
+        split = SPLIT_NAMES.get(name_of_split)
     return Sample(root / name, named_label, split, (row.get("group") or "").strip() or None)
 
 
 def _restrict(samples: list[Sample], listed: Iterable[Sample], split_file: Path) -> list[Sample]:
-    """A CSV data set and a split file must agree: the CSV's labels, the file's splits."""
+    """Check that a CSV data set and a split file have the same labels; the split file decides the splits."""
     labels = {sample.path: sample.label for sample in listed}
     for sample in samples:
         if class_key(labels.get(sample.path, "")) != class_key(sample.label):

@@ -18,85 +18,85 @@ VALIDATION_SHARE = 0.15  # of what is not tested
 HELD_OUT: Mapping[Split, float] = {"test": TEST_SHARE, "validation": VALIDATION_SHARE}
 
 LARGE = 0.1
-"""Several images that are a larger share of their class train, if they are one group: no hash should decide so much."""
+"""A group with a larger share of a class's images always trains: no hash should decide so much."""
 
 MOST_TRIED = 7
-"""Groups up to which all divisions are tried, where the hashes leave a class without a split."""
+"""The number of groups up to which all divisions are tried, where the hashes leave a class without a split."""
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 _Counts = Counter[tuple[str, str | None]]
-"""(label, split) -> how many."""
+"""(label, split) -> count."""
 
 
 def split_samples(samples: Sequence[Sample], seed: int, groups: Sequence[str] | None = None) -> list[Sample]:
     """Return the samples in their order, each with a split.
 
-    `groups` names the group of each sample, by default that of `group_names`. Splits that are given stay, even where
-    they separate a group; a sample without one beside them trains. Where no test is given, about a fifth of the images is
-    held out as `test`; where no validation is given, about 15 % of the others become it: the name of a group and `seed`
-    alone decide. From that the draw departs in two cases: a group with more than a tenth of the images of a class
-    trains; and a class that would lack a split gets a group there, where it has enough groups.
+    `groups` names the group of each sample, by default that of `group_names`. Given splits stay, even where they divide a
+    group; samples without one train. If no test split is given, about a fifth of the images is held out as `test`; if no
+    validation split is given, about 15 % of the rest is held out as `validation`. Only the name of a group and `seed` decide,
+    with two exceptions: a group with more than a tenth of the images of a class trains, and a class that would lack a split
+    gets a group there, if it has enough groups.
 
     A class in one or two groups lacks validation or test images, see `lacking`. Raises BadData where there would be
     fewer than two classes to train, or no image at all to validate or to test with.
     """
-    given = {sample.split for sample in samples}
-    drawn = tuple(split for split in HELD_OUT if split not in given)
+    given_splits = {sample.split for sample in samples}
+    drawn = tuple(split for split in HELD_OUT if split not in given_splits)
     names = group_names(samples) if groups is None else groups
-    done = _draw([replace(sample, split=sample.split or "train") for sample in samples], names, seed, drawn)
-    _check(done, names)
-    return done
+    divided = _draw([replace(sample, split=sample.split or "train") for sample in samples], names, seed, drawn)
+    _check(divided, names)
+    return divided
 
 
 def divide_new_classes(samples: Sequence[Sample], labels: set[str], seed: int, groups: Sequence[str]) -> list[Sample]:
-    """Return the samples in their order: those of `labels` divided as a data set's are, all others for training.
+    """Return the samples in their order: those of `labels` divided as a data set is, all others for training.
 
     `groups` as for `split_samples`. Raises BadData where a class of `labels` is in too few groups.
     """
-    done = [replace(sample, split="train") for sample in samples]
+    divided_samples = [replace(sample, split="train") for sample in samples]
     new = [n for n, sample in enumerate(samples) if sample.label in labels]
-    divided = _draw([done[n] for n in new], [groups[n] for n in new], seed, tuple(HELD_OUT))
+    divided = _draw([divided_samples[n] for n in new], [groups[n] for n in new], seed, tuple(HELD_OUT))
     for n, sample in zip(new, divided, strict=True):
-        done[n] = sample
+        divided_samples[n] = sample
     for label, missing in lacking(divided).items():
         raise BadData(
-            f"the images of the new class {label!r} are in too few groups (copies are one), with none left for "
-            f"{missing[0]}: review images of others"
+            f"the images of the new class {label!r} are in too few groups (copies are one group), with none left for "
+            f"{missing[0]}: review images of other groups"
         )
-    return done
+    return divided_samples
 
 
 def keep_splits(
     samples: Sequence[Sample], known: Sequence[Split | None], seed: int, groups: Sequence[str]
 ) -> list[Sample]:
-    """Return the samples in their order, each in the split that it is `known` to have been in, others drawn.
+    """Return the samples in their order, each in its `known` split.
 
-    One that is not known goes with its group: to `train` where any of that trains. Else its hash decides, as in
-    `split_samples`. Splits that are given stay, as there.
+    An unknown sample goes with its group, to `train` where any of that trains; otherwise its hash decides, as in
+    `split_samples`. Given splits stay.
     """
-    given = {sample.split for sample in samples}
-    drawn = tuple(split for split in HELD_OUT if split not in given)
+    given_splits = {sample.split for sample in samples}
+    drawn = tuple(split for split in HELD_OUT if split not in given_splits)
     of_group: dict[str, set[Split | None]] = defaultdict(set)
     for name, split in zip(groups, known, strict=True):
         of_group[name].add(split)
-    done = []
+    kept = []
     for sample, split, name in zip(samples, known, groups, strict=True):
         with_group = next((each for each in ("train", *drawn) if each in of_group[name]), None)
-        was = split if split in drawn or split in {None, "train"} else "train"
+        own = split if split in drawn or split in {None, "train"} else "train"
         held_out = sample.split if sample.split in HELD_OUT else None
-        done.append(replace(sample, split=held_out or was or with_group or by_hash(name, seed, drawn)))
-    return done
+        kept.append(replace(sample, split=held_out or own or with_group or by_hash(name, seed, drawn)))
+    return kept
 
 
 def by_hash(group: str, seed: int, drawn: Sequence[Split] = tuple(HELD_OUT)) -> Split:
-    """Return the split that the hash of a group's name gives it, of those that are `drawn` and `train`."""
+    """Return the split, one of `drawn` or `train`, that the hash of a group's name gives."""
     return next((s for s in HELD_OUT if s in drawn and _number(group, seed, s) < HELD_OUT[s]), "train")
 
 
 def _number(group: str, seed: int, split: Split) -> float:
-    """Return a number from 0 to 1 that depends on the arguments alone, and for other arguments is as good as drawn."""
+    """Return a pseudo-random number from 0 to 1 that depends only on the arguments."""
     content = f"{seed}\0{split}\0{group}".encode(errors="surrogateescape")
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big") / 2**64
 
@@ -109,7 +109,7 @@ class _Group:
     counts: Counter[str]
     split: Split = "train"
     large: int = 0
-    """Of a group that is large: how many images it has."""
+    """The number of images of a large group; 0 for others."""
 
 
 def _draw(samples: Sequence[Sample], names: Sequence[str], seed: int, drawn: Sequence[Split]) -> list[Sample]:
@@ -135,15 +135,15 @@ def _draw(samples: Sequence[Sample], names: Sequence[str], seed: int, drawn: Seq
 
 
 def _fill(groups: list[_Group], fixed: _Counts, seed: int, drawn: Sequence[Split]) -> None:
-    """Move groups until every class is in every split, as far as there are enough groups, by as few moves as it takes."""
+    """Move as few groups as possible until every class is in every split, as far as there are enough groups."""
     if not drawn:
         return
     division = _Division(groups, fixed)
-    rare_first = sorted(division.of_label, key=lambda label: (len(division.of_label[label]), label))
-    for label in rare_first:
+    labels_by_group_count = sorted(division.of_label, key=lambda label: (len(division.of_label[label]), label))
+    for label in labels_by_group_count:
         if not division.held[label, "train"]:
             division.move_nearest(division.of_label[label], "train", lambda g: -_number(g.name, seed, g.split))
-    for label in rare_first:
+    for label in labels_by_group_count:
         members = division.of_label[label]
         missing = [split for split in drawn if not division.held[label, split]]
         for split in sorted(missing, key=lambda s: min(_number(g.name, seed, s) for g in members) / HELD_OUT[s]):
@@ -159,7 +159,7 @@ def _fill(groups: list[_Group], fixed: _Counts, seed: int, drawn: Sequence[Split
 
 
 class _Division:
-    """Groups in their splits. `held` is (label, split) -> number of groups, and of images in splits that are given."""
+    """Groups in their splits. `held` is (label, split) -> number of groups, plus the images in given splits."""
 
     def __init__(self, groups: Sequence[_Group], fixed: _Counts) -> None:
         self.held = Counter(fixed)
@@ -174,13 +174,13 @@ class _Division:
         return all(self.held[label, group.split] > 1 for label in group.counts)
 
     def size(self, split: Split) -> int:
-        """Return how many groups and given images a split has, those of several classes more than once."""
+        """Return the number of groups and given images in a split; those of several classes count more than once."""
         return sum(count for (_, each), count in self.held.items() if each == split)
 
     def move_nearest(self, groups: list[_Group], split: Split, distance: Callable[[_Group], float]) -> None:
-        """Move the nearest of `groups` to a split, if there is one; large ones last, the smallest of them first.
+        """Move the nearest of `groups` to a split, if there is one; large groups last, the smallest of them first.
 
-        Those that leave a split without a class come only where there are no others.
+        Groups that would leave a split without a class are moved only where there are no others.
         """
         candidates = [group for group in groups if self.can_leave(group)] or groups
         if not candidates:
@@ -193,7 +193,7 @@ class _Division:
 
 
 def _lacks(groups: Sequence[_Group], fixed: _Counts, drawn: Sequence[Split]) -> tuple[int, int, int]:
-    """Return how many classes have no training images, how many splits no images, and how many classes lack a split."""
+    """Return the numbers of classes without training images, of empty splits, and of missing (class, split) pairs."""
     there = set(fixed) | {(label, group.split) for group in groups for label in group.counts}
     labels = {label for label, _ in there}
     splits = ("train", *drawn)
@@ -203,7 +203,7 @@ def _lacks(groups: Sequence[_Group], fixed: _Counts, drawn: Sequence[Split]) -> 
 
 
 def _try_all(groups: list[_Group], fixed: _Counts, seed: int, drawn: Sequence[Split]) -> None:
-    """Take the division of a few groups that lacks least, of equal ones the nearest to the hashes."""
+    """Choose the division of a few groups that lacks least, and of equal ones the nearest to the hashes."""
     groups = sorted(groups, key=lambda group: _number(group.name, seed, "train"))
     before = [group.split for group in groups]
     best: tuple[tuple[int, int, int], int, tuple[Split, ...]] | None = None
@@ -211,8 +211,8 @@ def _try_all(groups: list[_Group], fixed: _Counts, seed: int, drawn: Sequence[Sp
         for group, split in zip(groups, splits, strict=True):
             group.split = split
         moves = sum(a != b for a, b in zip(before, splits, strict=True))
-        found = _lacks(groups, fixed, drawn), moves, splits
-        best = min(best or found, found)
+        candidate = _lacks(groups, fixed, drawn), moves, splits
+        best = min(best or candidate, candidate)
     for group, split in zip(groups, best[2] if best else before, strict=True):
         group.split = split
 
@@ -232,21 +232,23 @@ def group_names(samples: Sequence[Sample]) -> list[str]:
 
 
 def separated_groups(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
-    """Return the groups that the given splits separate, with their samples. No split beside others is `train`."""
-    found: dict[str, list[Sample]] = defaultdict(list)
+    """Return the groups that the given splits divide, with their samples. Samples without a split train."""
+    by_group: dict[str, list[Sample]] = defaultdict(list)
     for sample, name in zip(samples, group_names(samples), strict=True):
-        found[name].append(sample)
-    return {name: members for name, members in sorted(found.items()) if len({s.split or "train" for s in members}) > 1}
+        by_group[name].append(sample)
+    return {
+        name: members for name, members in sorted(by_group.items()) if len({s.split or "train" for s in members}) > 1
+    }
 
 
 def _check(samples: Sequence[Sample], names: Sequence[str]) -> None:
-    """Raise BadData where there is too little to train, validate and test a classifier."""
+    """Raise BadData where there are too few images to train, validate and test a classifier."""
     labels = sorted({sample.label for sample in samples})
     trained = sorted({sample.label for sample in samples if sample.split == "train"})
     if len(trained) < 2 <= len(labels):
         what = f"only {trained[0]!r} has training images" if trained else "no class has training images"
         raise BadData(
-            f"{what}, and a classifier needs at least two classes: put images of other classes into the split for training"
+            f"{what}, and a classifier needs at least two classes: move images of other classes to the training split"
         )
     if len(labels) < 2:
         what = f"only one class ({labels[0]!r})" if labels else "no image that can be used"

@@ -19,6 +19,7 @@ from edgecls.progress import Progress
 from edgecls.training.data.class_names import spell_as
 from edgecls.training.data.losses import Losses, reason_of
 from edgecls.training.data.samples import Sample
+from edgecls.training.fitting.pixel_cache import PixelCache
 from edgecls.training.workers import for_each
 
 NAMED = 5
@@ -141,6 +142,20 @@ def classify_samples(
     usable = tuple(sample for sample, row in zip(samples, rows, strict=True) if row is not None)
     scores = np.stack([row for row in rows if row is not None])
     return Predictions(usable, model.labels, scores, truth[kept], thresholds)
+
+
+def predict_pixels(model: ModelFile, pixels: PixelCache) -> Predictions:
+    """Classify cached model-sized pixels, which are those that a device would feed."""
+    samples = spell_as(pixels.samples, model.labels)
+    indices = {label: index for index, label in enumerate(model.labels)}
+    truth = np.array([indices[sample.label] for sample in samples], np.intp)
+    scores = for_each(
+        lambda: Classifier(model, threads=1),
+        lambda classifier, number: classifier.scores(pixels.read(number)),
+        range(len(samples)),
+        lambda: None,
+    )
+    return Predictions(tuple(samples), model.labels, np.stack(scores), truth)
 
 
 def _scores(

@@ -13,6 +13,9 @@ from edgecls.training.evaluation.curves import reliability_bins
 BOUNDS = (0.05, 20.0)
 """Of the temperature. Networks are found between 0.5 and 5; what would want more is wrong as often as right."""
 
+SMALLEST = 1e-7
+"""The lower bound of a probability whose logarithm is taken."""
+
 DOUBT = 0.1
 """How many images are taken to have been wrong besides those that were. Measured: docs/how-to/evaluate.md."""
 
@@ -95,8 +98,6 @@ class Scaling:
 
 def find_scaling(probabilities: NDArray[np.float32], truth: NDArray[np.intp]) -> Scaling:
     """Of the validation images: their probabilities (n, classes), and the class of each, (n,)."""
-    from edgecls.training.fitting.fine_tune import SMALLEST
-
     logits = np.log(np.maximum(probabilities, SMALLEST))
     temperature = fit_temperature(logits, truth)
     return Scaling(temperature, (ece(probabilities, truth), ece(softmax(logits / temperature, axis=1), truth)))

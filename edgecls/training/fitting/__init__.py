@@ -1,1 +1,1 @@
-"""What is trained: the head on the features of the frozen backbone, then the backbone itself."""
+"""Fitting a network to images: the head on the features of the frozen backbone, then the backbone itself."""

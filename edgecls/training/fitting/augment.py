@@ -1,4 +1,4 @@
-"""Views of an image that show the same thing: what a network sees of it in training, and never twice the same."""
+"""Augmentation: random changes of an image that keep its class."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +15,17 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """What may be done to an image without changing its class.
+    """The changes that keep the class of an image.
 
-    `mirror` (left-right), `flip` (upside down) and `turn` (a quarter) happen half of the time each; `zoom` and
-    `shift` are the most by which the image is scaled and moved, as a share of its size, `tilt` the most by which it is
-    turned, in degrees; `light` and `contrast` the most by which brightness and contrast are changed, as a share of the
-    full range and as a factor.
+    Attributes:
+        mirror: Mirror left-right, half of the time.
+        flip: Turn upside down, half of the time.
+        turn: Rotate by 90 degrees, half of the time.
+        zoom: The maximum change of scale, as a share of the size.
+        shift: The maximum translation, as a share of the size.
+        tilt: The maximum rotation, in degrees.
+        light: The maximum change of brightness, as a share of the full range.
+        contrast: The maximum change of contrast, as a factor.
     """
 
     mirror: bool = False
@@ -40,47 +45,50 @@ PRESETS: Mapping[str, Augmentation] = {
     "inspection": Augmentation(mirror=True, flip=True, turn=True),
     "digits": Augmentation(zoom=0.1, shift=0.08, tilt=10.0, contrast=0.1),
 }
-"""photo: the world has an up and a down, seldom a left and a right. aligned: parts that lie along one line, either way
-round. inspection: parts that may lie any way. digits: and letters, which mean something else in the mirror."""
+"""photo: scenes with an up and a down, but rarely a left and a right. aligned: parts that lie along one line, either way
+round. inspection: parts in any orientation. digits: digits and letters, which change their meaning when mirrored."""
 
 
 def find_preset(name: str) -> Augmentation:
-    """Raises UsageError for a name that is not in the table."""
+    """Return the preset `name`. Raises UsageError for an unknown name."""
     if name not in PRESETS:
-        raise UsageError(f"no augmentation is called {name!r}: choose from {', '.join((AUTO, *PRESETS))}")
+        raise UsageError(f"unknown augmentation {name!r} (known: {', '.join((AUTO, *PRESETS))})")
     return PRESETS[name]
 
 
-def augment(pixels: Pixels, how: Augmentation, rng: np.random.Generator) -> Pixels:
-    """A view of `pixels`, uint8 (size, size, channels), of the same shape and type."""
-    view = pixels
-    if how.mirror and rng.random() < 0.5:
-        view = view[:, ::-1]
-    if how.flip and rng.random() < 0.5:
-        view = view[::-1]
-    if how.turn and rng.random() < 0.5 and view.shape[0] == view.shape[1]:
-        view = np.rot90(view)
-    if how.zoom or how.shift or how.tilt:
-        view = _move(np.ascontiguousarray(view), how, rng)
-    if how.light or how.contrast:
-        view = _relight(view, how, rng)
-    return np.ascontiguousarray(view)
+def augment(pixels: Pixels, augmentation: Augmentation, rng: np.random.Generator) -> Pixels:
+    """Return `pixels`, uint8 (size, size, channels), randomly changed; shape and type stay."""
+    changed = pixels
+    if augmentation.mirror and rng.random() < 0.5:
+        changed = changed[:, ::-1]
+    if augmentation.flip and rng.random() < 0.5:
+        changed = changed[::-1]
+    if augmentation.turn and rng.random() < 0.5 and changed.shape[0] == changed.shape[1]:
+        changed = np.rot90(changed)
+    if augmentation.zoom or augmentation.shift or augmentation.tilt:
+        changed = _move(np.ascontiguousarray(changed), augmentation, rng)
+    if augmentation.light or augmentation.contrast:
+        changed = _relight(changed, augmentation, rng)
+    return np.ascontiguousarray(changed)
 
 
-def _move(view: Pixels, how: Augmentation, rng: np.random.Generator) -> Pixels:
-    """Scaled and turned about the centre, and shifted; what comes in at the border is mirrored."""
-    height, width = view.shape[:2]
-    scale, angle = 1 + rng.uniform(-how.zoom, how.zoom), rng.uniform(-how.tilt, how.tilt)
+def _move(changed: Pixels, augmentation: Augmentation, rng: np.random.Generator) -> Pixels:
+    """Return the pixels scaled and rotated about the centre, and shifted; the border is filled by mirroring."""
+    height, width = changed.shape[:2]
+    scale, angle = (
+        1 + rng.uniform(-augmentation.zoom, augmentation.zoom),
+        rng.uniform(-augmentation.tilt, augmentation.tilt),
+    )
     matrix = np.asarray(cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, scale))
-    matrix[:, 2] += rng.uniform(-how.shift, how.shift, 2) * np.array([width, height])
-    moved = cv2.warpAffine(view, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
-    return moved.reshape(view.shape)  # type: ignore[return-value]  # OpenCV drops a single channel
+    matrix[:, 2] += rng.uniform(-augmentation.shift, augmentation.shift, 2) * np.array([width, height])
+    moved = cv2.warpAffine(changed, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    return moved.reshape(changed.shape)  # type: ignore[return-value]  # OpenCV drops a single channel
 
 
-def _relight(view: Pixels, how: Augmentation, rng: np.random.Generator) -> Pixels:
-    """Brightness and contrast, about the mean of the image."""
-    factor = 1 + rng.uniform(-how.contrast, how.contrast)
-    shift = 255 * rng.uniform(-how.light, how.light)
-    mean = float(view.mean())
+def _relight(changed: Pixels, augmentation: Augmentation, rng: np.random.Generator) -> Pixels:
+    """Return the pixels with another brightness and contrast, about the mean of the image."""
+    factor = 1 + rng.uniform(-augmentation.contrast, augmentation.contrast)
+    shift = 255 * rng.uniform(-augmentation.light, augmentation.light)
+    mean = float(changed.mean())
     levels = np.clip((np.arange(256) - mean) * factor + mean + shift, 0, 255)
-    return np.asarray(np.round(levels).astype(np.uint8)[view])
+    return np.asarray(np.round(levels).astype(np.uint8)[changed])

@@ -1,4 +1,4 @@
-"""Augmented views of the training images, as what the trained part of the network takes."""
+"""Augmented training images, in the form that the trained part of the network takes."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -8,116 +8,93 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.images.framing import Preprocessing
 from edgecls.inference.runtimes import open_runtime
 from edgecls.inference.runtimes.interpreter import Runtime
-from edgecls.training.data.losses import Losses, load_or_substitute
-from edgecls.training.data.samples import Sample
 from edgecls.training.fitting.augment import Augmentation, augment
 from edgecls.training.fitting.disk_array import DiskArray
+from edgecls.training.fitting.pixel_cache import PixelCache
 from edgecls.training.fitting.timing import shortest
 from edgecls.training.workers import for_each
 
 Normalize = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-class Views(Protocol):
-    """What an epoch shows of each image."""
+class AugmentedInputs(Protocol):
+    """The inputs of the trained part of a network."""
 
-    def batch(self, epoch: int, images: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Of the images with these numbers, a view each: float32 (images, height, width, channels)."""
+    def batch(self, epoch: int, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return one augmented input per image: float32 (images, height, width, channels)."""
         ...
 
 
-class FreshViews:
-    """For a network that is trained as a whole: every epoch sees new views of the pixels, made as they are needed."""
+class AugmentedPixels:
+    """Pixels that are augmented anew in each epoch, for a network that is trained as a whole."""
 
-    def __init__(self, pixels: DiskArray, how: Augmentation, normalize: Normalize, seed: int) -> None:
-        self._pixels, self._how, self._normalize, self._seed = pixels, how, normalize, seed
+    def __init__(self, pixels: PixelCache, augmentation: Augmentation, normalize: Normalize, seed: int) -> None:
+        self._pixels, self._augmentation, self._normalize, self._seed = pixels, augmentation, normalize, seed
 
-    def batch(self, epoch: int, images: NDArray[np.intp]) -> NDArray[np.float32]:
-        """See `Views.batch`. The same epoch and image give the same view."""
-        views = [
-            augment(pixels, self._how, np.random.default_rng((self._seed, epoch, int(number))))
-            for number, pixels in zip(images, self._pixels.read(images), strict=True)
+    def batch(self, epoch: int, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return one augmented input per image; the same epoch and image give the same input."""
+        augmented = [
+            augment(pixels, self._augmentation, np.random.default_rng((self._seed, epoch, int(number))))
+            for number, pixels in zip(numbers, self._pixels.read(numbers), strict=True)
         ]
-        return self._normalize(np.stack(views))
+        return self._normalize(np.stack(augmented))
 
 
-class CachedViews:
-    """For the upper part of a network: what the lower part makes of a few views of each image, computed once.
+class CachedActivations:
+    """Activations of the frozen lower part for a few variants of each image, computed once; epochs take them in turn.
 
-    In float16, which halves the space and is far more exact than the int8 to come. Epochs take the views in turn.
+    float16 halves the space and is far more precise than the int8 that follows.
     """
 
     def __init__(self, activations: DiskArray) -> None:
         self._activations = activations
 
-    def batch(self, epoch: int, images: NDArray[np.intp]) -> NDArray[np.float32]:
-        """See `Views.batch`."""
-        return self._activations.read((epoch % self._activations.shape[0], images)).astype(np.float32)
+    def batch(self, epoch: int, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return one augmented input per image."""
+        return self._activations.read((epoch % self._activations.shape[0], numbers)).astype(np.float32)
 
 
-class BlankViews:
-    """For measuring how long training takes, which does not depend on what is seen. `shape` is that of one input."""
+class BlankInputs:
+    """Zeros, to measure the time of a training step, which does not depend on the values. `shape` is that of one input."""
 
     def __init__(self, shape: Sequence[int]) -> None:
         self._shape = tuple(shape)
 
-    def batch(self, epoch: int, images: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002  # the interface
-        """See `Views.batch`."""
-        return np.zeros((len(images), *self._shape), np.float32)
+    def batch(self, epoch: int, numbers: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002  # the interface
+        """Return one blank input per image."""
+        return np.zeros((len(numbers), *self._shape), np.float32)
 
 
-def seconds_per_look(network: Path, shape: Sequence[int]) -> float:
-    """In which the network in a file looks at an image of `shape`, where all cores do so: the shortest of a few."""
+def seconds_per_inference(network: Path, shape: Sequence[int]) -> float:
+    """Measure the network in a file: seconds per image while all cores run it, the shortest of a few runs."""
     runtime, image = open_runtime(network, threads=1), np.zeros(tuple(shape), np.uint8)
     return shortest(lambda: runtime.invoke(image)) / (os.cpu_count() or 1)
 
 
-def keep_pixels(
-    path: Path,
-    samples: Sequence[Sample],
-    spec: Preprocessing,
-    advance: Callable[[], None],
-    losses: Losses | None = None,
-) -> DiskArray:
-    """What the device would feed of each image: uint8 (samples, height, width, channels).
-
-    An image that cannot be read any more goes into `losses`, and another of its label takes its place.
-    """
-    lost = Losses() if losses is None else losses
-    kept = DiskArray(path, (len(samples), spec.height, spec.width, spec.channels), np.uint8)
-    path.unlink()  # gigabytes that nobody would remove if the process were killed
-
-    def keep(_: None, number: int) -> None:
-        kept.write(number, load_or_substitute(samples, number, spec, lost))
-
-    for_each(lambda: None, keep, range(len(samples)), advance)
-    return kept
-
-
-def keep_activations(
+def cache_activations(
     path: Path,
     lower: Path,
     shape: Sequence[int],
-    views: Sequence[Callable[[int, NDArray[np.uint8]], NDArray[np.uint8]]],
-    pixels: DiskArray,
+    variants: Sequence[Callable[[int, NDArray[np.uint8]], NDArray[np.uint8]]],
+    pixels: PixelCache,
     advance: Callable[[], None],
 ) -> DiskArray:
-    """Outputs of `shape` of the network in the file `lower` for each of `views` (number, pixels -> pixels) of `pixels`.
+    """Compute the outputs of the network in the file `lower` for each variant of each image.
 
-    float16 (views, images, *shape).
+    `variants` are functions of (number, pixels) -> pixels; `shape` is that of one output. Returns float16
+    (variants, images, *shape).
     """
-    kept = DiskArray(path, (len(views), pixels.shape[0], *shape), np.float16)
-    path.unlink()
+    activations = DiskArray(path, (len(variants), len(pixels), *shape), np.float16)
+    path.unlink()  # the disk space is freed when the process ends, even if it is killed
 
-    def keep(runtime: Runtime, number: int) -> None:
+    def compute(runtime: Runtime, number: int) -> None:
         image = pixels.read(number)
-        for index, view in enumerate(views):
-            outputs = runtime.scores(runtime.invoke(view(number, image)))
-            kept.write((index, number), outputs.reshape(tuple(shape)).astype(np.float16))
+        for index, variant in enumerate(variants):
+            outputs = runtime.scores(runtime.invoke(variant(number, image)))
+            activations.write((index, number), outputs.reshape(tuple(shape)).astype(np.float16))
         advance()
 
-    for_each(lambda: open_runtime(lower, threads=1), keep, range(pixels.shape[0]), lambda: None)
-    return kept
+    for_each(lambda: open_runtime(lower, threads=1), compute, range(len(pixels)), lambda: None)
+    return activations

@@ -1,4 +1,4 @@
-"""What fine-tuning has come to after each epoch, in a file beside the model to be, so that it can go on from there."""
+"""The state of fine-tuning after each epoch, in a file beside the model, from which training can be resumed."""
 
 import contextlib
 import hashlib
@@ -18,113 +18,130 @@ from edgecls.files import write_atomically
 from edgecls.training.fitting.plan import FineTuningPlan
 from edgecls.training.settings import Epoch
 
-_DIGEST = hashlib.sha256().digest_size
+_SHA256_BYTES = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """`done` epochs of `plan` have been trained; `best` is the best so far, 0 where that is the head alone.
+    """The state of fine-tuning between two epochs.
 
-    `variables` are those of the network and of its optimizer, `weights` those of the best epoch, whose validation
-    probabilities are float32 (images, classes).
+    Attributes:
+        plan: What is trained.
+        epochs_done: The number of completed epochs.
+        history: The epochs of both phases.
+        best_epoch: The best epoch so far; its number is 0 where that is the head alone.
+        weights: The weights of the best epoch.
+        probabilities: The validation probabilities of the best epoch, float32 (images, classes).
+        variables: The current variables of the network and its optimizer.
     """
 
     plan: FineTuningPlan
-    done: int
+    epochs_done: int
     history: tuple[Epoch, ...]
-    best: Epoch
+    best_epoch: Epoch
     weights: list[NDArray[Any]]
     probabilities: NDArray[np.float32]
     variables: list[NDArray[Any]]
 
 
 def variables_of(upper: keras.Model) -> list[Any]:
-    """All that training changes: weights, the state of dropout's random numbers, and the optimizer's moments."""
+    """Return all that training changes: weights, the random state of dropout, and the moments of the optimizer."""
     return [*upper.variables, *upper.optimizer.variables]
+
+
+def restore_variables(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:
+    """Assign `values` to `variables`, in order."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The file: a SHA-256, and behind it an .npz of which that is. `identity` says what is trained.
+    """A file that holds a SHA-256, followed by the .npz file that has it. `identity` is a JSON text of what is trained.
 
-    The digest is what makes a damaged file one error: numpy and zipfile fail in a dozen ways, or not at all.
+    The digest turns any damage into one error: numpy and zipfile fail in a dozen ways, or not at all.
     """
 
     path: Path
     identity: str
 
     def save(self, state: TrainingState) -> None:
-        """Atomically. Raises IoFailed."""
-        about = {
+        """Write the file atomically. Raises IoFailed."""
+        header = {
             "identity": self.identity,
             "plan": asdict(state.plan),
-            "done": state.done,
+            "epochs_done": state.epochs_done,
             "history": [asdict(epoch) for epoch in state.history],
-            "best": asdict(state.best),
+            "best_epoch": asdict(state.best_epoch),
         }
         buffer = io.BytesIO()
         arrays = {f"weights{i}": array for i, array in enumerate(state.weights)}
         arrays |= {f"variables{i}": array for i, array in enumerate(state.variables)}
-        np.savez(buffer, about=np.array(json.dumps(about)), probabilities=state.probabilities, **arrays)  # type: ignore[arg-type]
+        np.savez(buffer, header=np.array(json.dumps(header)), probabilities=state.probabilities, **arrays)  # type: ignore[arg-type]
         content = buffer.getvalue()
         write_atomically(self.path, hashlib.sha256(content).digest() + content)
 
     def load(self) -> TrainingState:
-        """Raises UsageError where there is none, or one of another training, and BadData for a damaged one.
+        """Read the file.
 
-        IoFailed where it cannot be read.
+        Raises UsageError where it is missing or belongs to another training, BadData where it is damaged, and IoFailed
+        where it cannot be read.
         """
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
-            raise UsageError(f"there is no {self.path} to go on from: run without --resume") from None
+            raise UsageError(f"there is no checkpoint {self.path} to resume from: omit --resume") from None
         except OSError as error:
             raise from_os_error(error, f"cannot read {self.path}") from error
-        digest, content = data[:_DIGEST], data[_DIGEST:]
+        digest, content = data[:_SHA256_BYTES], data[_SHA256_BYTES:]
         if hashlib.sha256(content).digest() != digest:
-            raise BadData(f"{self.path} is damaged: remove it, and run without --resume")
+            raise BadData(f"{self.path} is damaged: delete it, and omit --resume")
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            about = json.loads(str(arrays["about"]))
-            if about["identity"] != self.identity:
+            header = json.loads(str(arrays["header"]))
+            if header["identity"] != self.identity:
                 raise UsageError(
-                    f"{self.path} is of other images, settings or versions: give the same ones, or run without --resume"
-                    f" ({_differences(about['identity'], self.identity)})"
+                    f"{self.path} belongs to a training with other images, settings or versions"
+                    f" ({_differences(header['identity'], self.identity)}): use the same ones, or omit --resume"
                 )
-            weights, variables = _numbered(arrays, "weights"), _numbered(arrays, "variables")
-            probabilities = arrays["probabilities"]
-        history = tuple(Epoch(**epoch) for epoch in about["history"])
-        plan, best = FineTuningPlan(**about["plan"]), Epoch(**about["best"])
-        return TrainingState(plan, about["done"], history, best, weights, probabilities, variables)
+            return TrainingState(
+                plan=FineTuningPlan(**header["plan"]),
+                epochs_done=header["epochs_done"],
+                history=tuple(Epoch(**epoch) for epoch in header["history"]),
+                best_epoch=Epoch(**header["best_epoch"]),
+                weights=_numbered(arrays, "weights"),
+                probabilities=arrays["probabilities"],
+                variables=_numbered(arrays, "variables"),
+            )
 
     def remove(self) -> None:
-        """Remove the file, once the model is there."""
+        """Delete the file, if there is one."""
         with contextlib.suppress(OSError):
             self.path.unlink()
 
 
 _OPTIONS = {"augmentation": "augment", "size": "input-size"}
-"""Settings that the command line calls by another name than their own."""
+"""Settings whose command-line option has another name."""
 
 
-def _differences(before: str, now: str) -> str:
-    """Name each setting of two identities that differs, with both values."""
-    first, second = json.loads(before), json.loads(now)
-    versions = first.pop("versions"), second.pop("versions")
-    names = [name for name in {**first, **second} if first.get(name) != second.get(name)]
-    texts = [
-        "the images or their splits are others" if name == "images" else _change(_option(name), name, first, second)
+def _differences(saved: str, current: str) -> str:
+    """Return the settings of two identities that differ, with both values."""
+    before, now = json.loads(saved), json.loads(current)
+    versions = before.pop("versions"), now.pop("versions")
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    changes = [
+        "the images or their splits differ" if name == "images" else _change(_option(name), name, before, now)
         for name in names
     ]
-    texts += [_change(name, name, *versions) for name in versions[1] if versions[0].get(name) != versions[1][name]]
-    return "; ".join(texts)
+    changes += [_change(name, name, *versions) for name in versions[1] if versions[0].get(name) != versions[1][name]]
+    return "; ".join(changes)
 
 
 def _option(name: str) -> str:
     return f"--{_OPTIONS.get(name, name.replace('_', '-'))}"
 
 
-def _change(called: str, name: str, first: dict[str, Any], second: dict[str, Any]) -> str:
-    return f"{called} was {_text(first, name)}, is {_text(second, name)}"
+def _change(label: str, name: str, before: dict[str, Any], now: dict[str, Any]) -> str:
+    return f"{label} was {_text(before, name)}, is {_text(now, name)}"
 
 
 def _text(settings: dict[str, Any], name: str) -> str:
@@ -135,9 +152,3 @@ def _text(settings: dict[str, Any], name: str) -> str:
 def _numbered(arrays: Any, name: str) -> list[NDArray[Any]]:
     count = sum(key.startswith(name) for key in arrays.files)
     return [arrays[f"{name}{i}"] for i in range(count)]
-
-
-def restore_variables(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:
-    """Give `variables` their values back, in order."""
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

@@ -1,51 +1,69 @@
-"""Choose how wide pictures are made to fit, by heads on a few of the training images."""
+"""Choose how wide images are made to fit the network, by heads trained on some of the training images."""
 
 import logging
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.images.framing import Fit
+from edgecls.progress import Progress
 from edgecls.training.backbones import Backbone
 from edgecls.training.data.balance import balanced_subset
+from edgecls.training.data.dataset import Dataset
 from edgecls.training.fitting.features import extract_features
-from edgecls.training.fitting.training_data import BACKBONE, TrainingData
+from edgecls.training.fitting.pixel_cache import cache_pixels
+from edgecls.training.fitting.training_data import classes_of
 
 log = logging.getLogger(__name__)
 
-TRIED = 600
-"""Images, at most. Each is looked at once for each fit: 10 s in all with EfficientNet-Lite0 on 2 cores."""
+MAX_IMAGES = 600
+"""Each is classified once per fit: 10 s in all with EfficientNet-Lite0 on 2 cores."""
 FOLDS = 3
 STRENGTH = 10.0
-"""Of the heads: scikit-learn's C for features whose variances add up to 1."""
-SURE = 1.64
-"""Standard errors by which the loss must be lower than that of `crop` (of a normal distribution, 95 %)."""
-LEAST_PROBABILITY = 1e-4
-"""No single image may outweigh all others."""
+"""scikit-learn's C of the heads, for features whose variances add up to 1."""
+Z = 1.64
+"""Standard errors by which the loss must be lower than that of `crop` (95 % of a normal distribution)."""
+MIN_PROBABILITY = 1e-4
+"""The lower bound of a probability, so that no single image outweighs all others."""
 
 Losses = NDArray[np.float64]
 
 
-def measure_fits(task: TrainingData, specs: Mapping[Fit, Backbone]) -> Fit:
-    """Return the fit of `specs` under which heads on the frozen backbone know training images best that they never saw.
+def measure_fits(
+    backbone_file: Path, backbones: Mapping[Fit, Backbone], dataset: Dataset, seed: int, progress: Progress
+) -> Fit:
+    """Return the fit with which heads on the frozen backbone best classify training images that they have not seen.
 
-    What was measured is logged. The same seed gives the same answer.
+    Each fit needs other pixels, so up to `MAX_IMAGES` images are decoded once per fit, from the full image. The measured
+    losses are logged. The same seed gives the same answer.
     """
-    file = task.save(task.backbone.load(), BACKBONE)
-    places = {id(sample): number for number, sample in enumerate(task.images)}
-    tried = balanced_subset(task.images, TRIED, task.seed)
-    classes = task.classes[[places[id(sample)] for sample in tried]]
+    samples = balanced_subset(dataset.of("train"), MAX_IMAGES, seed)
+    caches = {
+        fit: cache_pixels(
+            backbone_file.with_name(f"{fit}.pixels"),
+            samples,
+            backbone.preprocessing,
+            dataset.losses,
+            progress,
+            "comparing fits",
+        )
+        for fit, backbone in backbones.items()
+    }
+    readable = set.intersection(*(set(cache.samples) for cache in caches.values()))
     losses = {}
-    for fit, spec in specs.items():
-        features = extract_features(file, tried, spec.preprocessing, task.progress, "trying fits")
-        losses[fit] = held_out_losses(features, classes)
+    for fit, cache in caches.items():
+        numbers = [number for number, sample in enumerate(cache.samples) if sample in readable]
+        features = extract_features(backbone_file, cache, progress, "comparing fits", numbers)
+        classes = classes_of([cache.samples[number] for number in numbers], dataset.labels)
+        losses[fit] = cross_validated_losses(features, classes)
     best = choose_fit(losses)
     log.info(
-        "much of the pictures lies outside the central square: the cross-validated log loss of %d training images is %s: "
-        "using --fit %s",
-        len(tried),
+        "large parts of the images lie outside the central square. Cross-validated log loss on %d training images: %s. "
+        "Using --fit %s",
+        len(readable),
         ", ".join(f"{loss.mean():.3f} with {fit}" for fit, loss in losses.items()),
         best,
     )
@@ -53,17 +71,19 @@ def measure_fits(task: TrainingData, specs: Mapping[Fit, Backbone]) -> Fit:
 
 
 def choose_fit(losses: Mapping[Fit, Losses]) -> Fit:
-    """Return the fit with the lowest mean loss, (n,) for the same n images each; `crop` where that may be chance."""
+    """Return the fit with the lowest mean loss, or `crop` where the difference is not significant.
+
+    `losses` holds the loss of each of the same n images per fit, (n,).
+    """
     best = min(losses, key=lambda fit: float(losses[fit].mean()))
     gains = losses["crop"] - losses[best]
-    return best if gains.mean() > SURE * gains.std() / len(gains) ** 0.5 else "crop"
+    return best if gains.mean() > Z * gains.std() / len(gains) ** 0.5 else "crop"
 
 
-def held_out_losses(features: NDArray[np.float32], classes: NDArray[np.intp]) -> Losses:
-    """Return -ln(probability of its class) of each image, (n,), by a linear head that has not learnt from it.
+def cross_validated_losses(features: NDArray[np.float32], classes: NDArray[np.intp]) -> Losses:
+    """Return -ln(probability of the true class) of each image, (n,), by a linear head that was not trained on it.
 
-    `features` is (n, features), `classes` (n,). Logistic regression, with as many parts as `FOLDS`, each with its share
-    of each class.
+    `features` is (n, features), `classes` (n,). The heads are logistic regressions, with stratified folds.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -72,17 +92,17 @@ def held_out_losses(features: NDArray[np.float32], classes: NDArray[np.intp]) ->
 
     fold = np.empty(len(classes), int)
     fold[np.argsort(classes, kind="stable")] = np.arange(len(classes)) % FOLDS
-    right = np.zeros(len(classes))
+    true_class = np.zeros(len(classes))
     for number in range(FOLDS):
-        held_out, seen = fold == number, fold != number
+        unseen, seen = fold == number, fold != number
         known = np.unique(classes[seen])
-        if len(known) < 2 or not held_out.any():  # so few images say nothing
+        if len(known) < 2 or not unseen.any():  # too few images to train on
             continue
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # nearly the best head will do
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a nearly optimal head suffices
             head = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH / features.shape[1], max_iter=200))
             head.fit(features[seen], classes[seen])
-        probabilities = np.zeros((int(held_out.sum()), int(classes.max()) + 1))
-        probabilities[:, known] = head.predict_proba(features[held_out])
-        right[held_out] = probabilities[np.arange(len(probabilities)), classes[held_out]]
-    return -np.log(np.maximum(right, LEAST_PROBABILITY))
+        probabilities = np.zeros((int(unseen.sum()), int(classes.max()) + 1))
+        probabilities[:, known] = head.predict_proba(features[unseen])
+        true_class[unseen] = probabilities[np.arange(len(probabilities)), classes[unseen]]
+    return -np.log(np.maximum(true_class, MIN_PROBABILITY))

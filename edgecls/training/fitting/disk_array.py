@@ -1,4 +1,4 @@
-"""An array that lies on disk and is mapped into memory only for the moment of an access."""
+"""An array on disk that is mapped into memory only during an access."""
 
 import errno
 import mmap
@@ -19,10 +19,10 @@ from edgecls.errors import from_os_error
 class DiskArray:
     """An array of `shape` and `dtype` in a new file at `path`, zero at first.
 
-    It is kept open, so whoever gave the path may remove it at once: the disk is free again when the process ends, even if
-    it is killed. Mapped anew for each access: pages that stay mapped would count as memory of the process, however little of them
-    is in use. The operating system keeps in its cache what there is room for. Raises IoFailed where the disk has no
-    room for all of it: later, a full disk would end the process with a signal.
+    The file stays open, so the caller may delete the path at once: the disk space is freed when the process ends, even if it is
+    killed. It is mapped again for each access, since pages that stay mapped count as memory of the process. The operating
+    system caches as much as there is room for. Raises IoFailed where the disk has no room for all of it: later, a full disk
+    would end the process with a signal.
     """
 
     def __init__(self, path: Path, shape: Sequence[int], dtype: DTypeLike) -> None:
@@ -31,18 +31,18 @@ class DiskArray:
         try:
             self._descriptor = _reserve(path, size)
         except OSError as error:
-            where = f"{size / 1e9:,.1f} GB in {path.parent}, where training keeps images (set TMPDIR to another folder)"
+            where = f"{size / 1e9:,.1f} GB for temporary files in {path.parent} (set TMPDIR to another folder)"
             raise from_os_error(error, f"cannot reserve {where}") from error
         weakref.finalize(self, os.close, self._descriptor)
 
     def write(self, index: Any, value: NDArray[Any]) -> None:
-        """Like `array[index] = value`. From one thread or several, if they write different places."""
-        # Not flushed: what was written through one mapping is there in all others of the file at once, and nobody
-        # needs the file after a power cut. Waiting for the disk would take a millisecond for every view.
+        """Set `array[index]` to `value`. Several threads may write to different places."""
+        # Not flushed: all mappings of the file see the value at once, and nobody needs the file after a power cut. Waiting for
+        # the disk would take a millisecond per write.
         self._mapped(mmap.ACCESS_WRITE)[index] = value
 
     def read(self, index: Any) -> NDArray[Any]:
-        """A copy of `array[index]`."""
+        """Return a copy of `array[index]`."""
         return np.array(self._mapped(mmap.ACCESS_READ)[index])
 
     def _mapped(self, access: int) -> NDArray[Any]:
@@ -51,8 +51,8 @@ class DiskArray:
 
 
 def _reserve(path: Path, size: int) -> int:
-    """Make a file of `size` bytes, all of them on the disk: writing to a mapped hole of a full one is fatal."""
-    if size > shutil.disk_usage(path.parent).free:  # asked to, some file systems first fill up, and then refuse
+    """Create a file of `size` allocated bytes: writing to a mapped hole on a full disk is fatal."""
+    if size > shutil.disk_usage(path.parent).free:  # some file systems fill up before they refuse
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | system.O_CLOEXEC, 0o600)
     try:

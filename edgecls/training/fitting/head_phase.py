@@ -1,7 +1,7 @@
-"""The first phase: the head, on the features of the frozen backbone; and what it tells of the data set."""
+"""The first phase of training: the head, and the augmentation that the data set allows."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,99 +9,92 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.training.data.samples import Sample
-from edgecls.training.fitting import fine_tune
-from edgecls.training.fitting.choose_augmentation import Judge, Numbers, choose_preset
-from edgecls.training.fitting.features import View, extract_features
-from edgecls.training.fitting.head import attach, in_full, new_head, train_head
+from edgecls.training.fitting.choose_augmentation import Predict, choose_preset
+from edgecls.training.fitting.features import Transform, extract_features
+from edgecls.training.fitting.fine_tune import evaluate_epoch
+from edgecls.training.fitting.head import attach, new_head, train_head
 from edgecls.training.fitting.search import search
-from edgecls.training.fitting.training_data import BACKBONE, TrainingData, TrainingResult
-from edgecls.training.settings import AUTO, Epoch, Training
+from edgecls.training.fitting.training_data import TrainingData, TrainingResult, save_backbone
+from edgecls.training.settings import AUTO, Epoch, PhaseSettings, ResolvedTraining
 
 
-def without_first_phase(task: TrainingData, training: Training, backbone: keras.Model) -> TrainingResult:
-    """Where nothing is pretrained: a network that has learnt nothing yet."""
-    network = new_head(backbone, len(task.weights), training, task.seed)
-    nothing = np.full((len(task.truth), len(task.weights)), 1 / len(task.weights), np.float32)
-    augmentation = "none" if training.augmentation == AUTO else training.augmentation
-    return TrainingResult(network, (), "nothing", augmentation, nothing, training, _of_head(training))
+def skip_head_phase(data: TrainingData, settings: ResolvedTraining, backbone: keras.Model) -> TrainingResult:
+    """Return an untrained network: without pretrained weights there are no features to train a head on."""
+    classes = len(data.class_weights)
+    network = new_head(backbone, classes, settings.fine_tuning.dropout, data.seed)
+    uniform = np.full((len(data.validation), classes), 1 / classes, np.float32)
+    return TrainingResult(network, (), "nothing", settings, settings.head, uniform)
 
 
-def first_phase(task: TrainingData, training: Training, frozen: keras.Model) -> TrainingResult:
-    """Train a head on what the backbone makes of the images, after a search if one was asked for."""
-    phase = _FirstPhase(task, frozen)
-    is_last, training = training.fine_tune == "none", _of_head(training)
+def train_head_phase(data: TrainingData, settings: ResolvedTraining, backbone: keras.Model) -> TrainingResult:
+    """Train a head on the features of the frozen backbone, after a search for hyper-parameters if one is requested."""
+    phase = _HeadPhase(data, backbone)
     trials: list[Mapping[str, Any]] = []
-    if training.search:
-        training, trials = phase.search(training)
-    with task.progress.step("training head", training.epochs) as advance:
-        head, history = phase.fit(training, advance)
-    augmentation = training.augmentation
-    if augmentation == AUTO:
-        augmentation = "none" if is_last else phase.choose_preset(training)
+    if settings.search:
+        head_settings, trials = phase.search(settings.head, settings.search)
+        settings = replace(settings, head=head_settings)
+    with data.progress.step("training head", settings.head.epochs) as advance:
+        head, history = phase.fit(settings.head, advance)
+    if settings.augmentation == AUTO:
+        settings = replace(settings, augmentation=phase.choose_augmentation(settings.head))
     return TrainingResult(
-        attach(frozen, head, training),
+        attach(backbone, head, settings.head.dropout),
         tuple(history),
         "the head only",
-        augmentation,
-        phase.validate(head),
-        training,
-        training,
+        settings,
+        settings.head,
+        phase.predict_validation(head),
         tuple(trials),
     )
 
 
-def _of_head(training: Training) -> Training:
-    """What was set is meant for the last phase."""
-    if training.fine_tune != "none":
-        training = replace(training, epochs=None, optimizer=None, learning_rate=None, label_smoothing=None)
-    return in_full(training)
+class _HeadPhase:
+    """The features of all training and validation images, and the heads that are trained on them."""
 
-
-class _FirstPhase:
-    """The features of all images, and what is done with them."""
-
-    def __init__(self, task: TrainingData, frozen: keras.Model) -> None:
-        self._task = task
-        self._file = task.save(frozen, BACKBONE)
-        self._features = self._look(task.images, "frozen layers")
-        self._held_out = self._look(task.held_out, "frozen layers")
-
-    def _look(self, samples: Sequence[Sample], name: str, view: View = lambda pixels: pixels) -> NDArray[np.float32]:
-        spec = self._task.backbone.preprocessing
-        return extract_features(self._file, samples, spec, self._task.progress, name, view, self._task.losses)
+    def __init__(self, data: TrainingData, backbone: keras.Model) -> None:
+        self._data = data
+        self._file = save_backbone(data.backbone, backbone, data.work)
+        self._train = extract_features(self._file, data.train, data.progress, "frozen layers")
+        self._validation = extract_features(self._file, data.validation, data.progress, "frozen layers")
 
     def fit(
-        self, training: Training, advance: Callable[[], None] = lambda: None, on: Numbers | slice = slice(None)
+        self,
+        settings: PhaseSettings,
+        advance: Callable[[], None] = lambda: None,
+        numbers: NDArray[np.intp] | slice = slice(None),
     ) -> tuple[keras.Model, list[Epoch]]:
-        """Train a head on the images of these numbers."""
-        task = self._task
-        images, held_out = (self._features[on], task.classes[on]), (self._held_out, task.truth)
-        return train_head(images, held_out, task.weights, training, task.seed, advance)
+        """Train a head on the training images with these numbers."""
+        data = self._data
+        train = self._train[numbers], data.train_classes[numbers]
+        validation = self._validation, data.validation_classes
+        return train_head(train, validation, data.class_weights, settings, data.seed, advance)
 
-    def validate(self, head: keras.Model) -> NDArray[np.float32]:
-        """Probabilities of the validation images."""
-        return np.asarray(head.predict_on_batch(self._held_out))
+    def predict_validation(self, head: keras.Model) -> NDArray[np.float32]:
+        """Return the probabilities of the validation images, (n, classes)."""
+        return np.asarray(head.predict_on_batch(self._validation))
 
-    def search(self, training: Training) -> tuple[Training, list[Mapping[str, Any]]]:
-        """The best of `training.search` settings, and all that were tried."""
+    def search(self, settings: PhaseSettings, trials: int) -> tuple[PhaseSettings, list[Mapping[str, Any]]]:
+        """Return the best settings of `trials`, and all that were tried."""
 
-        def loss(training: Training) -> float:
-            found = self.validate(self.fit(training)[0])
-            return fine_tune.evaluate_epoch("head", 0, math.nan, found, self._task.truth).validation_loss
+        def validation_loss(settings: PhaseSettings) -> float:
+            probabilities = self.predict_validation(self.fit(settings)[0])
+            return evaluate_epoch("head", 0, math.nan, probabilities, self._data.validation_classes).validation_loss
 
-        with self._task.progress.step("searching", training.search) as advance:
-            return search(training, training.search, self._task.seed, loss, advance)
+        with self._data.progress.step("searching", trials) as advance:
+            return search(settings, trials, self._data.seed, validation_loss, advance)
 
-    def choose_preset(self, training: Training) -> str:
-        """The views that the data set bears: see there."""
+    def choose_augmentation(self, settings: PhaseSettings) -> str:
+        """Return the augmentation preset that the data set allows; see `choose_preset`."""
+        data = self._data
 
-        def fit(on: Numbers) -> Judge:
-            with self._task.progress.step("trying views", training.epochs) as advance:
-                head, _ = self.fit(training, advance, on)
+        def fit(numbers: NDArray[np.intp]) -> Predict:
+            with data.progress.step("comparing augmentations", settings.epochs) as advance:
+                head, _ = self.fit(settings, advance, numbers)
             return lambda features: np.asarray(head.predict_on_batch(features))
 
-        def look(numbers: Numbers, view: View) -> NDArray[np.float32]:
-            return self._look([self._task.images[number] for number in numbers], "trying views", view)
+        def transformed_features(numbers: NDArray[np.intp], transform: Transform) -> NDArray[np.float32]:
+            return extract_features(
+                self._file, data.train, data.progress, "comparing augmentations", numbers, transform
+            )
 
-        return choose_preset(self._features, self._task.classes, fit, look, self._task.seed)
+        return choose_preset(self._train, data.train_classes, fit, transformed_features, data.seed)

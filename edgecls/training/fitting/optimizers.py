@@ -1,15 +1,15 @@
-"""The optimizers to choose from, with their schedule."""
+"""The optimizers and their learning-rate schedule."""
 
 import keras
 
 WARM_UP = 0.1
-"""The share of all steps in which the learning rate rises; from then on it falls to zero as a half cosine."""
+"""The share of all steps in which the learning rate rises; afterwards it follows a half cosine down to 0."""
 
 
 def make_optimizer(name: str, learning_rate: float, weight_decay: float, steps: int) -> keras.optimizers.Optimizer:
-    """For `steps` steps of which the highest rate is `learning_rate` (Loshchilov and Hutter 2017: one cycle).
+    """Return an optimizer for `steps` steps with a peak rate of `learning_rate` (Loshchilov and Hutter 2017, one cycle).
 
-    `weight_decay` is decoupled, of adamw and sgd only; sgd has Nesterov's momentum of 0.9.
+    `weight_decay` is decoupled, and used by adamw and sgd only; sgd has a Nesterov momentum of 0.9.
     """
     rising = int(WARM_UP * steps)
     schedule = keras.optimizers.schedules.CosineDecay(

@@ -1,4 +1,4 @@
-"""How much of the backbone is trained: as much as the time allows, measured on the spot."""
+"""Plan how much of the backbone is trained: as much as the time allows, measured on this machine."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,34 +8,35 @@ import keras
 import numpy as np
 
 from edgecls.training.fitting.graph import cut_points, network_multiply_adds, upper_part
-from edgecls.training.settings import Training
 
-EPOCHS = 15
-ENOUGH = 8
-"""Epochs for which more of the network is worth it: docs/how-to/train.md has what was measured."""
-CACHE = 8e9
-"""The most bytes of disk that views of the images take."""
+ENOUGH_EPOCHS = 8
+"""With fewer epochs, a smaller part of the network gives better accuracy: measurements are in docs/how-to/train.md."""
+MAX_CACHE_BYTES = 8e9
+"""The maximum disk space of cached activations."""
 TOP = 0.6
-"""The largest share of the multiply-adds that is trained unless all of them are asked for. With more, the accuracy on
-a few thousand images falls again (ELPV, two points), for edges and textures are learnt better from ImageNet's million."""
-LEAST = 0.04
+"""The largest share of the multiply-adds that `top` and `auto` train. With more, the accuracy on a few thousand images falls
+(ELPV, two points): edges and textures are better learnt from ImageNet's million images."""
+MIN_SHARE = 0.04
 """A smaller share is hardly more than the head."""
 BYTES = 2
-"""Of a number that is kept: float16."""
+"""Bytes of one cached number, a float16."""
 _FORWARD = 1 / 3
-"""Of a training step's time: the backward pass computes two products for each of the forward one."""
+"""The forward pass's share of a training step: the backward pass computes two products for each of the forward one."""
 _AFTERWARDS = (5.0, 300.0, 0.15)
-"""Seconds for what takes as long with any network; then, in training steps of one image, for rounding and calibrating,
-and for each image that float and int8 are measured on. About twice what an idle machine with two cores takes for
+"""Seconds that any network takes; then, in training steps of one image, the cost of rounding and calibration, and of each
+image on which the float and the int8 model are measured. About twice what an idle machine with two cores needs for
 EfficientNet-Lite0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Between the frozen and the trained part: the output of the layer `layer`; None: the whole network is trained.
+    """A boundary between the frozen and the trained part of a network.
 
-    `share` is the share of the network's multiply-adds above it, `size` how many numbers are kept of each view. The
-    time has other shares: early layers, with few channels and many positions, take longer for each multiply-add.
+    Attributes:
+        layer: The layer whose output feeds the trained part; None where the whole network is trained.
+        share: The trained part's share of the multiply-adds. Its share of the time differs: early layers, with few
+            channels and many positions, take longer per multiply-add.
+        size: How many numbers are cached per image.
     """
 
     layer: str | None
@@ -45,78 +46,89 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class FineTuningPlan:
-    """Train all layers above `cut` (None: the whole network) for at most `epochs`; 0 if there is no time for any.
+    """Train all layers above `cut` (None: the whole network) for at most `epochs`; 0 epochs where there is no time.
 
-    `views` is how many of each image are kept, `share` the share of the network's multiply-adds above the cut,
-    `seconds` what it is expected to take.
+    `variants` is the number of augmented variants that are cached of each image, `share` the trained share of the
+    multiply-adds, `seconds` the expected duration.
     """
 
     cut: str | None
     epochs: int
-    views: int
+    variants: int
     share: float
     seconds: float
 
     def __str__(self) -> str:
         if not self.epochs:
-            return "the head only: there is no time for more"
+            return "the head only: the time budget leaves no time for fine-tuning"
         part = "the whole network" if self.cut is None else f"the upper {self.share:.0%} of the network"
         return f"{part} for {self.epochs} epochs, expected to take {self.seconds:.0f} s"
 
 
-def candidate_cuts(network: keras.Model, training: Training) -> list[Cut]:
-    """The cuts that `training` allows, the deepest first."""
-    total = network_multiply_adds(network)
+def candidate_cuts(network: keras.Model, *, whole: bool) -> list[Cut]:
+    """Return the cuts to choose from, the deepest first; only the whole network with `whole`."""
     everything = Cut(None, 1.0)
-    if training.fine_tune == "all":
+    if whole:
         return [everything]
+    total = network_multiply_adds(network)
     cuts = [everything]
     for name in cut_points(network):
         size = int(np.prod(network.get_layer(name).output.shape[1:]))
         cuts.append(Cut(name, network_multiply_adds(upper_part(network, name)) / total, size))
-    return [cut for cut in cuts if LEAST <= cut.share <= TOP] or [everything]
+    return [cut for cut in cuts if MIN_SHARE <= cut.share <= TOP] or [everything]
 
 
-def seconds_afterwards(seconds_per_image: float, tested: int) -> float:
-    """What quantizing and measuring will take: for EfficientNet-Lite0 on 2 cores some 50 s, for a small network 6."""
+def seconds_afterwards(seconds_per_image: float, test_count: int) -> float:
+    """Estimate the time for quantization and evaluation: some 50 s for EfficientNet-Lite0 on 2 cores, 6 for a small one.
+
+    `seconds_per_image` is the time of a training step of the whole network.
+    """
     fixed, quantizing, measuring = _AFTERWARDS
-    return fixed + seconds_per_image * (quantizing + measuring * tested)
+    return fixed + seconds_per_image * (quantizing + measuring * test_count)
 
 
 def make_plan(
     cuts: Sequence[Cut],
     epochs: int,
     images: tuple[int, int],
-    seconds: Callable[[Cut], tuple[float, float]],
+    measure_seconds: Callable[[Cut], tuple[float, float]],
     budget: float,
     room: float,
 ) -> FineTuningPlan:
-    """The deepest of `cuts` that can be trained for enough epochs, at most `epochs`; where none can, the last one, for as many as there is time.
+    """Return the deepest of `cuts` for which there is time for enough epochs, else the last for as many as possible.
 
-    `images` are how many train and validate; `seconds` measures, for an image, a training step above a cut, and one look
-    through what is below it; `budget` is in seconds. Each epoch has a view of its own of each image, as far as they fit
-    into `room` bytes.
+    Each epoch gets its own augmented variant of each image, as far as these fit into `room`.
+
+    Args:
+        cuts: The cuts to choose from, the deepest first.
+        epochs: The maximum number of epochs.
+        images: The number of training and of validation images.
+        measure_seconds: Measures, per image, a training step above a cut and an inference below it.
+        budget: Seconds.
+        room: Bytes for cached activations.
     """
     train, validation = images
     plan = FineTuningPlan(None, 0, 1, 0.0, 0.0)
     for cut in cuts:
-        step, look = seconds(cut)
-        most = max(1, min(epochs, int(room / (BYTES * cut.size * train)))) if cut.layer else epochs
-        an_epoch = step * (train + validation * _FORWARD)
-        possible = _possible(epochs, most, an_epoch, look * train, budget - look * validation)
-        views = min(most, max(1, possible))
-        once = look * (train * views + validation)
-        plan = FineTuningPlan(cut.layer, possible, views, cut.share, once + possible * an_epoch)
-        if possible >= min(ENOUGH, epochs):
+        step, inference = measure_seconds(cut)
+        max_variants = max(1, min(epochs, int(room / (BYTES * cut.size * train)))) if cut.layer else epochs
+        epoch_seconds = step * (train + validation * _FORWARD)
+        affordable = _affordable_epochs(
+            epochs, max_variants, epoch_seconds, inference * train, budget - inference * validation
+        )
+        variants = min(max_variants, max(1, affordable))
+        cache_seconds = inference * (train * variants + validation)
+        plan = FineTuningPlan(cut.layer, affordable, variants, cut.share, cache_seconds + affordable * epoch_seconds)
+        if affordable >= min(ENOUGH_EPOCHS, epochs):
             break
     return plan
 
 
-def _possible(epochs: int, views: int, an_epoch: float, a_view: float, budget: float) -> int:
-    """How many epochs there is time for, the first `views` of which need a view of their own."""
+def _affordable_epochs(epochs: int, variants: int, epoch_seconds: float, variant_seconds: float, budget: float) -> int:
+    """Return for how many epochs there is time; each of the first `variants` needs a variant of its own."""
     if math.isinf(budget):
         return epochs
-    with_views = int(budget / (an_epoch + a_view))
-    if with_views > views:
-        with_views = max(views, int((budget - views * a_view) / an_epoch))
-    return max(0, min(epochs, with_views))
+    affordable = int(budget / (epoch_seconds + variant_seconds))
+    if affordable > variants:
+        affordable = max(variants, int((budget - variants * variant_seconds) / epoch_seconds))
+    return max(0, min(epochs, affordable))

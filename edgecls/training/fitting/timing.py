@@ -1,4 +1,4 @@
-"""How long something takes on this machine, when nothing else disturbs it."""
+"""Measure how long a function takes on this machine without disturbance."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +7,10 @@ TRIALS = 5
 
 
 def shortest(work: Callable[[], object]) -> float:
-    """Seconds that `work` takes at best, of a few times."""
-    taken = []
+    """Return the seconds of the fastest of a few calls."""
+    seconds = []
     for _ in range(TRIALS):
         begun = time.perf_counter()
         work()
-        taken.append(time.perf_counter() - begun)
-    return min(taken)
+        seconds.append(time.perf_counter() - begun)
+    return min(seconds)

@@ -1,7 +1,8 @@
-"""What there is to train on, and what comes of it."""
+"""What a network is trained on, and what training returns."""
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,83 +13,118 @@ from numpy.typing import NDArray
 from edgecls.progress import Progress
 from edgecls.training.backbones import Backbone
 from edgecls.training.data.dataset import Dataset
-from edgecls.training.data.losses import Losses
 from edgecls.training.data.samples import Sample
+from edgecls.training.fitting.pixel_cache import PixelCache, cache_pixels
 from edgecls.training.quantization import quantize
-from edgecls.training.settings import Epoch, Training
+from edgecls.training.settings import Epoch, PhaseSettings, ResolvedTraining
 
 BACKBONE = "backbone.tflite"
-"""Frozen, in the folder for caches."""
+"""The name of the frozen backbone in the folder for temporary files."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """`network`: normalised pixels -> probabilities. `validation`: its probabilities, float32 (images, classes).
+    """A trained network, from normalised pixels to probabilities.
 
-    `plan` says in words what was trained, `augmentation` names the preset that was used, `trials` are those of a search.
-    `training` is how the last phase was trained, `of_head` how the head was, with nothing left open.
+    Attributes:
+        network: The trained network.
+        history: One entry per epoch.
+        plan: What was trained, in words.
+        settings: The settings that were used, with the augmentation that was chosen.
+        phase: The settings of the last phase that took place.
+        validation: The probabilities of the validation images, float32 (images, classes).
+        trials: The settings that a hyper-parameter search tried.
     """
 
     network: keras.Model
     history: tuple[Epoch, ...]
     plan: str
-    augmentation: str
+    settings: ResolvedTraining
+    phase: PhaseSettings
     validation: NDArray[np.float32]
-    training: Training
-    of_head: Training
     trials: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What there is to train on. `images` train, `held_out` validate; `classes` and `truth` are theirs, int (n,).
+    """The images that train and validate a network, and what else training needs.
 
-    `tested` is how many images the models will be measured on.
-
-    `weights`, float32 (classes,), are those of a training image of each class; `work` is a folder for caches.
-    `losses` takes in the images that cannot be read any more.
+    Attributes:
+        train: The pixels of the training images.
+        validation: The pixels of the validation images.
+        train_classes: The class of each training image, int (n,).
+        validation_classes: The class of each validation image, int (n,).
+        class_weights: The weight of a training image of each class, float32 (classes,).
+        test_count: The number of images on which the models will be measured.
+        work: A folder for temporary files.
+        started: When work on the images began, by time.perf_counter: the time budget counts from there.
     """
 
     backbone: Backbone
-    images: Sequence[Sample]
-    held_out: Sequence[Sample]
-    classes: NDArray[np.intp]
-    truth: NDArray[np.intp]
-    tested: int
-    weights: NDArray[np.float32]
+    train: PixelCache
+    validation: PixelCache
+    train_classes: NDArray[np.intp]
+    validation_classes: NDArray[np.intp]
+    class_weights: NDArray[np.float32]
+    test_count: int
     work: Path
     seed: int
     progress: Progress
-    losses: Losses = field(default_factory=Losses)
+    started: float
 
     def normalize(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the backbone takes."""
+        """Return the normalised pixels that the backbone takes."""
         return quantize.normalize(pixels, self.backbone.mean, self.backbone.std)
 
     def save(self, network: keras.Model, name: str) -> Path:
-        """As a float .tflite that takes pixels."""
-        file = self.work / name
-        file.write_bytes(quantize.to_float(network, self.backbone.mean, self.backbone.std))
-        return file
+        """Write `network` as a float .tflite file that takes uint8 pixels, and return its path."""
+        return _save(network, self.backbone, self.work / name)
 
 
-def make_task(
-    backbone: Backbone, data: Dataset, training: Training, work: Path, seed: int, progress: Progress
+def save_backbone(backbone: Backbone, network: keras.Model, work: Path) -> Path:
+    """Write the frozen network of `backbone` as a float .tflite file into `work`, once, and return its path."""
+    path = work / BACKBONE
+    return path if path.exists() else _save(network, backbone, path)
+
+
+def _save(network: keras.Model, backbone: Backbone, path: Path) -> Path:
+    path.write_bytes(quantize.to_float(network, backbone.mean, backbone.std))
+    return path
+
+
+def load_training_data(
+    backbone: Backbone, dataset: Dataset, work: Path, seed: int, progress: Progress, *, class_weights: bool
 ) -> TrainingData:
-    """Of the `train` and `validation` samples of a data set."""
-    images, held_out = data.of("train"), data.of("validation")
-    places = {label: index for index, label in enumerate(data.labels)}
-    weights = data.class_weights() if training.class_weights else dict.fromkeys(data.labels, 1.0)
+    """Decode the training and validation images once, at the size that `backbone` takes."""
+    started = time.perf_counter()
+    train, validation = (
+        cache_pixels(
+            work / f"{split}.pixels",
+            dataset.of(split),
+            backbone.preprocessing,
+            dataset.losses,
+            progress,
+            "caching pixels",
+        )
+        for split in ("train", "validation")
+    )
+    weights = dataset.class_weights() if class_weights else dict.fromkeys(dataset.labels, 1.0)
     return TrainingData(
         backbone,
-        images,
-        held_out,
-        np.array([places[sample.label] for sample in images], np.intp),
-        np.array([places[sample.label] for sample in held_out], np.intp),
-        len(data.of("test")),
-        np.array([weights[label] for label in data.labels], np.float32),
+        train,
+        validation,
+        classes_of(train.samples, dataset.labels),
+        classes_of(validation.samples, dataset.labels),
+        np.array([weights[label] for label in dataset.labels], np.float32),
+        len(dataset.of("test")),
         work,
         seed,
         progress,
-        data.losses,
+        started,
     )
+
+
+def classes_of(samples: Sequence[Sample], labels: Sequence[str]) -> NDArray[np.intp]:
+    """Return the index in `labels` of each sample's label, int (n,)."""
+    indices = {label: index for index, label in enumerate(labels)}
+    return np.array([indices[sample.label] for sample in samples], np.intp)

@@ -13,16 +13,16 @@ _STRENGTHS = np.logspace(-3, 2, 11)
 """Ridge penalties to choose from, relative to the mean variance of the features. Those chosen so far: 0.3 to 1."""
 
 
-def refit_head(network: keras.Model, float_model: bytes, int8_model: bytes, task: TrainingData) -> bytes:
+def refit_head(network: keras.Model, float_model: bytes, int8_model: bytes, data: TrainingData) -> bytes:
     """Return `int8_model` with a head that makes of its features what the float head makes of float features.
 
     The errors that int8 causes in the logits of the training images are regressed on the int8 features, and the head is
     corrected by the result. The penalty of this ridge regression is chosen by leave-one-out cross-validation, so few
     images move the head little. Nothing is quantized again but the head.
     """
-    float_features = _extract(float_model, task, "float features")
-    int8_features = _extract(int8_model, task, "int8 features")
-    with task.progress.step("refitting head"):
+    float_features = _extract(float_model, data, "float features")
+    int8_features = _extract(int8_model, data, "int8 features")
+    with data.progress.step("refitting head"):
         kernel, bias = network.get_layer("probabilities").get_weights()
         spread = max(float(int8_features.var(axis=0).sum() * len(int8_features) / int8_features.shape[1]), 1e-6)
         errors = (float_features - int8_features) @ kernel
@@ -32,8 +32,8 @@ def refit_head(network: keras.Model, float_model: bytes, int8_model: bytes, task
         return with_head(int8_model, kernel, bias, int8_features @ kernel + bias)
 
 
-def _extract(flatbuffer: bytes, task: TrainingData, name: str) -> NDArray[np.float32]:
+def _extract(flatbuffer: bytes, data: TrainingData, name: str) -> NDArray[np.float32]:
     """Return the features of the training images, float32 (images, features), computed as on the device."""
-    file = task.work / f"{name.replace(' ', '-')}.tflite"
+    file = data.work / f"{name.replace(' ', '-')}.tflite"
     file.write_bytes(without_head(flatbuffer))
-    return extract_features(file, task.images, task.backbone.preprocessing, task.progress, name, losses=task.losses)
+    return extract_features(file, data.train, data.progress, name)

@@ -14,6 +14,8 @@ pytest.importorskip("tensorflow", reason="needs the extra `convert`")
 from edgecls.images.preprocess import load_pixels
 from edgecls.training.backbones import find_backbone
 
+pytestmark = pytest.mark.slow
+
 FILE = "mobilenet_2_5_224_tf_no_top.h5"
 REAL = DATA / "keras" / "models" / FILE
 BEGIN = """
@@ -117,7 +119,7 @@ def test_weights_of_224_pixels_serve_where_those_of_the_size_cannot_be_downloade
     assert done.stdout == "(None, 128, 128, 3)\n"
     (line,) = done.stderr.splitlines()
     assert line.startswith("mobilenet_2_5_128_tf_no_top.h5 cannot be downloaded (")
-    assert line.endswith("): the weights trained at 224 pixels serve instead")
+    assert line.endswith("): using the weights trained at 224 pixels instead")
 
 
 def test_without_a_network_one_line_names_what_works(python, real):
@@ -187,7 +189,7 @@ for backbone in BACKBONES.values():
         try:
             backbone.at(size).load()
         except EdgeclsError as error:
-            assert "cannot be downloaded (no network): choose" in str(error), error
+            assert "cannot be downloaded (no network): use" in str(error), error
         assert asked == [backbone.weights_for(size)], (asked, backbone.weights_for(size))
         asked.clear()
 """

@@ -122,7 +122,7 @@ class Calls:
 def test_a_pickle_that_would_run_code_is_refused_and_runs_nothing(write, tmp_path, function, argument, name, place):
     trap = tmp_path / "trap"
     path = write(**{"state": {}, place: Calls(function, argument.format(trap=str(trap)))})
-    with pytest.raises(BadData, match=f"{name} has no place in a file of weights"):
+    with pytest.raises(BadData, match=f"{name} is not allowed in a weights file"):
         read_pytorch_weights(path)
     assert not trap.exists()
 

@@ -80,7 +80,7 @@ def test_what_is_gone_or_broken_is_left_out_and_named(folder, frames, tmp_path):
 
 def test_a_new_class_needs_enough_images_and_is_then_measured(folder, frames):
     green = [(frames("green", n), "green") for n in range(10)]
-    with pytest.raises(BadData, match="the data set has no class 'green', and 9 reviewed images are too few"):
+    with pytest.raises(BadData, match="the data set has no class 'green', and 9 reviewed images are not enough"):
         read(folder, green[:9])
     data = read(folder, [*green, (frames("red", 70), "red")])
     assert data.labels == ("blue", "green", "red")
@@ -96,7 +96,7 @@ def test_copies_of_one_picture_make_no_class(folder, tmp_path):
     for place in places:
         place.write_bytes(image("green"))
     with pytest.raises(
-        BadData, match=r"the images of the new class 'green' are in too few groups \(copies are one\), with none"
+        BadData, match=r"the images of the new class 'green' are in too few groups \(copies are one group\), with none"
     ):
         read(folder, [(place, "green") for place in places])
 

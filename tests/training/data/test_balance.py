@@ -34,7 +34,7 @@ def test_a_data_set_weighs_what_it_trains_on(tmp_path):
     (problem,) = data.of_kind("imbalance")
     counts = data.counts()["train"]
     said = (
-        f"the classes are unequal: 'blue' has {counts['blue']} images to train on, 'red' {counts['red']}: weights (0."
+        f"the classes are imbalanced: 'blue' has {counts['blue']} training images, 'red' {counts['red']}: weights of 0."
     )
     assert problem.message.startswith(said)
 
@@ -46,4 +46,4 @@ def test_a_class_three_times_as_large_is_told(largest, told):
 
 def test_classes_with_few_images_are_told():
     (problem,) = few_images({"a": 9, "b": 10})
-    assert problem.message == "class 'a' has 9 images in all: its figures mean little: add some"
+    assert problem.message == "class 'a' has 9 images in all, too few for reliable figures: add some"

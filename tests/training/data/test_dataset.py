@@ -5,7 +5,8 @@ from image_folders import DATA, image, write_csv, write_folder
 
 from edgecls.errors import BadData, InputNotFound, UsageError
 from edgecls.progress import Progress
-from edgecls.training.data.dataset import SPLITS, read_dataset, read_split
+from edgecls.training.data.dataset import SPLITS, read_dataset
+from edgecls.training.data.read_split import read_split
 
 COUNTS = {"blue": 9, "red": 6}
 
@@ -88,8 +89,8 @@ def test_a_class_with_one_image_left_is_trained_and_named(folder):
     data = read(folder)
     assert {split: counts["red"] for split, counts in data.counts().items()} == {"train": 1, "validation": 0, "test": 0}
     assert [problem.message for problem in data.of_kind("class not in every split")] == [
-        "class 'red' has no validation image: it is never answered where a precision is asked for: add images of it",
-        "class 'red' has no test image: nothing says how well it is recognised: add images of it",
+        "class 'red' has no validation image: it is never answered where a precision is requested: add images of it",
+        "class 'red' has no test image: its accuracy is unknown: add images of it",
     ]
 
 
@@ -110,9 +111,9 @@ def test_a_class_without_training_images_is_left_out_and_named(folder, tmp_path)
     assert [(path.name, reason) for path, reason in data.skipped] == [
         ("00.png", "is of a class without training images")
     ]
-    said = "class 'emu' has no training image: its 1 image is left out: put some into the split for training"
+    said = "class 'emu' has no training image: its 1 image is left out: move some to the training split"
     assert [problem.message for problem in data.of_kind("class left out")] == [said]
-    assert list(read_split(folder, split_file, "test", 0, Progress()).samples) == data.of("test")
+    assert list(read_split(folder, split_file, "test", Progress()).samples) == data.of("test")
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -123,7 +124,7 @@ def test_images_keep_the_split_that_the_model_was_made_with(folder, split):
     (folder / "red" / "00.png").rename(folder / "red" / "renamed.png")
     (folder / "red" / "01.png").unlink()
     used = before.image_list()
-    after = read_split(folder, None, split, 0, Progress(), used=used)
+    after = read_split(folder, None, split, Progress(), model_images=used)
     known = {content: used.split_of(*content) for content in after.contents}
     assert set(known.values()) <= {split, None}
     assert sum(each == split for each in known.values()) >= len(before.of(split)) - 1
@@ -134,20 +135,18 @@ def test_images_keep_the_split_that_the_model_was_made_with(folder, split):
 def test_a_data_set_of_one_class_is_measured_with_a_list(folder, tmp_path):
     used = read(folder).image_list()
     red = write_folder(tmp_path / "other", {"red": 20})
-    found = read_split(red, None, "test", 0, Progress(), used=used, labels=("blue", "red"))
+    found = read_split(red, None, "test", Progress(), model_images=used, labels=("blue", "red"))
     assert 0 < len(found.samples) < 20
     one = write_folder(tmp_path / "one", {"green": 1})
-    with pytest.raises(
-        BadData, match=r"no image of .*one is in the split 'validation': leave the split out, to measure"
-    ):
-        read_split(one, None, "validation", 0, Progress(), used=used)
+    with pytest.raises(BadData, match=r"no image of .*one is in the split 'validation': omit --split to measure"):
+        read_split(one, None, "validation", Progress(), model_images=used)
 
 
 def test_an_image_that_is_saved_again_is_known_by_its_pixels(folder):
     used = read(folder).image_list()
     path = folder / "red" / "00.png"
     path.write_bytes(path.read_bytes() + b"a comment behind the end")
-    whole = read_split(folder, None, None, 0, Progress())
+    whole = read_split(folder, None, None, Progress())
     assert all(used.split_of(*content) for content in whole.contents)
     assert used.missing(whole.everything) == 0
 
@@ -202,38 +201,44 @@ def test_the_fingerprint_is_of_labels_splits_and_contents(folder, tmp_path):
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_a_split_to_measure_is_the_one_that_was_made_for_training(folder, split):
+def test_a_split_to_measure_is_the_one_in_the_model_file(folder, split):
     data = read(folder, seed=5)
-    found = read_split(folder, None, split, 5, Progress())
+    found = read_split(folder, None, split, Progress(), model_images=data.image_list())
     assert list(found.samples) == data.of(split)
     assert found.fingerprint != data.fingerprint
-    whole = read_split(folder, None, None, 5, Progress())
+    whole = read_split(folder, None, None, Progress())
     assert [replace(sample, split=None) for sample in data.samples] == list(whole.samples)
 
 
 def test_a_split_that_is_named_may_lack_classes(folder, tmp_path):
     rows = ["red/00.png,red,test", "red/01.png,red,train", "blue/00.png,blue,train"]
     split_file = write_csv(tmp_path / "s.csv", "file,class,split", *rows)
-    found = read_split(folder, split_file, "test", 0, Progress())
+    found = read_split(folder, split_file, "test", Progress())
     assert [sample.path.name for sample in found.samples] == ["00.png"]
 
 
-def test_a_split_that_is_not_named_is_made_as_for_training(folder, tmp_path):
+def test_a_split_that_is_not_named_is_the_one_in_the_model_file(folder, tmp_path):
     rows = [
         f"{s.path.relative_to(folder)},{s.label},{'test' if s.split == 'test' else 'train'}"
         for s in read(folder).samples
     ]
     split_file = write_csv(tmp_path / "s.csv", "file,class,split", *rows)
     data = read(folder, split_file, seed=3)
-    assert list(read_split(folder, split_file, "validation", 3, Progress()).samples) == data.of("validation")
+    listed = data.image_list()
+    found = read_split(folder, split_file, "validation", Progress(), model_images=listed)
+    assert list(found.samples) == data.of("validation")
 
 
 def test_a_split_that_is_nowhere(folder, tmp_path):
     split_file = write_csv(tmp_path / "s.csv", "file,class,split", "red/00.png,red,test")
-    with pytest.raises(BadData, match=r"s\.csv has no images in the split 'train': choose another, or leave it out"):
-        read_split(folder, split_file, "train", 0, Progress())
-    with pytest.raises(UsageError, match="no split is called 'dev': choose from train, validation, test"):
-        read_split(folder, None, "dev", 0, Progress())
+    with pytest.raises(
+        BadData, match=r"s\.csv has no images in the split 'train': choose another one, or omit --split"
+    ):
+        read_split(folder, split_file, "train", Progress())
+    with pytest.raises(UsageError, match=r"unknown split 'dev' \(known: train, validation, test\)"):
+        read_split(folder, None, "dev", Progress())
+    with pytest.raises(UsageError, match=r"names no test images, and the model file lists none: pass --split-file"):
+        read_split(folder, None, "test", Progress())
 
 
 def test_the_real_photographs(tmp_path):

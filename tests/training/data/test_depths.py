@@ -14,7 +14,8 @@ from edgecls.images.depth import White
 from edgecls.images.framing import Preprocessing
 from edgecls.images.preprocess import load_pixels
 from edgecls.progress import Progress
-from edgecls.training.data.dataset import read_dataset, read_split
+from edgecls.training.data.dataset import read_dataset
+from edgecls.training.data.read_split import read_split
 
 
 def picture(label, seed):
@@ -76,7 +77,7 @@ def test_one_bright_image_decides_for_all(tmp_path):
     data = read(tmp_path)
     assert data.white == White(255, 65535)
     (problem,) = data.of_kind("depth")
-    assert "have no value above 1023, and 65535 is taken as white" in problem.message
+    assert "have no value above 1023, while 65535 is used as white" in problem.message
     assert "add --white 1023" in problem.message
     assert read(tmp_path, white=1023).white == White(255, 1023)
 
@@ -93,17 +94,17 @@ def test_a_white_that_is_given(tmp_path):
     deep, shallow = write_deep(tmp_path / "deep", 1000), write_folder(tmp_path / "shallow", {"red": 8, "blue": 8})
     assert read(deep, white=2000).white == White(255, 2000)
     assert read(shallow, white=200).white == White(200)
-    with pytest.raises(UsageError, match=r"^--white is 4095, and the files have 8 bits"):
+    with pytest.raises(UsageError, match=r"^--white is 4095, but the files have 8 bits"):
         read(shallow, white=4095)
     jpegs = write_deep(tmp_path / "jpegs", 255, dtype=np.uint8, suffix=".jpg")
-    with pytest.raises(UsageError, match=r"^--white is about PNG"):
+    with pytest.raises(UsageError, match=r"^--white applies to PNG"):
         read(jpegs, white=200)
 
 
 def test_the_same_images_are_left_out_when_a_model_is_measured(tmp_path):
     write_deep(tmp_path, 255)
     data = read(tmp_path)
-    again = read_split(tmp_path, None, "test", 0, Progress(), white=data.white)
+    again = read_split(tmp_path, None, "test", Progress(), white=data.white, model_images=data.image_list())
     assert [sample.path for sample in again.samples] == [sample.path for sample in data.of("test")]
     assert not again.skipped
 
@@ -125,7 +126,7 @@ DIGITS[:, 0, 0] = 16
 def test_an_npz_of_0_to_16(tmp_path, dtype):
     data = read(save(tmp_path / "digits.npz", DIGITS.astype(dtype)))
     assert np.array_equal(pixels_of(data), np.rint(DIGITS * 255 / 16))
-    assert "up to 16: 16 is taken as white" in data.of_kind("depth")[0].message
+    assert "up to 16: 16 is used as white" in data.of_kind("depth")[0].message
     assert data.scale == (np.dtype(dtype).name, 16)
 
 
@@ -156,16 +157,16 @@ def test_dark_test_images_are_scaled_as_those_in_training(tmp_path):
     """As `evaluate` reads another file of the same kind; of another kind its own range says what is white."""
     model = read(save(tmp_path / "digits.npz", DIGITS.astype(float))).scale
     dark, other = save(tmp_path / "dark.npz", DIGITS / 2), save(tmp_path / "other.npz", DIGITS / np.float32(16))
-    assert pixels_of(read_split(dark, None, None, 0, Progress(), scale=model)).max() == 128
+    assert pixels_of(read_split(dark, None, None, Progress(), scale=model)).max() == 128
     bright = save(tmp_path / "bright.npz", DIGITS.astype(float) * 15)
-    assert pixels_of(read_split(bright, None, None, 0, Progress(), scale=model)).max() == 240
-    assert pixels_of(read_split(other, None, None, 0, Progress(), scale=model._replace(dtype="uint8"))).max() == 255
+    assert pixels_of(read_split(bright, None, None, Progress(), scale=model)).max() == 240
+    assert pixels_of(read_split(other, None, None, Progress(), scale=model._replace(dtype="uint8"))).max() == 255
 
 
 @given(st.integers(1, 65535), st.sampled_from(["uint16", "int32", "float32", "float64"]))
 def test_any_range_fits_and_keeps_its_order(tmp_path_factory, most, dtype):
     values = np.linspace(0, most, 8 * 6 * 5).reshape(8, 6, 5).astype(dtype)
-    pixels = pixels_of(read_split(save(tmp_path_factory.mktemp("any") / "a.npz", values), None, None, 0, Progress()))
+    pixels = pixels_of(read_split(save(tmp_path_factory.mktemp("any") / "a.npz", values), None, None, Progress()))
     assert (np.diff(pixels.ravel().astype(int)) >= 0).all()
     assert pixels.max() >= 50 or values.max() < 1
 

@@ -11,11 +11,14 @@ from image_folders import image, write_csv, write_folder
 
 from edgecls.errors import BadData
 from edgecls.progress import Progress
-from edgecls.training.data.dataset import SPLITS, read_dataset, read_split
+from edgecls.training.data.dataset import SPLITS, read_dataset
 from edgecls.training.data.duplicates import groups_with_copies, leave_out_copies
 from edgecls.training.data.read_images import DatasetImage
+from edgecls.training.data.read_split import read_split
 from edgecls.training.data.samples import Sample
 from edgecls.training.data.split import group_names, split_samples
+
+pytestmark = pytest.mark.slow
 
 
 def read(path, split_file=None, seed=0):
@@ -52,7 +55,7 @@ def test_copies_are_never_cut_apart(folder, seed):
     )
     assert len(problem.paths) == 12
     for name in SPLITS:
-        assert list(read_split(folder, None, name, seed, Progress()).samples) == data.of(name)
+        assert list(read_split(folder, None, name, Progress(), model_images=data.image_list()).samples) == data.of(name)
 
 
 def test_the_same_picture_under_two_labels_is_left_out(folder, caplog):
@@ -70,7 +73,7 @@ def test_the_same_picture_under_two_labels_is_left_out(folder, caplog):
     assert problem.message == caplog.records[0].message
     assert problem.message == (
         f"{blue} is labelled 'blue' and {red}, the same picture, 'red': "
-        "all 3 copies left out: keep one, under the right label"
+        "all 3 copies are left out: keep one, with the right label"
     )
 
 
@@ -96,7 +99,7 @@ def test_a_copy_is_one_whatever_its_bytes(folder, split_file, side):
         f"is a copy of {folder}/red/09.png, which is in test"
     )
     for split in SPLITS:
-        assert list(read_split(folder, split_file, split, 0, Progress()).samples) == data.of(split)
+        assert list(read_split(folder, split_file, split, Progress()).samples) == data.of(split)
 
 
 def test_what_differs_in_a_pixel_is_no_copy(folder):
@@ -127,28 +130,28 @@ def test_of_copies_in_given_splits_those_to_measure_with_stay(folder, split_file
     ]
     assert len(data.of_kind("duplicates")) == 1
     for split in SPLITS:
-        found = read_split(folder, split_file, split, 0, Progress())
+        found = read_split(folder, split_file, split, Progress())
         assert list(found.samples) == data.of(split)
 
 
 def test_a_given_split_is_measured_without_the_files_of_the_others(folder, split_file):
     for number in range(9):
         (folder / "red" / f"{number:02}.png").unlink()
-    data = read_split(folder, split_file, "test", 0, Progress())
+    data = read_split(folder, split_file, "test", Progress())
     assert len(data.samples) == 6
     assert data.skipped == ()
 
 
 def test_a_picture_that_trains_under_another_label_is_not_measured_with(folder, split_file):
     copy(folder, "blue/00.png", "red/09.png")
-    found = read_split(folder, split_file, "test", 0, Progress())
+    found = read_split(folder, split_file, "test", Progress())
     assert [path.name for path, _ in found.skipped] == ["09.png"]
     assert list(found.samples) == read(folder, split_file).of("test")
 
 
 def test_all_images_are_measured_where_no_split_is_asked_for(folder):
     copy(folder, "blue/00.png", "red/same.png")
-    data = read_split(folder, None, None, 0, Progress())
+    data = read_split(folder, None, None, Progress())
     assert len(data.samples) == 25
     assert data.skipped == ()
 
@@ -157,7 +160,7 @@ def test_a_split_of_which_nothing_is_left(folder, tmp_path):
     copy(folder, "blue/00.png", "red/00.png")
     rows = ["blue/00.png,blue,train", "red/00.png,red,test"]
     with pytest.raises(BadData, match="no image of the split 'test' can be used"):
-        read_split(folder, write_csv(tmp_path / "s.csv", "file,class,split", *rows), "test", 0, Progress())
+        read_split(folder, write_csv(tmp_path / "s.csv", "file,class,split", *rows), "test", Progress())
 
 
 def test_the_terminal_shows_the_first_few_and_how_many_more(folder, caplog):
@@ -230,5 +233,5 @@ def test_a_given_split_of_which_nothing_is_left_is_not_cut_from_another(folder, 
         for number in (9, 10, 11):
             content = b"torn" if damage == "torn" else (folder / "blue" / "00.png").read_bytes()
             (folder / label / f"{number:02}.png").write_bytes(content)
-    with pytest.raises(BadData, match="no image of the split 'test' can be used: they do not decode, or have copies"):
+    with pytest.raises(BadData, match="no image of the split 'test' can be used: all are undecodable, or have copies"):
         read(folder, split_file)

@@ -8,8 +8,9 @@ from image_folders import write_csv, write_folder
 
 from edgecls.errors import UsageError
 from edgecls.progress import Progress
-from edgecls.training.data.dataset import SPLITS, read_dataset, read_split
+from edgecls.training.data.dataset import SPLITS, read_dataset
 from edgecls.training.data.groups import find_groups
+from edgecls.training.data.read_split import read_split
 from edgecls.training.data.samples import read_samples
 
 ROOT = Path("photos")
@@ -32,9 +33,9 @@ def test_the_first_parenthesis_or_all_that_matches(pattern, groups):
 @pytest.mark.parametrize(
     ("pattern", "said"),
     [
-        ("(", r"--group-by '\(' is no regular expression \(.*\): correct it"),
-        ("zebra", "--group-by 'zebra' finds a group in no file, not in cat/tom_1.jpg: correct it"),
-        ("", "finds a group in no file"),
+        ("(", r"--group-by '\(' is not a valid regular expression \(.*\)"),
+        ("zebra", "--group-by 'zebra' matches no file, not even cat/tom_1.jpg"),
+        ("", "matches no file"),
     ],
 )
 def test_patterns_that_cannot_be_meant(pattern, said):
@@ -65,8 +66,11 @@ def test_a_burst_stays_together_and_is_found_again(bursts):
         splits.setdefault(sample.group, set()).add(sample.split)
     assert len(splits) == 16
     assert all(len(found) == 1 for found in splits.values())
+    listed = data.image_list()
     for split in SPLITS:
-        assert list(read_split(bursts, None, split, 1, Progress(), group_by=pattern).samples) == data.of(split)
+        assert list(
+            read_split(bursts, None, split, Progress(), group_by=pattern, model_images=listed).samples
+        ) == data.of(split)
 
 
 def test_in_a_csv_the_path_is_relative_to_the_folder_it_is_in(tmp_path):
@@ -76,5 +80,5 @@ def test_in_a_csv_the_path_is_relative_to_the_folder_it_is_in(tmp_path):
 
 def test_groups_are_given_once(tmp_path):
     table = write_csv(tmp_path / "t.csv", "path,label,group", "1.png,cat,a", "2.png,dog,")
-    with pytest.raises(UsageError, match="groups are given twice, in a column `group` and by --group-by: leave one"):
+    with pytest.raises(UsageError, match="groups are given twice, in a column `group` and by --group-by: use one"):
         read_samples(table, group_by="1")

@@ -60,7 +60,7 @@ def test_shots_of_one_burst_in_two_splits_are_told(tmp_path, caplog):
     )
     assert data.of_kind("near duplicates")[0].message == (
         f"{tmp_path}/a/test0.jpg (test) is nearly the same picture as {tmp_path}/a/train2.jpg (train), "
-        "which flatters the figures: put both into one group"
+        "so the figures are too good: put both into one group"
     )
 
 
@@ -78,7 +78,7 @@ def test_nearly_the_same_under_two_labels_is_a_contradiction(tmp_path):
     ]
     assert told[0].message == (
         f"{tmp_path}/a/test0.jpg (test) is labelled 'a' and {tmp_path}/b/train3.jpg (train), nearly the same picture, "
-        "'b': if both show one thing, a label is wrong"
+        "'b': if both show the same object, a label is wrong"
     )
 
 

@@ -18,7 +18,8 @@ from edgecls.errors import BadData, InputNotFound, UsageError
 from edgecls.images.framing import Preprocessing
 from edgecls.images.preprocess import load_pixels
 from edgecls.progress import Progress
-from edgecls.training.data.dataset import SPLITS, read_dataset, read_split
+from edgecls.training.data.dataset import SPLITS, read_dataset
+from edgecls.training.data.read_split import read_split
 from edgecls.training.data.samples import read_samples
 
 CHANCE = np.random.default_rng(0)
@@ -97,7 +98,7 @@ def test_splits_are_cut_from_the_training_images_and_found_again(save):
     assert 1 < counts["validation"] < 10
     assert {sample.row.array for sample in data.of("test")} == {"x_test"}
     for split in SPLITS:
-        assert list(read_split(path, None, split, 3, Progress()).samples) == data.of(split)
+        assert list(read_split(path, None, split, Progress(), model_images=data.image_list()).samples) == data.of(split)
 
 
 def test_half_precision_is_read_without_a_warning(save):
@@ -148,9 +149,9 @@ def test_a_file_that_is_replaced_is_read_anew(save):
         ({"x_train": pixels(30, 48)}, r"x_train has the shape \(30, 48\): make it \(n, height, width\), with 1 or 3"),
         ({"x_train": pixels(30, 3, 8, 6)}, r"x_train has the shape \(30, 3, 8, 6\)"),
         ({"x_train": pixels(30, 0, 6)}, r"x_train has the shape \(30, 0, 6, 1\)"),
-        ({"y_train": labels(29)}, "x_train has 30 images, y_train 29 labels: give each its own"),
+        ({"y_train": labels(29)}, "x_train has 30 images, y_train 29 labels: store one label per image"),
         ({"y_train": labels(30) / 2}, "y_train is float64, and must be integers or text"),
-        ({"y_train": np.eye(30, dtype=int)}, r"y_train has the shape \(30, 30\): make it \(n,\), one label an image"),
+        ({"y_train": np.eye(30, dtype=int)}, r"y_train has the shape \(30, 30\): make it \(n,\), one label per image"),
         ({"x_train": pixels(0, 8, 6), "y_train": labels(0), "x_test": None, "y_test": None}, "lists no images"),
         ({"y_train": np.array(["unknown"] * 30)}, "the class name .unknown. is reserved"),
     ],
@@ -162,7 +163,7 @@ def test_what_is_wrong_with_the_arrays(save, changed, said):
 
 
 def test_objects_are_not_unpickled(save):
-    with pytest.raises(BadData, match=r"cannot be read as an \.npz file .*: save it anew"):
+    with pytest.raises(BadData, match=r"cannot be read as an \.npz file .*: save it again"):
         read_samples(save(y_train=np.array([{}] * 30, dtype=object)))
 
 
@@ -219,9 +220,9 @@ def test_the_example_of_the_documentation(tmp_path, monkeypatch):
 
 
 def test_options_that_are_about_files(save, tmp_path):
-    with pytest.raises(UsageError, match=r"--split-file is about files, and the images of .* are none: leave it out"):
+    with pytest.raises(UsageError, match=r"--split-file applies to files, and .* contains none: omit it"):
         read_samples(save(), tmp_path / "s.csv")
-    with pytest.raises(UsageError, match="--group-by is about files"):
+    with pytest.raises(UsageError, match="--group-by applies to files"):
         read_samples(save(), group_by="x")
 
 
@@ -230,7 +231,7 @@ def test_a_file_that_is_gone_or_has_shrunk(save):
     sample = next(s for s in read_samples(path) if s.row.array == "x_train")
     far = replace(sample, row=sample.row._replace(number=29))
     save(x_train=pixels(3, 8, 6), y_train=labels(3))
-    with pytest.raises(BadData, match="has changed while it was in use: begin again"):
+    with pytest.raises(BadData, match="was changed while it was in use: start again"):
         far.read()
     path.unlink()
     with pytest.raises(InputNotFound, match="no such file"):

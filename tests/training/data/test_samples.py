@@ -25,7 +25,7 @@ def test_a_folder_a_class(pets):
 
 
 def test_an_image_is_no_data_set(pets):
-    with pytest.raises(BadData, match=r"00\.png is an image: name the folder that has one sub-folder a class"):
+    with pytest.raises(BadData, match=r"00\.png is an image: pass a folder with one sub-folder per class"):
         read_samples(pets / "cat" / "00.png")
 
 
@@ -110,7 +110,7 @@ def test_a_csv_and_a_split_file_that_disagree(tmp_path, row, other):
         ("path,label\n,cat\n", "line 2: path and label must both be given"),
         (
             "path,label,split\na.png,cat,test\nb.png,cat,dev\n",
-            "line 3: split is 'dev': use train, val or test, or leave",
+            "line 3: unknown split 'dev': use train, val or test, or leave",
         ),
         ("path,label\na.png,\u200b\n", "line 2: path and label must both be given"),
         ("path,label\na.png,Unknown\n", "the class name 'Unknown' is reserved"),
@@ -149,7 +149,9 @@ def test_a_split_file_needs_its_columns(pets, tmp_path):
 
 
 def test_no_such_data_set(tmp_path):
-    with pytest.raises(InputNotFound, match=r"no data set at .*none: name a folder with one sub-folder a class, a CSV"):
+    with pytest.raises(
+        InputNotFound, match=r"there is no data set .*none: pass a folder with one sub-folder per class, a CSV"
+    ):
         read_samples(tmp_path / "none")
 
 

@@ -94,7 +94,7 @@ def test_images_that_are_lost_after_reading_are_named_and_left_out(tiny_model, d
     assert rest.samples == (data[0], *data[3:])
     assert (len(rest.scores), len(rest.truth), len(losses)) == (len(data) - 2, len(data) - 2, 2)
     assert sorted(message for message in caplog.messages if "has no label" not in message) == sorted(
-        f"{path} {reason}: it could be used when the data set was read; it is left out from here on"
+        f"{path} {reason}: it was readable when the data set was read, and is left out from now on"
         for path, reason in [
             (data[1].path, "is a text file, not an image: remove it"),
             (data[2].path, "cannot be read: no such file or folder"),

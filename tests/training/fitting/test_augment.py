@@ -57,5 +57,5 @@ def test_digits_are_not_mirrored():
 def test_presets_by_name():
     assert find_preset("photo").mirror
     assert not find_preset("photo").flip
-    with pytest.raises(UsageError, match="no augmentation is called 'music': choose from auto, none, photo"):
+    with pytest.raises(UsageError, match=r"unknown augmentation 'music' \(known: auto, none, photo"):
         find_preset("music")

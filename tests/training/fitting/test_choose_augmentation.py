@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgecls.training.fitting.augment import PRESETS
-from edgecls.training.fitting.choose_augmentation import STEPS, TRIED, choose_preset
+from edgecls.training.fitting.choose_augmentation import MAX_IMAGES, TRANSFORMS, choose_preset
 
 IMAGES, CLASSES = 120, 4
 
@@ -22,7 +22,7 @@ class Heads:
         self.shown = []
 
     def fit(self, numbers):
-        def judge(features):
+        def predict(features):
             known = features[:, 0].astype(int)
             assert not set(known) & set(numbers), "an image is shown to a head that has learnt from it"
             right = np.where(features[:, 0] % 1 > 0, self.hardly, self.surely)
@@ -31,7 +31,7 @@ class Heads:
             return probabilities.astype(np.float32)
 
         assert set(self.classes[numbers]) == set(range(CLASSES)), "a head has not seen a class"
-        return judge
+        return predict
 
     def look(self, numbers, view):
         self.shown.append((view, len(numbers)))
@@ -77,12 +77,14 @@ def test_a_rise_from_next_to_nothing_is_no_harm():
 
 
 def test_only_so_many_images_are_tried():
-    heads = Heads([np.fliplr], images=3 * TRIED)
+    heads = Heads([np.fliplr], images=3 * MAX_IMAGES)
     assert heads.choice() == "photo"
-    assert heads.shown == [(np.fliplr, TRIED), (np.flipud, TRIED)]
+    assert heads.shown == [(np.fliplr, MAX_IMAGES), (np.flipud, MAX_IMAGES)]
 
 
 def test_each_preset_has_the_views_of_those_before_it():
-    views = [{name for name in ("mirror", "flip", "turn") if getattr(PRESETS[preset], name)} for preset, _ in STEPS]
+    views = [
+        {name for name in ("mirror", "flip", "turn") if getattr(PRESETS[preset], name)} for preset, _ in TRANSFORMS
+    ]
     assert [len(each) for each in views] == [1, 2, 3]
     assert views[0] < views[1] < views[2]

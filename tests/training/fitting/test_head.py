@@ -4,7 +4,9 @@ import pytest
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 from edgecls.training.fitting.head import train_head
-from edgecls.training.settings import OPTIMIZERS, Training
+from edgecls.training.settings import HEAD_DEFAULTS, OPTIMIZERS, PhaseSettings
+
+pytestmark = pytest.mark.slow
 
 
 def clouds(count, seed):
@@ -15,10 +17,14 @@ def clouds(count, seed):
     return (corners[classes] + chance.normal(0, 0.3, (count, 2))).astype(np.float32), classes
 
 
+def phase(**settings):
+    return PhaseSettings(**{**HEAD_DEFAULTS, **settings})
+
+
 def train(validation, **settings):
     epochs = []
     weights = np.ones(3, np.float32)
-    head, history = train_head(clouds(30, 0), validation, weights, Training(**settings), 0, lambda: epochs.append(1))
+    head, history = train_head(clouds(30, 0), validation, weights, phase(**settings), 0, lambda: epochs.append(1))
     assert [epoch.number for epoch in history] == list(range(1, len(epochs) + 1))
     return head, len(epochs)
 
@@ -54,7 +60,7 @@ def test_rare_classes_weigh_more():
     scores = []
     for weights in ([1, 1], [1, 9]):
         head, _ = train_head(
-            (features, classes), (features, classes), np.array(weights, np.float32), Training(learning_rate=0.3), 0
+            (features, classes), (features, classes), np.array(weights, np.float32), phase(learning_rate=0.3), 0
         )
         scores.append(np.asarray(head(features[:1]))[0, 1])
     assert scores == pytest.approx([1 / 4, 9 / 12], abs=0.05)

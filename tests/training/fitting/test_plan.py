@@ -12,7 +12,6 @@ from edgecls.training.backbones import find_backbone
 from edgecls.training.fitting.graph import cut_points, lower_part, upper_part
 from edgecls.training.fitting.head import new_head
 from edgecls.training.fitting.plan import BYTES, Cut, candidate_cuts, make_plan, seconds_afterwards
-from edgecls.training.settings import Training
 
 CUTS = [Cut(None, 1.0), Cut("low", 0.8, 9000), Cut("middle", 0.5, 4000), Cut("high", 0.1, 1000)]
 ROOM = 1e9
@@ -64,27 +63,26 @@ def test_what_comes_afterwards_depends_on_the_network_and_the_images():
 
 
 @given(st.floats(0, 1e10), st.integers(10, 50_000))
-def test_views_fit_into_their_room(room, images):
+def test_cached_variants_fit_into_the_room(room, images):
     plan = make_plan(CUTS, 10, (images, images // 5), taking(0.01), 50.0, room)
     size = {cut.layer: cut.size for cut in CUTS}[plan.cut]
-    assert 1 <= plan.views <= 10
-    assert plan.views == 1 or plan.views * images * size * BYTES <= room
+    assert 1 <= plan.variants <= 10
+    assert plan.variants == 1 or plan.variants * images * size * BYTES <= room
 
 
 def test_what_may_be_trained():
-    network = new_head(find_backbone("efficientnet-lite0").load(weights=False), 3, Training(), 0)
-    everything = candidate_cuts(network, Training())
+    network = new_head(find_backbone("efficientnet-lite0").load(weights=False), 3, 0.2, 0)
+    everything = candidate_cuts(network, whole=False)
     shares = [cut.share for cut in everything]
     assert everything[0] == Cut("block7_add", pytest.approx(0.59, abs=0.01), 14 * 14 * 80)
     assert shares == sorted(shares, reverse=True)
-    assert candidate_cuts(network, Training(fine_tune="all")) == [Cut(None, 1.0)]
-    assert candidate_cuts(network, Training(fine_tune="top")) == everything
+    assert candidate_cuts(network, whole=True) == [Cut(None, 1.0)]
 
 
 def test_both_parts_make_the_whole():
     import numpy as np
 
-    network = new_head(tiny_backbone.build(24), 3, Training(), 0)
+    network = new_head(tiny_backbone.build(24), 3, 0.2, 0)
     pixels = np.random.default_rng(0).normal(size=(2, 24, 24, 3)).astype(np.float32)
     for cut in cut_points(network):
         lower, upper = lower_part(network, cut), upper_part(network, cut)

@@ -23,10 +23,11 @@ from edgecls.errors import BadData, EdgeclsError, UsageError
 from edgecls.files import write_atomically
 from edgecls.progress import Progress
 from edgecls.training.backbones import BACKBONES, Backbone
-from edgecls.training.fitting import head
 from edgecls.training.fitting.checkpoint import Checkpoint, TrainingState
 from edgecls.training.fitting.plan import FineTuningPlan
-from edgecls.training.settings import Epoch, Training
+from edgecls.training.settings import HEAD_DEFAULTS, Epoch, Training
+
+pytestmark = pytest.mark.slow
 
 BATCHES = 3
 """of an epoch: 21 training images, 7 a step"""
@@ -54,7 +55,7 @@ def _start(seed):
 def backbones():
     """`tiny`, and `two`, which has a top. Their heads are soon trained."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(head, "EPOCHS", 4)
+        patch.setitem(HEAD_DEFAULTS, "epochs", 4)
         for name, module in (("tiny", "tiny_backbone"), ("two", __name__)):
             row = Backbone(name, f"{module}:build", "keras", 24, 127.0, 128.0, "Apache-2.0")
             patch.setitem(BACKBONES, name, row)
@@ -127,7 +128,7 @@ def test_it_ends_where_it_would_have_ended(images, tmp_path, caplog, backbone, f
 
     interrupt(1, images, resumed, **settings)
     (said,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert said == f"what was trained is kept in {checkpoint_of(resumed)}: go on from there with --resume"
+    assert said == f"interrupted; training state saved in {checkpoint_of(resumed)}, continue with --resume"
     shutil.copy(checkpoint_of(resumed), anew.parent)
     interrupt(2, images, resumed, resume=True, **settings)
     done = convert(images, resumed, resume=True, **settings)
@@ -156,7 +157,7 @@ def test_where_no_checkpoint_can_be_kept_training_goes_on(images, tmp_path, capl
     done = convert(images, tmp_path / "m.tflite")
     assert [epoch.number for epoch in done.history if epoch.phase == "fine-tuning"][-1] == EPOCHS
     (said,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert said.endswith("create it first: training goes on, but --resume could not go on from here")
+    assert said.endswith("Training continues, but cannot be resumed from this epoch")
 
 
 def test_before_the_first_epoch_is_over_there_is_nothing_to_keep(images, tmp_path, caplog):
@@ -206,27 +207,27 @@ def refuse(tmp_path):
     ],
 )
 def test_other_settings(images, left, refuse, other, said):
-    general = "is of other images, settings or versions: give the same ones, or run without --resume"
-    refuse(UsageError, rf"{general} \({said}\)$", images, left, **other)
+    general = "belongs to a training with other images, settings or versions"
+    refuse(UsageError, rf"{general} \({said}\): use the same ones", images, left, **other)
 
 
 def test_other_images(colours, left, refuse):
     (colours / "red" / "03.png").write_bytes(image("red", seed=99))
-    refuse(UsageError, r"is of other images.* \(the images or their splits are others\)$", colours, left)
+    refuse(UsageError, r"belongs to a training.* \(the images or their splits differ\)", colours, left)
 
 
 def test_other_versions(images, left, refuse, monkeypatch):
     before = keras.__version__
     monkeypatch.setattr(keras, "__version__", "99")
-    refuse(UsageError, rf"is of other images, settings or versions.* \(keras was {before}, is 99\)$", images, left)
+    refuse(UsageError, rf"belongs to a training.* \(keras was {before}, is 99\)", images, left)
 
 
 def test_nothing_to_go_on_from(images, refuse):
-    refuse(UsageError, "to go on from: run without --resume", images, None)
+    refuse(UsageError, "to resume from: omit --resume", images, None)
 
 
 def test_a_truncated_one(images, left, refuse):
-    refuse(BadData, "is damaged: remove it, and run without --resume", images, left[:-100])
+    refuse(BadData, "is damaged: delete it, and omit --resume", images, left[:-100])
 
 
 STATE = TrainingState(
@@ -250,7 +251,7 @@ def kept(tmp_path_factory):
 
 def test_what_was_kept_is_read_back(kept):
     found = kept.load()
-    for name in ("plan", "done", "history", "best"):
+    for name in ("plan", "epochs_done", "history", "best_epoch"):
         assert getattr(found, name) == getattr(STATE, name)
     for name in ("weights", "variables"):
         pairs = list(zip(getattr(found, name), getattr(STATE, name), strict=True))
@@ -260,8 +261,8 @@ def test_what_was_kept_is_read_back(kept):
 
 def test_an_epoch_that_has_no_loss_yet(tmp_path):
     checkpoint = Checkpoint(tmp_path / "c", "x")
-    checkpoint.save(dataclasses.replace(STATE, best=Epoch("fine-tuning", 0, float("nan"), 0.4, 1.0)))
-    assert np.isnan(checkpoint.load().best.loss)
+    checkpoint.save(dataclasses.replace(STATE, best_epoch=Epoch("fine-tuning", 0, float("nan"), 0.4, 1.0)))
+    assert np.isnan(checkpoint.load().best_epoch.loss)
 
 
 @given(st.data())
@@ -287,7 +288,7 @@ def assert_damaged(tmp_path_factory, content, whole):
         return
     path = tmp_path_factory.getbasetemp() / "damaged.checkpoint"
     path.write_bytes(content)
-    with pytest.raises(BadData, match=r"damaged\.checkpoint is damaged: remove it"):
+    with pytest.raises(BadData, match=r"damaged\.checkpoint is damaged: delete it"):
         Checkpoint(path, "this training").load()
 
 

@@ -13,7 +13,9 @@ from edgecls.images.preprocess import load_pixels
 from edgecls.inference.runtimes import open_runtime
 from edgecls.training.fitting import head as train
 from edgecls.training.quantization import quantize
-from edgecls.training.settings import Training
+from edgecls.training.settings import HEAD_DEFAULTS, PhaseSettings
+
+pytestmark = pytest.mark.slow
 
 MEAN, STD, SIZE = 127.0, 128.0, 32
 PRECISIONS = ("int8", "float16", "dynamic", "float32")
@@ -32,9 +34,9 @@ def network(pixels):
     backbone = tiny_backbone.build(SIZE)
     features = backbone(quantize.normalize(pixels, MEAN, STD)).numpy()
     bright = (pixels.mean(axis=(1, 2, 3)) > np.median(pixels)).astype(np.int64)
-    training = Training(epochs=40, learning_rate=0.1)
-    head, _ = train.train_head((features, bright), (features, bright), np.ones(2, np.float32), training, 0)
-    return train.attach(backbone, head, training)
+    settings = PhaseSettings(**{**HEAD_DEFAULTS, "epochs": 40, "learning_rate": 0.1})
+    head, _ = train.train_head((features, bright), (features, bright), np.ones(2, np.float32), settings, 0)
+    return train.attach(backbone, head, settings.dropout)
 
 
 @pytest.fixture(scope="module")
