@@ -199,7 +199,7 @@ class Assembly:
             counts=self._counts,
             vote=(unfinished.vote or Vote(config.vote)) if has_vote else None,
             is_live=not config.source.is_replayed,
-            saved_frames=saved_frames,
+            saved_frames=saved_frames if saves_frames else None,
             maintenance=Maintenance(store, saved_frames, config),
             recent_frames=config.vote.votes if saves_frames else 0,
             # A frame that is saved waits for the disk anyway, and the limits of saved frames hold after every row.
