@@ -60,13 +60,14 @@ class SavedFrames:
         *,
         from_files: bool = False,
         white: White = UNKNOWN_WHITE,
+        every: float = _EVERY_S,
         clock: SystemClock = SYSTEM_CLOCK,
     ) -> None:
         self._settings = settings
         self._white = white
         self._rows = rows
         self._from_files = from_files
-        self._clock = clock
+        self._every, self._clock = every, clock
         self._files = FrameFiles(folder, writable=settings.keep != "none")
         self._best = BestOfEachLabel(settings.best_per_label)
         self._spare: list[int] = []  # heap of row ids up to _passed that are not among the best
@@ -135,7 +136,7 @@ class SavedFrames:
         now = time.monotonic()
         if not (self._has_new or self._gone) and (not self._files.total or now < self._next_prune):
             return 0
-        self._has_new, self._next_prune = False, now + _EVERY_S
+        self._has_new, self._next_prune = False, now + self._every
         self._note_committed()
         removed = 0
         try:
