@@ -26,6 +26,17 @@ TEMPORARY_OUTPUT = re.compile(r"\..+\.[a-z0-9_]{8}")
 NOT_OURS = ("__autograph_generated_file",)  # TensorFlow removes its own when the process ends
 
 
+SLOW = ("cli", "browser", "faults")
+"""Folders whose tests start processes."""
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests of the folders in SLOW; elsewhere those that take seconds are marked where they are."""
+    for item in items:
+        if Path(item.path).relative_to(Path(__file__).parent).parts[0] in SLOW:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def temporary_folder(tmp_path_factory):
     """What `tempfile` and all child processes use instead of /tmp, so that whatever is left in it was left by us."""

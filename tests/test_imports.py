@@ -8,6 +8,8 @@ from pictures import picture
 
 import edgecls
 
+pytestmark = [pytest.mark.slow, pytest.mark.smoke]
+
 HEAVY = ("tensorflow", "keras", "sklearn", "matplotlib", "torch")
 GUARD = f"""
 from importlib.machinery import PathFinder

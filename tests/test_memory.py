@@ -8,6 +8,8 @@ import pytest
 
 from edgecls.memory import available_memory
 
+pytestmark = pytest.mark.slow
+
 MIB = 2**20
 
 

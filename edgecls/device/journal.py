@@ -1,31 +1,27 @@
-"""Log lines as the journal likes them: with their priority, and not the same thing ten thousand times."""
+"""Log lines for the journal of systemd: with their priority, and without endless repetition."""
 
 import contextlib
 import logging
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    _TextHandler = logging.StreamHandler[TextIO]
-else:
-    _TextHandler = logging.StreamHandler  # to be subscripted it needs Python 3.11
+from typing import TextIO
 
 PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
-"""Python's levels -> syslog's (sd-daemon(3)): a line on stderr may begin with its own as <N>."""
+"""Python's log level -> syslog's priority. A line on stderr may begin with its priority as <N>; see sd-daemon(3)."""
 
 BURST = 5
-"""So many lines of a kind are shown in a window."""
+"""Number of similar messages that are shown in a window."""
 
 WINDOW_S = 600.0
-"""After this, what was left out is summed up in a line."""
+"""After this time, a summary tells how many messages were suppressed."""
 
 
 def goes_to_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether `stream` is the one that systemd connected to the journal (JOURNAL_STREAM is its device:inode)."""
+    """Return whether `stream` is the one that systemd connected to the journal (JOURNAL_STREAM is its device:inode)."""
     try:
         status = os.fstat(stream.fileno())
     except (OSError, ValueError):
@@ -34,111 +30,97 @@ def goes_to_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
 
 
 def prefix(level: int) -> str:
-    """`<N>` for a level of Python's, or for one between two the lower."""
+    """Return `<N>` for a log level of Python; for one between two levels, that of the lower."""
     return f"<{PRIORITIES[max((known for known in PRIORITIES if known <= level), default=logging.DEBUG)]}>"
 
 
 class PriorityFormatter(logging.Formatter):
-    """Any formatter's lines, each with its priority in front."""
+    """Puts the priority in front of each line of another formatter."""
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
         self._inner = inner
 
     def format(self, record: logging.LogRecord) -> str:
-        """`<N>` and the line."""
+        """Return `<N>` and the line."""
         return prefix(record.levelno) + self._inner.format(record)
 
 
 @dataclass
-class _Kind:
-    """Records of one logger, level and text (before the names are put in)."""
+class _Window:
+    """The messages of one logger, level and text, before the arguments are inserted."""
 
     since: float
-    shown: int = 0
-    left_out: int = 0
+    count: int = 0
     last: logging.LogRecord | None = None
 
 
-class RepeatLimit:
-    """Decides which records are shown: of each kind the first few in a window, then how many more there were."""
+class RepeatFilter(logging.Filter):
+    """Passes the first `burst` of similar messages in each window, and counts the others. Any thread may log.
 
-    def __init__(self, burst: int = BURST, window: float = WINDOW_S) -> None:
-        self._burst, self._window = burst, window
-        self._kinds: dict[tuple[str, int, str], _Kind] = {}
-
-    def admit(self, record: logging.LogRecord, now: float) -> bool:
-        """Whether `record` is shown now [seconds]; if not, it is counted."""
-        kind = self._kinds.setdefault((record.name, record.levelno, str(record.msg)), _Kind(now))
-        if kind.shown < self._burst:
-            kind.shown += 1
-            return True
-        kind.left_out, kind.last = kind.left_out + 1, record
-        return False
-
-    def due(self, now: float, *, everything: bool = False) -> list[logging.LogRecord]:
-        """The summaries of windows that are over [seconds], or of all that are open; those kinds begin anew."""
-        over = {name: kind for name, kind in self._kinds.items() if everything or now - kind.since >= self._window}
-        for name in over:
-            del self._kinds[name]
-        return [_summary(kind, now) for kind in over.values() if kind.last is not None]
-
-
-def _summary(kind: _Kind, now: float) -> logging.LogRecord:
-    last = kind.last
-    assert last is not None
-    minutes = max(1, math.ceil((now - kind.since) / 60))
-    span = "minute" if minutes == 1 else f"{minutes} minutes"
-    text = f"... {kind.left_out} more of this kind in the last {span}, the latest: {last.getMessage()}"
-    return logging.LogRecord(last.name, last.levelno, last.pathname, last.lineno, text, None, None)
-
-
-class LimitedHandler(_TextHandler):
-    """A stream of log lines in which nothing repeats for ever; for a daemon."""
+    Messages are similar if logger, level and text, without its arguments, are the same.
+    """
 
     def __init__(
-        self,
-        stream: TextIO | None = None,
-        limit: RepeatLimit | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        self, burst: int = BURST, window: float = WINDOW_S, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        super().__init__(stream)
-        self._limit, self._clock = limit or RepeatLimit(), clock
+        super().__init__()
+        self._burst, self._window_s, self._clock = burst, window, clock
+        self._windows: dict[tuple[str, int, str], _Window] = {}
+        self._lock = threading.Lock()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write the record, or count it."""
-        self.sum_up()
-        if self._limit.admit(record, self._clock()):
-            super().emit(record)
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the message is shown."""
+        with self._lock:
+            window = self._windows.setdefault((record.name, record.levelno, str(record.msg)), _Window(self._clock()))
+            window.count, window.last = window.count + 1, record
+            return window.count <= self._burst
 
-    def sum_up(self, *, everything: bool = False) -> None:
-        """Write the summaries that are due; the loop calls this, since silence brings no record that would."""
-        for summary in self._limit.due(self._clock(), everything=everything):
-            super().emit(summary)
+    def take_summaries(self, *, close_all: bool = False) -> list[logging.LogRecord]:
+        """Close the windows that are over, or all. Return a summary for each that suppressed messages."""
+        now = self._clock()
+        with self._lock:
+            closed = {
+                key: each for key, each in self._windows.items() if close_all or now - each.since >= self._window_s
+            }
+            for key in closed:
+                del self._windows[key]
+        return [_summary(each, each.count - self._burst, now) for each in closed.values() if each.count > self._burst]
 
-    def close(self) -> None:
-        """Sum up what was counted; the stream stays open."""
-        self.sum_up(everything=True)
-        super().close()
+
+def _summary(window: _Window, suppressed: int, now: float) -> logging.LogRecord:
+    last = window.last
+    assert last is not None
+    minutes = max(1, math.ceil((now - window.since) / 60))
+    messages = "message" if suppressed == 1 else "messages"
+    text = f"suppressed {suppressed} similar {messages} in {minutes} min; last: {last.getMessage()}"
+    return logging.LogRecord(last.name, last.levelno, last.pathname, last.lineno, text, None, None)
 
 
 @contextlib.contextmanager
 def limited_repeats(logger: logging.Logger) -> Iterator[Callable[[], None]]:
-    """While inside, what the first handler of `logger` writes is limited; gives the function that writes due summaries.
+    """Limit similar messages in the first stream of `logger` while inside. Yields a function that logs due summaries.
 
-    The handler's stream and formatter stay. On leaving, all that is open is summed up.
+    The loop of the daemon calls that function, because no message may come after the suppressed ones. At the end, all
+    summaries are logged.
     """
-    plain = next((each for each in logger.handlers if isinstance(each, logging.StreamHandler)), None)
-    if plain is None:
+    handler = next((each for each in logger.handlers if isinstance(each, logging.StreamHandler)), None)
+    if handler is None:
         yield lambda: None
         return
-    limited = LimitedHandler(plain.stream)
-    limited.setFormatter(plain.formatter)
-    logger.removeHandler(plain)
-    logger.addHandler(limited)
+    repeats = RepeatFilter()
+
+    def log_summaries(*, close_all: bool = False) -> None:
+        for summary in repeats.take_summaries(close_all=close_all):
+            handler.acquire()  # not `handle`, which would filter the summary
+            try:
+                handler.emit(summary)
+            finally:
+                handler.release()
+
+    handler.addFilter(repeats)
     try:
-        yield limited.sum_up
+        yield log_summaries
     finally:
-        logger.removeHandler(limited)
-        logger.addHandler(plain)
-        limited.close()
+        handler.removeFilter(repeats)
+        log_summaries(close_all=True)

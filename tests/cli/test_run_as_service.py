@@ -10,6 +10,8 @@ from tiny_model import write
 
 from edgecls.database.reading import open_results
 
+pytestmark = pytest.mark.smoke
+
 HANG = """
 import os, time
 from edgecls.inference.classifier import Classifier

@@ -17,6 +17,8 @@ from edgecls.errors import EdgeclsError, FileReplaced
 from edgecls.results.active_learning.reviews import Reviews
 from edgecls.results.queries.rows import find_rows
 
+pytestmark = pytest.mark.slow
+
 
 def keys(path):
     with closing(open_results(path)) as db:

@@ -20,6 +20,8 @@ from edgecls.database.store import Store
 from edgecls.errors import BadDatabase
 from edgecls.results.queries.rows import find_rows
 
+pytestmark = pytest.mark.slow
+
 KILLED = """
 import os, sys
 sys.path[:0] = {path!r}

@@ -18,6 +18,8 @@ from edgecls.database.store import Store
 from edgecls.errors import BadDatabase
 from edgecls.results.queries.rows import find_rows
 
+pytestmark = pytest.mark.slow
+
 CHECKED = "the database was not closed cleanly: checked"
 
 

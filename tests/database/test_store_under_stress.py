@@ -19,6 +19,8 @@ from edgecls.database.store import Store
 from edgecls.errors import IoFailed, Unavailable
 from edgecls.results.queries.rows import find_rows
 
+pytestmark = pytest.mark.slow
+
 ENVIRONMENT = {**os.environ, "PYTHONPATH": import_path(SUPPORT)}
 PREPARE = """
 import os, resource, signal, sys

@@ -19,6 +19,8 @@ from edgecls.device.daemon import Daemon
 from edgecls.device.signals import Requests
 from edgecls.device.sources import folder
 
+pytestmark = pytest.mark.slow
+
 ORDER = ["red"] * 7 + ["blue"] * 8 + ["green"] * 8
 """Of the video: votes of five are 5 red; 2 red and 3 blue; 5 blue; 5 green; 3 green."""
 

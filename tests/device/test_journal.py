@@ -1,13 +1,15 @@
 import io
+import itertools
 import logging
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from edgecls.device import journal
-from edgecls.device.journal import LimitedHandler, PriorityFormatter, RepeatLimit
+from edgecls.device.journal import PriorityFormatter, RepeatFilter
 
 
 @pytest.fixture
@@ -17,54 +19,80 @@ def now():
 
 @pytest.fixture
 def logger(now):
-    """A logger whose lines may repeat 2 times in 60 s, and what it wrote."""
+    """A logger of which 2 similar lines are shown in 60 s, and what it wrote."""
     log = logging.Logger("test")  # noqa: LOG001  # of this test alone
     stream = io.StringIO()
-    log.handler = LimitedHandler(stream, RepeatLimit(burst=2, window=60), clock=lambda: now[0])
-    log.addHandler(log.handler)
+    handler = logging.StreamHandler(stream)
+    log.repeats = RepeatFilter(burst=2, window=60, clock=lambda: now[0])
+    handler.addFilter(log.repeats)
+    log.addHandler(handler)
     log.lines = lambda: stream.getvalue().splitlines()
+    log.summaries = lambda **options: [each.getMessage() for each in log.repeats.take_summaries(**options)]
     return log
 
 
-def test_the_first_then_a_summary(logger, now):
+def test_the_first_messages_then_a_summary(logger, now):
     for n in range(100):
-        logger.warning("%s is torn", f"{n}.jpg")
-    assert logger.lines() == ["0.jpg is torn", "1.jpg is torn"]
+        logger.warning("%s is damaged", f"{n}.jpg")
+    assert logger.lines() == ["0.jpg is damaged", "1.jpg is damaged"]
     now[0] = 59
     logger.info("something else")
     assert logger.lines()[2:] == ["something else"]
+    assert logger.summaries() == []
     now[0] = 120
-    logger.handler.sum_up()
-    assert logger.lines()[3:] == ["... 98 more of this kind in the last 2 minutes, the latest: 99.jpg is torn"]
-    logger.warning("%s is torn", "100.jpg")
-    assert logger.lines()[4:] == ["100.jpg is torn"]
+    assert logger.summaries() == ["suppressed 98 similar messages in 2 min; last: 99.jpg is damaged"]
+    logger.warning("%s is damaged", "100.jpg")
+    assert logger.lines()[3:] == ["100.jpg is damaged"]
 
 
-def test_kinds_are_told_apart_by_level_and_text(logger):
+def test_levels_and_texts_are_told_apart(logger):
     for _ in range(3):
         logger.warning("lost")
         logger.error("lost")
         logger.warning("found")
     assert sorted(logger.lines()) == ["found", "found", "lost", "lost", "lost", "lost"]
+    assert logger.summaries(close_all=True) == [
+        "suppressed 1 similar message in 1 min; last: lost",
+        "suppressed 1 similar message in 1 min; last: lost",
+        "suppressed 1 similar message in 1 min; last: found",
+    ]
 
 
-def test_a_summary_comes_before_what_brings_it_and_what_is_open_at_the_end(logger, now):
-    for _ in range(3):
-        logger.warning("lost")
-    now[0] = 60
-    logger.warning("lost")
-    assert logger.lines()[2:] == ["... 1 more of this kind in the last minute, the latest: lost", "lost"]
-    for _ in range(3):
-        logger.warning("lost")
-    logger.handler.close()
-    assert logger.lines()[-1] == "... 2 more of this kind in the last minute, the latest: lost"
-
-
-def test_years_of_different_kinds_are_forgotten(logger, now):
+def test_windows_that_are_over_are_forgotten(logger, now):
     for n in range(1000):
         now[0] += 60
         logger.warning(f"{n}")  # noqa: G004
-    assert len(logger.handler._limit._kinds) == 1
+        assert logger.summaries() == []
+    assert len(logger.repeats._windows) == 1
+
+
+def test_threads_that_log_while_the_summary_is_made():
+    """Each with new messages, so that the windows are never the same for long."""
+    logger, stop = logging.Logger("test"), threading.Event()  # noqa: LOG001  # of this test alone
+    logger.addHandler(logging.StreamHandler(io.StringIO()))
+
+    def write(thread):
+        for n in itertools.count():
+            if stop.is_set():
+                return
+            logger.warning(f"{thread} {n}")  # noqa: G004
+
+    threads = [threading.Thread(target=write, args=[n]) for n in range(4)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with journal.limited_repeats(logger) as log_summaries:
+            for n in range(2000):  # so many windows that looking through them takes a while
+                logger.warning(f"first {n}")  # noqa: G004
+            for thread in threads:
+                thread.start()
+            for _ in range(20):
+                log_summaries()
+    finally:
+        stop.set()
+        sys.setswitchinterval(interval)
+        for thread in threads:
+            thread.join()
 
 
 @pytest.mark.parametrize(
@@ -101,16 +129,16 @@ main()
     assert done.stderr.startswith("<3>edgecls: error: no configuration file at ")
 
 
-def test_the_handlers_come_back(capsys):
+def test_the_handler_is_as_it_was(capsys):
     logger = logging.Logger("test")  # noqa: LOG001  # of this test alone
-    plain = logging.StreamHandler()
-    plain.setFormatter(logging.Formatter("edgecls: %(message)s"))
-    logger.addHandler(plain)
-    with journal.limited_repeats(logger) as sum_up:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("edgecls: %(message)s"))
+    logger.addHandler(handler)
+    with journal.limited_repeats(logger) as log_summaries:
         for _ in range(journal.BURST + 2):
             logger.warning("again")
-        sum_up()
-    assert logger.handlers == [plain]
+        log_summaries()
+    assert (logger.handlers, handler.filters) == ([handler], [])
     lines = capsys.readouterr().err.splitlines()
     assert lines[:-1] == ["edgecls: again"] * journal.BURST
-    assert lines[-1] == "edgecls: ... 2 more of this kind in the last minute, the latest: again"
+    assert lines[-1] == "edgecls: suppressed 2 similar messages in 1 min; last: again"

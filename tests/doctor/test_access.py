@@ -11,6 +11,8 @@ from edgecls.doctor.check_result import Status
 from edgecls.doctor.service_user import service_user, unit_of, unit_settings
 from edgecls.service.files import shipped
 
+pytestmark = pytest.mark.slow
+
 UID = 54321
 PASSWD = f"edgecls:x:{UID}:{UID}::/var/lib/edgecls:/usr/sbin/nologin\n"
 root_only = pytest.mark.skipif(os.getuid() != 0, reason="root alone may become another user")

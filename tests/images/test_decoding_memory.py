@@ -14,6 +14,8 @@ from pictures import encode, noise
 from edgecls.images.decoding_memory import decoding_bytes
 from edgecls.images.framing import COVER, FULL, Preprocessing
 
+pytestmark = pytest.mark.slow
+
 SPEC = Preprocessing(224, 224)
 WIDTH, HEIGHT = 3000, 2500
 PIXELS = noise(WIDTH, HEIGHT)

@@ -12,7 +12,7 @@ from edgecls.errors import BadData
 from edgecls.model.model_file import read_model
 from edgecls.training.report import write_report
 
-pytestmark = pytest.mark.usefixtures("tiny_backbone")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 
 
 def test_a_class_without_validation_or_test_images_is_trained_and_never_answered(colours, tmp_path):

@@ -21,7 +21,7 @@ from edgecls.training.data.dataset import read_dataset
 from edgecls.training.data.read_split import read_split
 from edgecls.training.settings import Training
 
-pytestmark = pytest.mark.usefixtures("tiny_backbone")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 SPLITS = {"train": range(6), "val": range(6, 8), "test": range(8, 10)}
 
 

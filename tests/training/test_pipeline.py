@@ -21,7 +21,7 @@ from edgecls.training import pipeline
 from edgecls.training.evaluation.temperature import Scaling
 from edgecls.training.settings import FINE_TUNING_DEFAULTS, Training
 
-pytestmark = pytest.mark.usefixtures("tiny_backbone")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 
 
 @pytest.mark.parametrize("quantization", ["int8", "float16", "dynamic", "float32"])

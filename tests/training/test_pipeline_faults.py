@@ -23,7 +23,7 @@ from edgecls.training import pipeline
 from edgecls.training.output_lock import lock_output
 from edgecls.training.settings import Training
 
-pytestmark = pytest.mark.usefixtures("tiny_backbone")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 
 
 @pytest.fixture

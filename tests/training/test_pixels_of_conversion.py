@@ -16,7 +16,7 @@ from edgecls.inference.classifier import Classifier
 from edgecls.inference.golden import verify
 from edgecls.model.model_file import read_model
 
-pytestmark = pytest.mark.usefixtures("tiny_backbone")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 
 
 def wide(label, seed, width=160):

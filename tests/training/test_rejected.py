@@ -19,7 +19,7 @@ from edgecls.training import precision as precision_module
 from edgecls.training.evaluation.gate import compare_precisions
 from edgecls.training.report import write_report
 
-pytestmark = pytest.mark.usefixtures("tiny_backbone")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 
 
 @pytest.fixture

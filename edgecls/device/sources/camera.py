@@ -42,7 +42,7 @@ class _OpenCvCapture:
         if not self.capture.grab():
             waited = time.monotonic() - begun
             stalled = waited >= 0.9 * self._stall_seconds
-            raise CameraLost(f"no frame for {waited:.0f} s" if stalled else "it stopped giving frames")
+            raise CameraLost(f"no frame for {waited:.0f} s" if stalled else "it stopped sending frames")
 
     def retrieve(self) -> NDArray[np.uint8] | None:
         """See `Capture.retrieve`."""

@@ -1,7 +1,7 @@
-"""Cameras that are asked over HTTP: a snapshot address, or a motion JPEG stream.
+"""Cameras with an HTTP address: a snapshot, or a motion JPEG stream.
 
-FFmpeg takes a snapshot for a stream that ends after its first frame, and gives the first half of a broken-off JPEG as a
-whole picture. So these two are read here; anything else, such as HLS, is FFmpeg's.
+FFmpeg would take a snapshot as a stream that ends after its first frame, and the first half of a broken-off JPEG as a
+whole picture. So these two are read here. Anything else, such as HLS, is left to FFmpeg.
 """
 
 import socket
@@ -40,17 +40,17 @@ from edgecls.errors import BadImage
 from edgecls.images.preprocess import decode_rgb
 from edgecls.version import __version__
 
-MOST_BYTES = 64 * 2**20
-"""A larger picture is not read [bytes]."""
-SHORTEST_PAUSE = 1.0
-"""Seconds between two requests for a snapshot, where `interval_seconds` is shorter."""
+MAX_PICTURE_BYTES = 64 * 2**20
+"""Size limit of a picture in bytes."""
+MIN_PAUSE_S = 1.0
+"""Seconds between two requests for a snapshot, if `interval_seconds` is shorter."""
 _CHUNK = 2**16
 _JPEG = b"\xff\xd8\xff"
-_FRESH = 1.0  # seconds for which the picture is used that came while the camera was opened
+_FRESH_S = 1.0  # after the opening, during which the picture that came then is used
 
 
 def open_http(settings: CameraSettings, open_seconds: float) -> "SnapshotCapture | MjpegCapture | None":
-    """Open the http or https address of `settings`; None where neither a picture nor motion JPEG is answered.
+    """Open the http or https address of `settings`. Return None if the answer is neither a picture nor motion JPEG.
 
     Raises CameraLost.
     """
@@ -61,25 +61,25 @@ def open_http(settings: CameraSettings, open_seconds: float) -> "SnapshotCapture
         if kind.startswith("multipart/"):
             return MjpegCapture(response, settings.stall_seconds)
         with closing(response):
-            if kind.startswith("image/") or _translated(lambda: response.peek(3)[:3]) == _JPEG:
+            if kind.startswith("image/") or _translate_errors(lambda: response.peek(3)[:3]) == _JPEG:
                 picture = _read(response, open_seconds)
                 return SnapshotCapture(client, picture, settings)
             if kind == "text/html":  # FFmpeg would take it for text to show
-                raise CameraLost("it answers with a web page, not with a picture or stream: check the address")
+                raise CameraLost("it answers with a web page instead of a picture or stream: check the address")
     except _NotHttp:
         pass
     return None
 
 
 class _NotHttp(Exception):
-    """The answer is of another protocol, perhaps one that FFmpeg knows."""
+    """The answer is in another protocol, perhaps one that FFmpeg knows."""
 
 
 class SnapshotCapture:
-    """A `Capture` that asks for one picture at a time."""
+    """A `Capture` that requests one picture at a time."""
 
     def __init__(self, client: "_Client", first: bytes, settings: CameraSettings) -> None:
-        self.pause = max(settings.interval_seconds, SHORTEST_PAUSE)
+        self.pause = max(settings.interval_seconds, MIN_PAUSE_S)
         self._client, self._stall_seconds = client, settings.stall_seconds
         self._first: bytes | None = first
         self._opened_at = time.monotonic()
@@ -88,7 +88,7 @@ class SnapshotCapture:
     def grab(self) -> None:
         """See `Capture.grab`."""
         first, self._first = self._first, None
-        if first is not None and time.monotonic() - self._opened_at < _FRESH:
+        if first is not None and time.monotonic() - self._opened_at < _FRESH_S:
             self._picture = first
             return
         try:
@@ -112,7 +112,7 @@ class MjpegCapture:
 
     def __init__(self, response: HTTPResponse, stall_seconds: float) -> None:
         self._response, self._stall_seconds = response, stall_seconds
-        self._multipart = Multipart(MOST_BYTES)
+        self._multipart = Multipart(MAX_PICTURE_BYTES)
         self._pictures: deque[bytes] = deque()
         self._picture = b""
 
@@ -120,9 +120,9 @@ class MjpegCapture:
         """See `Capture.grab`."""
         deadline = time.monotonic() + self._stall_seconds
         while not self._pictures:
-            data = _translated(lambda: self._response.read1(_CHUNK))
+            data = _translate_errors(lambda: self._response.read1(_CHUNK))
             if not data:
-                raise CameraLost("it stopped giving frames")
+                raise CameraLost("it stopped sending frames")
             try:
                 self._pictures.extend(self._multipart.feed(data))
             except TooLarge as error:
@@ -141,7 +141,7 @@ class MjpegCapture:
 
 
 class _Client:
-    """Asks one address, with the user and password that stand in it."""
+    """Requests one address, with the user and password in it."""
 
     def __init__(self, address: str) -> None:
         try:
@@ -150,13 +150,13 @@ class _Client:
             path, query = (quote(part, safe=string.punctuation) for part in (parts.path, parts.query))
             self._url = urlunsplit((parts.scheme, host, path or "/", query, ""))
         except ValueError:
-            # `from None`, here and below: what urllib says of an address may show a part of the password.
+            # `from None`, here and below: the messages of urllib may contain a part of the password.
             raise CameraLost("its address is not valid") from None
         passwords = HTTPPasswordMgrWithDefaultRealm()
         if user_info:
             user, _, password = user_info.partition(":")
             passwords.add_password(None, self._url, unquote(user), unquote(password))
-        self._opener = OpenerDirector()  # not `build_opener`, whose handlers follow redirections to file: and ftp:, too
+        self._opener = OpenerDirector()  # not `build_opener`, whose handlers also follow redirections to file: and ftp:
         for handler in (
             ProxyHandler(), UnknownHandler(), HTTPHandler(), HTTPSHandler(context=ssl.create_default_context()),
             HTTPDefaultErrorHandler(), _Redirections(), HTTPErrorProcessor(),
@@ -165,15 +165,15 @@ class _Client:
             self._opener.add_handler(handler)
 
     def get(self, seconds: float) -> HTTPResponse:
-        """Ask; return the answer, whose body is still to be read. Raises CameraLost and _NotHttp."""
+        """Send a request. Return the response, with its body unread. Raises CameraLost and _NotHttp."""
         request = Request(self._url, headers={"User-Agent": f"edgecls/{__version__}", "Accept": "*/*"})  # noqa: S310
-        response: HTTPResponse = _translated(lambda: self._opener.open(request, timeout=seconds))
+        response: HTTPResponse = _translate_errors(lambda: self._opener.open(request, timeout=seconds))
         return response
 
 
 class _Digest(HTTPDigestAuthHandler):
     def http_error_auth_reqed(self, *arguments: Any) -> Any:
-        """Leave a scheme that is not digest to others, where the base class raises ValueError."""
+        """Leave other schemes to other handlers. The base class raises ValueError for them."""
         with suppress(ValueError):
             return super().http_error_auth_reqed(*arguments)
         return None
@@ -181,7 +181,7 @@ class _Digest(HTTPDigestAuthHandler):
 
 class _Basic(HTTPBasicAuthHandler):
     def http_error_auth_reqed(self, *arguments: Any) -> Any:
-        """Leave a scheme that is not basic to others, where the base class raises ValueError."""
+        """Leave other schemes to other handlers. The base class raises ValueError for them."""
         with suppress(ValueError):
             return super().http_error_auth_reqed(*arguments)
         return None
@@ -189,15 +189,15 @@ class _Basic(HTTPBasicAuthHandler):
 
 class _Redirections(HTTPRedirectHandler):
     def redirect_request(self, req: Request, *arguments: Any) -> Request | None:
-        """Follow, but never from an encrypted address to one that is not."""
+        """Follow a redirection, except from an encrypted address to one that is not."""
         new = super().redirect_request(req, *arguments)
         if new and req.type == "https" and new.type != "https":
-            raise CameraLost("it redirects from https to an address that is not encrypted: set that one, if you may")
+            raise CameraLost("it redirects from https to an unencrypted address: set that address if you accept it")
         return new
 
 
-def _translated(action: Callable[[], Any]) -> Any:
-    """Return what `action` returns; its errors become CameraLost, without the text of an address."""
+def _translate_errors(action: Callable[[], Any]) -> Any:
+    """Return what `action` returns. Raises its errors as CameraLost, without the address in the message."""
     try:
         return action()
     except BadStatusLine as error:
@@ -217,15 +217,15 @@ def _translated(action: Callable[[], Any]) -> Any:
 
 def _status(code: int) -> str:
     if code in (401, 403):
-        return f"it answers HTTP {code}: check user and password (in them %2F for /, %3F for ?, %23 for #, %40 for @)"
+        return f"it answers HTTP {code}: check user and password (write %2F for /, %3F for ?, %23 for #, %40 for @)"
     return f"it answers HTTP {code}: check the address"
 
 
 def _reason(error: object) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
-            f"its certificate cannot be verified ({error.verify_message}): name the file of its authority in the "
-            "environment variable SSL_CERT_FILE"
+            f"its certificate cannot be verified ({error.verify_message}): set the environment variable SSL_CERT_FILE to "
+            "the certificate of its authority"
         )
     if isinstance(error, TimeoutError):
         return "it does not answer in time"
@@ -233,26 +233,26 @@ def _reason(error: object) -> str:
         return "its host name cannot be resolved: check the address and the network"
     if isinstance(error, OSError) and error.errno:
         return f"it cannot be reached ({error.strerror}): check address and network"
-    if isinstance(error, str):  # of urllib, and the address may be in it
-        return "it redirects to an address that cannot be asked: check the address"
+    if isinstance(error, str):  # a message of urllib, which may contain the address
+        return "it redirects to an address that cannot be requested: check the address"
     return f"it cannot be reached ({type(error).__name__}): check address and network"
 
 
 def _read(response: HTTPResponse, seconds: float) -> bytes:
-    """Return the body. Raises CameraLost where that takes longer, or it is larger than `MOST_BYTES`."""
+    """Return the body. Raises CameraLost if reading takes longer, or the body exceeds `MAX_PICTURE_BYTES`."""
     deadline = time.monotonic() + seconds
     body = bytearray()
-    while data := _translated(lambda: response.read1(_CHUNK)):
+    while data := _translate_errors(lambda: response.read1(_CHUNK)):
         body += data
-        if len(body) > MOST_BYTES:
-            raise CameraLost(f"its picture has more than {MOST_BYTES} bytes")
+        if len(body) > MAX_PICTURE_BYTES:
+            raise CameraLost(f"its picture has more than {MAX_PICTURE_BYTES} bytes")
         if time.monotonic() > deadline:
             raise CameraLost(f"no whole picture for {seconds:.0f} s")
     return bytes(body)
 
 
 def _decode(data: bytes) -> NDArray[np.uint8]:
-    """Encoded picture -> uint8 (height, width, 3), RGB. Raises DamagedFrame."""
+    """Decode a picture to uint8 (height, width, 3), RGB. Raises DamagedFrame."""
     try:
         return decode_rgb(data)
     except BadImage as error:

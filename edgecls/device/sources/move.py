@@ -1,4 +1,4 @@
-"""Move a file and overwrite nothing. Whatever happens on the way, it is in one of the two places."""
+"""Moving a file without overwriting another. At any moment it is in one of the two places."""
 
 import contextlib
 import ctypes
@@ -20,17 +20,17 @@ _BLOCK = 2**20  # bytes
 
 
 def move(path: str, folder: str, name: str) -> str:
-    """Move the file at `path` to `name` (it may have sub-folders) in `folder`, and return where it is now.
+    """Move the file at `path` to `name`, which may contain sub-folders, in `folder`. Return its new path.
 
-    Where another content has that name, the new file's name gets the beginning of its digest: nothing is ever
-    overwritten. Where the same content has it, that file stays, gets the time of the new one, and the new one is
-    removed. Raises OSError; the file is then where it was. `folder` may lie on another file system.
+    If a file with other content has that name, the beginning of the digest is added to the name. If a file with the same
+    content has it, that file gets the time of the moved one, and the moved one is deleted. `folder` may be on another
+    file system. Raises OSError; then the file is where it was.
     """
     target = os.path.join(folder, name)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     for place in _names(path, target):
         if _is_same_file(path, place):
-            with contextlib.suppress(OSError):  # it may be someone else's
+            with contextlib.suppress(OSError):  # the file may belong to another user
                 status = os.stat(path)
                 os.utime(place, ns=(status.st_atime_ns, status.st_mtime_ns))
             os.unlink(path)
@@ -39,14 +39,14 @@ def move(path: str, folder: str, name: str) -> str:
             continue
         try:
             _put(path, place)
-        except FileExistsError:  # someone else's file came first
+        except FileExistsError:  # created by another program meanwhile
             continue
         return place
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
 
 
 def _names(path: str, target: str) -> Iterator[str]:
-    """Yield `target`, and then names that tell the content."""
+    """Yield `target`, and then names with a part of the digest of the content."""
     yield target
     folder, name = os.path.split(target)
     content_digest = _digest(path)
@@ -63,14 +63,14 @@ def _digest(path: str) -> str:
 
 
 def _is_same_file(path: str, place: str) -> bool:
-    """Whether a regular file of the same content is at `place`. A link there may lead to the very file at `path`."""
+    """Return whether `place` is a regular file with the same content. A link there may lead to the file at `path`."""
     try:
         status = os.lstat(place)
     except FileNotFoundError:
         return False
     if not stat.S_ISREG(status.st_mode) or status.st_size != os.stat(path).st_size:
         return False
-    with open(path, "rb") as ours, open(place, "rb") as theirs:  # filecmp would trust the times of files
+    with open(path, "rb") as ours, open(place, "rb") as theirs:  # filecmp would trust the times
         while block := ours.read(_BLOCK):
             if block != theirs.read(_BLOCK):
                 return False
@@ -87,9 +87,10 @@ def _put(path: str, target: str) -> None:
 
 
 def _rename_new(path: str, target: str) -> None:
-    """Rename, but not over anything; raises FileExistsError. One step, so that a cut leaves the one name or the other.
+    """Rename a file unless the target exists. Raises FileExistsError.
 
-    Nothing is flushed: a rename lost in a power cut is done again, since the row is on the disk.
+    It is one step, so that a power cut leaves the one name or the other. It need not be flushed: if the rename is lost,
+    it is repeated, because the row is on the disk.
     """
     if _renameat2 is not None:
         if not _renameat2(_AT_FDCWD, os.fsencode(path), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE):
@@ -97,7 +98,7 @@ def _rename_new(path: str, target: str) -> None:
         number = ctypes.get_errno()
         if number not in {errno.ENOSYS, errno.EINVAL}:
             raise OSError(number, os.strerror(number), path, None, target)
-    # NFS has no such rename: the name is taken with an empty file first.
+    # NFS lacks this call: reserve the name with an empty file first.
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC))
     try:
         os.rename(path, target)
@@ -107,12 +108,12 @@ def _rename_new(path: str, target: str) -> None:
 
 
 def _move_across(path: str, target: str) -> None:
-    """To another file system: the copy is whole, and on the disk, before the original goes."""
+    """Move a file to another file system. Its copy is complete and flushed before the original is deleted."""
     folder = os.path.dirname(target)
     part = os.path.join(folder, ".edgecls-moving")
     try:
         shutil.copyfile(path, part)
-        with contextlib.suppress(OSError):  # a card or a share may have no modes
+        with contextlib.suppress(OSError):  # a memory card or a share may not support modes
             shutil.copystat(path, part)
         _flush(part)
         _rename_new(part, target)

@@ -1,4 +1,4 @@
-"""A motion JPEG stream over HTTP, cut into its pictures: `multipart/x-mixed-replace`."""
+"""A parser for motion JPEG streams over HTTP: `multipart/x-mixed-replace`."""
 
 import re
 from collections.abc import Iterator
@@ -14,43 +14,43 @@ class TooLarge(Exception):
 
 
 class Multipart:
-    """Cuts bytes, as they come from the network, into the pictures of a stream.
+    """Splits the bytes of a stream into its pictures.
 
-    The delimiter is the first line that begins with `--`: what servers announce as the boundary often differs from what
-    they send. A part ends after its `Content-Length`, so that it need not wait for the next one; where that is missing,
-    or another part begins before its end because the server has cut this one off, at the next delimiter.
+    The delimiter is the first line that begins with `--`, because the boundary that servers announce often differs from
+    the one that they send. A part ends after its `Content-Length`, so that it need not wait for the next part. It ends at
+    the next delimiter if the length is missing, or if the delimiter comes earlier because the server cut the part off.
     """
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._data = bytearray()
         self._searched = 0  # so far there is no delimiter in the part that is being read
         self._head: tuple[bytes, bytes, int | None] | None = None  # delimiter, content type, length
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Add bytes; yield the pictures that are now complete, encoded. Raises TooLarge."""
+        """Add bytes. Yield the pictures, encoded, that are now complete. Raises TooLarge."""
         self._data += data
         while (self._head or self._read_head()) and (part := self._read_part()) is not None:
             if part:
                 yield part
         if not self._head:
             del self._data[:-_LONGEST_HEAD]
-        elif len(self._data) > self._most_bytes:
-            raise TooLarge(f"its picture has more than {self._most_bytes} bytes")
+        elif len(self._data) > self._max_bytes:
+            raise TooLarge(f"its picture has more than {self._max_bytes} bytes")
 
     def _read_head(self) -> bool:
-        """Read delimiter and headers of the next part, if they are complete; drop what lies before them."""
-        found = _HEAD.search(self._data)
-        if not found:
+        """Read delimiter and headers of the next part, if they are complete. Drop the bytes before them."""
+        match = _HEAD.search(self._data)
+        if not match:
             return False
-        kind, length = _TYPE.search(found[2]), _LENGTH.search(found[2])
-        self._head = (b"\n" + found[1], kind[1].lower() if kind else b"image/", int(length[1]) if length else None)
-        del self._data[: found.end()]
+        kind, length = _TYPE.search(match[2]), _LENGTH.search(match[2])
+        self._head = (b"\n" + match[1], kind[1].lower() if kind else b"image/", int(length[1]) if length else None)
+        del self._data[: match.end()]
         self._searched = 0
         return True
 
     def _read_part(self) -> bytes | None:
-        """Return the part whose head was read, empty if it is no picture; None while it is not complete."""
+        """Return the part whose head was read, empty if it is not a picture. Return None if it is incomplete."""
         assert self._head
         delimiter, kind, length = self._head
         end = self._data.find(delimiter, self._searched, None if length is None else length + len(delimiter))
@@ -61,7 +61,7 @@ class Multipart:
             return None
         part = bytes(self._data[:end])
         if end != length:
-            part = part.removesuffix(b"\r")  # of the line break that belongs to the delimiter
+            part = part.removesuffix(b"\r")  # from the line break of the delimiter
         del self._data[:end]
         self._head = None
         return part if kind.startswith(b"image/") else b""

@@ -1,4 +1,4 @@
-"""When a video began: what its container says, or else the end of its file less its length."""
+"""The start of a recording: the time in its container, or else the time of its file minus its length."""
 
 import os
 import re
@@ -13,20 +13,21 @@ _EARLIEST = datetime(1990, 1, 1, tzinfo=timezone.utc)
 _MATROSKA = b"\x1a\x45\xdf\xa3"
 _DATE_UTC = re.compile(rb"\x44\x61\x88(.{8})", re.DOTALL)
 """The element DateUTC (RFC 9559, 5.1.2.4): 8 bytes, nanoseconds since 2001."""
-_MATROSKA_HEAD = 2**16  # bytes in which the segment's information stands
-_LONGEST = 366 * 86400.0  # seconds: a file that says that it is longer says nonsense
+_MATROSKA_HEAD = 2**16  # bytes that contain the information about the segment
+_LONGEST_S = 366 * 86400.0  # a longer video must be an error of its file
 _SAME_TIME = timedelta(seconds=5)
 
 
 def start_of(path: str, modified: datetime, seconds: float) -> datetime:
     """Return when the first frame of the video at `path` was captured (aware, UTC).
 
-    `modified` is the file's time of modification, `seconds` its length, which MP4 and MOV tell more exactly (`mvhd`). They
-    tell a time of creation, too, as do Matroska and WebM (`DateUTC`). Phones write it when the recording ends: then it
-    is the time of modification. A file without a plausible one was written until its recording ended. Raises OSError.
+    `modified` is the file's time of modification, `seconds` its length; MP4 and MOV contain a more exact one (`mvhd`).
+    They also contain a time of creation, as do Matroska and WebM (`DateUTC`). Phones set it at the end of the recording:
+    then it equals the time of modification. Without a plausible time of creation, the recording is taken to end at the
+    time of modification. Raises OSError.
     """
     created, length = _header(path)
-    seconds = min(length or seconds, _LONGEST)
+    seconds = min(length or seconds, _LONGEST_S)
     now = datetime.now(timezone.utc)
     if created is None or not _EARLIEST < created < max(now, modified) + timedelta(days=1):
         return modified - timedelta(seconds=seconds)
@@ -36,12 +37,12 @@ def start_of(path: str, modified: datetime, seconds: float) -> datetime:
 
 
 def _header(path: str) -> tuple[datetime | None, float]:
-    """Return the container's time of creation, None where it tells none, and its length in seconds, or else 0."""
+    """Return the container's time of creation, or None, and its length in seconds, or 0."""
     with open(path, "rb") as file:
         try:
             if file.read(4) == _MATROSKA:
-                found = _DATE_UTC.search(file.read(_MATROSKA_HEAD))
-                nanoseconds = struct.unpack(">q", found[1])[0] if found else None
+                match = _DATE_UTC.search(file.read(_MATROSKA_HEAD))
+                nanoseconds = struct.unpack(">q", match[1])[0] if match else None
                 since = None if nanoseconds is None else timedelta(microseconds=nanoseconds / 1000)
                 return None if since is None else _MATROSKA_EPOCH + since, 0.0
             created, length = _movie_header(file)
@@ -51,9 +52,9 @@ def _header(path: str) -> tuple[datetime | None, float]:
 
 
 def _movie_header(file: BinaryIO) -> tuple[int, float]:
-    """Return (time of creation, length) in `moov/mvhd` (ISO/IEC 14496-12, 8.2.2); zeros where there is none.
+    """Return time of creation and length in `moov/mvhd` (ISO/IEC 14496-12, 8.2.2), or zeros.
 
-    In seconds, the time since 1904.
+    Both are in seconds; the time counts from 1904.
     """
     size = os.fstat(file.fileno()).st_size
     for kind, start, end in _boxes(file, 0, size):
@@ -69,7 +70,7 @@ def _movie_header(file: BinaryIO) -> tuple[int, float]:
 
 
 def _boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield (type, start and end of the content) of the boxes between two positions."""
+    """Yield type, start and end of the content of each box between two positions."""
     while at < end:
         file.seek(at)
         size, kind = struct.unpack(">I4s", file.read(8))

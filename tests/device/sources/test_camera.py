@@ -20,6 +20,8 @@ from edgecls.device.sources import camera as camera_module
 from edgecls.device.sources import open_source
 from edgecls.device.sources.reader import CameraLost, DamagedFrame
 
+pytestmark = pytest.mark.slow
+
 WAIT = 60
 
 
@@ -61,7 +63,7 @@ def test_a_server_that_is_killed_and_comes_back(server, until, caplog):
         server.start()
         until(lambda: len(frames) > n + 5, WAIT)
     lost, back = [record.getMessage() for record in caplog.records]
-    assert lost == f"camera:{server.shown} is lost: it stopped giving frames; trying again until it responds"
+    assert lost == f"camera:{server.shown} is lost: it stopped sending frames; trying again until it responds"
     assert back.startswith(f"camera:{server.shown} is back after")
     assert len({frame.key for frame in frames}) == len(frames)
 

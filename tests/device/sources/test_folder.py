@@ -17,6 +17,8 @@ from edgecls.device.configuration.source_settings import FolderSettings
 from edgecls.device.sources import folder_watch, open_source
 from edgecls.errors import InputNotFound
 
+pytestmark = pytest.mark.slow
+
 LONG = 60.0
 """Seconds that no test waits for: what still comes in time was announced by an event."""
 

@@ -15,6 +15,8 @@ from pictures import picture
 from edgecls.device.sources import file_disposition, open_source
 from edgecls.images.file_frame import FileStamp
 
+pytestmark = pytest.mark.slow
+
 AWAY = pytest.mark.parametrize("after", ["move", "delete"])
 OLD = 1_700_000_000.5
 

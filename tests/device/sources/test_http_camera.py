@@ -16,13 +16,15 @@ from edgecls.device.configuration.source_settings import CameraSettings
 from edgecls.device.sources import http_camera, live, open_source
 from edgecls.errors import BadConfig
 
+pytestmark = pytest.mark.slow
+
 WAIT = 60
 JPEG = encode(numbered(7, 160, 120), ".jpg")
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(http_camera, "SHORTEST_PAUSE", 0.05)
+    monkeypatch.setattr(http_camera, "MIN_PAUSE_S", 0.05)
     monkeypatch.setattr(live, "_GRACE_S", 0.1)
 
 
@@ -129,7 +131,7 @@ def test_what_a_server_may_refuse():
     for answer, said in [
         (lambda handler: send(handler, b"", "text/plain", 404), "it answers HTTP 404: check the address"),
         (moved("file:///etc/passwd"), "it answers HTTP 302"),
-        (moved("ftp://127.0.0.1/x"), "it redirects to an address that cannot be asked"),
+        (moved("ftp://127.0.0.1/x"), "it redirects to an address that cannot be requested"),
         (lambda _: None, "it closed the connection"),
     ]:
         with web_server(answer) as server:
@@ -137,7 +139,7 @@ def test_what_a_server_may_refuse():
 
 
 def test_size_and_time_of_a_snapshot_are_bounded(monkeypatch):
-    monkeypatch.setattr(http_camera, "MOST_BYTES", 1000)
+    monkeypatch.setattr(http_camera, "MAX_PICTURE_BYTES", 1000)
     monkeypatch.setattr(live, "_OPEN_S", 0.5)
     with web_server(lambda handler: send(handler, JPEG + bytes(1000))) as server:
         assert problem(server) == "its picture has more than 1000 bytes"

@@ -15,6 +15,8 @@ from edgecls.device.sources import live
 from edgecls.device.sources.live import Backoff, LiveSource, unique_keys
 from edgecls.errors import BadConfig, IoFailed
 
+pytestmark = pytest.mark.slow
+
 FAST = {"stall_seconds": 0.3, "reconnect_max_seconds": 0.1}
 
 
@@ -86,19 +88,19 @@ def test_a_camera_that_goes_and_comes_back_is_reported_once_each(camera, until, 
     opened = source(camera)
     with collecting(opened) as (frames, signs, _):
         until(lambda: frames)
-        camera.reason = "it stopped giving frames"
+        camera.reason = "it stopped sending frames"
         until(lambda: opened.status().lost)
         sighs = len(signs)
         until(lambda: len(signs) > sighs + 3)  # lost, and alive
-        assert opened.status().lost == "it stopped giving frames"
+        assert opened.status().lost == "it stopped sending frames"
         condition = opened.status()
-        assert condition.lost == "it stopped giving frames"
+        assert condition.lost == "it stopped sending frames"
         assert abs(datetime.now(timezone.utc) - condition.since) < timedelta(seconds=20)
         n = len(frames)
         camera.reason = None
         until(lambda: len(frames) > n)
         assert (opened.status().lost, opened.status().since) == (None, None)
-    assert said(caplog)[0] == "camera:test is lost: it stopped giving frames; trying again until it responds"
+    assert said(caplog)[0] == "camera:test is lost: it stopped sending frames; trying again until it responds"
     assert re.fullmatch(r"camera:test is back after \d+ s", said(caplog)[1])
     assert len(caplog.records) == 2
 

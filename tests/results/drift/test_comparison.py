@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from edgecls.results.drift import comparison
 from edgecls.results.drift.comparison import FrameCounts, compare, design_effect, p_value, stability_index
 
+pytestmark = pytest.mark.slow
+
 SHARES = np.array([0.4, 0.25, 0.15, 0.1, 0.07, 0.03])
 
 

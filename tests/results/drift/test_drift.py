@@ -16,6 +16,8 @@ from edgecls.errors import UsageError
 from edgecls.results.drift.answers import Answers, Period, answers, find_model
 from edgecls.results.drift.verdict import DRIFT, NO_DRIFT, TOO_FEW, Limits, as_object, find_drift
 
+pytestmark = pytest.mark.slow
+
 CATS = {"tabby": 60, "lynx": 30, "unknown": 10}
 VALIDATION = {"n": 400, "labels": {"tabby": 240, "lynx": 120, "unknown": 40}, "scores": [0] * 5 + [40, 40, 80, 80, 160]}
 SCORES = (0.55, 0.65, 0.75, 0.75, 0.85, 0.85, 0.95, 0.95, 0.95, 0.95)

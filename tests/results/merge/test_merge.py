@@ -17,6 +17,8 @@ from edgecls.results.merge.merge import merge
 from edgecls.results.merge.merge_input import Input
 from edgecls.results.queries.rows import find_rows
 
+pytestmark = pytest.mark.slow
+
 
 def test_rows_of_two_devices_stand_side_by_side(devices, out):
     porch, gate = merge(out, inputs(*devices))

@@ -16,6 +16,8 @@ from edgecls.errors import BadDatabase, InputNotFound, Unavailable, UsageError
 from edgecls.results.merge import merge_input
 from edgecls.results.merge.merge import merge
 
+pytestmark = pytest.mark.slow
+
 
 def test_files_that_cannot_be_merged(devices, out, tmp_path):
     porch, gate = devices

@@ -12,6 +12,8 @@ from edgecls.database.reading import open_results
 from edgecls.records import Prediction
 from edgecls.results.active_learning.reviews import Reviews
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("datasette", reason="the extra serve is not installed")
 
 

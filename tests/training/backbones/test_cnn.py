@@ -15,6 +15,8 @@ from edgecls.model.model_file import read_model
 from edgecls.training.backbones import BACKBONES
 from edgecls.training.settings import Training
 
+pytestmark = pytest.mark.slow
+
 CNN = BACKBONES["cnn"]
 QUICK = Training(epochs=30, learning_rate=0.02)
 

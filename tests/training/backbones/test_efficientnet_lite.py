@@ -11,6 +11,8 @@ from edgecls.images.preprocess import load_pixels
 from edgecls.training.backbones import BACKBONES, efficientnet_lite
 from edgecls.training.quantization.quantize import normalize
 
+pytestmark = pytest.mark.slow
+
 LITE0 = BACKBONES["efficientnet-lite0"]
 
 

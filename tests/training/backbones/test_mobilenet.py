@@ -14,6 +14,8 @@ pytest.importorskip("tensorflow", reason="needs the extra `convert`")
 from edgecls.images.preprocess import load_pixels
 from edgecls.training.backbones import find_backbone
 
+pytestmark = pytest.mark.slow
+
 FILE = "mobilenet_2_5_224_tf_no_top.h5"
 REAL = DATA / "keras" / "models" / FILE
 BEGIN = """

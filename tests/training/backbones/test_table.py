@@ -14,6 +14,8 @@ from edgecls.training.backbones import BACKBONES, find_backbone
 from edgecls.training.backbones.measure import untrained_int8
 from edgecls.training.quantization.quantize import normalize, to_float
 
+pytestmark = pytest.mark.slow
+
 EVERY = pytest.mark.parametrize("name", BACKBONES)
 QUICK = ("mobilenet-v1-0.25", "mobilenet-v2-0.35", "mobilenet-v3-small-0.75", "cnn")
 

@@ -6,6 +6,8 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 from edgecls.training.fitting.head import train_head
 from edgecls.training.settings import HEAD_DEFAULTS, OPTIMIZERS, PhaseSettings
 
+pytestmark = pytest.mark.slow
+
 
 def clouds(count, seed):
     """Points around the corners of a triangle: features (count, 2) and classes (count,)."""

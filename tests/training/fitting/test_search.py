@@ -15,6 +15,8 @@ from edgecls.training.fitting.search import RANGES, search
 from edgecls.training.report import write_report
 from edgecls.training.settings import HEAD_DEFAULTS, OPTIMIZERS, PhaseSettings, Training
 
+pytestmark = pytest.mark.slow
+
 
 def distance(training):
     """Least at a learning rate of 1e-3 and a dropout of 0.4, with sgd."""

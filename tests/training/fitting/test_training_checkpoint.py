@@ -27,6 +27,8 @@ from edgecls.training.fitting.checkpoint import Checkpoint, TrainingState
 from edgecls.training.fitting.plan import FineTuningPlan
 from edgecls.training.settings import HEAD_DEFAULTS, Epoch, Training
 
+pytestmark = pytest.mark.slow
+
 BATCHES = 3
 """of an epoch: 21 training images, 7 a step"""
 EPOCHS = 5

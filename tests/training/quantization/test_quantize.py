@@ -15,6 +15,8 @@ from edgecls.training.fitting import head as train
 from edgecls.training.quantization import quantize
 from edgecls.training.settings import HEAD_DEFAULTS, PhaseSettings
 
+pytestmark = pytest.mark.slow
+
 MEAN, STD, SIZE = 127.0, 128.0, 32
 PRECISIONS = ("int8", "float16", "dynamic", "float32")
 

@@ -15,6 +15,8 @@ from edgecls.training.data.samples import Sample
 from edgecls.training.evaluation.gate import Rejected
 from edgecls.training.report import write_report
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = (
     "data", "training", "classes", "confusion", "quantization", "scores", "thresholds", "mistakes", "time", "settings",
     "versions",
