@@ -1,4 +1,4 @@
-"""How long the questions to a large results database take, and how long the writer waits while they are asked.
+"""Measure how long queries of a large results database take, and how long the writer waits meanwhile.
 
     python tools/benchmark_results.py                       # ten million rows: five gigabytes in a temporary folder
     python tools/benchmark_results.py --rows 1000000

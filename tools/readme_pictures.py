@@ -57,7 +57,8 @@ def test_images(data: Path, split_file: Path) -> list[Path]:
 def take(data: Path, split_file: Path, folder: Path) -> None:
     """Train, classify the test images as a daemon does, and take the pictures."""
     model, db = folder / f"{data.name}.tflite", folder / "results.db"
-    edgecls("convert", data, "--split-file", split_file, "-o", model, "--fine-tune", "none", "--report", folder)
+    training = ("--fine-tune", "none", "--min-precision", "0.85")  # more needs more than five validation images a class
+    edgecls("convert", data, "--split-file", split_file, "-o", model, *training, "--report", folder)
     inbox = folder / "inbox"
     inbox.mkdir()
     images = test_images(data, split_file)

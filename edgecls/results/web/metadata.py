@@ -58,7 +58,7 @@ _TABLES: dict[str, dict[str, Any]] = {
             "hour": "The hour in UTC: 2026-11-24T12.",
             "label": "Empty for errors.",
             "bin": "The tenth of the score: 0 is below 0.1, 9 is 0.9 and above, -1 is no score.",
-            "score_sum_micros": "The sum of the scores, in millionths.",
+            "score_sum_micros": "The sum of the scores, times 1,000,000.",
             "first_id": "A lower bound of the ids of the rows; last_id is an upper bound.",
             "min_score": "A lower bound of the scores of the rows; max_score is an upper bound.",
         },

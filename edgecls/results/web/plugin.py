@@ -18,10 +18,10 @@ from edgecls.results.web import template_filters
 from edgecls.results.web.guard import Application, Guard
 from edgecls.results.web.metadata import DATABASE
 from edgecls.results.web.nonce import Nonce, script_style_hashes
-from edgecls.results.web.pages.frame import frame, picture
-from edgecls.results.web.pages.gallery import gallery
-from edgecls.results.web.pages.review import review
-from edgecls.results.web.pages.start import start
+from edgecls.results.web.pages.frame import frame_page, send_picture
+from edgecls.results.web.pages.gallery import gallery_page
+from edgecls.results.web.pages.review import review_page
+from edgecls.results.web.pages.start import start_page
 from edgecls.results.web.pictures import picture_address
 from edgecls.results.web.site import Site
 
@@ -57,11 +57,11 @@ def _this_module() -> Any:
 def register_routes() -> list[tuple[str, Any]]:
     """Return the pages of edgecls; all other addresses are Datasette's."""
     return [
-        (r"^/$", start),
-        (r"^/gallery$", gallery),
-        (r"^/frame/(?P<id>\d+)$", frame),
-        (r"^/(?P<kind>picture|thumbnail)/(?P<id>\d+)\.jpg$", picture),
-        (rf"^{REVIEW}$", review),
+        (r"^/$", start_page),
+        (r"^/gallery$", gallery_page),
+        (r"^/frame/(?P<id>\d+)$", frame_page),
+        (r"^/(?P<kind>picture|thumbnail)/(?P<id>\d+)\.jpg$", send_picture),
+        (rf"^{REVIEW}$", review_page),
     ]
 
 
@@ -93,7 +93,7 @@ def prepare_jinja2_environment(env: Environment, datasette: Site) -> None:
     env.add_extension(Nonce)
     env.globals["picture_url"] = picture_url
     env.globals["zone"] = template_filters.zone
-    for name in ("when", "short", "ago", "number", "percent", "file_name", "best_guess"):
+    for name in ("when", "short", "ago", "number", "percent", "basename", "best_guess"):
         env.filters[name] = getattr(template_filters, name)
 
 

@@ -39,8 +39,7 @@ def run_server(
         host: The address to listen on.
         port: The port; 0 for any free one.
         reviewing: Let people write reviews.
-        names: Hosts under which a proxy serves the pages (`pi.example`, or with a port `pi.example:8443`); then only these
-            and the names of this machine are served.
+        names: Hosts under which a proxy serves the pages (`pi.example:8443`); others are then refused.
         base_url: The path under which the proxy serves them.
         open_browser: Open a browser on this machine.
         report: Called with the address once the server listens, and with a warning if other machines can connect.
@@ -48,13 +47,10 @@ def run_server(
     Raises:
         MissingExtra: The extra `serve` is not installed.
         UsageError: The host is not of this machine, or `names` or `base_url` are invalid.
-        IoFailed: The port is in use or not allowed; to review, the database cannot be written to.
+        IoFailed: The port is not available; to review, the database cannot be written to.
         InputNotFound, BadDatabase: As `open_results`.
     """
-    try:
-        import datasette  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[serve]'") from None
+    _check_extra()
     from edgecls.results.active_learning.reviews import Reviews
     from edgecls.results.web.guard import LOOPBACK_NAMES, name_of
     from edgecls.results.web.plugin import create_site
@@ -84,6 +80,13 @@ def run_server(
             webbrowser.open(url)
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_run(site, listener))
+
+
+def _check_extra() -> None:
+    try:
+        import datasette  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[serve]'") from None
 
 
 def _validated_name(name: str) -> str:

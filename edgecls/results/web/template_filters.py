@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from edgecls.database.timestamps import parse_timestamp
+from edgecls.records import UNKNOWN
 
 
 def when(text: str | None) -> str:
@@ -65,11 +66,13 @@ def format_top_k(top_k: str) -> str:
 
 
 def best_guess(row: Mapping[str, Any]) -> str | None:
-    """Return the label with the highest score, also of an unknown frame."""
-    return row["top_k"][0]["label"] if row["top_k"] else None
+    """Return the label, or for an unknown frame the one with the highest score."""
+    if row["label"] != UNKNOWN:
+        return str(row["label"])
+    return str(row["top_k"][0]["label"]) if row["top_k"] else None
 
 
-def file_name(path: str | None) -> str:
+def basename(path: str | None) -> str:
     """Return the last part of a path."""
     return (path or "").rsplit("/", 1)[-1]
 

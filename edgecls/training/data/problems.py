@@ -1,10 +1,9 @@
 """What is wrong, or doubtful, with a data set."""
 
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 from typing import Literal
 
@@ -23,15 +22,22 @@ Kind = Literal[
     "class not in every split",
 ]
 
-SHOWN = 5
-"""Problems of one kind that the terminal shows; the others are counted."""
-
-SUMMARIES = {
-    "near duplicates": "are nearly the same as one in another split, which flatters the figures: put each pair into one "
-    "group",
-    "nearly the same, two labels": "are nearly the same as one with another label: look whether the labels are right",
+SUMMARIES: Mapping[Kind, str] = {
+    "undecodable": "files cannot be decoded and are left out",
+    "two labels": "pictures have copies under different labels, and all these copies are left out: keep one of each",
+    "duplicate left out": "pictures have copies in different splits, and all but one are left out",
+    "duplicates": "pictures have copies in the same split",
+    "separated group": "groups are separated by the given splits, which flatters the figures: put each into one split",
+    "near duplicates": "images are nearly the same as one in another split, which flatters the figures: put each pair into "
+    "one group",
+    "nearly the same, two labels": "images are nearly the same as one with another label: check the labels",
+    "imbalance": "classes are unequal",
+    "few images": "classes have so few images that their figures mean little: add images",
+    "depth": "images have an unusual range of values",
+    "class left out": "classes are left out, because none of their images can be used for training",
+    "class not in every split": "classes have no validation image or no test image: add images",
 }
-"""Kinds that the terminal shows in one line, whatever their number."""
+"""What the terminal says, after their number, about several problems of one kind."""
 
 log = logging.getLogger(__name__)
 
@@ -46,38 +52,18 @@ class Problem:
 
 
 def warn(problems: Iterable[Problem]) -> None:
-    """Log problems by kind: a line for each of the first few, of different reasons, and how many more there are.
+    """Log one line for each kind of problem: the only one in full, or how many there are, and the first of them.
 
-    Of the kinds in `SUMMARIES`, which may concern thousands of images, one line. The rest are debug lines.
+    With several of a kind, each is logged as a debug line.
     """
-    kinds: dict[str, list[Problem]] = defaultdict(list)
+    kinds: dict[Kind, list[Problem]] = defaultdict(list)
     for problem in problems:
         kinds[problem.kind].append(problem)
     for kind, members in kinds.items():
-        shown = SHOWN
-        if len(members) > 1 and (summary := SUMMARIES.get(kind)):
-            first = " and ".join(map(str, members[0].paths))
-            log.warning(
-                "%d images %s; the first: %s; the report lists all, and so does --verbose", len(members), summary, first
-            )
-            shown = 0
-        ordered = _by_occurrence(members)
-        for problem in ordered[:shown]:
-            log.warning("%s", problem.message)
-        for problem in ordered[shown:]:
+        if len(members) == 1:
+            log.warning("%s", members[0].message)
+            continue
+        first = f" (first: {' and '.join(map(str, members[0].paths[:2]))})" if members[0].paths else ""
+        log.warning("%d %s%s; --verbose lists all", len(members), SUMMARIES[kind], first)
+        for problem in members:
             log.debug("%s", problem.message)
-        if len(members) > shown > 0:
-            log.warning("%d more of this kind (%s), %d in all", len(members) - shown, kind, len(members))
-
-
-def _by_occurrence(problems: Sequence[Problem]) -> list[Problem]:
-    """Return the problems so that the first of each reason comes before the second of any."""
-    occurrences: Counter[str] = Counter()
-    ranks = []
-    for problem in problems:
-        reason = problem.message
-        for path in problem.paths:
-            reason = reason.replace(str(path), "")
-        ranks.append(occurrences[reason])
-        occurrences[reason] += 1
-    return [problem for _, problem in sorted(zip(ranks, problems, strict=True), key=itemgetter(0))]

@@ -1,17 +1,23 @@
+import logging
 from pathlib import Path
+from typing import get_args
 
-from edgecls.training.data.problems import warn
+from edgecls.training.data.problems import SUMMARIES, Kind, Problem, warn
 from edgecls.training.data.read_images import undecodable
 
 
-def test_each_reason_is_shown_before_a_second_file_with_the_same_one(caplog):
-    reasons = ["is damaged"] * 6 + ["is an HTML page", "is a Git LFS pointer", "is damaged"]
-    warn(undecodable([(Path(f"{number}.jpg"), reason) for number, reason in enumerate(reasons)]))
+def test_several_problems_of_a_kind_are_one_line_and_debug_lines(caplog):
+    caplog.set_level(logging.DEBUG)
+    warn(
+        [*undecodable([(Path(f"{number}.jpg"), "is damaged") for number in range(3)]), Problem("imbalance", "unequal")]
+    )
     assert caplog.messages == [
-        "0.jpg is damaged: left out",
-        "6.jpg is an HTML page: left out",
-        "7.jpg is a Git LFS pointer: left out",
-        "1.jpg is damaged: left out",
-        "2.jpg is damaged: left out",
-        "4 more of this kind (undecodable), 9 in all",
+        "3 files cannot be decoded and are left out (first: 0.jpg); --verbose lists all",
+        *(f"{number}.jpg is damaged: left out" for number in range(3)),
+        "unequal",
     ]
+    assert [record.levelno for record in caplog.records] == [logging.WARNING, *[logging.DEBUG] * 3, logging.WARNING]
+
+
+def test_each_kind_has_a_summary():
+    assert set(SUMMARIES) == set(get_args(Kind))

@@ -55,8 +55,8 @@ def test_shots_of_one_burst_in_two_splits_are_told(tmp_path, caplog):
     ]
     assert data.skipped == ()
     assert caplog.records[0].message == (
-        f"3 images are nearly the same as one in another split, which flatters the figures: put each pair into one group; "
-        f"the first: {tmp_path}/a/test0.jpg and {tmp_path}/a/train2.jpg; the report lists all, and so does --verbose"
+        f"3 images are nearly the same as one in another split, which flatters the figures: put each pair into one group "
+        f"(first: {tmp_path}/a/test0.jpg and {tmp_path}/a/train2.jpg); --verbose lists all"
     )
     assert data.of_kind("near duplicates")[0].message == (
         f"{tmp_path}/a/test0.jpg (test) is nearly the same picture as {tmp_path}/a/train2.jpg (train), "

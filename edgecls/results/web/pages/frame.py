@@ -23,7 +23,7 @@ EDGES = {"thumbnail": 360, "picture": 1600}
 """The longer side in pixels."""
 
 
-async def frame(datasette: Site, request: Request) -> Response:
+async def frame_page(datasette: Site, request: Request) -> Response:
     """`/frame/ID`; with the filters of a gallery, previous and next are those of that gallery."""
     row_id = int(request.url_vars["id"])
     page = await datasette.results.read(lambda db: _read_page(db, row_id, query_fields(request)))
@@ -44,7 +44,7 @@ def _read_page(db: Database, row_id: int, fields: Mapping[str, str]) -> dict[str
     }
 
 
-async def picture(datasette: Site, request: Request) -> Response:
+async def send_picture(datasette: Site, request: Request) -> Response:
     """`/picture/ID.jpg` and `/thumbnail/ID.jpg`."""
     row_id, edge = int(request.url_vars["id"]), EDGES[request.url_vars["kind"]]
     row = await datasette.results.read(lambda db: _existing(db, row_id))

@@ -19,7 +19,7 @@ FRAMES_A_PAGE = 48
 """Fills rows of 2, 3, 4, 6 and 8."""
 
 
-async def gallery(datasette: Site, request: Request) -> Response:
+async def gallery_page(datasette: Site, request: Request) -> Response:
     """`/gallery`; `before` or `after` a position, for paging."""
     fields = query_fields(request)
     form = FilterForm.parse(fields)

@@ -18,15 +18,16 @@ from edgecls.results.queries.rows import Row
 from edgecls.results.web.filter_form import FilterForm, query_fields
 from edgecls.results.web.pages.frame import reason_missing
 from edgecls.results.web.pages.gallery import with_label_choices
-from edgecls.results.web.pages.review_queue import best_guess, label_keys, next_frames, used_labels
+from edgecls.results.web.pages.review_queue import label_keys, next_frames, used_labels
 from edgecls.results.web.pictures import picture_address
 from edgecls.results.web.site import Site
+from edgecls.results.web.template_filters import best_guess
 
 MAX_UNDO = 20
 """Reviews that can be undone one after the other."""
 
 
-async def review(datasette: Site, request: Request) -> Response:
+async def review_page(datasette: Site, request: Request) -> Response:
     """`/review`: GET shows the next frame; POST stores or undoes a review, and redirects to the next frame."""
     if not datasette.reviewing:
         raise NotFound("Reviewing is off: start `edgecls review` instead of `edgecls serve`.")

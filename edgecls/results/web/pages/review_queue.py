@@ -63,10 +63,3 @@ def label_keys(row: Row, used: Sequence[str]) -> list[tuple[str, str]]:
     guesses = [guess["label"] for guess in row["top_k"][:9]]
     others = [label for label in used if label not in guesses]
     return [*zip(KEYS[:9], guesses, strict=False), *zip(string.ascii_lowercase, others, strict=False)]
-
-
-def best_guess(row: Row) -> str | None:
-    """Return the label, or for an unknown frame the one with the highest score."""
-    if row["label"] != UNKNOWN:
-        return str(row["label"])
-    return str(row["top_k"][0]["label"]) if row["top_k"] else None

@@ -28,7 +28,7 @@ _MAX_BARS = 62
 _LABELS = 12
 
 
-async def start(datasette: Site, request: Request) -> Response:
+async def start_page(datasette: Site, request: Request) -> Response:
     """`/`; `range` selects the time range of the chart."""
     now, requested = datetime.now(timezone.utc), request.args.get("range")
     page = await datasette.results.read(lambda db: _read_page(db, now, requested))
