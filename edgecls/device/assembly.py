@@ -9,10 +9,10 @@ from edgecls.database.retry import GaveUp, retry
 from edgecls.database.saved_frame_rows import SavedFrameRows
 from edgecls.device.configuration.config import Config
 from edgecls.device.configuration.source_settings import FolderSettings
-from edgecls.device.frame_counts import FrameCounts
 from edgecls.device.maintenance import Maintenance
 from edgecls.device.parts import OpenClassifiers, OpenDatabase, OpenSource, file_stamp
 from edgecls.device.pipeline import GROUP_ROWS, FramePipeline, Unfinished
+from edgecls.device.pipeline_counts import PipelineCounts
 from edgecls.device.runs import begin_run
 from edgecls.device.saving.saved_frames import SavedFrames, frames_folder
 from edgecls.device.signals import Requests
@@ -44,7 +44,7 @@ class Assembly:
         config: Config,
         classifiers: list[Classifier],
         requests: Requests,
-        counts: FrameCounts,
+        counts: PipelineCounts,
         callbacks: Callbacks,
     ) -> None:
         self.config = config

@@ -7,8 +7,8 @@ from edgecls.database.retry import GaveUp
 from edgecls.device.assembly import Assembly, Callbacks
 from edgecls.device.configuration.config import Config
 from edgecls.device.configuration.source_settings import LiveSettings, VideoSettings
-from edgecls.device.frame_counts import FrameCounts
 from edgecls.device.parts import load_classifiers
+from edgecls.device.pipeline_counts import PipelineCounts
 from edgecls.device.signals import Requests
 from edgecls.device.startup_check import check_reload, check_source
 from edgecls.device.systemd_notify import Heartbeat, Notifier
@@ -38,7 +38,7 @@ class Daemon:
         on_step: Callable[[], None] = lambda: None,
     ) -> None:
         """`watchdog`: seconds after which systemd restarts a daemon that sends no ping; None if it does not watch."""
-        self.counts = FrameCounts()
+        self.counts = PipelineCounts()
         self._read_config, self._requests, self._after_step = read_config, requests, on_step
         self._notifier = notifier or Notifier(None)
         self._heartbeat = Heartbeat(self._notifier, watchdog)

@@ -1,7 +1,7 @@
-"""The frames that are being classified, remembered over the death of the process.
+"""Record the frames that are being classified, so that one that ends the process is not tried for ever.
 
-A picture may end the process that decodes it: too large for the memory, or one that a decoder does not survive. It would
-be the first one after each restart, and no other would ever be classified.
+An image may end the process that decodes it: it is too large for the memory, or crashes a decoder. After each restart it
+would be the first one again, and no other would ever be classified.
 """
 
 import json
@@ -29,13 +29,12 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class FramesInFlight:
-    """Notes in the file at `path` which frames are being classified; their number at the end of a process is counted.
+    """Note in the file at `path` which frames are being classified, and count how often each was when the process died.
 
-    One that has survived an end of the process is classified alone, so that what ends it again is known for certain. The
-    file is not flushed: it is in the kernel's memory when the process is killed, and an end of the power says nothing
-    about a picture; frames in flight at another boot do not count. It is opened with the first frame, and removed by
-    `close` if there is nothing to remember: a frame that is not tried again stays noted, since its row may be lost with the
-    next end of the process. For many threads.
+    A frame with a count is classified alone, so that it is certain what ends the process again. The file is not flushed: it
+    is in the memory of the kernel when the process is killed, and a power cut says nothing about an image; frames in flight
+    at another boot do not count. It is opened with the first frame, and removed by `close` if it is empty: a frame that is
+    not tried again stays noted, since its row may be lost when the process dies again. Thread-safe.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,11 +51,11 @@ class FramesInFlight:
         self._boot_id = _boot_id()
 
     def classify(self, classifier: "Classifier", frame: Frame) -> Classification:
-        """Classify the frame, unless that has ended the process too often: then its row says so."""
+        """Classify the frame, unless that has ended the process too often: then return an error."""
         name = f"{frame.source}|{frame.key}"
         with self._place(name) as ended:
             if ended >= MOST:
-                reason = f"has ended edgecls {ended} times while it was classified: it is not tried again"
+                reason = f"has ended edgecls {ended} times while it was being classified: it is not tried again"
                 frame = replace(frame, image=None, error=reason)
             return classifier.classify(frame)
 
@@ -102,7 +101,7 @@ class FramesInFlight:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | system.O_CLOEXEC, 0o644)
         except OSError as error:
             log.warning(
-                "cannot write %s (%s): a picture that ends edgecls would end it again", self._path, error.strerror
+                "cannot write %s (%s): an image that ends edgecls would end it again", self._path, error.strerror
             )
             return
         try:

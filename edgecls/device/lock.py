@@ -1,4 +1,4 @@
-"""One daemon a database, and one a folder: locks that end with the process, however it ends."""
+"""Lock a database and a folder against a second daemon; the kernel drops the locks when the process ends."""
 
 import contextlib
 import errno
@@ -13,11 +13,11 @@ from edgecls.errors import BadConfig, InputNotFound, from_os_error
 log = logging.getLogger(__name__)
 
 _NOT_HERE = {errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EIO, errno.EACCES}
-"""What file systems that know no such locks were seen to answer (NFS refuses them on folders)."""
+"""Errors of file systems that have no such locks (NFS refuses them on folders)."""
 
 
 class Lock:
-    """An flock on a folder, or on a file that is made for it; the kernel drops it when the process ends, kill -9 too."""
+    """An flock on a folder, or on a lock file. The kernel drops it when the process ends, even by kill -9."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -28,26 +28,26 @@ class Lock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go."""
+        """Release the lock."""
         self.release()
 
     def release(self) -> None:
-        """Let go; again does nothing."""
+        """Release the lock. A second call does nothing."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
     def is_of(self, path: Path) -> bool:
-        """Return whether this is still what keeps another daemon from the database at `path`."""
+        """Return whether this lock still protects the database at `path`."""
         return _is_at(_beside(path), self._descriptor)
 
 
 def lock_database(path: Path) -> Lock:
-    """Hold the database at `path` by a file beside it, which stays: to remove a lock file is a race.
+    """Lock the database at `path` with a lock file beside it, which is never removed: that would be a race.
 
-    Beside the file that is meant, where `path` is or contains a link: by whatever name, it is one database. Not by
-    that file itself: to close any descriptor of it would drop the locks of SQLite. The name begins with a dot, so that
-    `rm results.db*` leaves it. Raises BadConfig where another daemon holds it, InputNotFound and IoFailed.
+    The lock file lies beside the real file, if `path` is or contains a link. The database itself is not locked: closing
+    any descriptor of it would drop the locks of SQLite. The name begins with a dot, so that `rm results.db*` leaves it.
+    Raises BadConfig if another daemon has the lock, InputNotFound and IoFailed.
     """
     beside = _beside(path)
     while True:
@@ -86,11 +86,11 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 
 def lock_folder(path: Path) -> Lock | None:
-    """Hold a folder of images; None where it does not exist yet. Raises as `lock_database` does."""
+    """Lock a folder of images; return None if it does not exist yet. Raises as `lock_database` does."""
     try:
         descriptor = os.open(path, os.O_RDONLY | system.O_DIRECTORY | system.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
-        return None  # the source says so better
+        return None  # the source reports that
     except OSError as error:
         raise from_os_error(error, f"cannot look into {path}") from error
     return _held(descriptor, f"the folder {path}", "give this one another folder")

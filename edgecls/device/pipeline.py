@@ -13,8 +13,8 @@ from typing import NamedTuple, TypeVar
 from edgecls.database.retry import retry
 from edgecls.database.store import Store
 from edgecls.device.classifier_pool import ClassifierPool, image_bytes
-from edgecls.device.frame_counts import FrameCounts
 from edgecls.device.maintenance import Maintenance
+from edgecls.device.pipeline_counts import PipelineCounts
 from edgecls.device.saving.saved_frames import SavedFrames
 from edgecls.device.sources import EndOfSource, Source
 from edgecls.device.vote import Vote
@@ -73,7 +73,7 @@ class FramePipeline:
         store: Store,
         *,
         interrupt: threading.Event,
-        counts: FrameCounts,
+        counts: PipelineCounts,
         vote: Vote | None = None,
         is_live: bool = True,
         saved_frames: SavedFrames | None = None,

@@ -1,4 +1,4 @@
-"""From many classifications to few rows: a majority vote over frames, and a pause after each row of a label."""
+"""Decide which classifications become rows: a majority vote over frames, and a pause after each row of a label."""
 
 from collections import Counter
 from dataclasses import replace
@@ -9,9 +9,9 @@ from edgecls.records import Classification
 
 
 class Vote:
-    """Takes classifications in order, and says which become rows. For sources whose frames nobody counts: cameras.
+    """Take classifications in order, and return those that become rows. For cameras and videos.
 
-    Times are those of capture, never of a clock: what is decided depends on the frames alone.
+    Times are those of capture, not of a clock: the decisions depend on the frames alone.
     """
 
     def __init__(self, settings: VoteSettings) -> None:
@@ -20,10 +20,10 @@ class Vote:
         self._last_row: dict[str, datetime] = {}
 
     def decide(self, classification: Classification) -> Classification | None:
-        """The row that follows from this classification and those before it, if one does.
+        """Return the row that this classification and those before it decide, if any.
 
-        After every `votes` classifications that is the one with the winning label's highest score, with the count of
-        each label as its `votes`. Errors pass as they are: they are no votes, and no cool-down holds them back.
+        After every `votes` classifications that is the one with the highest score of the winning label, with the count of
+        each label as its `votes`. Errors become rows as they are: they are not votes, and no cool-down applies.
         """
         if classification.error is not None:
             return classification
@@ -34,7 +34,7 @@ class Vote:
         return late if len(self._ballots) < self.settings.votes else self.flush()
 
     def overdue(self, now: datetime) -> Classification | None:
-        """The row of a vote that began over `within_seconds` before `now` and has not enough frames: it is closed."""
+        """Close a vote that began more than `within_seconds` before `now`, and return its row."""
         limit = self.settings.within_seconds
         if limit is None or not self._ballots:
             return None
@@ -43,7 +43,7 @@ class Vote:
         return None if timedelta() <= now - began <= timedelta(seconds=limit) else self.flush()
 
     def flush(self) -> Classification | None:
-        """The row of the vote under way, with the frames it has; None where there are none."""
+        """Close the open vote, and return its row; None if it has no frames or a cool-down applies."""
         if not self._ballots:
             return None
         winner = _winner(self._ballots)
@@ -51,7 +51,7 @@ class Vote:
         return self._cooled(winner)
 
     def _cooled(self, decision: Classification) -> Classification | None:
-        """None within `cooldown_seconds` of the last row of its label. A clock that was set back does not silence it."""
+        """Return None within `cooldown_seconds` of the last row of the label. A clock that was set back does not silence it."""
         label = str(decision.label)
         last = self._last_row.get(label)
         pause = timedelta(seconds=self.settings.cooldown_seconds)
@@ -62,7 +62,7 @@ class Vote:
 
 
 def _winner(ballots: list[Classification]) -> Classification:
-    """Most votes; of equally many, the label with the higher sum of scores; of equal sums, the one seen first."""
+    """Return the best ballot of the label with most votes, then the higher sum of scores, then the earlier first ballot."""
     votes = Counter(str(ballot.label) for ballot in ballots)
     sums = dict.fromkeys(votes, 0.0)
     for ballot in ballots:

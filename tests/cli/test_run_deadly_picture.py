@@ -56,7 +56,7 @@ def fill(folder, *deadly):
 
 
 RUN = ("run", "--config", "edgecls.toml", "--until-idle", "0.5")
-REASON = "has ended edgecls 2 times while it was classified: it is not tried again"
+REASON = "has ended edgecls 2 times while it was being classified: it is not tried again"
 
 
 @pytest.mark.parametrize("after", ["keep", "move", "delete"])

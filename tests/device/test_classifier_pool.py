@@ -15,8 +15,8 @@ from edgecls.database.retry import GaveUp
 from edgecls.device import classifier_pool, pipeline
 from edgecls.device.classifier_pool import QUEUED, ClassifierPool, classify_all, image_bytes
 from edgecls.device.configuration.settings import VoteSettings
-from edgecls.device.frame_counts import FrameCounts
 from edgecls.device.pipeline import GROUP_ROWS, FramePipeline
+from edgecls.device.pipeline_counts import PipelineCounts
 from edgecls.device.vote import Vote
 from edgecls.errors import Unavailable
 from edgecls.inference.classifier import Classifier
@@ -140,7 +140,7 @@ def two(tiny_model):
 
 
 def new_pipeline(source, pool, store, **options):
-    return FramePipeline(source, pool, store, **{"interrupt": threading.Event(), "counts": FrameCounts(), **options})
+    return FramePipeline(source, pool, store, **{"interrupt": threading.Event(), "counts": PipelineCounts(), **options})
 
 
 class Committed(RecordingSource):
@@ -158,7 +158,7 @@ def test_rows_in_order_in_groups_and_acknowledged_after_the_commit(two, store, p
     colours = [random.Random(n).choice(list(COLOURS)) for n in range(100)]
     source = Committed(*(picture(colour) for colour in colours))
     source.path = path
-    log, counts = Log(store), FrameCounts()
+    log, counts = Log(store), PipelineCounts()
     new_pipeline(source, two, log, counts=counts, group_rows=8).process_frames()
     assert [(row["key"], row["label"]) for row in rows(path)] == [(str(n), colour) for n, colour in enumerate(colours)]
     assert [entry for entry in source.log if "pull" not in entry] == [f"done {n}" for n in range(100)]
@@ -199,7 +199,7 @@ def test_a_row_does_not_wait_long_for_others(two, store, path, monkeypatch):
 
 def test_a_frame_with_the_key_of_one_in_flight_waits_for_its_row(two, store, path):
     """A file that was touched: its content, and so its key, are the same."""
-    source, counts = RecordingSource(), FrameCounts()
+    source, counts = RecordingSource(), PipelineCounts()
     same = [Frame("recording", "same", NOON, image) for image in (b"torn", b"torn")]
     source.deliver(same)
     new_pipeline(source, two, store, counts=counts, group_rows=16).process_frames()
@@ -211,7 +211,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_group(two, store, path, is_inter
     """Waited for, no row is lost or double; interrupted, all that is not finished is released, in order."""
     source, counts, log, interrupt = (
         RecordingSource(*[picture("red")] * 40),
-        FrameCounts(),
+        PipelineCounts(),
         Log(store),
         threading.Event(),
     )
@@ -251,7 +251,7 @@ def test_each_frame_that_runs_ahead_is_saved_before_its_row_and_has_one_commit(t
 
 
 def test_a_vote_sees_the_frames_in_order(two, store, path):
-    source, counts = RecordingSource(*[picture("red")] * 30), FrameCounts()
+    source, counts = RecordingSource(*[picture("red")] * 30), PipelineCounts()
     pipeline = new_pipeline(source, two, store, counts=counts, vote=Vote(VoteSettings(votes=3)), group_rows=4)
     pipeline.process_frames()
     assert (counts.rows, counts.deferred) == (10, 20)

@@ -66,7 +66,7 @@ def test_a_frame_that_ended_the_process_twice_is_not_tried_again(path):
     with closing(FramesInFlight(path)) as files:
         classifier = Noting()
         error = files.classify(classifier, frame("deadly")).error
-        assert error == "has ended edgecls 2 times while it was classified: it is not tried again"
+        assert error == "has ended edgecls 2 times while it was being classified: it is not tried again"
         assert classifier.given[0].image is None
     assert "2 times" in ended(path, "deadly")  # its row may have been lost
 
@@ -174,7 +174,7 @@ def test_where_nothing_can_be_written_it_classifies_all_the_same(tmp_path, caplo
         for name in "ab":
             assert files.classify(Noting(), frame(name)).error is None
     (record,) = caplog.records
-    assert "a picture that ends edgecls would end it again" in record.getMessage()
+    assert "an image that ends edgecls would end it again" in record.getMessage()
 
 
 def test_beside_the_database_that_is_meant(tmp_path):

@@ -12,8 +12,8 @@ from edgecls.database.store import Store
 from edgecls.device.classifier_pool import ClassifierPool
 from edgecls.device.configuration.settings import VoteSettings
 from edgecls.device.configuration.source_settings import FolderSettings
-from edgecls.device.frame_counts import FrameCounts
 from edgecls.device.pipeline import FramePipeline
+from edgecls.device.pipeline_counts import PipelineCounts
 from edgecls.device.sources import open_source
 from edgecls.device.vote import Vote
 from edgecls.errors import Unavailable
@@ -47,13 +47,13 @@ def classifier(tiny_model):
 def new_pipeline(source, classifier, store, stop=None, **options):
     """A pipeline in which nothing runs ahead, as for a camera."""
     pool = ClassifierPool([classifier], synchronous=True)
-    options = {"interrupt": stop or threading.Event(), "counts": FrameCounts(), **options}
+    options = {"interrupt": stop or threading.Event(), "counts": PipelineCounts(), **options}
     return FramePipeline(source, pool, store, **options)
 
 
 def process_all(source, classifier, store, stop=None):
     """Process the frames of the source, and return how many rows were committed."""
-    stop, counts = stop or threading.Event(), FrameCounts()
+    stop, counts = stop or threading.Event(), PipelineCounts()
     new_pipeline(source, classifier, store, stop, counts=counts).process_frames()
     return counts.rows
 
@@ -152,7 +152,7 @@ def two_of(**settings):
 
 
 def test_a_vote_defers_frames_and_the_winners_own_is_saved(classifier, store):
-    log, counts = [], FrameCounts()
+    log, counts = [], PipelineCounts()
     source = RecordingSource(*[picture("red")] * 5, log=log)
     recorded = Recording(log, classifier, store)
     pipeline = new_pipeline(
@@ -199,7 +199,7 @@ class Full(Recording):
 
 
 def test_a_full_disk_is_waited_for(classifier, store, path):
-    source, counts = RecordingSource(picture("red")), FrameCounts()
+    source, counts = RecordingSource(picture("red")), PipelineCounts()
     full = Full(source.log, classifier, store, failures=2)
     new_pipeline(source, full, full, counts=counts).process_frames()
     assert source.log == ["pull 0", "classify 0", "committed 0", "done 0"]

@@ -5,7 +5,7 @@ import time
 import pytest
 from recording import NOON
 
-from edgecls.device.frame_counts import FrameCounts
+from edgecls.device.pipeline_counts import PipelineCounts
 from edgecls.device.sources import SourceStatus
 from edgecls.device.systemd_notify import Heartbeat, Notifier, watchdog_seconds
 from edgecls.records import Classification
@@ -22,7 +22,7 @@ def manager(request, tmp_path):
 
 
 def counts(rows, errors):
-    counts = FrameCounts()
+    counts = PipelineCounts()
     for n in range(rows):
         counts.add_row(Classification("test", str(n), None, NOON, NOON, error="is empty" if n < errors else None))
     return counts

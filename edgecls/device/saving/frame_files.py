@@ -1,4 +1,4 @@
-"""The files of saved frames: a folder a day, and how many bytes they take."""
+"""Store saved frames as files, one folder per day, and count their bytes."""
 
 import os
 import re
@@ -107,7 +107,7 @@ def _make(folder: Path) -> None:
 
 
 def _read(folder: Path) -> Iterator[_Found]:
-    """The files; those that were being written when the power went are removed."""
+    """Yield the files; remove those that were being written when the power failed."""
     if not folder.is_dir():
         return
     for day in os.scandir(folder):

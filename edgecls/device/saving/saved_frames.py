@@ -32,22 +32,22 @@ _JPEG = b"\xff\xd8\xff"
 
 
 def frames_folder(database: Path) -> Path:
-    """Where the frames of `database` go: `frames` beside `results.db`, `gate-frames` beside `gate.db`.
+    """Return the folder for the frames of `database`: `frames` beside `results.db`, `gate-frames` beside `gate.db`.
 
-    A folder belongs to one database: what no row of it knows is a file left by a crash.
+    A folder belongs to one database: a file in it that no row names was left by a crash.
     """
     return database.with_name("frames" if database.stem == "results" else f"{database.stem}-frames")
 
 
 class SavedFrames:
-    """Saves frames into `folder`, and removes them when they are too many or, by a `clock` to be believed, too old.
+    """Save frames in `folder`, and remove them when they take too much space or, by a trusted `clock`, are too old.
 
-    `save` comes before the row's commit, so that no row names a file that is not there; `prune` after it, so that no
-    file goes whose row is not committed. Both limits take the oldest first, by order of writing, and spare the best
-    of each label. `max_bytes` holds in any case: where the best alone take more, the least of them go too, from the
-    label that has most. Files of ours without a row (after a crash, or when a damaged database was set aside) count,
-    and are the first to go. Files that did not come from a camera are saved only with `from_files`: for a folder
-    whose files are deleted once classified; `white` is what the model takes for white in these.
+    `save` comes before the commit of the row, so that no row names a missing file; `prune` after it, so that no file is
+    removed whose row is not committed. Both limits remove the oldest frames first, in the order of writing, and spare the
+    best of each label. `max_bytes` always holds: if the best alone take more, the worst of them are removed too, from the
+    label that has most. Files without a row (after a crash, or when a damaged database was set aside) count, and are
+    removed first. Frames from files are saved only with `from_files`: for a folder whose files are deleted once classified;
+    `white` is the value that the model takes for white in these. `every`: seconds between two looks for old frames.
 
     One object for one thread. Raises IoFailed and Unavailable where the folder cannot be written to.
     """
@@ -91,7 +91,7 @@ class SavedFrames:
 
     @property
     def total_bytes(self) -> int:
-        """What the files take."""
+        """Size of the files [bytes]."""
         return self._files.total
 
     def save(self, frame: Frame, classification: Classification) -> Classification:
@@ -124,7 +124,7 @@ class SavedFrames:
         except BadImage as error:
             log.warning("%s is not saved: %s", frame.path or frame.key, error)
             return classification
-        path = self._files.write(file_name(classification), data)
+        path = self._files.write(frame_file_name(classification), data)
         return replace(classification, path=str(path), saved_bytes=len(data))
 
     def prune(self) -> int:
@@ -202,7 +202,7 @@ class SavedFrames:
         return dated is not None and dated.classified_at < _text(than)
 
     def _oldest_spare(self) -> SavedFrame | None:
-        """The oldest frame that is not among the best of its label."""
+        """Return the oldest frame that is not among the best of its label."""
         while self._spare:
             frame = self._rows.at(self._spare[0])
             if frame is not None:
@@ -245,7 +245,7 @@ def as_jpeg(image: bytes | NDArray[np.uint8], quality: int, white: White = UNKNO
     return encoded.tobytes()
 
 
-def file_name(classification: Classification) -> str:
+def frame_file_name(classification: Classification) -> str:
     """`2026-11-24/120000.000-tabby-1f3a5c7e9b2d4f60.jpg`: day and time of capture (UTC), label, digest of the frame's key.
 
     The same again for the same frame and label, so that a frame saved once more after a crash replaces itself.

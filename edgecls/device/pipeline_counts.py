@@ -6,7 +6,7 @@ from edgecls.device.sources import SourceStatus
 from edgecls.records import Classification
 
 
-class FrameCounts:
+class PipelineCounts:
     """Counts since the start of the daemon, and the status of its source.
 
     `rows` were committed, `errors` of them with an error. `deferred` frames were classified and made no row of their own,
