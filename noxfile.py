@@ -14,6 +14,8 @@ THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 DEVICE_PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 BETWEEN = ("3.11", "3.12")
 """Left out in CI: what runs on the oldest and on the newest runs on these, and the workstation's Python is one of them."""
+QUICK = ("-m", "not slow or smoke")
+"""The quick tests, and of the slow ones those that go from end to end: what another Python may break, they see."""
 DEVICE_TESTS = (
     "tests/images",
     "tests/model",
@@ -62,16 +64,16 @@ def workstation(session: nox.Session) -> None:
     session.run("mypy")
     for platform in ("darwin", "win32"):
         session.run("mypy", "--platform", platform, *WORKSTATION)
-    session.run("pytest", *(session.posargs or PARALLEL))
+    session.run("pytest", *(session.posargs or (*PARALLEL, "--cov", "--cov-report=term:skip-covered")))
 
 
 @nox.session(python=DEVICE_PYTHONS)
 def device(session: nox.Session) -> None:
-    """The device and results tests, as on a device: the built wheel, no extra, no TensorFlow."""
+    """The tests of the device and of the results, as on a device: the built wheel, no extra, no TensorFlow."""
     if os.environ.get("CI") and session.python in BETWEEN:
         session.skip("CI tests the oldest and the newest Python")
     session.install(".", "pytest", "pytest-xdist", "hypothesis")
-    session.run("pytest", *(session.posargs or (*PARALLEL, *DEVICE_TESTS)))
+    session.run("pytest", *(session.posargs or (*PARALLEL, *QUICK, *DEVICE_TESTS)))
 
 
 @nox.session(python=THIS)

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree; each branch has the exit code that a shell sees.
+"""The errors that edgecls raises, as one tree; each branch has its exit code.
 
     EdgeclsError
     ├── UsageError          2   the command line asks for something that makes no sense
@@ -6,14 +6,14 @@
     │   ├── BadImage            one frame could not be decoded
     │   ├── BadModel            not a model, or one that fails its golden examples
     │   └── BadDatabase         not a results database, or one of a newer edgecls
-    ├── InputNotFound            66   a named file or folder does not exist
+    ├── InputNotFound      66   a named file or folder does not exist
     ├── MissingExtra       69   a package of an optional extra is not installed
     ├── MissingWeights     69   pretrained weights are not on this machine, and cannot be downloaded
-    ├── QueryTimeout        75   a question to the database took longer than it was given
-    ├── IoFailed        74   disk full, no permission, a device error
-    │   ├── Unavailable            of these, what may pass: a full disk, a file that another process holds
+    ├── QueryTimeout       75   a query took longer than its time limit
+    ├── IoFailed           74   disk full, no permission, a device error
+    │   ├── Unavailable         of these, what may pass: a full disk, a file that another process holds
     │   └── FileReplaced        an open database is no longer what lies at its name
-    └── BadConfig          78   the configuration is wrong; a restart will not mend it
+    └── BadConfig          78   the configuration is wrong; a restart does not help
 
 A message is one line: what is wrong, then what to do about it. Codes are those of BSD's sysexits.h.
 """
@@ -74,7 +74,7 @@ class MissingWeights(EdgeclsError):
 
 
 class QueryTimeout(EdgeclsError):
-    """A question was interrupted when its time was over."""
+    """A query was interrupted at its time limit."""
 
     exit_code = 75
 
@@ -86,11 +86,11 @@ class IoFailed(EdgeclsError):
 
 
 class Unavailable(IoFailed):
-    """A refusal that may pass by itself: the disk is full, or another process holds the file."""
+    """A refusal that may pass: the disk is full, or another process holds the file."""
 
 
 class FileReplaced(IoFailed):
-    """An open file was removed, renamed, replaced or overwritten: what is written to it nobody would find."""
+    """An open file was removed, renamed, replaced or overwritten: what is written to it would be lost."""
 
 
 class BadConfig(EdgeclsError):
@@ -106,9 +106,9 @@ class BadConfig(EdgeclsError):
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: free some space",
     errno.EDQUOT: "the disk quota is used up: free some space",
-    errno.EPERM: "operation not permitted: check owner and mode, or run as a user who may",
+    errno.EPERM: "operation not permitted: check owner and mode, or run as another user",
     errno.EROFS: "the file system is read-only: choose a path on a writable one",
-    errno.EEXIST: "something of that name is there already: choose another name",
+    errno.EEXIST: "the name is already taken: choose another one",
     errno.EISDIR: "it is a folder: name a file",
     errno.ENOTDIR: "a part of the path is not a folder",
     errno.EBADF: "it is not open for writing: name a file",
@@ -121,12 +121,12 @@ _PASSING = {errno.ENOSPC, errno.EDQUOT}
 
 
 def from_os_error(error: OSError, what: str) -> EdgeclsError:
-    """Translate `error`, met while doing `what` ("cannot write model.tflite"), into our tree."""
+    """Translate an OSError into this tree; `what` begins the message: "cannot write model.tflite"."""
     if isinstance(error, FileNotFoundError):
         return InputNotFound(f"{what}: no such file or folder")
     remedy = _REMEDIES.get(error.errno or 0, error.strerror or str(error))
     if error.errno == errno.EACCES:
-        remedy = f"permission denied: {who_may_not(error.filename)}: check owner and mode, or run as a user who may"
+        remedy = f"permission denied: {who_may_not(error.filename)}: check owner and mode, or run as another user"
     kind = Unavailable if error.errno in _PASSING else IoFailed
     return kind(f"{what}: {remedy}")
 
@@ -137,9 +137,9 @@ def user_name() -> str:
 
 
 def who_may_not(path: object) -> str:
-    """Return which user may not use what: of the path, the first folder that is closed, with its owner and mode.
+    """Return which user may not use what: the first folder of the path that is closed, with its owner and mode.
 
-    `path` is what an OSError names; None where it names nothing.
+    `path` is the file name of an OSError, or None.
     """
     user = user_name()
     if not isinstance(path, (str, bytes, os.PathLike)):
@@ -156,7 +156,7 @@ def who_may_not(path: object) -> str:
 
 
 def _owned(path: str) -> str:
-    """Return a path with its owner and mode, as far as they can be seen."""
+    """Return a path with its owner and mode, if they can be read."""
     try:
         status = os.stat(path)
     except OSError:

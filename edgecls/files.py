@@ -1,4 +1,4 @@
-"""Write output files: whole or not at all, and without harm to what stands under their name.
+"""Write output files: whole or not at all, without harm to what has their name.
 
 What exists decides how it is written:
 
@@ -27,13 +27,13 @@ from edgecls.errors import InputNotFound, IoFailed, UsageError, from_os_error
 
 _STDOUT = 1
 _MOST_LINKS = 40
-"""As many symbolic links in a row does Linux follow."""
+"""Symbolic links in a row that Linux follows."""
 _LONGEST_PREFIX = 200
 """Bytes of a file's name that its temporary file repeats: file systems allow 255, some less."""
 _UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM}
-"""What file systems that cannot do something answer; each has its own."""
+"""The errors by which file systems refuse what they cannot do; each has its own."""
 _NOT_REPLACEABLE = {errno.EBUSY, errno.EPERM, errno.EACCES, errno.EROFS, errno.EXDEV}
-"""Why a file cannot be replaced that can be written to: a mount point, a sticky folder, a read-only one."""
+"""The errors for files that can be written but not replaced: a mount point, a sticky folder, a read-only one."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -156,7 +156,7 @@ def _about(path: Path) -> Iterator[None]:
     except BrokenPipeError as error:
         if _own_descriptor(path) == _STDOUT:
             raise
-        raise IoFailed(f"cannot write {path}: whoever read from it has gone: write to a file") from error
+        raise IoFailed(f"cannot write {path}: its reader has closed it: write to a file") from error
     except OSError as error:
         raise from_os_error(error, f"cannot write {path}") from error
 
@@ -206,7 +206,7 @@ def _replace(temporary: str, target: Path) -> None:
 
 
 def _rename_to_free_name(temporary: str, target: Path) -> None:
-    """A link is made only where the name is free; FAT, of memory cards, has none: there it is looked at once more."""
+    """Rename unless the name is taken. A hard link is made only if it is free; FAT has no links, so there it is checked."""
     try:
         os.link(temporary, target)
     except FileExistsError:
@@ -225,7 +225,7 @@ def _copy(temporary: str, path: Path) -> None:
             with contextlib.suppress(OSError):  # a pipe
                 os.fsync(out.fileno())
     except BrokenPipeError as error:
-        raise IoFailed(f"cannot write all of {path}: whoever read from it has gone: write to a file") from error
+        raise IoFailed(f"cannot write all of {path}: its reader has closed it: write to a file") from error
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -1,4 +1,4 @@
-"""The steps of a long job: how far each is, for a person at a terminal, and how long each took, for the report."""
+"""Show how far the steps of a long job are on a terminal, and measure how long each takes for the report."""
 
 import contextlib
 import os
@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 
 class Progress:
-    """Times named steps, and shows a bar a step on stderr if `show` is set and stderr is a terminal."""
+    """Measures named steps, and shows a progress bar for each on stderr if `show` is set and stderr is a terminal."""
 
     def __init__(self, *, show: bool = False) -> None:
         self.seconds: dict[str, float] = {}
-        """step -> wall-clock seconds, in the order the steps were taken"""
+        """Step -> wall-clock seconds, in the order of the steps."""
         self._show = show and sys.stderr.isatty()
 
     @contextlib.contextmanager
@@ -36,7 +36,7 @@ def _bar(name: str, total: int | None) -> Iterator[Callable[[], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    # A descriptor of its own: the bar goes on while what libraries print on stderr is held back.
+    # A descriptor of its own: the bar stays visible while the messages of libraries on stderr are held back.
     terminal = os.fdopen(os.dup(2), "w")
     columns = (TextColumn("{task.description:<25}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with terminal, Bars(*columns, console=Console(file=terminal)) as progress:

@@ -1,11 +1,11 @@
-"""The records that pass between the wings. No behaviour: each stage makes one and hands it on."""
+"""The records that pass between the packages. They have no behaviour."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # so that a database can be asked, and a broken installation examined, without numpy
+if TYPE_CHECKING:  # queries and `doctor` work without numpy
     import numpy as np
     from numpy.typing import NDArray
 
@@ -17,9 +17,9 @@ UNKNOWN = "unknown"
 class Frame:
     """One image as a source delivers it.
 
-    `image` is the encoded file (bytes), or pixels: uint8 (height, width, 3), RGB; None where it could not be
-    read, and then `error` says why. `key` is unique within `source`, and the same again for the same content.
-    `captured_at` is aware, in UTC.
+    `image` is the encoded file (bytes), or pixels: uint8 (height, width, 3), RGB. It is None if it could not be read;
+    then `error` says why. `key` is unique within `source`, and the same for the same content. `captured_at` is aware,
+    in UTC.
     """
 
     source: str
@@ -40,12 +40,11 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What became of one frame: a row of the results database.
+    """The result for one frame: a row of the results database.
 
     Either `label`, `score` and `top_k` (best first) are set, or `error` is. `label` may be `UNKNOWN` while `score`
-    and `top_k` still say what the model thought. Times are aware, in UTC; durations are milliseconds. `votes` counts
-    the frames a label where several of them were asked; `saved_bytes` is the size of the file at `path` where that is
-    a frame that edgecls saved.
+    and `top_k` hold the model's answer. Times are aware, in UTC; durations are milliseconds. `votes` is the number of
+    frames for each label if several frames voted; `saved_bytes` is the size of the file at `path` if edgecls saved it.
     """
 
     source: str

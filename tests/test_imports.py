@@ -8,7 +8,7 @@ from pictures import picture
 
 import edgecls
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.smoke]
 
 HEAVY = ("tensorflow", "keras", "sklearn", "matplotlib", "torch")
 GUARD = f"""

@@ -1,4 +1,4 @@
-"""How much memory decoding an image takes, told by its header."""
+"""Estimate from the header how much memory decoding an image takes."""
 
 import struct
 
@@ -12,24 +12,24 @@ from edgecls.images.tiff import BITS_PER_SAMPLE, TiffDirectory
 from edgecls.images.transparency import has_alpha
 
 _PER_PIXEL = 8.0
-"""Bytes for a decoded pixel of a JPEG. Measured with OpenCV 5.0: 3 for the picture, 3 for its copy (it may be turned)."""
+"""Bytes for a decoded pixel of a JPEG: 3 for the picture, 3 for its copy if it is turned, and a margin."""
 _PER_PIXEL_OF_OTHERS = 11.0
-"""The same of the other kinds with 8 bits a sample. Measured: 6, where EXIF turns the picture 9 to 10."""
+"""The same for the other formats with 8 bits a sample. Measured: 6, and 9 to 10 if EXIF turns the picture."""
 _PER_PIXEL_OF_ALPHA: dict[Format | None, float] = {"HEIF": 34.0, "TIFF": 38.0}
 _PER_PIXEL_OF_OTHERS_WITH_ALPHA = 14.0
 """The same with transparency, which is painted. Measured: AVIF 32.7, TIFF 35.9, GIF 13.0, lossless WebP 10.8, PNG 10.7."""
 _PER_PIXEL_OF_HEIF = 19.0
 """AVIF is decoded in planes of YUV. Measured: 17.5."""
 _PER_PIXEL_AND_BYTE = 8.0
-"""More for each byte of a sample after the first. Measured: 15 to 17 with 16 bits, 24 with 32, 48 with 64."""
+"""Added for each byte of a sample after the first. Measured: 15 to 17 with 16 bits, 24 with 32, 48 with 64."""
 _PER_COEFFICIENT = 2.0
-"""Bytes. A progressive JPEG is held as coefficients, all of them, however small the picture is made."""
+"""Bytes. All coefficients of a progressive JPEG are kept in memory, at any scale."""
 
 
 def decoding_bytes(data: bytes, spec: Preprocessing, cover: float) -> tuple[int, Size] | None:
     """Return (the bytes that decoding `data` to fit `spec` takes at most, its width and height in pixels).
 
-    None where the header does not tell its size: then it does not decode either.
+    Returns None if the header does not tell the size: then the image does not decode either.
     """
     if is_jpeg(data):
         frame = frame_header(data)
@@ -58,7 +58,7 @@ def _per_pixel(data: bytes) -> float:
 
 
 def _bytes_per_sample(data: bytes) -> int:
-    """Of PNG and TIFF; 2 of what may have so many. One where the header does not tell."""
+    """Return the bytes of a sample of a PNG or TIFF; of other formats, 2 if they may have 16 bits, else 1."""
     if image_format(data) == "PNG":
         return 2 if data[24:25] == b"\x10" else 1
     if image_format(data) != "TIFF":

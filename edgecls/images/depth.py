@@ -1,8 +1,8 @@
-"""Scale samples of any depth to 8 bits, by the value that is white: one for a whole data set.
+"""Scale samples of any depth to 8 bits by the value that is white, which is one for a whole data set.
 
-A camera of 12 bits writes files of 16 whose values end at 4095. The upper 8 of their 16 bits are nearly black. Which value
-is white is found over all images of a data set, travels in the model file, and is the same on the device: never that of
-one picture, for a dark picture must stay dark.
+A camera of 12 bits writes 16-bit files whose values end at 4095; their upper 8 bits are nearly black. The white value is
+found over all images of a data set, stored in the model file, and the same on the device. It is never that of a single
+picture: a dark picture must stay dark.
 """
 
 import logging
@@ -17,21 +17,20 @@ from numpy.typing import NDArray
 log = logging.getLogger(__name__)
 
 WHITES = (1, 3, 7, 15, 16, 63, 255, 1023, 4095, 16383, 65535)
-"""What is taken for white: the greatest value of 1, 2, 3, 4, 6, 8, 10, 12, 14 and 16 bits, and 16, of digits that were
-counted on a grid of 4 x 4."""
+"""Candidates for white: the greatest value of 1, 2, 3, 4, 6, 8, 10, 12, 14 and 16 bits; and 16, for the digits data set,
+which counts pixels on a grid of 4 x 4."""
 FAINT = 16
-"""What has 8 bits is scaled up to here: pictures without a value above 63 may well be dark ones."""
+"""The greatest white for which 8-bit files are scaled: pictures without a value above 63 may well be dark ones."""
 MARGIN = 1.01
-"""By this factor values may exceed white: 4096 is meant as 4095."""
+"""Factor by which values may exceed white: 4096 is meant as 4095."""
 FLOAT_WHITES = tuple(white for white in WHITES if white not in (3, 7, 15))
-"""The same for floating-point numbers, which have no bits to use up."""
+"""The candidates for floating-point numbers, which do not use a number of bits."""
 OVERSHOOT = 0.25
-"""By this share of white floating-point numbers may lie outside of 0 to white: what sharpens, as bicubic interpolation does,
-goes beyond the values that were there."""
+"""Share of white by which floating-point numbers may lie outside of 0 to white: bicubic interpolation overshoots."""
 STRAY = 1e-4
-"""Share of the values of a picture that do not count: broken pixels of a sensor are as bright as can be."""
+"""Share of the values of a picture that are ignored: broken pixels of a sensor have the greatest value."""
 CLIPPED = 1e-3
-"""Share of the values of a picture above white, from which on that is told."""
+"""Share of the values of a picture above white from which a warning is logged."""
 
 SIXTEEN_BITS = 65535
 
@@ -40,8 +39,8 @@ SIXTEEN_BITS = 65535
 class White:
     """The values that become 255.
 
-    `eight` is that of files with 8 bits a sample, 1 to 255; `sixteen` that of files with 16, 1 to 65535, or None where
-    nobody knows: then the upper 8 bits are taken.
+    `eight` is for files with 8 bits a sample, 1 to 255; `sixteen` for files with 16, 1 to 65535, or None if it is unknown:
+    then the upper 8 bits are taken.
     """
 
     eight: int = 255
@@ -59,18 +58,18 @@ class White:
 
 
 UNKNOWN_WHITE = White()
-"""What a model has that was made without 16-bit files, or elsewhere."""
+"""The white of a model that was made without 16-bit files, or by another tool."""
 
 
 class Samples(NamedTuple):
-    """A decoded picture: uint8 or uint16 (height, width, 3), BGR; `white` where the file itself says it, else None."""
+    """A decoded picture: uint8 or uint16 (height, width, 3), BGR. `white` is set if the file states it."""
 
     values: NDArray[Any]
     white: int | None = None
 
 
 _SILENT = re.compile(rb"\x89PNG\r\n\x1a\n|II[*+]\0|MM\0[*+]|P[2356]\s|BM|\0\0\0\x0cjP {2}|\xff\x4f\xff\x51")
-"""Formats that do not say which value is white: PNG, TIFF, PGM and PPM, BMP, JPEG 2000. In the others 255 is."""
+"""Formats that do not say which value is white: PNG, TIFF, PGM and PPM, BMP, JPEG 2000. In the others it is 255."""
 
 _MAXVAL = re.compile(rb"P[2356](?:(?:\s|#[^\n]*\n)+\d{1,9}){2}(?:\s|#[^\n]*\n)+(\d{1,5})\s")
 
@@ -81,9 +80,9 @@ def may_be_deep(data: bytes) -> bool:
 
 
 def stated_white(data: bytes) -> int | None:
-    """Return the value that an encoded image says is white; None where it says nothing, or just all that its bits hold.
+    """Return the value that an encoded image states as white; None if it states none, or just the greatest of its bits.
 
-    A PGM or PPM states its greatest value, 1 to 65535 (netpbm). Many programs write 65535 whatever they hold.
+    A PGM or PPM states its greatest value, 1 to 65535 (netpbm). Many programs write 65535 in any case.
     """
     if not may_be_deep(data):
         return 255
@@ -93,12 +92,12 @@ def stated_white(data: bytes) -> int | None:
 
 
 def find_white(values: NDArray[Any]) -> int:
-    """Return the least of `WHITES` that holds all `values` (numbers from 0 up) but stray ones; 0 if all are 0."""
+    """Return the least of `WHITES` that no value of one picture exceeds, stray ones aside; 0 if all values are 0."""
     return common_white(values[np.newaxis])
 
 
 def common_white(pictures: NDArray[Any]) -> int:
-    """Return the least of `WHITES` that holds all `pictures` (n, ...), of each but stray values; 0 if all are 0."""
+    """Return the least of `WHITES` that no value of `pictures` (n, ...) exceeds, stray ones aside; 0 if all are 0."""
     brightest = pictures.reshape(len(pictures), -1).max(axis=1)
     if not brightest.any():
         return 0
@@ -118,15 +117,15 @@ def _whites(dtype: np.dtype[Any]) -> tuple[int, ...]:
 
 
 def greatest(dtype: np.dtype[Any], white: int) -> float:
-    """Return what values may reach; a whole number for such values, which are compared the faster."""
+    """Return the greatest value that counts as `white`; an integer for integer types, which compares faster."""
     return white * (1 + OVERSHOOT) if dtype.kind == "f" else int(white * MARGIN)
 
 
 def to_eight_bits(samples: Samples, white: White | None) -> NDArray[np.uint8]:
-    """Return uint8 of the same shape: 0 stays 0, white becomes 255, what is above it too.
+    """Return uint8 of the same shape: 0 stays 0, white and all above it becomes 255.
 
-    What the file says comes first, then `white`; if that is None, a 16-bit picture is scaled by its own values, which is
-    for looking at it. Where all 16 bits are used the upper 8 are taken.
+    The white that the file states comes first, then `white`. If that is None, a 16-bit picture is scaled by its own
+    values, to be looked at. If all 16 bits are used, the upper 8 are taken.
     """
     values = samples.values
     if white is None and samples.white is None and values.dtype == np.uint16:
@@ -138,7 +137,7 @@ def to_eight_bits(samples: Samples, white: White | None) -> NDArray[np.uint8]:
 
 
 def scale_array(values: NDArray[Any], white: float) -> NDArray[np.uint8]:
-    """Return numbers from 0 to `white` as uint8 from 0 to 255, rounded; what is beyond becomes 0 or 255."""
+    """Scale numbers from 0 to `white` to uint8 from 0 to 255, rounded and clipped."""
     return np.clip(np.rint(values.astype(np.float64) * 255 / white), 0, 255).astype(np.uint8)
 
 
@@ -157,7 +156,7 @@ def _table(most: int, white: int) -> NDArray[np.uint8]:
 
 
 _logged: set[object] = set()
-"""What has been logged in this process: each of it once."""
+"""The warnings that have been logged in this process: each is logged once."""
 
 
 def _warn(values: NDArray[Any], white: White) -> None:

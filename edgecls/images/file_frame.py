@@ -1,4 +1,4 @@
-"""From a file to a frame: its bytes, and the key that names its content."""
+"""Read a file into a frame: its bytes, and the key that names its content."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ from edgecls.memory import available_memory
 from edgecls.records import Frame
 
 MAX_BYTES = 256 * 2**20
-"""Bytes. More than any photograph has; a file of this size is held in memory as a whole."""
+"""Bytes: more than any photograph has. A file of this size is read into memory as a whole."""
 
 _SMALL = 32 * 2**20
 """Bytes. A larger file is read only if the memory has room for it."""
@@ -36,7 +36,7 @@ class FileStamp(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> "FileStamp":
-        """The stamp that `status` shows."""
+        """Return the stamp of a file with this status."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
@@ -112,7 +112,7 @@ def _unreadable(source: str, path: str, name: str, error: OSError | MemoryError,
 
 
 def _time(seconds: float) -> datetime:
-    """A file's time; where no calendar has it (file systems can hold the year 33658), it is now."""
+    """Return a file's time; the current time if no calendar has it (file systems can hold the year 33658)."""
     try:
         return datetime.fromtimestamp(seconds, timezone.utc)
     except (ValueError, OverflowError):

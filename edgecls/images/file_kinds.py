@@ -90,7 +90,7 @@ def describe_not_image(data: bytes) -> str:
     if name := _name(head):
         return f"is cut off or damaged: the header of the {name} is incomplete"
     if (at := data.find(b"\xff\xd8\xff", 1, _HEAD)) > 0:
-        return f"has {at} bytes before the JPEG in it: remove them, or save it anew"
+        return f"has {at} bytes before the JPEG in it: remove them, or save it again"
     if not _is_text(head):
         return "is not an image that OpenCV can decode"
     return "is a text file, not an image: remove it"

@@ -1,7 +1,7 @@
-"""Tell from the structure of an encoded image whether its end is still missing.
+"""Find out from the structure of an encoded image whether its end is still missing.
 
-An upload that has broken off leaves a file whose beginning is right. Most formats say how long they are, or how they
-end, so that such a file can be told from one that is damaged; nothing is decoded here.
+An upload that broke off leaves a file whose beginning is right. Most formats state their length or end with a marker, so
+such a file can be distinguished from a damaged one. Nothing is decoded here.
 """
 
 import re
@@ -13,15 +13,15 @@ from edgecls.images.jpeg_segments import EOI, MARKER, SOI
 from edgecls.images.tiff import STRIP_BYTES, STRIP_OFFSETS, TILE_BYTES, TILE_OFFSETS, TiffDirectory
 
 _PADDING = 4096
-"""Bytes at the end in which zeros are passed over: uploads are padded to whole blocks."""
+"""Bytes at the end in which zeros are ignored: uploads are padded to whole blocks."""
 
 
 def end_is_missing(data: bytes) -> bool:
-    """Return whether `data` is the beginning of an image, and no more of it.
+    """Return whether `data` is only the beginning of an image.
 
-    Files without content count: empty ones, and those that are all zeros, as a transfer that allocates first leaves
-    them. Kinds whose end shows: JPEG, PNG, GIF, BMP, WebP, TIFF, PBM/PGM/PPM, AVIF and HEIF. False for what is no image,
-    and for an image that is damaged elsewhere.
+    Files without content count: empty ones, and files of zeros, which a transfer leaves that allocates first. Formats:
+    JPEG, PNG, GIF, BMP, WebP, TIFF, PBM/PGM/PPM, AVIF and HEIF. False for other files, and for an image that is damaged
+    elsewhere.
     """
     if not data.strip(b"\0"):
         return True

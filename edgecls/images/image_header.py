@@ -1,7 +1,7 @@
-"""What an encoded image says about itself, read before anything is decoded.
+"""Read the size of an encoded image from its header, before anything is decoded.
 
-A picture of 65,000 x 65,000 pixels fits into 10 KB, and its decoder would ask for 12 GB before it finds out that the
-rest is missing. And OpenCV up to 4.11 paints the missing part of a JPEG grey instead of refusing it.
+A picture of 65,000 x 65,000 pixels fits into 10 KB, and its decoder would ask for 12 GB before it notices that the rest
+is missing.
 """
 
 import re
@@ -17,16 +17,18 @@ from edgecls.images.tiff import HEIGHT, TILE_HEIGHT, TILE_WIDTH, WIDTH, TiffDire
 MAX_PIXELS = 128_000_000
 """Above the 108 megapixels of telephone cameras; decoded, 384 MB."""
 MAX_SCANS = 100
-"""Of a progressive JPEG. Encoders write about 10; each costs a pass over all pixels, and 10 KB hold hundreds."""
+"""Scans of a progressive JPEG. Encoders write about 10; each costs a pass over all pixels, and 10 KB hold hundreds."""
 
 Size = tuple[int, int]
 
 
 def check_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Size:
-    """The (width, height) in pixels that `data` says it has; EXIF may yet turn the picture.
+    """Return the (width, height) in pixels from the header of an image. EXIF may still turn the picture.
 
-    Raises BadImage where it is empty, of no kind that is read here, too large, or a JPEG without its end. Kinds: JPEG,
-    PNG, GIF, BMP, WebP, TIFF, PBM/PGM/PPM, AVIF and HEIF. That it passes does not mean that it decodes.
+    Formats: JPEG, PNG, GIF, BMP, WebP, TIFF, PBM/PGM/PPM, AVIF and HEIF. An image that passes may still not decode.
+
+    Raises:
+        BadImage: `data` is empty, of another format, larger than `max_pixels`, or a JPEG or WebP whose end is missing.
     """
     size = image_size(data)
     if size is None:
@@ -38,7 +40,7 @@ def check_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Size:
 
 
 def image_size(data: bytes) -> Size | None:
-    """(width, height) in pixels: what a decoder would allocate; None for what is no image of a known kind.
+    """Return the (width, height) in pixels that a decoder would allocate; None if the format is unknown.
 
     Raises BadImage for a JPEG whose end is missing, in which another one begins, or that has more than `MAX_SCANS` scans.
     """
@@ -52,9 +54,9 @@ def image_size(data: bytes) -> Size | None:
 
 
 def _jpeg(data: bytes) -> Size | None:
-    """ITU-T T.81, annex B: segments by their lengths, scans by looking for the next marker, until the end (EOI).
+    """Read a JPEG from segment to segment until its end (EOI), see ITU-T T.81, annex B.
 
-    What follows the end is no matter: cameras put previews and padding there.
+    What follows the end is ignored: cameras put previews and padding there.
     """
     size: Size | None = None
     scans, at = 0, 2
@@ -69,7 +71,7 @@ def _jpeg(data: bytes) -> Size | None:
             size = width, height
         scans += code == SOS
         if scans > MAX_SCANS:
-            raise BadImage(f"is a JPEG of more than {MAX_SCANS} scans: save it anew")
+            raise BadImage(f"is a JPEG of more than {MAX_SCANS} scans: save it again")
         if code == SOI and scans:
             raise BadImage("is damaged: another JPEG begins in the middle of it")
         if code != SOI:
@@ -97,7 +99,7 @@ def _bmp(data: bytes) -> Size:
 
 
 MOST_ZEROS = 0.1
-"""Share of a WebP's pixel data that may be zeros at its end: 0.053 where all of the picture has one colour."""
+"""Share of a WebP's pixel data that may be zeros at its end: 0.053 in a picture of a single colour."""
 
 
 def _webp(data: bytes) -> Size | None:
@@ -117,7 +119,7 @@ def _webp(data: bytes) -> Size | None:
 
 
 def _ends_in_zeros(content: bytes) -> bool:
-    """What a file system leaves of a file that was not flushed. A decoder makes pixels of it."""
+    """Return whether a file system has lost the end of a file that was not flushed. A decoder would make pixels of it."""
     zeros = len(content) - len(content.rstrip(b"\0"))
     return zeros > max(32, MOST_ZEROS * len(content))
 
@@ -154,8 +156,8 @@ _ISPE = re.compile(rb"ispe\0\0\0\0(.{8})", re.DOTALL)
 
 
 def _heif(data: bytes) -> Size | None:
-    """ISO/IEC 23008-12: the largest of the pictures described (the picture, its tiles, its preview)."""
-    sizes: list[Size] = [struct.unpack(">II", found[1]) for found in _ISPE.finditer(data[:1_000_000])]
+    """Return the largest of the sizes described: of the picture, its tiles, its preview (ISO/IEC 23008-12)."""
+    sizes: list[Size] = [struct.unpack(">II", match[1]) for match in _ISPE.finditer(data[:1_000_000])]
     return max(sizes, key=_area, default=None)
 
 

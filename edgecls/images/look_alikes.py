@@ -1,4 +1,4 @@
-"""Pictures that look all but the same: the shots of a burst, what a fixed camera sees again and again."""
+"""Recognise pictures that look almost the same: a burst, or what a fixed camera sees again and again."""
 
 from typing import TYPE_CHECKING
 
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
 
 SIDE = 8
 MOST_BITS = 3
-"""Of 64, by which two pictures may differ that are taken for the same: what noise and compression do to one scene."""
+"""Bits of 64 in which two pictures of one scene may differ, because of noise and compression."""
 
 
 def difference_hash(image: "NDArray[np.uint8]") -> int:
-    """Pixels uint8 (height, width, 3), or grey (height, width) -> 64 bits; the order of the channels hardly matters.
+    """Return 64 bits for pixels uint8 (height, width, 3), BGR or RGB, or grey (height, width).
 
     Each bit says whether a pixel of the picture, shrunk to 9 x 8 by area, is brighter than the one to its left.
     After N. Krawetz, "Kind of Like That" (2013). It does not change with brightness or contrast.
@@ -26,15 +26,15 @@ def difference_hash(image: "NDArray[np.uint8]") -> int:
 
 
 class LookAlikes:
-    """The hashes of the pictures taken so far."""
+    """The difference hashes of the pictures seen so far."""
 
     def __init__(self) -> None:
         self._taken: list[int] = []
 
     def has(self, picture: int) -> bool:
-        """Whether one of them is at most MOST_BITS from this hash."""
+        """Return whether one of them differs from this hash in at most MOST_BITS bits."""
         return any((picture ^ taken).bit_count() <= MOST_BITS for taken in self._taken)
 
     def take(self, picture: int) -> None:
-        """From now on it is one of them."""
+        """Remember a hash."""
         self._taken.append(picture)

@@ -1,7 +1,7 @@
-"""Paint what is transparent, so that a drawing which stands in the alpha channel alone is seen.
+"""Paint transparent pixels, so that a drawing that is in the alpha channel alone is visible.
 
-Tools save drawings, icons and cut-outs with whatever colour under their transparent pixels: mostly black, which is also
-what they are drawn in.
+Tools save drawings, icons and cut-outs with any colour under their transparent pixels: mostly black, which is often also
+the colour of the drawing.
 """
 
 import struct
@@ -17,9 +17,9 @@ from edgecls.images.tiff import EXTRA_SAMPLES, PHOTOMETRIC, SAMPLES_PER_PIXEL, T
 Pixels = NDArray[Any]
 
 LEAST_CONTRAST = 4.0
-"""Levels of 255, the standard deviation. Below it a channel is of one value; lossy formats make some noise."""
+"""Standard deviation in levels of 255 below which a channel counts as uniform; lossy formats make some noise."""
 _ROWS = 256
-"""Painted at a time, so that a large picture needs no copy in floating point."""
+"""Rows that are painted at a time, so that a large picture needs no copy in floating point."""
 
 
 def has_alpha(data: bytes) -> bool:
@@ -68,8 +68,8 @@ def _tiff_alpha(data: bytes) -> int | None:
 def paint(bgr: Pixels, alpha: Pixels, *, premultiplied: bool = False) -> Pixels:
     """Return the visible part of `bgr` (height, width, 3) on one colour; `alpha` is (height, width).
 
-    Both are uint8 of 0 to 255, or uint16, of which the highest alpha counts as opaque and as white. Where alpha is the
-    same everywhere it is dropped. Else the ground is white, as in viewers; but black where all that is visible has one
+    Both are uint8 of 0 to 255, or uint16 with the highest alpha as opaque and white. An alpha that is the same
+    everywhere is dropped. Otherwise the background is white, as in viewers; but black if all that is visible has one
     light colour, which would be lost on white.
     """
     if np.ptp(alpha) == 0:
@@ -95,6 +95,6 @@ def _is_of_one_light_colour(bgr: Pixels, alpha: Pixels, white: float) -> bool:
 
 
 def _divided(bgr: Pixels, alpha: Pixels, white: float) -> Pixels:
-    """The colours before they were multiplied by alpha."""
+    """Undo the multiplication of the colours by alpha."""
     divisor = np.maximum(alpha, 1)[..., np.newaxis].astype(np.float32)
     return np.clip(np.rint(bgr * (np.float32(white) / divisor)), 0, white).astype(bgr.dtype)  # type: ignore[no-any-return]

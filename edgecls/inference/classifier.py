@@ -1,4 +1,4 @@
-"""Frames in, classifications out."""
+"""Classify frames with a model file."""
 
 import functools
 import logging
@@ -31,8 +31,8 @@ from edgecls.records import UNKNOWN, Classification, Frame, Prediction
 log = logging.getLogger(__name__)
 
 TOP_K = 5
-LOOKS = 20
-"""Pictures of which the size is looked at; it takes a millisecond of a large JPEG."""
+SIZES_CHECKED = 20
+"""Pictures whose size is checked; it takes a millisecond for a large JPEG."""
 
 Image = str | os.PathLike[str] | bytes | NDArray[np.uint8]
 
@@ -44,12 +44,13 @@ class Classifier:
         >>> classifier.classify("cell.png").label                            # doctest: +SKIP
         'defective'
 
-    `model` is a path or a `ModelFile`; `labels` replaces the model's own, one an output, in order. What another tool made
-    is fed as its metadata and its quantization say, and scored as `score_function` says. `threads` run one
-    network; by default one a core, at most 4. Larger images than `max_pixels`, or than the memory has room for, are not
-    decoded; JPEGs much larger than
-    the network's input at a half to an eighth of their size, unless `full_decode`. Not to be shared between threads.
-    Raises the errors of `read_model` and `open_runtime`, and BadModel where labels and outputs disagree in number.
+    `model` is a path or a `ModelFile`; `labels` replaces the model's own, one for each output, in order. A model of another
+    tool gets its input as its metadata and quantization say; its scores are computed as `score_function` says. `threads`
+    run one network; the default is one for each core, at most 4. Images larger than `max_pixels`, or than the available
+    memory, are not decoded. JPEGs much larger than the network's input are decoded at a half to an eighth of their size,
+    unless `full_decode`. Do not share a classifier between threads.
+
+    Raises the errors of `read_model` and `open_runtime`, and BadModel if the numbers of labels and outputs differ.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Classifier:
         full_decode: bool = False,
         reference_kernels: bool = False,
     ) -> None:
-        self._looks = 0
+        self._unchecked_sizes = 0
         self.model = _model(model, labels)
         self.runtime = open_runtime(
             self.model.path,
@@ -84,14 +85,14 @@ class Classifier:
         self._probabilities: ScoreFunction | None = None
         if not self.model.info:
             try:
-                self._probabilities, remarks = score_function(self.runtime)
+                self._probabilities, warnings = score_function(self.runtime)
             except BadModel as error:
                 raise BadModel(f"{self.model.path} {error}") from None
-            for remark in remarks:
-                _log_once(f"{self.model.path} {remark}")
+            for warning in warnings:
+                _log_once(f"{self.model.path} {warning}")
 
     def _normalization(self) -> Normalization | None:
-        """None for our models, which take pixels as they are, and where nothing is known."""
+        """Return None for models of edgecls, which take pixels as they are, and if nothing is known."""
         if self.model.input_range:
             return RANGES[self.model.input_range]
         return self.model.metadata.normalization if self.model.metadata else None
@@ -115,7 +116,7 @@ class Classifier:
             )
 
     def _preprocessing(self) -> Preprocessing:
-        """The model's own; a model from elsewhere says nothing, and gets the whole image's central square."""
+        """Return the model's preprocessing; a model of another tool gets the central square of the whole image."""
         width, height = self.runtime.input_size
         channels = self.runtime.channels
         if not self.model.info:
@@ -156,26 +157,26 @@ class Classifier:
         )
 
     def warn_of_unseen(self) -> None:
-        """Log it, once in a process, if the model misses much of one of the next few pictures."""
-        self._looks = LOOKS
+        """Log a warning, once in a process, if the model does not see much of one of the next 20 pictures."""
+        self._unchecked_sizes = SIZES_CHECKED
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Pixels as `load_pixels` gives them, uint8 (height, width, channels) -> a probability a label, float32."""
+        """Return the probability of each label, float32, for pixels of `load_pixels`: uint8 (height, width, channels)."""
         scores = self.runtime.scores(self.runtime.invoke(pixels))
         return scores if self._probabilities is None else self._probabilities(scores)
 
     def _decode(self, frame: Frame) -> NDArray[np.uint8]:
         if frame.image is None:
             raise BadImage(frame.error or "could not be read")
-        if self._looks:
-            self._looks -= 1
+        if self._unchecked_sizes:
+            self._unchecked_sizes -= 1
             _warn_of_unseen(frame.image, self.preprocessing)
         if not isinstance(frame.image, bytes):
             return load_pixels(frame.image, self.preprocessing, self.max_pixels)
         with DECODING_MEMORY.reserve(frame.image, self.preprocessing, self.max_pixels, self._cover):
-            pixels, remarks = decode_strict(frame.image, self.preprocessing, self.max_pixels, cover=self._cover)
-        for remark in remarks:
-            log.debug("%s: %s (the picture is whole)", frame.path or frame.key, remark)
+            pixels, warnings = decode_strict(frame.image, self.preprocessing, self.max_pixels, cover=self._cover)
+        for warning in warnings:
+            log.debug("%s: %s (the picture is complete)", frame.path or frame.key, warning)
         return pixels
 
     def _decide(self, first: Prediction) -> str:
@@ -183,9 +184,9 @@ class Classifier:
 
 
 @functools.cache
-def _log_once(remark: str) -> None:
-    """Log a remark about a model, however many interpreters of it are opened."""
-    log.warning("%s", remark)
+def _log_once(warning: str) -> None:
+    """Log a warning about a model once, for all of its interpreters."""
+    log.warning("%s", warning)
 
 
 def _model(model: str | Path | ModelFile, labels: Sequence[str] | None) -> ModelFile:
@@ -195,11 +196,11 @@ def _model(model: str | Path | ModelFile, labels: Sequence[str] | None) -> Model
 
 
 _logged: set[Preprocessing] = set()
-"""The preprocessing for which it has been logged in this process that much of a picture lies outside."""
+"""The preprocessing for which the warning about the visible part has been logged in this process."""
 
 
 def _warn_of_unseen(image: bytes | NDArray[np.uint8], spec: Preprocessing) -> None:
-    """Log once where the shape of a picture makes the model miss much of it."""
+    """Log a warning once if the shape of a picture hides much of it from the model."""
     size = image_size(image) if isinstance(image, bytes) else (image.shape[1], image.shape[0])
     if size and min(size) and spec not in _logged and seen_share(size, replace(spec, crop=1.0)) < 1 - MUCH_UNSEEN:
         _logged.add(spec)
@@ -212,12 +213,12 @@ def _warn_of_unseen(image: bytes | NDArray[np.uint8], spec: Preprocessing) -> No
 
 
 def best(scores: NDArray[np.float32], count: int) -> list[int]:
-    """Indices of the `count` highest scores (labels,), best first; of equal scores the lower index comes first."""
+    """Return the indices of the `count` highest scores (labels,), best first; of equal scores the lower index first."""
     return [int(i) for i in np.argsort(-scores, kind="stable")[:count]]
 
 
 def as_frame(image: Image, *, source: str = "files") -> Frame:
-    """A frame of a file (read now), encoded bytes or pixels. A file that cannot be read becomes a frame with `error`."""
+    """Make a frame of a file (read now), encoded bytes or pixels. A file that cannot be read gives a frame with `error`."""
     now = datetime.now(timezone.utc)
     if isinstance(image, bytes):
         return Frame(source, digest(image), now, image)

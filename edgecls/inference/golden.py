@@ -1,4 +1,4 @@
-"""A model proves itself before it is trusted: its golden examples must give the outputs that were recorded with it."""
+"""Check a model before it is used: its golden examples must give the outputs recorded in its file."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ from edgecls.model.model_file import GoldenExample, ModelFile
 def verify(model: ModelFile) -> dict[str, Any]:
     """Replay the golden examples with the kernels that classify, and exactly with reference kernels if all is integer.
 
-    Returns how many there are, and how each comparison was made. Raises BadModel where one fails. Reference kernels
+    Returns their number, and how each comparison was made. Raises BadModel if one fails. Reference kernels
     take about 0.1 s an image for EfficientNet-Lite0 on a workstation, and seconds on a small board.
     """
     count = replay_golden(Classifier(model))
@@ -29,10 +29,10 @@ def verify(model: ModelFile) -> dict[str, Any]:
 
 
 def replay_golden(classifier: Classifier, *, exact: bool = False) -> int:
-    """Run the model's golden examples through preprocessing and network; return how many there were.
+    """Run the model's golden examples through preprocessing and network; return their number.
 
-    `exact` is for a classifier with reference kernels and an integer model, whose outputs must be the recorded ones
-    to the bit. Otherwise each score may be off by the tolerance that the model states. Raises BadModel.
+    `exact` is for a classifier with reference kernels and an integer model, whose outputs must be equal to the
+    recorded ones. Otherwise each score may be off by the tolerance that the model states. Raises BadModel.
     """
     model = classifier.model
     for index, example in enumerate(model.golden):
@@ -40,7 +40,7 @@ def replay_golden(classifier: Classifier, *, exact: bool = False) -> int:
         tolerance = 0.0 if exact else (model.info.golden_tolerance if model.info else 0.0)
         if not worst <= tolerance:  # NaN is no agreement either
             raise BadModel(
-                f"{model.path} does not give the outputs it promises: golden example {index} is off by {worst:.3f} "
+                f"{model.path} does not reproduce its recorded outputs: golden example {index} is off by {worst:.3f} "
                 f"({tolerance:.3f} allowed) with {classifier.runtime.name}: update the runtime and OpenCV, or convert "
                 "the model again"
             )
@@ -48,7 +48,7 @@ def replay_golden(classifier: Classifier, *, exact: bool = False) -> int:
 
 
 def _worst_difference(classifier: Classifier, example: GoldenExample) -> float:
-    """Between a score and the promised one, 0 to 1; infinite where there is nothing to compare."""
+    """Return the greatest difference between a score and the recorded one, 0 to 1; infinite if they cannot be compared."""
     try:
         pixels = load_pixels(example.image, classifier.preprocessing)
     except BadImage:

@@ -1,4 +1,4 @@
-"""From what the network of another tool gives to a probability a label."""
+"""Turn the outputs of another tool's network into a probability for each label."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -23,28 +23,28 @@ _NEAR_ONE = 0.02  # what rounding to 8 bits does to a sum of few scores; of many
 
 
 def score_function(runtime: "Runtime") -> tuple[ScoreFunction, list[str]]:
-    """Return what makes probabilities of this network's outputs, and remarks for the user on what had to be guessed.
+    """Return (a function from outputs to probabilities, warnings for the user about what had to be guessed).
 
-    The outputs are probabilities already where a softmax or a sigmoid computes them, or where they are seen to be: not
-    negative, with the sum 1, for four pictures. Otherwise they are logits and get a softmax. A single output p, a
-    logit or a probability, is that of the second of two labels: the scores are 1 - p and p.
+    The outputs are probabilities if a softmax or a sigmoid computes them, or if they are not negative and add up to 1
+    for four test pictures. Otherwise they are logits and get a softmax. A single output p, a logit or a probability, is
+    that of the second of two labels: the scores are 1 - p and p.
 
-    Where nothing says which range a float input takes pixels in, it is fed -1..1, as most MobileNets want; but 0..255
-    where pictures as different as black and white hardly change the answer then, and do change it in that range.
+    If nothing says in which range a float input takes pixels, it gets -1..1, as most MobileNets expect; but 0..255 if
+    pictures as different as black and white hardly change the answer in -1..1, and do change it in 0..255.
 
-    Raises BadModel where none of four pictures has finite outputs.
+    Raises BadModel if none of the four pictures has finite outputs.
     """
     if not any(np.isfinite(outputs).all() for outputs in _answers(runtime)):
-        raise BadModel("gives no finite numbers, whatever picture it is fed: convert it again")
+        raise BadModel("gives no finite numbers, for any picture: convert it again")
     function = _of_outputs(runtime)
-    remarks = [] if function is not softmax else ["gives no probabilities: a softmax makes scores of its outputs"]
+    warnings = [] if function is not softmax else ["gives no probabilities: a softmax is applied to its outputs"]
     if not runtime.has_known_range:
         taken, function = _chosen_range(runtime)
-        remarks.append(
-            f"does not say which range its float input takes pixels in: taken as {taken}; if its answers are wrong, name "
+        warnings.append(
+            f"does not say in which range its float input takes pixels: assuming {taken}; if the labels are wrong, set "
             f"it with --input-range {' or '.join(name for name in RANGES if name != taken)}"
         )
-    return function, remarks
+    return function, warnings
 
 
 def _of_outputs(runtime: "Runtime") -> ScoreFunction:
@@ -57,7 +57,7 @@ def _of_outputs(runtime: "Runtime") -> ScoreFunction:
 
 
 def _chosen_range(runtime: "Runtime") -> tuple[str, ScoreFunction]:
-    """(a name in `RANGES`, what makes probabilities); pixels are fed in that range from then on."""
+    """Choose (a name in `RANGES`, a function from outputs to probabilities) and use that range from now on."""
     changes, functions = {}, {}
     for name in ("0..255", "-1..1"):
         runtime.normalize(RANGES[name])
@@ -75,7 +75,7 @@ def _answers(runtime: "Runtime") -> list[Scores]:
 
 
 def _probes(runtime: "Runtime") -> list[NDArray[np.uint8]]:
-    """Black, white, noise and a ramp: uint8 (height, width, channels)."""
+    """Return four test pictures: black, white, noise and a ramp, uint8 (height, width, channels)."""
     width, height = runtime.input_size
     shape = (height, width, runtime.channels)
     ramp = np.linspace(0, 255, height * width * runtime.channels).reshape(shape)

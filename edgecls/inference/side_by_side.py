@@ -1,4 +1,4 @@
-"""How many interpreters work side by side, and with how many threads each: decided by rule from the cores.
+"""Decide by the number of cores how many interpreters run at the same time, and with how many threads each.
 
 Nothing is measured. A start has no time to measure for longer than other programs disturb the processor, and a wrong
 choice would hold until the next start.

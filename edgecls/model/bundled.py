@@ -8,7 +8,10 @@ NAME = "efficientnet-lite0-imagenet-int8.tflite"
 
 
 def default_model() -> Path:
-    """ImageNet's 1000 classes, int8: in the wheel in edgecls/models/, in a source tree in models/. Raises InputNotFound."""
+    """Return the path of the model of ImageNet's 1000 classes, int8.
+
+    It is in edgecls/models/ in a wheel, in models/ in a source tree. Raises InputNotFound if it is in neither.
+    """
     package = Path(__file__).parents[1]
     for folder in (package / "models", package.parent / "models"):
         if (folder / NAME).is_file():

@@ -1,6 +1,6 @@
 """The list of images in a model file: which of them trained the network, which validated it, which tested it.
 
-So a model can be measured later on images that it has never seen, though the data set has grown, or was sorted anew. An
+So a model can be measured later on images that it has never seen, even if the data set has grown or was sorted again. An
 image is recognised by its file's content or, where that has been saved or tagged again, by its pixels: 6 bytes of a
 SHA-256 each. Nothing of the images themselves can be read from them.
 """

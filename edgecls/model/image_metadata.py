@@ -1,4 +1,4 @@
-"""Read what the TFLite Metadata of a model say about its image input and its labels.
+"""Read the TFLite Metadata of a model: its image input and its labels.
 
 The tables and the numbers of their fields are those of TensorFlow's `metadata_schema.fbs` (and of TFLite's own
 `schema.fbs` around it), which `tflite_metadata.py` writes.
@@ -19,7 +19,7 @@ _TENSOR_AXIS_LABELS = 2  # enum AssociatedFileType
 
 @dataclass(frozen=True, slots=True)
 class Normalization:
-    """What a network takes for a pixel of 0 to 255: (pixel - mean) / std, one value for all channels or one a channel."""
+    """How a float network normalizes a pixel of 0 to 255: (pixel - mean) / std, one value for all channels or one for each."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -27,7 +27,7 @@ class Normalization:
 
 @dataclass(frozen=True, slots=True)
 class ImageMetadata:
-    """What is said of the first input and the first output; None or empty where nothing is said.
+    """The metadata of the first input and the first output; None or empty if they are absent.
 
     `size` is (width, height) in pixels; `label_files` are names of appended files, the one without a locale first.
     """
@@ -38,10 +38,7 @@ class ImageMetadata:
 
 
 def read_image_metadata(flatbuffer: bytes) -> ImageMetadata | None:
-    """Return the metadata of a whole .tflite, or None where it has none.
-
-    Raises BadModel where they are damaged.
-    """
+    """Return the metadata of a whole .tflite; None if it has none. Raises BadModel if they are damaged."""
     if _METADATA_NAME not in flatbuffer:
         return None
     try:
@@ -52,7 +49,7 @@ def read_image_metadata(flatbuffer: bytes) -> ImageMetadata | None:
 
 
 def _metadata_buffer(flatbuffer: bytes) -> bytes | None:
-    """The metadata's own flatbuffer: a buffer of the model."""
+    """Return the flatbuffer of the metadata, which is a buffer of the model."""
     model = _Table.root(flatbuffer)
     for entry in model.tables(6):
         if entry.text(0) == _METADATA_NAME.decode():
@@ -128,7 +125,7 @@ class _Table:
         return position + int(self._read("I", position))
 
     def number(self, field: int, kind: str) -> int:
-        """The integer of this `struct` kind."""
+        """Return an integer; `kind` is a format of `struct`."""
         position = self._field(field)
         return int(self._read(kind, position)) if position is not None else 0
 
@@ -153,7 +150,7 @@ class _Table:
         return self.bytes(field).decode()
 
     def _vector(self, field: int, width: int) -> tuple[int, int]:
-        """(position of the first element, how many there are)."""
+        """Return (position of the first element, number of elements)."""
         position = self._field(field)
         if position is None:
             return 0, 0

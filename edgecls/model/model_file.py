@@ -1,6 +1,6 @@
 """The model file: a standard .tflite that carries its labels, preprocessing, thresholds, figures and golden examples.
 
-Behind the flatbuffer stands a zip (its entries stored, not deflated, as the readers of TFLite Metadata expect), which
+A zip follows the flatbuffer (its entries stored, not deflated, as the readers of TFLite Metadata expect), which
 `zipfile` reads on a device without any further library:
 
     labels.txt          one label a line, in the order of the outputs
@@ -48,11 +48,10 @@ class GoldenExample:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What edgecls.json says. `thresholds` is label -> the least score that is believed, 0 to 1.
+    """The content of edgecls.json. `thresholds` is label -> the least score for this label, 0 to 1.
 
-    `golden_tolerance` is how far a score may be off with fast kernels, 0 to 1. `metrics`, `dataset`, `versions`
-    and `training` are for people: figures on the held-out split, where the images came from, what made the file, and
-    how the network was trained.
+    `golden_tolerance` is the allowed error of a score with fast kernels, 0 to 1. `metrics` (on the test split),
+    `dataset`, `versions` and `training` are for people to read.
     """
 
     name: str
@@ -87,7 +86,7 @@ class ModelFile:
 
     @property
     def images(self) -> ImageList | None:
-        """The images that it was made with; None where the file lists none. Raises BadModel where the list is damaged."""
+        """The images that the model was made with; None if the file lists none. Raises BadModel if the list is damaged."""
         try:
             return ImageList.from_bytes(self.image_list) if self.image_list else None
         except ValueError as error:
@@ -105,7 +104,7 @@ class ModelFile:
 
     @property
     def name(self) -> str:
-        """What people call it: the name it was made under, else the file's."""
+        """The name that the model was made under, or else the name of the file."""
         return self.info.name if self.info else self.path.stem
 
 
@@ -120,9 +119,9 @@ def write_model(
     std: float,
     images: ImageList | None = None,
 ) -> ModelFile:
-    """Write a model file as `written_atomically` does, and return what a reader will find in it.
+    """Write a model file as `written_atomically` does, and return it as `read_model` would.
 
-    `mean` and `std` are the backbone's normalisation, which the graph has baked in: they are told to other tools.
+    `mean` and `std` are the backbone's normalisation, which is part of the graph: they are recorded for other tools.
     Raises InputNotFound (no such folder), IoFailed, and ValueError for labels that a line cannot hold.
     """
     text = "".join(f"{label}\n" for label in labels).encode()
@@ -214,7 +213,7 @@ def _read_metadata(path: Path, flatbuffer: memoryview) -> ImageMetadata | None:
 
 
 def _read_zip(path: Path, data: bytes) -> tuple[dict[str, bytes], memoryview]:
-    """The appended files, name -> content (none where nothing was appended), and the flatbuffer before them."""
+    """Return (the appended files: name -> content, the flatbuffer before them)."""
     buffer = io.BytesIO(data)
     try:
         if not zipfile.is_zipfile(buffer):
@@ -255,7 +254,7 @@ def _read_info(
 
 
 def _read_labels(files: Mapping[str, bytes], metadata: ImageMetadata | None) -> list[str]:
-    """Return our labels, exactly; or what the metadata of another tool name, or the one text file that it has appended."""
+    """Return the labels of an edgecls model exactly; else of the file that the metadata name, or of the only text file."""
     if INFO_FILE in files and LABELS_FILE in files:
         return split_labels(files[LABELS_FILE])
     named = [name for name in (metadata.label_files if metadata else ()) if name in files]
@@ -282,7 +281,7 @@ def read_labels(path: str | Path) -> list[str]:
 def split_labels(data: bytes) -> list[str]:
     """Return the labels of a file that edgecls wrote: one a line, empty lines left out, nothing else changed.
 
-    Raises BadModel where it is not UTF-8.
+    Raises BadModel if it is not UTF-8.
     """
     try:
         lines = data.decode("utf-8-sig").split("\n")

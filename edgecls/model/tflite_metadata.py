@@ -1,4 +1,4 @@
-"""Writes standard TFLite Metadata into a model's flatbuffer, as other tools (MediaPipe Tasks, Android Studio) read it.
+"""Write standard TFLite Metadata into a model's flatbuffer, as other tools (MediaPipe Tasks, Android Studio) read it.
 
 The metadata is a flatbuffer of its own (schema: TensorFlow's metadata_schema.fbs, file identifier `M001`), kept in a
 buffer of the model that its `metadata` list names `TFLITE_METADATA`. Neither schema compiler nor generated code is
@@ -37,7 +37,7 @@ def embed(
     labels_file: str,
     other_files: Sequence[str],
 ) -> bytes:
-    """The same model with standard metadata in it.
+    """Return the same model with standard metadata in it.
 
     `size` is (width, height) of the input in pixels, `channels` 3 (RGB) or 1 (grey); `mean` and `std`, one for
     all channels or one a channel, are what a float model would be fed with, (pixel - mean) / std: a model with uint8 input takes the pixels as they are, and readers ignore them. The files
@@ -144,7 +144,7 @@ def _normalization(b: Any, mean: float | Sequence[float], std: float | Sequence[
 
 
 def _table(b: Any, fields: int, slots: Sequence[Slot], scalars: Callable[[], None] | None = None) -> int:
-    """A table of `fields` fields with references to what was built before, and scalars written in place."""
+    """Build a table of `fields` fields: references to what was built before, and scalars written in place."""
     b.StartObject(fields)
     for field, offset in slots:
         b.PrependUOffsetTRelativeSlot(field, offset, 0)

@@ -31,7 +31,7 @@ CASES = [
     (
         "classify good.png -m liar.tflite",
         DATA,
-        "does not give the outputs it promises: golden example 0 is off by 0.996",
+        "does not reproduce its recorded outputs: golden example 0 is off by 0.996",
     ),
     ("classify good.png -m plain.tflite --labels two.txt", DATA, "has 3 outputs and 2 labels: pass --labels FILE"),
     ("classify good.png -m plain.tflite --labels none.txt", DATA, "has 3 outputs and 0 labels: pass --labels FILE"),
@@ -47,7 +47,7 @@ CASES = [
     ("inspect", USAGE, "Missing argument 'MODEL'"),
     ("inspect missing.tflite", INPUT, "no model at missing.tflite"),
     ("inspect good.png", DATA, "is not a TFLite model"),
-    ("inspect liar.tflite", DATA, "does not give the outputs it promises: golden example 0 is off by 0.996"),
+    ("inspect liar.tflite", DATA, "does not reproduce its recorded outputs: golden example 0 is off by 0.996"),
     (
         "run --config missing.toml",
         CONFIG,
@@ -58,7 +58,7 @@ CASES = [
     ("run --config good.png/x.toml", CONFIG, "cannot read good.png/x.toml: a part of the path is not a folder"),
     ("run --config wrong.toml", CONFIG, "wrong.toml: source.path is required: add it"),
     ("run --config nothing.toml", INPUT, "no folder at "),
-    ("run --config liar.toml", DATA, "does not give the outputs it promises"),
+    ("run --config liar.toml", DATA, "does not reproduce its recorded outputs"),
     ("run --config folder.toml", IO, "it is a folder, a device or a broken link: name a file"),
     ("run --config tiny.toml --until-idle 0", USAGE, "Invalid value for '--until-idle'"),
     ("query --db missing.db", INPUT, "missing.db: no such file or folder"),
@@ -164,7 +164,7 @@ def test_without_permission(edgecls, owned_by_another, unprivileged):
     done = edgecls("classify", image, "-m", model, "--db", db, code=IO, prefix=unprivileged)
     assert re.fullmatch(
         rf"edgecls: error: cannot create {db}: permission denied: user \w+ may not write to {owned_by_another} "
-        r"\(owner \w+, mode 0555\): check owner and mode, or run as a user who may\n",
+        r"\(owner \w+, mode 0555\): check owner and mode, or run as another user\n",
         done.stderr,
     )
     secret = str(owned_by_another / "secret.png")

@@ -14,6 +14,8 @@ from edgecls.images.framing import Preprocessing
 from edgecls.inference.classifier import Classifier
 from edgecls.results.queries.rows import find_rows
 
+pytestmark = pytest.mark.smoke
+
 COLOURS = ("blue", "red", "green")
 
 

@@ -51,7 +51,7 @@ def test_below_a_closed_folder(edgecls, unprivileged, site, check, settings, wha
     closed = re.escape(str(site / "closed"))
     assert re.search(
         rf"error: {what.format(closed)}: permission denied: user \w+ may not enter {closed} \(owner \w+, mode 0000\): "
-        r"check owner and mode, or run as a user who may\n",
+        r"check owner and mode, or run as another user\n",
         done.stderr,
     ), done.stderr
 

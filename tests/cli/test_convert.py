@@ -275,9 +275,7 @@ def test_a_report_folder_of_a_failed_conversion_is_removed_if_it_was_made(tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
     (tmp_path / "file").touch()
     said = complaint(edgecls(*command, tmp_path / "file"), 74)
-    assert said.endswith(
-        f"cannot create the folder {tmp_path}/file: something of that name is there already: choose another name"
-    )
+    assert said.endswith(f"cannot create the folder {tmp_path}/file: the name is already taken: choose another one")
 
 
 @needs_tensorflow

@@ -107,7 +107,7 @@ def test_verbose_names_every_image_and_what_decoders_remarked(evaluate, data):
     brief, full = evaluate(code=1).stderr, evaluate("--verbose", code=1).stderr
     assert len(brief.splitlines()) == 6
     assert all(f"notes{number}.jpg" in full for number in range(8))
-    remark = r"/red/padded\.jpg: Corrupt JPEG data: \d extraneous bytes before marker 0xd9 \(the picture is whole\)$"
+    remark = r"/red/padded\.jpg: Corrupt JPEG data: \d extraneous bytes before marker 0xd9 \(the picture is complete\)$"
     assert re.search(remark, full, re.MULTILINE)
 
 
@@ -145,7 +145,7 @@ def test_a_model_that_does_not_keep_its_promises(evaluate, tmp_path, golden_exam
     liar = write(tmp_path / "liar.tflite", examples=[replace(red, outputs=green.outputs)]).path
     for done in (evaluate(model=liar, code=65), evaluate("-m", liar, code=65)):
         (line,) = done.stderr.splitlines()
-        assert "does not give the outputs it promises" in line
+        assert "does not reproduce its recorded outputs" in line
 
 
 def test_other_classes(evaluate, tmp_path):

@@ -39,7 +39,7 @@ def test_what_was_guessed_is_said_once(edgecls, tmp_path):
     for number in range(30):
         os.link(tmp_path / "data/red/0.png", tmp_path / f"data/red/more{number}.png")
     done = edgecls("classify", "-m", "other.tflite", "--labels", "labels.txt", "data")
-    assert done.stderr.count("does not say which range its float input takes pixels in") == 1
+    assert done.stderr.count("does not say in which range its float input takes pixels") == 1
 
 
 @pytest.mark.skipif(find_spec("sklearn") is None, reason="scikit-learn is not installed")

@@ -68,7 +68,7 @@ def test_an_export_to_stdout_by_its_name(environment, tmp_path):
 def test_a_backup_whose_reader_goes_away_before_the_end_has_failed(environment, tmp_path, line):
     shell(environment, tmp_path, f"set +e; {line}; echo ${{PIPESTATUS[0]}} > code")
     assert (tmp_path / "code").read_text() == "74\n"
-    assert "whoever read from it has gone: write to a file" in (tmp_path / "error").read_text()
+    assert "its reader has closed it: write to a file" in (tmp_path / "error").read_text()
 
 
 @pytest.mark.usefixtures("database")

@@ -12,6 +12,8 @@ from pictures import picture
 from edgecls.database.reading import open_results
 from edgecls.results.queries.rows import find_rows
 
+pytestmark = pytest.mark.smoke
+
 
 @pytest.fixture
 def inbox(tmp_path, tiny_model):

@@ -12,6 +12,8 @@ from pictures import COLOURS, picture
 from edgecls.database.reading import open_results
 from edgecls.results.queries.rows import find_rows
 
+pytestmark = pytest.mark.smoke
+
 FILES = 60
 
 

@@ -251,7 +251,7 @@ def test_without_permission_to_write(owned_by_another):
     assert "is read-only: check owner, mode and mount" in first
     assert second.startswith("IoFailed cannot create")
     assert "permission denied: user " in second
-    assert second.endswith(", mode 0555): check owner and mode, or run as a user who may")
+    assert second.endswith(", mode 0555): check owner and mode, or run as another user")
 
 
 def test_reading_needs_no_permission_to_write(owned_by_another):

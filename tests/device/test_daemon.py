@@ -25,7 +25,7 @@ def test_ready_only_when_all_of_it_is(place):
 
 def test_not_ready_with_a_model_that_breaks_its_promise(place, broken):
     broken(place)
-    with pytest.raises(BadModel, match="does not give the outputs it promises"), place.daemon():
+    with pytest.raises(BadModel, match="does not reproduce its recorded outputs"), place.daemon():
         pass
     assert place.notifications() == []
 

@@ -37,7 +37,7 @@ def test_a_model_that_breaks_its_promise_is_not_taken(place, broken, caplog):
     assert place.runs() == [("tiny", "signal")]
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert line.startswith("reload failed, keeping the current configuration: ")
-    assert "does not give the outputs it promises" in line
+    assert "does not reproduce its recorded outputs" in line
     assert place.notifications().count("READY=1") == 2
 
 

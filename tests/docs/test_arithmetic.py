@@ -23,6 +23,8 @@ from edgecls.model.bundled import default_model
 from edgecls.model.model_file import read_model
 from edgecls.training.quantization.quantize import normalize, quantize, to_float
 
+pytestmark = pytest.mark.slow  # imports TensorFlow
+
 PAGE = ROOT / "docs" / "explanation" / "arithmetic.md"
 INT8_LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "SOFTMAX")
 NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if name in INT8_LAYERS}
@@ -33,7 +35,7 @@ def blocks(text):
 
 
 def untested(text, tests):
-    """The blocks of a page without a function, and the functions that no test uses as `page.NAME`."""
+    """Return the blocks without a function, and the functions that no test uses as `page.NAME`."""
     used = {
         node.attr
         for test in ast.parse(tests).body
@@ -50,7 +52,7 @@ def untested(text, tests):
 
 @pytest.fixture(scope="module")
 def page():
-    """The functions of the page."""
+    """Return the functions of the page."""
     names: dict[str, Any] = {}
     for block in blocks(PAGE.read_text()):
         exec(compile(block, str(PAGE), "exec"), names)
@@ -73,7 +75,7 @@ def test_a_block_without_a_test_is_found():
 
 
 def result(layer, x):
-    """What a Keras layer makes of one example."""
+    """Return the output of a Keras layer for one example."""
     return np.asarray(layer(np.asarray(x, np.float32)[np.newaxis]))[0]
 
 

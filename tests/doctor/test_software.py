@@ -121,7 +121,7 @@ def test_a_model_that_answers_wrongly(tmp_path, golden_examples):
     target = Target(model=write(tmp_path / "m.tflite", examples=[type(red)(red.image, green.outputs)]).path)
     result = model(target)
     assert result.status is Status.failed
-    assert "does not give the outputs it promises: golden example 0 is off by 0.996" in result.message
+    assert "does not reproduce its recorded outputs: golden example 0 is off by 0.996" in result.message
     assert result.fix == "update the runtime and OpenCV, or convert the model again"
     assert delegates(target).status is Status.absent
 

@@ -144,7 +144,7 @@ def test_a_jpeg_of_too_many_scans():
     scan = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
     assert (
         verdict(decode, PROGRESSIVE[:-2] + scan * MAX_SCANS + b"\xff\xd9")
-        == "is a JPEG of more than 100 scans: save it anew"
+        == "is a JPEG of more than 100 scans: save it again"
     )
 
 

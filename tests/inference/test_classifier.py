@@ -133,7 +133,9 @@ def test_a_jpeg_with_a_few_bytes_too_many_is_whole(classifier, capfd, caplog):
     whole = encode(noise(320, 240), ".jpg")
     assert classifier.classify(Frame("cam", "7", NOON, whole[:-2] + bytes(5) + whole[-2:])).error is None
     (line,) = [record.getMessage() for record in caplog.records]
-    assert re.fullmatch(r"7: Corrupt JPEG data: \d extraneous bytes before marker 0xd9 \(the picture is whole\)", line)
+    assert re.fullmatch(
+        r"7: Corrupt JPEG data: \d extraneous bytes before marker 0xd9 \(the picture is complete\)", line
+    )
     assert capfd.readouterr().err == ""
 
 

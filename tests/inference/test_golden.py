@@ -82,7 +82,7 @@ def test_an_example_that_does_not_decode(model):
 )
 def test_another_preprocessing_is_refused(tiny_model, monkeypatch, other):
     monkeypatch.setattr(golden, "load_pixels", other)
-    with pytest.raises(BadModel, match="does not give the outputs it promises"):
+    with pytest.raises(BadModel, match="does not reproduce its recorded outputs"):
         verify(tiny_model)
 
 

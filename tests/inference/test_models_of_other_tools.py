@@ -10,7 +10,7 @@ from edgecls.inference.classifier import Classifier, _log_once
 from edgecls.inference.runtimes.interpreter import TFLiteRuntime
 from edgecls.model.model_file import read_model
 
-NOT_SAID = "does not say which range its float input takes pixels in: taken as {}; if its answers are wrong, name it"
+NOT_SAID = "does not say in which range its float input takes pixels: assuming {}; if the labels are wrong, set it"
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_quantized_input_without_metadata_takes_pixels_as_they_are(opened, cap
 def test_logits_get_a_softmax(opened, caplog):
     logits, softmax = opened(activation=None), opened(activation="softmax")
     assert len(caplog.messages) == 1
-    assert "gives no probabilities: a softmax makes scores of its outputs" in caplog.messages[0]
+    assert "gives no probabilities: a softmax is applied to its outputs" in caplog.messages[0]
     for colour in [plain((100, 140, 120)), *map(plain, COLOURS)]:
         one, other = logits.classify(colour), softmax.classify(colour)
         assert one.label == other.label
@@ -176,7 +176,7 @@ def test_what_cannot_be_used_is_one_line(opened, capfd, variant, message):
 
 def test_a_network_that_gives_no_numbers_is_refused(opened, monkeypatch):
     monkeypatch.setattr(TFLiteRuntime, "scores", lambda _, __: np.full(3, np.nan, np.float32))
-    with pytest.raises(BadModel, match=r"\.tflite gives no finite numbers, whatever picture it is fed"):
+    with pytest.raises(BadModel, match=r"\.tflite gives no finite numbers, for any picture"):
         opened()
 
 

@@ -293,4 +293,4 @@ except IoFailed as error:
     done = subprocess.run([sys.executable, "-c", script, secret], capture_output=True, text=True, check=True)
     secret.unlink()
     assert "permission denied: user " in done.stdout
-    assert "check owner and mode, or run as a user who may" in done.stdout
+    assert "check owner and mode, or run as another user" in done.stdout

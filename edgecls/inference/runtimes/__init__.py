@@ -1,6 +1,6 @@
-"""What runs the network: one small file a runtime, chosen by name and imported only then.
+"""The runtimes that run the network: one small module for each, imported only if it is used.
 
-A runtime is added with a module that has `open_interpreter`, and a line in `RUNTIMES`.
+To add a runtime, write a module with `open_interpreter` and add a line to `RUNTIMES`.
 """
 
 import os
@@ -32,7 +32,7 @@ def open_runtime(
     normalization: "Normalization | None" = None,
     size: tuple[int, int] | None = None,
 ) -> "Runtime":
-    """The model in the runtime called `name`, else by EDGECLS_RUNTIME, else in the first that is installed.
+    """Open a model in the runtime `name`, else that of EDGECLS_RUNTIME, else the first that is installed.
 
     `reference_kernels` are slow and plain: integer models give the same outputs with them on every machine.
     `normalization` and `size` (width, height) are for networks of other tools, see `TFLiteRuntime`.

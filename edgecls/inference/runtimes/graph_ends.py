@@ -1,7 +1,7 @@
-"""What stands at the two ends of a network: how its first operators scale the pixels, and what its last one is.
+"""Inspect both ends of a network: how its first operators scale the pixels, and which operator is the last.
 
-Read from the list of operators that the interpreters of LiteRT and tflite-runtime give under a name that says that it
-may change: where it is missing, nothing is known.
+The list of operators comes from a private method of the interpreters of LiteRT and tflite-runtime. If it is missing,
+nothing is known.
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ _ARITHMETIC = {"MUL": np.multiply, "ADD": np.add, "SUB": np.subtract, "DIV": np.
 _PASS_ON = {"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE"}
 _LONGEST = 6  # operators that are looked at from either end
 _NORMALIZED = 6.0
-"""Pixels that are normalized, by whatever mean and deviation, are no further from 0: ImageNet's lie within 2.7."""
+"""Greatest distance of a normalized pixel from 0, for any usual mean and deviation; ImageNet's is 2.7."""
 
 
 class _Operator(NamedTuple):
@@ -23,7 +23,7 @@ class _Operator(NamedTuple):
 
 
 def last_operator(interpreter: Any) -> str | None:
-    """Return the name of what computes the output, whatever only copies or quantizes it left aside; None if unknown."""
+    """Return the name of the operator that computes the output, before any that only copy or quantize; None if unknown."""
     operators = _operators(interpreter)
     tensor = int(interpreter.get_output_details()[0]["index"])
     name = None
@@ -63,7 +63,7 @@ def pixel_range(interpreter: Any) -> str | None:
 
 
 def _constant(interpreter: Any, operator: _Operator, tensor: int) -> NDArray[Any] | None:
-    """The other operand of an arithmetic operator, (1, channels) or (1, 1); None where it is no constant of a channel."""
+    """Return the constant operand of an arithmetic operator, (1, channels) or (1, 1); None if there is none."""
     others = [index for index in operator.inputs if index != tensor]
     if operator.name not in _ARITHMETIC or len(others) != 1:
         return None

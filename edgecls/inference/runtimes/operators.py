@@ -1,4 +1,4 @@
-"""What a network consists of, as its interpreter lists it.
+"""List the operators of a network, as its interpreter does.
 
 The interpreters of LiteRT 2.3 and tflite-runtime 2.14 do not tell in Python how long each operator takes: the profiler
 is in their libraries, and no binding of the wheels leads there. What can be had are the operators with their tensors.
@@ -18,7 +18,7 @@ from edgecls.inference.runtimes import RUNTIMES
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One node of the graph. `multiply_adds` for one image; 0 for what multiplies nothing, or is not known to."""
+    """One node of the graph. `multiply_adds` is for one image; 0 if it is unknown."""
 
     name: str
     shape: tuple[int, ...]
@@ -27,19 +27,19 @@ class Operator:
 
 
 def operators(model: Path, runtime: str) -> list[Operator] | None:
-    """The nodes of the graph in their order; None where this version of the runtime does not list them."""
+    """Return the nodes of the graph in order; None if this version of the runtime does not list them."""
     nodes = _nodes(model, runtime)
     return None if nodes is None else [node for node in nodes if node.name != "DELEGATE"]
 
 
 def delegated(model: Path, runtime: str) -> bool | None:
-    """Whether a delegate (XNNPACK, where none is asked for) took over nodes of the graph; None if that is not told."""
+    """Return whether a delegate (XNNPACK by default) runs nodes of the graph; None if the runtime does not tell."""
     nodes = _nodes(model, runtime)
     return None if nodes is None else any(node.name == "DELEGATE" for node in nodes)
 
 
 def _nodes(model: Path, runtime: str) -> list[Operator] | None:
-    """A delegate is a node more, behind those of the graph, which stay in the list."""
+    """Return all nodes. A delegate is one more, after those of the graph."""
     with captured_stderr():
         interpreter = import_module(RUNTIMES[runtime][1]).open_interpreter(model, 1, reference_kernels=False)
         interpreter.allocate_tensors()
@@ -58,7 +58,7 @@ def _operator(details: Any, shapes: dict[int, tuple[int, ...]]) -> Operator:
 
 
 def multiply_adds(name: str, inputs: Sequence[tuple[int, ...]], output: tuple[int, ...]) -> int:
-    """How many multiplications with an addition an operator of TFLite takes, by the shapes of its tensors.
+    """Return the number of multiply-adds of a TFLite operator, by the shapes of its tensors.
 
     Weights are (out, height, width, in) for a convolution, (1, height, width, out) for a depthwise one, and (out, in)
     for a fully connected layer: TFLite's own layouts. Grouped convolutions have fewer `in`.

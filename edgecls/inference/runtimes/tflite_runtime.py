@@ -5,7 +5,7 @@ from typing import Any
 
 
 def open_interpreter(model: Path, threads: int, *, reference_kernels: bool) -> Any:
-    """An interpreter over the memory-mapped file. Raises ValueError for what is not a model."""
+    """Open an interpreter over the memory-mapped file. Raises ValueError if it is not a model."""
     from tflite_runtime.interpreter import Interpreter, OpResolverType
 
     resolver = OpResolverType.BUILTIN_REF if reference_kernels else OpResolverType.AUTO

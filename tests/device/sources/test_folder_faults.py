@@ -113,7 +113,7 @@ def test_an_unreadable_file_is_one_error_and_is_taken_once_it_can_be_read(inbox,
         time.sleep(0.5)
         (error,) = [frame.error for frame in taken]
         assert error.startswith("cannot be read: permission denied: user ")
-        assert error.endswith(", mode 0000): check owner and mode, or run as a user who may")
+        assert error.endswith(", mode 0000): check owner and mode, or run as another user")
         assert (inbox / "secret.png").exists()
         (inbox / "secret.png").chmod(0o600)
         until((inbox / "done/secret.png").exists)
