@@ -44,7 +44,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/demo.installed: $(VENV)/bin/python pyproject.toml
-	$(VENV)/bin/python -m pip install --quiet --editable '.[convert,demo]'
+	$(VENV)/bin/python -m pip install --quiet --editable '.[convert,demo,serve]'
 	touch $@
 
 $(VENV)/dev.installed: $(VENV)/bin/python pyproject.toml

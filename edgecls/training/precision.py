@@ -1,4 +1,4 @@
-"""Which model is written: the one that was asked for, or, where that loses too much, a safer one under another name."""
+"""Choice of the precision that is written: the requested one, or a safer one if that loses too much accuracy."""
 
 import itertools
 import math
@@ -82,7 +82,7 @@ def _beside(output: Path, precision: str) -> Path:
 
 
 def rejection(rejected: Rejected) -> str:
-    """Say in one line why a model was not written, and what allows it."""
+    """Return one line that says why a model was not written, and which option allows it."""
     gate, quantization = rejected.gate, rejected.quantization
     low, high = gate.interval
     worst = min(gate.recall_change, key=lambda label: gate.recall_change[label])

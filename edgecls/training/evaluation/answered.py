@@ -1,4 +1,4 @@
-"""What a model answers to images, counted as the results database counts it: what later answers are compared with."""
+"""Counts of a model's answers on the validation images, with which drift detection compares later answers."""
 
 from collections import Counter
 from typing import Any
@@ -10,9 +10,9 @@ from edgecls.training.evaluation.predictions import Predictions
 
 
 def count_answers(predictions: Predictions) -> dict[str, Any]:
-    """`n` images; how many got each of the `labels`, `unknown` among them; and `scores` from 0, 0.1, ..., 0.9 on.
+    """Return the number `n` of images, the number of each of the `labels`, and of `scores` from 0, 0.1, ..., 0.9.
 
-    The best score counts, that of an `unknown` too, as in the column `score`.
+    `unknown` is one of the labels. The best score counts, also of `unknown`, as in the column `score`.
     """
     decided = (
         label if answered else UNKNOWN

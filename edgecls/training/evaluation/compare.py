@@ -1,4 +1,4 @@
-"""Two models on the same images, side by side."""
+"""Comparison of two models on the same images."""
 
 import logging
 from collections import Counter
@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ModelComparison:
-    """Two evaluations of the same images, McNemar's test, and the share of images that both call the same.
+    """Two evaluations on the same images, McNemar's test, and the share of images with the same answer.
 
-    `left_out` is label -> number of images that were not looked at, since not both models know the label.
+    `left_out` is label -> number of images that were not compared because only one model knows the label.
     """
 
     models: tuple[ModelFile, ModelFile]
@@ -33,7 +33,7 @@ class ModelComparison:
     left_out: dict[str, int]
 
     def as_dict(self) -> dict[str, Any]:
-        """What `edgecls evaluate --format json` prints for two models."""
+        """Return what `edgecls evaluate --format json` prints for two models."""
         return {
             "models": [
                 {"path": str(model.path), "sha256": model.sha256, **evaluation.as_dict()}
@@ -50,8 +50,8 @@ def compare_models(
 ) -> ModelComparison:
     """Classify the images with both models, as a device would, and compare.
 
-    Of models with different labels only the images whose label both know are compared. Raises BadData where there are
-    none. An image that cannot be read any more goes into `losses`.
+    If the models have different labels, only images whose label both know are compared. Raises BadData if there are
+    none. An image that can no longer be read is added to `losses`.
     """
     compared, left_out = _known_to_both(first, second, spell_as(samples, first.labels))
     predictions = [
@@ -71,7 +71,7 @@ def compare_models(
 def _known_to_both(
     first: ModelFile, second: ModelFile, samples: Sequence[Sample]
 ) -> tuple[list[Sample], dict[str, int]]:
-    """(the images to compare on, those left out by label). A label that neither knows is as hard for both."""
+    """Return (the images to compare, the number left out by label). A label that neither knows is equally hard for both."""
     ours, theirs = set(first.labels), set(second.labels)
     if ours == theirs:
         return list(samples), {}

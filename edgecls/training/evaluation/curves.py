@@ -1,4 +1,4 @@
-"""The curves that a report draws, as arrays."""
+"""The curves of the report, as arrays."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 from edgecls.training.evaluation.predictions import Predictions
 
 BINS = 15
-"""Of the reliability curve and the calibration error, as in Guo et al. 2017."""
+"""Bins of the reliability curve and the calibration error, as in Guo et al. 2017."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class PrecisionRecall:
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """Best scores against how often they were right, in bins of equal width.
+    """Accuracy against best score, in bins of equal width.
 
     `edges` float64 (bins + 1,) from 0 to 1; bin i holds the scores above edges[i] up to edges[i + 1]. `count` int
     (bins,); `score` (mean) and `accuracy` float64 (bins,), NaN where the bin is empty.
@@ -42,16 +42,16 @@ class Reliability:
 
     @property
     def error(self) -> float:
-        """The expected calibration error: |accuracy - score|, weighted by the count of the bin, 0 to 1."""
+        """Return the expected calibration error: |accuracy - score|, weighted by the count of the bin, 0 to 1."""
         gaps = np.abs(self.accuracy - self.score)
         return float(np.nansum(gaps * self.count) / self.count.sum())
 
 
 @dataclass(frozen=True, eq=False)
 class CoverageCurve:
-    """What one threshold for all labels would give.
+    """Coverage and accuracy with one threshold for all labels.
 
-    Of all images the share `coverage[i]` scores `threshold[i]` or more, and of those the share `accuracy[i]` is right.
+    A share `coverage[i]` of the images scores `threshold[i]` or more, and a share `accuracy[i]` of these is correct.
     All float64 (m,), one for each score that occurs, thresholds descending.
     """
 
@@ -61,7 +61,7 @@ class CoverageCurve:
 
 
 def precision_recall_curves(predictions: Predictions) -> list[PrecisionRecall]:
-    """A curve for each label that occurs as truth, in the order of the outputs."""
+    """Return a curve for each label that occurs as true label, in the order of the outputs."""
     return [
         _one_against_the_rest(predictions, index, label)
         for index, label in enumerate(predictions.labels)
@@ -77,12 +77,12 @@ def _one_against_the_rest(predictions: Predictions, index: int, label: str) -> P
 
 
 def reliability_curve(predictions: Predictions, bins: int = BINS) -> Reliability:
-    """How far the best scores can be believed."""
+    """Return the reliability of the best scores."""
     return reliability_bins(predictions.top, predictions.right, bins)
 
 
 def reliability_bins(top: NDArray[np.floating[Any]], right: NDArray[np.bool_], bins: int = BINS) -> Reliability:
-    """The same of arrays: best scores (n,) in 0 to 1, and whether each was right, bool (n,); n is 1 or more."""
+    """Return the reliability of best scores (n,), 0 to 1; `right` is bool (n,); n is 1 or more."""
     edges = np.linspace(0, 1, bins + 1)
     bin_of = np.clip(np.searchsorted(edges, top, side="left") - 1, 0, bins - 1)
     count = np.bincount(bin_of, minlength=bins)
@@ -94,7 +94,7 @@ def reliability_bins(top: NDArray[np.floating[Any]], right: NDArray[np.bool_], b
 
 
 def coverage_curve(predictions: Predictions) -> CoverageCurve:
-    """Accuracy against the share of images that is still answered, as one threshold rises or falls."""
+    """Return the accuracy against the share of images that is answered, for every threshold."""
     order = np.argsort(-predictions.top, kind="stable")
     top, right = predictions.top[order], predictions.right[order]
     last = np.append(np.flatnonzero(np.diff(top)), len(top) - 1)  # equal scores are answered together

@@ -1,4 +1,4 @@
-"""How good a model is, measured by the code that runs on the device."""
+"""Evaluation of a model with the code that runs on the device."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from edgecls.training.evaluation.predictions import Predictions, classify_sample
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Figures over `n` images, each 0 to 1. `confusion_matrix[i][j]`: images of labels[i] taken for labels[j].
+    """Figures over `n` images, each 0 to 1. `confusion_matrix[i][j]`: images of labels[i] predicted as labels[j].
 
-    `labels` are those that occur, as truth or as answer. The macro figures are means over the labels that occur as
-    truth. `per_class` is label -> precision, recall, f1 and support (a count). An answer is the best-scoring label,
-    whatever its threshold.
+    `labels` are those that occur as true or predicted label. The macro figures are means over the labels that occur as
+    true label. `per_class` is label -> precision, recall, f1 and support (a count). The predicted label is the one
+    with the best score, regardless of thresholds.
 
     `accuracy_interval` is (low, high), 95 %. `balanced_accuracy` is another name of `macro_recall`. `top5_accuracy` is
     None for fewer than 6 labels; `log_loss` (nats, 0 or more) and `ece` (expected calibration error) are None where
@@ -47,11 +47,11 @@ class Evaluation:
     answered_accuracy: float | None
 
     def as_dict(self) -> dict[str, Any]:
-        """What `edgecls evaluate --format json` prints."""
+        """Return what `edgecls evaluate --format json` prints."""
         return asdict(self)
 
     def summary(self) -> dict[str, Any]:
-        """The figures that the model file carries; those that are None are left out."""
+        """Return the figures that are stored in the model file, without those that are None."""
         figures = {
             "accuracy": self.accuracy,
             "macro_precision": self.macro_precision,
@@ -77,12 +77,12 @@ def evaluate_model(
     name: str = "evaluating",
     losses: Losses | None = None,
 ) -> Evaluation:
-    """Classify every sample as a device would, and count. Raises the errors of `classify_samples`."""
+    """Classify every sample as on the device and return the figures. Raises the errors of `classify_samples`."""
     return evaluate_predictions(classify_samples(model, samples, progress, name, losses))
 
 
 def evaluate_predictions(predictions: Predictions) -> Evaluation:
-    """Compare answers with the truth. `predictions` holds one image or more."""
+    """Return the figures of `predictions`, which must contain at least one image."""
     truth, answers = [sample.label for sample in predictions.samples], predictions.answers
     labels = sorted({*truth, *answers})
     precision, recall, f1, support = precision_recall_fscore_support(truth, answers, labels=labels, zero_division=0)
@@ -113,7 +113,7 @@ def evaluate_predictions(predictions: Predictions) -> Evaluation:
 
 
 def _of_scores(predictions: Predictions) -> dict[str, float | None]:
-    """The figures that need more than the answers."""
+    """Return the figures that need the scores."""
     scores, truth = predictions.scores, predictions.truth
     probable = are_probabilities(scores)
     answered = predictions.answered()

@@ -1,4 +1,4 @@
-"""What quantization has cost: the float model and the quantized one on the same images."""
+"""The accuracy that quantization loses: the float model and the quantized one on the same images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,12 @@ from edgecls.training.evaluation.paired_difference import paired_interval, score
 from edgecls.training.evaluation.predictions import Predictions
 
 CONFIDENCE = 0.95
-"""That a model which is refused loses more than was allowed; the interval that is shown has this at either end, 90 %."""
+"""Confidence that a rejected model loses more than allowed. The displayed interval has this at either end: 90 %."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """An image whose best label is another after quantization. Scores are probabilities; the truth is `sample.label`."""
+    """An image whose best label changes with quantization. Scores are probabilities; `sample.label` is the true label."""
 
     sample: Sample
     float_label: str
@@ -27,7 +27,7 @@ class Flip:
 
     @property
     def damage(self) -> int:
-        """1: was right and is wrong; 0: wrong in another way; -1: was wrong and is right."""
+        """Return 1 if it became wrong, -1 if it became right, 0 if both answers are wrong."""
         return (self.float_label == self.sample.label) - (self.quantized_label == self.sample.label)
 
 
@@ -52,12 +52,12 @@ class Gate:
 
     @property
     def drop(self) -> float:
-        """The accuracy that was lost."""
+        """Return the accuracy that is lost, negative if quantization helps."""
         return self.float_accuracy - self.quantized_accuracy
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 90 % interval of the drop on images that these are a sample of."""
+        """Return the 90 % confidence interval of the drop."""
         return paired_interval(self.lost, self.gained, self.n, 2 * CONFIDENCE - 1)
 
     def within(self, max_drop: float) -> bool:

@@ -1,4 +1,4 @@
-"""Two models on the same images: is one better, or was it luck?"""
+"""McNemar's test: is one of two models better on the same images?"""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,9 +11,9 @@ from edgecls.training.evaluation.predictions import Predictions
 
 @dataclass(frozen=True, slots=True)
 class McNemar:
-    """How many images which model is right on, and McNemar's test of the images on which only one is.
+    """Numbers of images that each model classifies correctly, and McNemar's test of those that only one does.
 
-    `p_value`: how often chance alone would divide these at least as unevenly if the models were equally good.
+    `p_value`: the probability of a split at least as uneven if the models were equally good.
     """
 
     both_right: int
@@ -23,12 +23,12 @@ class McNemar:
     p_value: float
 
     def as_dict(self) -> dict[str, Any]:
-        """As `edgecls evaluate --format json` prints it."""
+        """Return what `edgecls evaluate --format json` prints."""
         return asdict(self)
 
 
 def mcnemar(first: Predictions, second: Predictions) -> McNemar:
-    """McNemar (1947), exact: two-sided binomial over the images that only one model has right, whatever their number.
+    """Run the exact test of McNemar (1947): two-sided binomial over the images that only one model has right.
 
     The two may have different labels. Raises ValueError unless the images are the same.
     """
@@ -43,5 +43,5 @@ def mcnemar(first: Predictions, second: Predictions) -> McNemar:
 
 
 def agreement(first: Predictions, second: Predictions) -> float:
-    """The share of images that both call the same, right or wrong."""
+    """Return the share of images with the same answer, right or wrong."""
     return float(np.mean([a == b for a, b in zip(first.answers, second.answers, strict=True)]))

@@ -1,4 +1,4 @@
-"""Figures of a classifier as pure functions of arrays. Formulas and sources: docs/how-to/evaluate.md."""
+"""Metrics of a classifier as pure functions of arrays. Formulas and sources: docs/how-to/evaluate.md."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 from scipy.stats import beta, binom
 
 RESAMPLES = 2000
-"""Of the bootstrap over groups."""
+"""Resamples of the bootstrap over groups."""
 
 SCORE_FLOOR = 1 / 512
-"""Half a step of an int8 score: what a score of 0 may have been. The same for every model, so that they compare."""
+"""Half a step of an int8 score, which a score of 0 may have been. It is the same for all models."""
 
 _TAILS = (0.025, 0.975)
 
 
 def accuracy_interval(right: NDArray[np.bool_], groups: Sequence[str | None] | None = None) -> tuple[float, float]:
-    """The percentile bootstrap's 95 % interval of the accuracy, (low, high) in 0 to 1.
+    """Return the 95 % interval of the accuracy by the percentile bootstrap, (low, high) in 0 to 1.
 
     `right` is bool (n,); `groups` (n,) names those images that are not independent of each other, None where an image
     stands for itself. Resampling n independent images with replacement draws Binomial(n, accuracy) right ones: that
@@ -38,7 +38,7 @@ def accuracy_interval(right: NDArray[np.bool_], groups: Sequence[str | None] | N
 
 
 def _clopper_pearson(share: float, n: int) -> tuple[float, float]:
-    """Of `share` right among n; share * n need not be whole."""
+    """Return the exact binomial interval for a `share` of n; share * n need not be whole."""
     hits = share * n
     low = float(beta.ppf(_TAILS[0], hits, n - hits + 1)) if hits else 0.0
     high = float(beta.ppf(_TAILS[1], hits + 1, n - hits)) if hits < n else 1.0
@@ -46,7 +46,7 @@ def _clopper_pearson(share: float, n: int) -> tuple[float, float]:
 
 
 def _by_group(right: NDArray[np.bool_], groups: Sequence[str | None]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """(right ones, size) of each group, int (groups,)."""
+    """Return (number correct, size) of each group, int (groups,)."""
     names = [(group, "") if group is not None else (None, str(i)) for i, group in enumerate(groups)]
     order = {name: index for index, name in enumerate(dict.fromkeys(names))}
     index = np.array([order[name] for name in names])
@@ -55,7 +55,7 @@ def _by_group(right: NDArray[np.bool_], groups: Sequence[str | None]) -> tuple[N
 
 
 def _resampled_accuracies(correct: NDArray[np.intp], sizes: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Accuracies of resampled groups, float64 (RESAMPLES,).
+    """Return the accuracies of resampled groups, float64 (RESAMPLES,).
 
     Groups that agree in size and right ones are interchangeable, so it is enough to draw how many of each kind.
     """
@@ -66,7 +66,7 @@ def _resampled_accuracies(correct: NDArray[np.intp], sizes: NDArray[np.intp]) ->
 
 
 def are_probabilities(scores: NDArray[np.floating[Any]]) -> bool:
-    """Whether all scores (n, classes) lie in 0 to 1; the logits of a model from elsewhere do not.
+    """Return whether all scores (n, classes) are in 0 to 1; logits of other models are not.
 
     Their sums are no test: a thousand scores, each rounded to a step of 1/256, may sum to anything.
     """
@@ -74,7 +74,7 @@ def are_probabilities(scores: NDArray[np.floating[Any]]) -> bool:
 
 
 def log_loss(probabilities: NDArray[np.floating[Any]], truth: NDArray[np.intp]) -> float | None:
-    """The mean of -ln p over the images, p being the score of the true class, at least `SCORE_FLOOR`.
+    """Return the mean of -ln p over the images; p is the score of the true class, at least `SCORE_FLOOR`.
 
     `probabilities` (n, classes); `truth` int (n,), images of -1 are left out; None where none is left.
     """
@@ -86,6 +86,6 @@ def log_loss(probabilities: NDArray[np.floating[Any]], truth: NDArray[np.intp]) 
 
 
 def top_k_accuracy(scores: NDArray[np.floating[Any]], truth: NDArray[np.intp], k: int) -> float:
-    """The share of images whose true class is among the k best, ranked as the device ranks: of equals the first."""
+    """Return the share of images whose true class is among the k best; of equal scores the first ranks higher."""
     ranked = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return float((ranked == truth[:, np.newaxis]).any(axis=1).mean())

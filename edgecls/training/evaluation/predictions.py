@@ -1,4 +1,4 @@
-"""What a model says of labelled images: every score of every image, computed once by the code that runs on the device.
+"""All scores of a model for labelled images, computed once with the code that runs on the device.
 
 All figures, curves, thresholds and comparisons are functions of a `Predictions`, so an image is classified only once.
 """
@@ -23,7 +23,7 @@ from edgecls.training.fitting.pixel_cache import PixelCache
 from edgecls.training.workers import for_each
 
 NAMED = 5
-"""Classes that a warning names."""
+"""Most classes that a warning names."""
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Predictions:
 
     @cached_property
     def best(self) -> NDArray[np.intp]:
-        """The best-scoring label of each image, whatever its threshold: int (n,), indices into `labels`.
+        """Return the label with the best score of each image, regardless of thresholds: int (n,), indices into `labels`.
 
         Of equal scores the lower index wins, as on the device.
         """
@@ -57,29 +57,29 @@ class Predictions:
 
     @cached_property
     def top(self) -> NDArray[np.float64]:
-        """The best score of each image, float64 (n,): the type in which the device compares it with a threshold."""
+        """Return the best score of each image, float64 (n,), the type in which the device compares it with thresholds."""
         top: NDArray[np.float64] = self.scores.max(axis=1).astype(np.float64)
         return top
 
     @cached_property
     def right(self) -> NDArray[np.bool_]:
-        """Whether the best-scoring label is the true one, bool (n,)."""
+        """Return whether the label with the best score is the true one, bool (n,)."""
         return np.equal(self.best, self.truth)
 
     @property
     def answers(self) -> list[str]:
-        """The best-scoring label of each image."""
+        """Return the label with the best score of each image."""
         return [self.labels[i] for i in self.best]
 
     def answered(self, thresholds: Mapping[str, float] | None = None) -> NDArray[np.bool_]:
-        """Whether the device would give its answer, and not `unknown`, bool (n,); by default with the model's own."""
+        """Return whether each image is answered rather than `unknown`, bool (n,); by default with the model's thresholds."""
         chosen = self.thresholds if thresholds is None else thresholds
         least = np.array([chosen.get(label, 0.0) for label in self.labels])
         answered: NDArray[np.bool_] = self.top >= least[self.best]
         return answered
 
     def where(self, chosen: NDArray[np.bool_]) -> "Predictions":
-        """Only the images where `chosen`, bool (n,), is true."""
+        """Return only the images for which `chosen`, bool (n,), is true."""
         samples = tuple(sample for sample, kept in zip(self.samples, chosen, strict=True) if kept)
         return replace(self, samples=samples, scores=self.scores[chosen], truth=self.truth[chosen])
 
@@ -106,10 +106,10 @@ def classify_samples(
     name: str = "evaluating",
     losses: Losses | None = None,
 ) -> Predictions:
-    """Classify every sample as a device would.
+    """Classify every sample as on the device.
 
-    What cannot be read or decoded any more goes into `losses` and is not in the predictions. Raises BadData where no
-    label of the samples is the model's, and where no sample is left. The samples of the result have the model's spelling
+    Samples that can no longer be read or decoded are added to `losses` and left out. Raises BadData if the model has
+    none of their labels, and if no sample is left. The samples of the result have the model's spelling
     of their labels.
     """
     samples = spell_as(samples, model.labels)
@@ -161,7 +161,7 @@ def predict_pixels(model: ModelFile, pixels: PixelCache) -> Predictions:
 def _scores(
     classifier: Classifier, sample: Sample, places: Mapping[str, int], losses: Losses
 ) -> NDArray[np.float32] | None:
-    """The scores of one image in the order of the outputs, float32 (labels,); None where it is lost."""
+    """Return the scores of one image in the order of the outputs, float32 (labels,); None if it cannot be read."""
     try:
         result = classifier.classify(replace(as_frame(sample.read()), path=str(sample.path)))
     except EdgeclsError as error:

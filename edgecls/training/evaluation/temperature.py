@@ -1,4 +1,4 @@
-"""Scores that mean what they say: one number, fitted on validation images, by which the logits are divided."""
+"""Temperature scaling: one number, fitted on the validation images, by which the logits are divided."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,17 +11,17 @@ from scipy.special import log_softmax, softmax
 from edgecls.training.evaluation.curves import reliability_bins
 
 BOUNDS = (0.05, 20.0)
-"""Of the temperature. Networks are found between 0.5 and 5; what would want more is wrong as often as right."""
+"""Limits of the temperature. Networks usually need 0.5 to 5; one that needs more is wrong as often as right."""
 
 SMALLEST = 1e-7
 """The lower bound of a probability whose logarithm is taken."""
 
 DOUBT = 0.1
-"""How many images are taken to have been wrong besides those that were. Measured: docs/how-to/evaluate.md."""
+"""Number of additional wrong images that the fit assumes. Measurements: docs/how-to/evaluate.md."""
 
 
 def nll(logits: NDArray[np.floating[Any]], truth: NDArray[np.integer[Any]], temperature: float = 1.0) -> float:
-    """The mean negative log likelihood of the true classes under softmax(logits / temperature), in nats.
+    """Return the mean negative log likelihood of the true classes under softmax(logits / temperature), in nats.
 
     `logits` (n, classes); `truth` int (n,), each an index of a class; n is 1 or more.
     """
@@ -29,7 +29,7 @@ def nll(logits: NDArray[np.floating[Any]], truth: NDArray[np.integer[Any]], temp
 
 
 def ece(probabilities: NDArray[np.floating[Any]], truth: NDArray[np.integer[Any]]) -> float:
-    """Expected calibration error, 0 to 1, in 15 bins of equal width (Guo et al. 2017).
+    """Return the expected calibration error, 0 to 1, in 15 bins of equal width (Guo et al. 2017).
 
     `probabilities` (n, classes), n 1 or more; `truth` int (n,), where -1 means a class that is none of these.
     """
@@ -37,7 +37,7 @@ def ece(probabilities: NDArray[np.floating[Any]], truth: NDArray[np.integer[Any]
 
 
 def fit_temperature(logits: NDArray[np.floating[Any]], truth: NDArray[np.integer[Any]]) -> float:
-    """The T, 0.05 to 20, that minimises the negative log likelihood of softmax(logits / T) (Guo et al. 2017).
+    """Return the T, 0.05 to 20, that minimises the negative log likelihood of softmax(logits / T) (Guo et al. 2017).
 
     `logits` (n, classes), finite; `truth` int (n,), rows of -1 are left out. The best class of no image changes.
 
@@ -64,12 +64,12 @@ def fit_temperature(logits: NDArray[np.floating[Any]], truth: NDArray[np.integer
 
 
 def at_bound(temperature: float) -> bool:
-    """Whether the fit ended at the least or the greatest temperature that it may give."""
+    """Return whether the temperature is one of the limits of the fit."""
     return any(abs(np.log(temperature / bound)) < 1e-3 for bound in BOUNDS)
 
 
 def unscale(probabilities: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.float32]:
-    """softmax(logits / temperature) (n, classes) -> softmax(logits), float32 of the same shape."""
+    """Convert softmax(logits / temperature) (n, classes) to softmax(logits), float32 of the same shape."""
     logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny)) * temperature
     values: NDArray[np.float32] = softmax(logits, axis=1).astype(np.float32)
     return values
@@ -81,7 +81,7 @@ def _log_probabilities(logits: NDArray[np.floating[Any]], temperature: float) ->
 
 
 def _smoothed(truth: NDArray[np.integer[Any]], classes: int) -> NDArray[np.float64]:
-    """What the probabilities should be, float64 (n, classes)."""
+    """Return the smoothed targets, float64 (n, classes)."""
     doubt = DOUBT / (len(truth) + DOUBT)
     targets = np.full((len(truth), classes), doubt / (classes - 1))
     targets[np.arange(len(truth)), truth] = 1 - doubt
@@ -90,14 +90,14 @@ def _smoothed(truth: NDArray[np.integer[Any]], classes: int) -> NDArray[np.float
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """A temperature, and the calibration error on the validation images before and after it."""
+    """A temperature, and the calibration error on the validation images before and after scaling."""
 
     temperature: float
     validation_ece: tuple[float, float]
 
 
 def find_scaling(probabilities: NDArray[np.float32], truth: NDArray[np.intp]) -> Scaling:
-    """Of the validation images: their probabilities (n, classes), and the class of each, (n,)."""
+    """Fit the temperature to the probabilities (n, classes) and true classes (n,) of the validation images."""
     logits = np.log(np.maximum(probabilities, SMALLEST))
     temperature = fit_temperature(logits, truth)
     return Scaling(temperature, (ece(probabilities, truth), ece(softmax(logits / temperature, axis=1), truth)))

@@ -1,4 +1,4 @@
-"""Scores from which an answer is believed: chosen on the validation images, so that what is answered is mostly right."""
+"""Score thresholds per label, chosen on the validation images for a minimum precision of the answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from edgecls.training.evaluation.predictions import Predictions
 
 STEPS = 256
-"""int8 scores are multiples of 1/256. Thresholds stand half-way between two of them, where no rounding matters."""
+"""int8 scores are multiples of 1/256. Thresholds lie half-way between two of them, so rounding does not matter."""
 
 NEVER = 1.0
-"""A threshold that no int8 score reaches: the greatest is 255/256."""
+"""A threshold that no int8 score reaches: the largest is 255/256."""
 
 FEW = 3
-"""Labels that are never answered, up to which each has a line of its own."""
+"""Most labels that are never answered for which each has a line of its own."""
 
 NAMED = 20
-"""Of more, how many are named."""
+"""Most labels that one line names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ class Thresholds:
 
     @property
     def by_label(self) -> dict[str, float]:
-        """What the model file carries: label -> threshold; nothing where no precision was asked for."""
+        """Return label -> threshold, as stored in the model file; empty without a minimum precision."""
         return {each.label: each.threshold for each in self.labels} if self.min_precision > 0 else {}
 
     @property
     def unreached(self) -> tuple[Threshold, ...]:
-        """Those of which the precision asked for was not borne out: they are never answered."""
+        """Return the labels that are never answered because their precision could not be confirmed."""
         return tuple(each for each in self.labels if not each.reached)
 
 
@@ -74,7 +74,7 @@ class LabelCoverage:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What thresholds give on `n` images: the share `answered`, 0 to 1, and the share of those that is right.
+    """The result of thresholds on `n` images: the share `answered`, 0 to 1, and the precision of the answers.
 
     `precision` is None where none is answered.
     """
@@ -97,9 +97,9 @@ class _Cut:
 
 
 def choose_thresholds(predictions: Predictions, min_precision: float) -> Thresholds:
-    """For each label the lowest threshold at which its answers are right as often as `min_precision`, 0 to 1, asks.
+    """Return for each label the lowest threshold at which its answers reach `min_precision`, 0 to 1.
 
-    As often: by the rule of succession, (right + 1) / (answered + 2) >= min_precision. The lowest of many cuts flatters
+    Reaching means, by the rule of succession, (right + 1) / (answered + 2) >= min_precision. The lowest of many cuts flatters
     itself, and does so most where images are few; for 0.95 at least 18 answers, all right, are wanted. Where no cut of
     a label's own is borne out, the threshold is that of all labels together, unless the label's own answers there
     contradict it, or there is no image of it; then it is 1, and the label counts as not reached: who asks for a precision
@@ -137,7 +137,7 @@ def _choose(label: str, answers: _Answers, fallback: _Cut | None, min_precision:
 
 
 def never_answered(found: Thresholds, images: Mapping[str, int]) -> list[str]:
-    """Which labels that is so of, and what to do: a line each, or one for all. `images`: label -> validation images."""
+    """Return lines that name the labels that are never answered. `images` is label -> number of validation images."""
     lost = [each.label for each in found.unreached]
     cannot = f"cannot show a precision of {found.min_precision:g}: add images, or lower --min-precision"
     if len(lost) <= FEW:
@@ -153,7 +153,7 @@ def _images(count: int) -> str:
 
 
 def _cuts(top: NDArray[np.float64], right: NDArray[np.bool_]) -> list[_Cut]:
-    """Every way to divide images by their best score (n,), thresholds ascending from 0; none where n is 0."""
+    """Return every division of images by their best score (n,), thresholds ascending from 0; none if n is 0."""
     steps = np.floor(top * STEPS + 0.5).astype(np.intp)
     values, place = np.unique(steps, return_inverse=True)
     counts = np.bincount(place, minlength=len(values))
@@ -165,12 +165,12 @@ def _cuts(top: NDArray[np.float64], right: NDArray[np.bool_]) -> list[_Cut]:
 
 
 def _lowest(cuts: list[_Cut], min_precision: float) -> _Cut | None:
-    """The first that the rule of succession bears out (Laplace; the mean of a uniform prior's posterior)."""
+    """Return the lowest cut that satisfies the rule of succession (Laplace: the posterior mean of a uniform prior)."""
     return next((cut for cut in cuts if cut.right + 1 >= min_precision * (cut.answered + 2)), None)
 
 
 def _at(answers: _Answers, threshold: float) -> _Cut:
-    """What `threshold` gives, which may lie above all scores."""
+    """Return the cut at `threshold`, which may be above all scores."""
     top, right = answers
     answered = top >= threshold
     return _Cut(threshold, int(answered.sum()), int(right[answered].sum()))
@@ -181,7 +181,7 @@ def _contradicts(cut: _Cut, min_precision: float) -> bool:
 
 
 def apply_thresholds(predictions: Predictions, thresholds: Mapping[str, float]) -> Coverage:
-    """What `thresholds` (label -> 0 to 1; a label that is missing always answers) give on other images."""
+    """Return the coverage of `thresholds` (label -> 0 to 1; a missing label is always answered) on other images."""
     answered = predictions.answered(thresholds)
     per_label = {}
     for index, label in enumerate(predictions.labels):

@@ -1,1 +1,1 @@
-"""From a Keras network to a TFLite flatbuffer in the precision asked for."""
+"""Conversion of a Keras network to a TFLite flatbuffer in a given precision."""

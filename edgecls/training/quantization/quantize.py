@@ -1,4 +1,4 @@
-"""Keras network -> TFLite flatbuffer, float or quantized, that takes uint8 RGB pixels."""
+"""Conversion of a Keras network to a TFLite flatbuffer, float or quantized, that takes uint8 RGB pixels."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -17,17 +17,17 @@ from edgecls.training.quantization.rounding import round_weights
 from edgecls.training.settings import Quantization
 
 ROUNDING_IMAGES = 32
-"""With 16 to 64 the int8 features are equally near to the float ones; each costs 0.2 s with 2 cores."""
+"""With 16 to 64 images the int8 features are equally close to the float ones."""
 
 
 def normalize(pixels: NDArray[np.uint8], mean: float, std: float) -> NDArray[np.float32]:
-    """(pixel - mean) / std, any shape: what the network without its uint8 input takes."""
+    """Return (pixel - mean) / std, any shape, as the network takes it."""
     normalized: NDArray[np.float32] = (pixels.astype(np.float32) - np.float32(mean)) / np.float32(std)
     return normalized
 
 
 def to_float(network: keras.Model, mean: float, std: float) -> bytes:
-    """A float32 model that casts and normalises its uint8 input itself."""
+    """Return a float32 model that casts and normalises its uint8 input."""
     return _convert(_converter(_with_pixel_input(network, mean, std)))
 
 
@@ -39,10 +39,10 @@ def quantize(
     calibration: Sequence[NDArray[np.uint8]],
     progress: Progress | None = None,
 ) -> bytes:
-    """The network in the precision asked for; all of them take uint8 RGB pixels.
+    """Return the network in the given precision, taking uint8 RGB pixels.
 
-    int8: `_to_int8`. float16: weights of half the size, computed in float. dynamic: int8 weights, computed in float
-    where a kernel for that is missing. `calibration` as in `_to_int8`, which alone needs it.
+    int8: see `_to_int8`, which alone uses `calibration`. float16: weights of half the size, computed in float.
+    dynamic: int8 weights, computed in float where there is no integer kernel.
     """
     progress = progress or Progress()
     if quantization == "int8":
@@ -59,18 +59,18 @@ def quantize(
 def _with_pixel_input(network: keras.Model, mean: float, std: float) -> keras.Model:
     pixels = keras.Input(network.input_shape[1:], dtype="uint8", name="pixels")
     normalized = keras.layers.Rescaling(1 / std, -mean / std, name="normalize")(pixels)
-    # Named: Keras counts what has no name, and the same network would not give the same bytes twice.
+    # Keras numbers layers without a name, and the same network would not give the same bytes twice.
     return keras.Model(pixels, network(normalized), name=network.name)
 
 
 def _to_int8(
     network: keras.Model, mean: float, std: float, calibration: Sequence[NDArray[np.uint8]], progress: Progress
 ) -> bytes:
-    """A model whose every tensor is an integer; uint8 in and out, int8 inside.
+    """Return a model in which every tensor is an integer: uint8 input and output, int8 inside.
 
-    `calibration` are images as the device will feed them, uint8 (height, width, 3): ranges of activations are taken
-    from all of them, the rounding of weights from the first `ROUNDING_IMAGES`. The normalisation costs nothing: it is
-    the scale and zero point of the input, real = (pixel - mean) / std.
+    `calibration` are images as on the device, uint8 (height, width, 3): all of them give the ranges of activations, the
+    first `ROUNDING_IMAGES` the rounding of weights. Normalisation takes no time: it is the scale and zero point of the
+    input, real = (pixel - mean) / std.
     """
     images = [normalize(pixels, mean, std) for pixels in _spanning(calibration)]
     weights = network.get_weights()
@@ -102,9 +102,9 @@ def _int8_converter(network: keras.Model, images: Sequence[NDArray[np.float32]],
 
 
 def _spanning(calibration: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """The same images, one pixel of the first made black and one white: so the input's range is exactly 0 to 255.
+    """Return the images with a black and a white pixel in the first, so that the range of the input is 0 to 255.
 
-    Two pixels, and not an image of extremes: that would widen the ranges of all activations behind it.
+    An image of extremes would widen the ranges of all activations after it.
     """
     first = calibration[0].copy()
     first[0, 0], first[-1, -1] = 0, 255
@@ -112,10 +112,10 @@ def _spanning(calibration: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8
 
 
 def _converter(network: keras.Model) -> Any:
-    """From a concrete function: TFLiteConverter.from_keras_model raises with TensorFlow 2.21 and Keras 3.15.
+    """Return a converter for a concrete function; `from_keras_model` raises with TensorFlow 2.21 and Keras 3.15.
 
-    Its variables are frozen into constants first: 3 s for an int8 EfficientNet-Lite0 where the way through a
-    SavedModel with variables takes 10 s.
+    Freezing the variables into constants first takes 3 s for an int8 EfficientNet-Lite0, instead of 10 s through a
+    SavedModel.
     """
     function = tf.function(lambda x: network(x, training=False))
     spec = tf.TensorSpec((1, *network.input_shape[1:]), network.inputs[0].dtype, name="pixels")
@@ -129,8 +129,10 @@ def _convert(converter: Any) -> bytes:
 
 
 def _check_integer(flatbuffer: bytes) -> None:
-    """`TFLITE_BUILTINS_INT8` falls back to float where it must. Raises BadData for a graph with a float tensor."""
+    """Raise BadData for a graph with a float tensor: `TFLITE_BUILTINS_INT8` silently falls back to float."""
     interpreter = Interpreter(model_content=flatbuffer, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     floats = [t["name"] for t in interpreter.get_tensor_details() if t["dtype"] in (np.float16, np.float32)]
     if floats:
-        raise BadData(f"the network cannot be wholly int8: {floats[0]} stays float: use --quantize float16 or dynamic")
+        raise BadData(
+            f"the network cannot be quantized to int8 completely: {floats[0]} stays float: use --quantize float16 or dynamic"
+        )

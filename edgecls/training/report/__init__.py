@@ -1,4 +1,4 @@
-"""What a conversion did and how good its model is, as one HTML file that needs nothing beside it."""
+"""The report of a conversion: one self-contained HTML file."""
 
 from edgecls.training.report.report import write_report
 

@@ -1,4 +1,4 @@
-"""Charts as SVG to stand in an HTML page. No name of a class is drawn: no font has all scripts, the reader's page has.
+"""Charts as SVG to embed in an HTML page. Class names are not drawn, because no font has all scripts.
 
 The same numbers give the same bytes.
 """
@@ -20,10 +20,10 @@ from edgecls.training.evaluation.curves import CoverageCurve, PrecisionRecall, R
 from edgecls.training.settings import Epoch
 
 COLOURS = ("#1f6fb4", "#d9730d", "#2e8b57", "#b5338a", "#7a5230", "#c23b3b", "#6b5bd2", "#5f6b7a")
-"""Of curves, in order; told apart on white paper."""
+"""Colours of curves, in order, chosen to be distinguishable on white."""
 
 POINTS = 400
-"""Of a curve, at most: ten thousand images would make a page of megabytes, and no finer picture."""
+"""Most points of a curve: ten thousand would make a page of megabytes that looks the same."""
 
 _SIZE = (4.6, 3.3)  # inches; little more than a telephone's width, so that text stays legible there
 _STYLE = {
@@ -42,7 +42,7 @@ _STYLE = {
 
 
 def draw_losses(history: Sequence[Epoch]) -> str:
-    """Training and validation loss by epoch."""
+    """Return a chart of the training and validation loss by epoch."""
 
     def draw(axes: Axes) -> None:
         epochs = _epochs(axes, history)
@@ -56,7 +56,7 @@ def draw_losses(history: Sequence[Epoch]) -> str:
 
 
 def draw_accuracies(history: Sequence[Epoch]) -> str:
-    """Validation accuracy by epoch."""
+    """Return a chart of the validation accuracy by epoch."""
 
     def draw(axes: Axes) -> None:
         epochs = _epochs(axes, history)
@@ -69,7 +69,7 @@ def draw_accuracies(history: Sequence[Epoch]) -> str:
 
 
 def _epochs(axes: Axes, history: Sequence[Epoch]) -> list[int]:
-    """Epochs counted through all phases, with a line where one begins."""
+    """Label the axis of epochs, draw a line where a phase begins, and return the epochs, counted through all phases."""
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for index, (before, after) in enumerate(pairwise(history), 1):
@@ -82,7 +82,7 @@ def _epochs(axes: Axes, history: Sequence[Epoch]) -> list[int]:
 
 
 def draw_precision_recall(curves: Sequence[PrecisionRecall]) -> str:
-    """At most as many curves as there are `COLOURS`, in their order."""
+    """Return a chart of the first curves, as many as there are `COLOURS`."""
 
     def draw(axes: Axes) -> None:
         for curve, colour in zip(curves, COLOURS, strict=False):
@@ -94,41 +94,45 @@ def draw_precision_recall(curves: Sequence[PrecisionRecall]) -> str:
 
 
 def draw_reliability(before: Reliability, found: Reliability) -> str:
-    """How often answers of each score are right, before and after scaling, and the share of all that has it then."""
+    """Return a reliability diagram before and after temperature scaling, with a histogram of the scores after it."""
 
     def draw(axes: Axes) -> None:
         full = found.count > 0
         left, width = found.edges[:-1][full], np.diff(found.edges)[full]
         share = found.count[full] / found.count.sum()
         axes.bar(left, share, width, align="edge", color="#dfe6ee", label="share of the images")
-        axes.plot([0, 1], [0, 1], color="#8a94a0", linestyle=":", label="as promised")
+        axes.plot([0, 1], [0, 1], color="#8a94a0", linestyle=":", label="perfectly calibrated")
         some = before.count > 0
         style: dict[str, Any] = {"marker": "o", "markersize": 4}
-        axes.plot(before.score[some], before.accuracy[some], color=COLOURS[1], linestyle="--", **style, label="before")
-        axes.plot(found.score[full], found.accuracy[full], color=COLOURS[0], **style, label="after the temperature")
-        _square(axes, "score", "share that is right")
-        axes.figure.legend(loc="outside lower center", ncols=2)  # wherever it stood inside, it could hide a point
+        axes.plot(
+            before.score[some], before.accuracy[some], color=COLOURS[1], linestyle="--", **style, label="before scaling"
+        )
+        axes.plot(found.score[full], found.accuracy[full], color=COLOURS[0], **style, label="after scaling")
+        _square(axes, "score", "accuracy")
+        axes.figure.legend(loc="outside lower center", ncols=2)  # inside the axes it could hide a point
 
-    return _svg("reliability", "How often answers are right, by their score", draw)
+    return _svg("reliability", "Accuracy of the answers by their score", draw)
 
 
 def draw_coverage(curve: CoverageCurve, chosen: tuple[float, float] | None, wanted: float) -> str:
-    """Accuracy of what is answered against how much is answered.
+    """Return a chart of the precision of the answers against the share of images that is answered.
 
-    `chosen` is (share answered, share of those right) of the model's thresholds; `wanted` the precision asked for, 0
-    where none was.
+    `chosen` is (share answered, precision) with the thresholds of the model; `wanted` is the requested precision, 0 if
+    there is none.
     """
 
     def draw(axes: Axes) -> None:
         some = _some(len(curve.coverage))
         axes.plot(curve.coverage[some], curve.accuracy[some], color=COLOURS[0], label="one threshold for all")
         if wanted:
-            axes.axhline(wanted, color="#8a94a0", linestyle=":", label="asked for")
+            axes.axhline(wanted, color="#8a94a0", linestyle=":", label="requested precision")
         if chosen:
             axes.plot(*chosen, color=COLOURS[1], marker="o", linestyle="none", label="the model's thresholds")
         lowest = min(curve.accuracy.min(), wanted or 1.0, chosen[1] if chosen else 1.0)
         bottom = lowest - 0.4 * (1.05 - lowest)  # room for the legend
-        axes.set(xlabel="share answered", ylabel="share of those right", xlim=(0, 1.02), ylim=(bottom, 1.02))
+        axes.set(
+            xlabel="share of images answered", ylabel="precision of the answers", xlim=(0, 1.02), ylim=(bottom, 1.02)
+        )
         axes.legend(loc="lower left")
         _in_percent(axes.xaxis, axes.yaxis)
 
@@ -151,7 +155,7 @@ def _some(n: int) -> slice | list[int]:
 
 
 def _svg(name: str, title: str, draw: Callable[[Axes], None]) -> str:
-    """Without what only a file of its own needs, and without the names that charts on one page would share."""
+    """Return the SVG without what only a separate file needs, and without ids that charts on one page would share."""
     # The object interface: pyplot keeps figures in the process and looks for a screen.
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=_SIZE, layout="constrained")

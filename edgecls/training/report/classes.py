@@ -1,4 +1,4 @@
-"""What a page says of each class, and which classes where there are too many for a page."""
+"""The tables of the report that have a row for each class, limited to the classes that matter most."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from edgecls.training.evaluation.evaluate import Evaluation
 from edgecls.training.evaluation.predictions import Predictions
 
 ROWS = 50
-"""Classes in a table."""
+"""Most classes in a table."""
 
 MATRIX = 20
-"""Classes in a confusion matrix."""
+"""Most classes in a confusion matrix."""
 
 PAIRS = 12
-"""Confusions that are listed."""
+"""Most confusions that are listed."""
 
 CURVES = 8
 
@@ -47,12 +47,12 @@ class Pair:
 
 
 def most_confused(evaluation: Evaluation, count: int) -> list[str]:
-    """The `count` labels that most mistakes are about, as truth or as answer, in the order of the labels."""
+    """Return the `count` labels with the most errors, as true or predicted class, in the order of the labels."""
     return [evaluation.labels[i] for i in _most(_mistakes(evaluation), count)]
 
 
 def confusion(evaluation: Evaluation, count: int = MATRIX) -> Matrix:
-    """The matrix of the `count` most confused classes."""
+    """Return the confusion matrix of the `count` classes with the most errors."""
     counts = np.array(evaluation.confusion_matrix)
     shown = _most(_mistakes(evaluation), count)
     images = counts.sum(axis=1)
@@ -62,7 +62,7 @@ def confusion(evaluation: Evaluation, count: int = MATRIX) -> Matrix:
 
 
 def pairs(evaluation: Evaluation, count: int = PAIRS) -> list[Pair]:
-    """The most frequent confusions, most images first."""
+    """Return the most frequent confusions, most images first."""
     counts = np.array(evaluation.confusion_matrix)
     images = counts.sum(axis=1)
     np.fill_diagonal(counts, 0)
@@ -76,14 +76,14 @@ def pairs(evaluation: Evaluation, count: int = PAIRS) -> list[Pair]:
 
 
 def hardest(predictions: Predictions, count: int = CURVES) -> list[PrecisionRecall]:
-    """Precision against recall of the `count` classes with the lowest average precision, in the order of the outputs."""
+    """Return the curves of the `count` classes with the lowest average precision, in the order of the outputs."""
     curves = precision_recall_curves(predictions)
     area = np.array([curve.average_precision for curve in curves])
     return [curves[i] for i in _most(-area, count)]
 
 
 def recall_changes(changes: Mapping[str, float], recall: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """label, before, after, change of the recall, the greatest loss first; only those that changed."""
+    """Return label, before, after and change for each class whose recall changed, the largest loss first."""
     return [
         {"label": label, "before": recall[label]["recall"] - change, "after": recall[label]["recall"], "change": change}
         for label, change in sorted(changes.items(), key=lambda item: (item[1], item[0]))
@@ -98,5 +98,5 @@ def _mistakes(evaluation: Evaluation) -> NDArray[np.intp]:
 
 
 def _most(values: NDArray[Any], count: int) -> list[int]:
-    """Indices of the `count` greatest, ascending; of equals the first."""
+    """Return the indices of the `count` largest values, ascending; of equal values the first."""
     return sorted(np.argsort(-values, kind="stable")[:count].tolist())

@@ -1,4 +1,4 @@
-"""Where in an image a network sees a class: HiResCAM (Draelos and Carin 2020), Grad-CAM without its averaging.
+"""Heat maps of the regions that speak for a class: HiResCAM (Draelos and Carin 2020), Grad-CAM without averaging.
 
 Behind a global pooling both are the same, for there the derivative is the same at all places. Where the network goes
 on with each place by itself, as `cnn` does, its mean says nothing, and Grad-CAM's maps are all but empty.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 def heat_maps(network: keras.Model, images: NDArray[np.float32], classes: NDArray[np.intp]) -> NDArray[np.float32]:
-    """For each image how much each place speaks for its class: 0 to 1, and 1 where it does so most.
+    """Return for each image how much each position speaks for its class: 0 to 1, with 1 at the maximum.
 
     `network` takes normalised pixels float32 (n, size, size, channels) and ends in a dense softmax; `classes` int (n,)
     are indices of its outputs. Returns float32 (n, h, w), the size of the last feature map; all 0 where nothing in an
@@ -36,6 +36,6 @@ def heat_maps(network: keras.Model, images: NDArray[np.float32], classes: NDArra
 
 
 def _last_map(network: keras.Model) -> Any:
-    """The last output that still has places: behind a global pooling some networks go on with maps of 1 x 1."""
+    """Return the last output with spatial dimensions; some networks continue with 1 x 1 maps after global pooling."""
     outputs = [layer.output for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
     return next(x for x in reversed(outputs) if len(x.shape) == 4 and x.shape[1] * x.shape[2] > 1)

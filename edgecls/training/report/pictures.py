@@ -1,4 +1,4 @@
-"""The images that a page shows: the worst mistakes, and what quantization has changed."""
+"""The images that the report shows: the worst errors, and those whose answer changed with quantization."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ FLIPS = 8
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """An image that was answered wrong. `truth_score` is the score of its true class, None where the model lacks that.
+    """An image that was classified wrongly. `truth_score` is the score of its true class, None if the model lacks it.
 
     `image`, `answer_heat` and `truth_heat` are data: addresses of JPEGs: the image as the model sees it, and where it
     sees either class. Empty where the image cannot be read any more, or there is no such class.
@@ -39,7 +39,7 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Flipped:
-    """A `flip`, and the image as the model sees it: a data: address of a JPEG, or empty."""
+    """A changed answer with its image as the model sees it: a data: address of a JPEG, or empty."""
 
     name: str
     flip: Flip
@@ -47,7 +47,7 @@ class Flipped:
 
 
 def worst_mistakes(predictions: Predictions, conversion: Any, count: int = MISTAKES) -> list[Mistake]:
-    """Those with the highest score, with Grad-CAM of the answer and of the truth, by the float network."""
+    """Return the wrong answers with the highest scores, with heat maps of the predicted and of the true class."""
     order = np.argsort(-predictions.top, kind="stable")
     worst = [int(i) for i in order if not predictions.right[i]][:count]
     read = {i: _pixels(predictions.samples[i], conversion.preprocessing) for i in worst}
@@ -83,7 +83,7 @@ def _mistake(
 def _heat_maps(
     conversion: Any, pixels: Mapping[int, NDArray[np.uint8]], asked: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, int], NDArray[np.float32]]:
-    """(image, class) -> heat map."""
+    """Return a heat map of the float network for each requested (image, class)."""
     if not asked:
         return {}
     from edgecls.training.quantization.quantize import normalize
@@ -96,7 +96,7 @@ def _heat_maps(
 
 
 def flips(found: Iterable[Flip], preprocessing: Preprocessing, count: int = FLIPS) -> list[Flipped]:
-    """The first `count` of them with their images."""
+    """Return the first `count` changed answers with their images."""
     return [_flipped(flip, preprocessing) for flip in list(found)[:count]]
 
 
@@ -106,7 +106,7 @@ def _flipped(flip: Flip, preprocessing: Preprocessing) -> Flipped:
 
 
 def _pixels(sample: Sample, preprocessing: Preprocessing) -> NDArray[np.uint8] | None:
-    """None where the image is gone since it was classified: that is no reason to have no report."""
+    """Return the pixels, or None if the image can no longer be read: the report is written all the same."""
     try:
         return load_pixels(sample.read(), preprocessing)
     except EdgeclsError:

@@ -1,4 +1,4 @@
-"""Puts the page together. What `conversion` must have is what the functions here ask of it."""
+"""The report page, rendered from a `Conversion`."""
 
 import math
 import platform
@@ -18,16 +18,16 @@ from edgecls.training.report import charts, classes, pictures
 FILE = "report.html"
 
 LISTED = 20
-"""Problems of one kind, files left out, and trials of a search that are shown; more are counted."""
+"""Most problems of one kind, skipped files, and trials of a search that are listed."""
 
 _PACKAGES = ("ai-edge-litert", "scikit-learn", "scipy", "matplotlib", "jinja2")
-"""Named beside those that the model file names."""
+"""Packages whose versions are shown in addition to those in the model file."""
 
 
 def write_report(folder: Path, conversion: Any) -> Path:
-    """Write `report.html` into `folder`, which is made if need be, and return its path.
+    """Write `report.html` into `folder`, which is created if necessary, and return its path.
 
-    Raises IoFailed and InputNotFound where it cannot be written. The same conversion gives the same bytes.
+    Raises IoFailed and InputNotFound if it cannot be written. The same conversion gives the same bytes.
     """
     page = _render(conversion)
     try:
@@ -68,7 +68,7 @@ def _render(conversion: Any) -> str:
 
 
 def _data(conversion: Any) -> dict[str, Any]:
-    """The data set: a row a class, and its problems by kind."""
+    """Return the section on the data set: a row for each class, and the problems by kind."""
     counts, weights = conversion.dataset.counts(), conversion.weights
     kinds = defaultdict(list)
     for problem in conversion.dataset.problems:
@@ -114,12 +114,12 @@ def _classes(conversion: Any) -> dict[str, Any]:
 
 
 def _trials(conversion: Any) -> list[tuple[int, Mapping[str, Any]]]:
-    """(its number, what was set and came of it), the least validation loss first."""
+    """Return (number, hyperparameters and loss) of each trial, sorted by validation loss."""
     return sorted(enumerate(conversion.trials, 1), key=lambda trial: trial[1].get("validation_loss", math.inf))
 
 
 def _thresholds(conversion: Any) -> list[dict[str, Any]]:
-    """A row a class, on the test images; those that answer least first."""
+    """Return a row for each class: its threshold, and what it gives on the test images; never answered ones first."""
     found = conversion.coverage.per_label
     rows = [{"on_validation": each, "on_test": found[each.label]} for each in conversion.thresholds.labels]
     return sorted(
@@ -128,7 +128,7 @@ def _thresholds(conversion: Any) -> list[dict[str, Any]]:
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested settings under names such as `training.epochs`."""
+    """Yield nested settings under names such as `training.epochs`."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")
@@ -153,7 +153,7 @@ def _share(value: float | None) -> str:
 
 
 def _points(value: float) -> str:
-    """Of a difference of shares, with its sign; none where it rounds to nothing."""
+    """Return a difference of shares in points with its sign; no sign if it rounds to 0."""
     points = round(100 * value, 1)
     return (f"{points:+.1f}" if points else "0.0").replace("-", "\N{MINUS SIGN}")
 

@@ -1,4 +1,4 @@
-"""Small pictures for a page: what the model sees of an image, and heat maps over it."""
+"""Thumbnails for the report: an image as the model sees it, and heat maps over it."""
 
 import base64
 
@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 WIDTH = 150
-"""Pixels. Three stand side by side on a telephone."""
+"""Width in pixels. Three fit side by side on a phone."""
 
 QUALITY = 80
 
 
 def thumbnail(pixels: NDArray[np.uint8]) -> str:
-    """Uint8 (height, width, 1 or 3), RGB -> a data: address of a JPEG `WIDTH` pixels wide."""
+    """Return uint8 pixels (height, width, 1 or 3), RGB, as the data: address of a JPEG `WIDTH` pixels wide."""
     return _address(_sized(_rgb(pixels)))
 
 
 def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> str:
-    """The same in grey, under the colours of a heat map float32 (h, w) of 0 (blue) to 1 (red)."""
+    """Return the image in grey under a heat map float32 (h, w), 0 (blue) to 1 (red), as the data: address of a JPEG."""
     grey = cv2.cvtColor(_sized(_rgb(pixels)), cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
     smooth = cv2.resize(heat, (width, height), interpolation=cv2.INTER_CUBIC)  # overshoots a little

@@ -120,7 +120,9 @@ def test_a_network_that_cannot_be_wholly_int8(pixels):
     features = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(inputs))
     outputs = keras.layers.Dense(2, activation="softmax")(keras.layers.Lambda(keras.ops.sin)(features))
     network = keras.Model(inputs, outputs)
-    with pytest.raises(BadData, match=r"cannot be wholly int8: .* stays float: use --quantize float16 or dynamic"):
+    with pytest.raises(
+        BadData, match=r"cannot be quantized to int8 completely: .* stays float: use --quantize float16 or dynamic"
+    ):
         quantize.quantize(network, MEAN, STD, "int8", list(pixels[:4]))
     assert details(quantize.quantize(network, MEAN, STD, "float16", []))[0]["dtype"] == np.uint8
 
