@@ -4,7 +4,8 @@
 
 Runs `edgecls run` over a folder of images, in this process and with a profile hook in every thread. Counts what is called
 from the moment when a third of the files has been taken until two thirds have been acknowledged: not the start, not the
-first listing of the folder, not idling, not the end.
+first listing of the folder, not idling, not the end. What runs between two frames is listed apart: the maintenance of the
+database, and the report to systemd.
 """
 
 import argparse
@@ -21,7 +22,8 @@ import cv2
 import numpy as np
 
 FILES = 120
-TAKE, ACKNOWLEDGE = {"frames"}, {"acknowledge", "done"}
+TAKE, ACKNOWLEDGE = {"next_frame", "frames"}, {"acknowledge", "done"}
+BETWEEN = {"_run_maintenance", "_keep_house", "_on_step", "_progress"}
 
 
 class PathProfiler:
@@ -32,6 +34,8 @@ class PathProfiler:
         self._source = str(package / "device" / "sources" / "folder.py")
         self.taken = self.acknowledged = 0
         self.calls: Counter[str] = Counter()
+        self.between: Counter[str] = Counter()
+        self._depth = 0  # of functions in BETWEEN, which the main thread alone calls
 
     def hook(self, frame: FrameType, event: str, value: Any) -> None:
         """See sys.setprofile: `event` is "return" for a yield, too, and `value` then what is yielded."""
@@ -39,9 +43,15 @@ class PathProfiler:
         if code.co_filename == self._source:
             self.taken += event == "return" and code.co_name in TAKE and value is not None
             self.acknowledged += event == "return" and code.co_name in ACKNOWLEDGE
+        is_main = threading.current_thread() is threading.main_thread()
+        if event == "call" and code.co_name in BETWEEN:
+            self._depth += 1
         is_counted = self.taken > FILES // 3 and self.acknowledged < 2 * FILES // 3
         if is_counted and event == "call" and code.co_filename.startswith(self._package):
-            self.calls[code.co_filename.removeprefix(self._package)] += 1
+            calls = self.between if self._depth and is_main else self.calls
+            calls[code.co_filename.removeprefix(self._package)] += 1
+        if event == "return" and code.co_name in BETWEEN:
+            self._depth -= 1
 
 
 def write_images(inbox: Path, examples: list[Path]) -> None:
@@ -83,9 +93,11 @@ def main() -> None:
         finally:
             sys.setprofile(None)
             threading.setprofile(None)
-    for name, calls in profiler.calls.items():
-        print(f"{calls:7} {name}")
-    print(f"{len(profiler.calls)} files, {sum(profiler.calls.values()) * 3 // FILES} calls a frame")
+    between = {name: calls for name, calls in profiler.between.items() if name not in profiler.calls}
+    for title, files in (("the way of a frame", profiler.calls), ("between two frames", between)):
+        print(f"{title}: {len(files)} files, {sum(files.values()) * 3 // FILES} calls a frame")
+        for name, calls in files.items():
+            print(f"{calls:7} {name}")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def seeds(folder: Path) -> list[bytes]:
 
 def write_mutants(inbox: Path, images: list[bytes], count: int, seed: int) -> None:
     """Each as a file of its own."""
-    sys.path.append(str(Path(__file__).parents[1] / "tests"))
+    sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
     mutants: Any = importlib.import_module("mutants")
     inbox.mkdir()
     for number, data in enumerate(mutants.mutants(images, count, seed)):

@@ -14,7 +14,6 @@ from edgecls.bench.pictures import ImageSet
 from edgecls.bench.timing import quantile
 from edgecls.database.reading import open_results
 from edgecls.database.timestamps import parse_timestamp
-from edgecls.device.configuration.config import Config
 from edgecls.errors import IoFailed
 from edgecls.model.model_file import ModelFile
 
@@ -60,13 +59,8 @@ class EndToEnd:
 
 
 def plans(cores: int) -> list[Plan]:
-    """The daemon's own choice first, then one interpreter with more and more threads, then more of them on all `cores`.
-
-    Of a configuration without interpreters, the first two.
-    """
+    """Return the daemon's own choice, one interpreter with more and more threads, then several of them on all `cores`."""
     counts = thread_counts(cores)
-    if "interpreters" not in Config.model_fields:
-        return [Plan(), *(Plan(threads=threads) for threads in counts)]
     several = (Plan(n, cores // n) for n in counts if n > 1)
     return [Plan(), *(Plan(1, threads) for threads in counts), *several]
 

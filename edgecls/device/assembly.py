@@ -25,12 +25,11 @@ from edgecls.model.model_file import ModelFile
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """What to call while the parts work: after every step, and about once a second while one of them waits."""
+    """What to call after every step, and at least once a second while the database is unavailable, or is checked."""
 
     on_step: Callable[[], None]
     on_wait: Callable[[], None]
-    on_open: Callable[[], None]
-    """while a database is being opened: it is checked, or unavailable"""
+    on_check: Callable[[], None]
 
 
 class Assembly:
@@ -151,7 +150,7 @@ class Assembly:
         while True:
             self._database.close_store()
             self._wait_until_unchanged(self.config.database)
-            retry(self._database.reopen, self._requests.stop, progress=self._callbacks.on_open)
+            retry(self._database.reopen, self._requests.stop, progress=self._callbacks.on_wait)
             with contextlib.suppress(FileReplaced):  # once more
                 self.pipeline = self._new_pipeline(unfinished)
                 break
@@ -163,7 +162,7 @@ class Assembly:
         """Wait for a second in which the file at `path` does not change: another program may be copying it."""
         before, now = None, file_stamp(path)
         while now != before and not self._requests.stop.wait(1.0):
-            self._callbacks.on_open()
+            self._callbacks.on_wait()
             before, now = now, file_stamp(path)
 
     def _close_source(self) -> None:
@@ -172,11 +171,13 @@ class Assembly:
         self._source.close()
 
     def _open_database(self) -> OpenDatabase:
-        stop, on_open = self._requests.stop, self._callbacks.on_open
-        return retry(lambda: OpenDatabase(self.config.database, stop, on_open), stop, progress=on_open)
+        stop, callbacks = self._requests.stop, self._callbacks
+        return retry(
+            lambda: OpenDatabase(self.config.database, stop, callbacks.on_check), stop, progress=callbacks.on_wait
+        )
 
     def _new_pipeline(self, unfinished: Unfinished) -> FramePipeline:
-        return retry(lambda: self._join(unfinished), self._requests.stop, progress=self._callbacks.on_open)
+        return retry(lambda: self._join(unfinished), self._requests.stop, progress=self._callbacks.on_wait)
 
     def _join(self, unfinished: Unfinished) -> FramePipeline:
         config, store, model = self.config, self._database.store, self.model
@@ -198,7 +199,7 @@ class Assembly:
             counts=self._counts,
             vote=(unfinished.vote or Vote(config.vote)) if has_vote else None,
             is_live=not config.source.is_replayed,
-            saved_frames=saved_frames,
+            saved_frames=saved_frames if saves_frames else None,
             maintenance=Maintenance(store, saved_frames, config),
             recent_frames=config.vote.votes if saves_frames else 0,
             # A frame that is saved waits for the disk anyway, and the limits of saved frames hold after every row.

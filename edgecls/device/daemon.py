@@ -52,7 +52,7 @@ class Daemon:
         classifiers = load_classifiers(config)
         if not isinstance(config.source, LiveSettings):
             check_source(config.source)  # before a database is created
-        callbacks = Callbacks(on_step=self._on_step, on_wait=self._on_wait, on_open=self._on_open)
+        callbacks = Callbacks(on_step=self._on_step, on_wait=self._on_wait, on_check=self._on_check)
         try:
             self._parts = Assembly(config, classifiers, self._requests, self.counts, callbacks)
         except GaveUp as error:
@@ -122,11 +122,12 @@ class Daemon:
         self._after_step()
 
     def _on_wait(self) -> None:
-        self._heartbeat.beat(f"waiting for the database, which is locked or on a full disk; {self.counts}")
+        reason = "it is locked by another process, or the disk is full"
+        self._heartbeat.extend_timeout(f"waiting for the database: {reason}; {self.counts}")
         self._after_step()
 
-    def _on_open(self) -> None:
-        self._heartbeat.extend_start("waiting for the database, which is checked, locked or on a full disk")
+    def _on_check(self) -> None:
+        self._heartbeat.extend_timeout("checking the database")
 
     def _report_ready(self, event: str) -> None:
         parts = self._parts

@@ -72,20 +72,16 @@ class Heartbeat:
         self._notifier, self._clock = notifier, clock
         self._pause = LONGEST_PAUSE_S if watchdog is None else min(LONGEST_PAUSE_S, watchdog / 4)
         self._next = -math.inf
-        self._sent_status = ""
 
     def beat(self, status: object) -> None:
-        """Report progress. At most one ping a pause is sent; the text of `status` only if it has changed."""
+        """Report progress. At most one ping per pause is sent, with the text of `status`."""
         now = self._clock()
         if now < self._next:
             return
         self._next = now + self._pause
-        text = str(status)
-        changed = {} if text == self._sent_status else {"STATUS": text}
-        self._sent_status = text
-        self._notifier.send(WATCHDOG=1, **changed)
+        self._notifier.send(WATCHDOG=1, STATUS=str(status))
 
-    def extend_start(self, status: str) -> None:
-        """Report progress of a start, or of a reload, that takes long."""
+    def extend_timeout(self, status: str) -> None:
+        """Report that the daemon waits, in a start or a reload perhaps, which may take longer than systemd would wait."""
         self._notifier.send(EXTEND_TIMEOUT_USEC=EXTENSION_S * 1_000_000)
         self.beat(status)

@@ -1,4 +1,4 @@
-"""May the user of the service use what the configuration names? Root may everything, so it is tried as that user."""
+"""A check of the permissions of the service, run as its user: root itself may do everything."""
 
 import json
 import os
@@ -18,21 +18,21 @@ _WRITES = ("change", "make", "database")
 
 
 def access(target: Target) -> CheckResult:
-    """Configuration, model, database and source: read, and written where the daemon writes."""
+    """Check that the user of the service may read configuration, model, database and source, and write where needed."""
     if target.config_path is None or target.configured.error:
-        return absent("no configuration says what is to be used")
+        return absent("no valid configuration: the paths to check are unknown")
     unit = unit_of(str(target.config_path))
     user = service_user(target.system, unit)
     needs = list(_needs(target))
     if user and os.geteuid() not in (0, user.uid):
-        return absent(f"not known for the user {user.name} of the service", "sudo edgecls doctor")
+        return absent(f"only root can check the permissions of the user {user.name}", "sudo edgecls doctor")
     outcome = run_isolated("access", json.dumps(needs), user=user if os.geteuid() == 0 else None)
     if outcome.error:
-        return failed(outcome.error, "run edgecls doctor again; if that remains, report it")
+        return failed(outcome.error, "run edgecls doctor again; if the error persists, report it")
     who = user.name if user else outcome.value["user"]
     remedies = {
-        "missing": "create it, or change the configuration",
-        "closed": f"let {who} in: sudo setfacl -m u:{who}:rwX PATH, or chgrp and chmod it; the folders above need x",
+        "missing": "create it, or correct the configuration",
+        "closed": f"give {who} access: sudo setfacl -m u:{who}:rwX PATH, or chgrp and chmod; the folders above need x",
         "hidden": f"sudo systemctl edit {unit}, or move it below {_STATE}",
     }
     problems = outcome.value["problems"]
@@ -41,33 +41,33 @@ def access(target: Target) -> CheckResult:
     if problems:
         kinds = dict.fromkeys(kind for kind, _ in problems)
         return failed("; ".join(text for _, text in problems), "; ".join(remedies[kind] for kind in kinds))
-    return ok(f"{', '.join(dict.fromkeys(part for part, _, _ in needs))}: open to the user {who}")
+    return ok(f"the user {who} may use {', '.join(dict.fromkeys(part for part, _, _ in needs))}")
 
 
 Need = tuple[str, str, str]
-"""Part of the daemon, path, and what it does there: `read` a file, `list`, `change` or `make` a folder, keep a `database`, or
-`connect` to an address."""
+"""The part of the daemon, a path, and the action there: `read` a file, `list`, `change` or `make` a folder, write a
+`database`, or `connect` to an address."""
 
 
 def _needs(target: Target) -> Iterator[Need]:
-    found = target.configured.value
+    settings = target.configured.value
     yield "configuration", os.path.abspath(str(target.config_path)), "read"
     yield "model", os.path.abspath(target.model_path), "read"
     yield "database", os.path.abspath(target.database_path), "database"
-    if found.get("source") == "folder":
-        yield "source", found["path"], "list" if found["after"] == "keep" else "change"
-        if found["after"] == "move":
-            yield "source", found["done_folder"], "make"
-        if found["after"] != "keep":
-            yield "source", found["failed_folder"], "make"
-    elif found.get("source") == "video":
-        yield "source", found["path"], "read"
-    elif "://" in found.get("device", ""):
-        yield "source", found["device"], "connect"
+    if settings.get("source") == "folder":
+        yield "source", settings["path"], "list" if settings["after"] == "keep" else "change"
+        if settings["after"] == "move":
+            yield "source", settings["done_folder"], "make"
+        if settings["after"] != "keep":
+            yield "source", settings["failed_folder"], "make"
+    elif settings.get("source") == "video":
+        yield "source", settings["path"], "read"
+    elif "://" in settings.get("device", ""):
+        yield "source", settings["device"], "connect"
 
 
 def _hidden(settings: dict[str, list[str]], needs: list[Need]) -> Iterator[str]:
-    """Yield what the unit's sandbox hides from the service, or makes read-only."""
+    """Yield a message for each path that the sandbox of the unit hides from the service, or makes read-only."""
     is_on = {name: settings.get(name, ["no"])[-1].lower() not in ("no", "false") for name in _SANDBOX}
     bound = _paths(settings, "BindPaths", "ReadWritePaths")
     shown = [*bound, *_paths(settings, "BindReadOnlyPaths")]
@@ -78,7 +78,7 @@ def _hidden(settings: dict[str, list[str]], needs: list[Need]) -> Iterator[str]:
         elif is_on["ProtectHome"] and _is_below(path, _HOMES) and not _is_below(path, shown):
             yield f"{part}: {path} is hidden from the service (ProtectHome=)"
         elif is_on["PrivateTmp"] and _is_below(path, _TEMPORARY) and not _is_below(path, shown):
-            yield f"{part}: {path} is hidden from the service, which has a /tmp of its own (PrivateTmp=)"
+            yield f"{part}: {path} is hidden from the service, which has its own /tmp (PrivateTmp=)"
         elif action in _WRITES and is_on["ProtectSystem"] and not _is_below(path, [_STATE, *bound]):
             folder = os.path.dirname(path) if action == "database" else path
             yield f"{part}: {path} is read-only for the service: its unit needs ReadWritePaths={folder}"

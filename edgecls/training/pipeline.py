@@ -154,7 +154,6 @@ def _check(options: Options, settings: ResolvedTraining) -> None:
         find_preset(augmentation)
     if settings.search:
         check_search()
-    check_not_input(options.output, options.dataset, *([options.split_file] if options.split_file else []))
     if options.resume and not (checkpoint := _checkpoint_path(options.output)).exists():
         raise UsageError(f"there is no checkpoint {checkpoint} to resume from: omit --resume")
 
@@ -168,6 +167,7 @@ def _reserve(output: Path) -> Iterator[None]:
 
 
 def _read_dataset(options: Options, progress: Progress) -> Dataset:
+    check_not_input(options.output, options.dataset, *([options.split_file] if options.split_file else []))
     dataset = read_dataset(
         options.dataset,
         options.split_file,

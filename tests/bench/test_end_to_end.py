@@ -12,7 +12,6 @@ from edgecls.bench.end_to_end import EndToEnd, Plan, fill, image_count, plans, t
 from edgecls.bench.pictures import ImageSet
 from edgecls.bench.stages import Stage
 from edgecls.bench.timing import Timing
-from edgecls.device.configuration.config import Config
 from edgecls.errors import IoFailed
 
 LOAD = ImageSet("two", (picture("red"), picture("blue", ".jpg")), (".png", ".jpg"))
@@ -36,10 +35,7 @@ def test_a_daemon_that_cannot_go_on_is_told_and_gone(tiny_model, tmp_path):
         end_to_end.end_to_end(tiny_model, LOAD, tmp_path / "inbox", Plan())
 
 
-def test_plans_are_what_the_configuration_has(monkeypatch):
-    monkeypatch.setattr(Config, "model_fields", {"threads": None})
-    assert list(map(str, plans(2))) == ["own choice", "1", "2"]
-    monkeypatch.setattr(Config, "model_fields", {"threads": None, "interpreters": None})
+def test_plans_use_all_cores_in_every_way():
     assert list(map(str, plans(4))) == ["own choice", "1 x 1", "1 x 2", "1 x 3", "1 x 4", "2 x 2", "3 x 1", "4 x 1"]
 
 

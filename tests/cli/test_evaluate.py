@@ -239,4 +239,4 @@ def test_what_a_model_does_not_see_of_wide_pictures_is_told(evaluate, tmp_path):
     done = evaluate("--format", "json", path=tmp_path / "wide")
     assert json.loads(done.stdout)["accuracy"] == 1
     (line,) = done.stderr.splitlines()
-    assert "of the pictures' area lies outside the central square that the network sees" in line
+    assert "of the images' area lies outside the central square that the network sees" in line

@@ -119,7 +119,7 @@ def test_sigterm_while_a_row_waits_for_a_locked_database(service, manager, inbox
 
 def test_sigterm_while_it_reloads(service, manager, inbox, tmp_path):
     put(inbox, "a.png", "red")
-    with service(slow("edgecls.device.daemon", "Service", "_swap")) as process:
+    with service(slow("edgecls.device.assembly", "Assembly", "switch")) as process:
         wait_for(manager, "STATUS=1 rows")
         process.send_signal(signal.SIGHUP)
         assert process.stdout.readline() == "there\n"
@@ -171,7 +171,7 @@ def test_a_start_waits_until_a_held_database_is_free(service, manager, inbox, tm
     put(inbox, "a.png", "red")
     with contextlib.ExitStack() as stack, service() as process:
         stack.enter_context(held(tmp_path / "results.db"))
-        heard = wait_for(manager, f"STATUS=waiting for {tmp_path}/results.db: another process holds it, or the disk is")
+        heard = wait_for(manager, "STATUS=waiting for the database: it is locked by another process, or the disk is")
         heard += wait_for(manager, "EXTEND_TIMEOUT_USEC=")
         assert "READY=1" not in heard
         assert process.poll() is None

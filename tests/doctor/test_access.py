@@ -50,7 +50,7 @@ def asked(pi, site):
 @pytest.mark.parametrize("after", ["keep", "move", "delete"])
 def test_all_is_open(asked, after):
     result = asked(f'path = "inbox"\nafter = "{after}"')
-    assert result == (Status.ok, "configuration, model, database, source: open to the user edgecls", "")
+    assert result == (Status.ok, "the user edgecls may use configuration, model, database, source", "")
 
 
 @root_only
@@ -78,7 +78,7 @@ def test_what_is_closed_to_the_user_of_the_service(asked, site, path, mode, sour
     result = asked(source)
     assert result.status is Status.failed
     assert message.format(UID, site) in result.message
-    assert result.fix.startswith("let edgecls in: sudo setfacl -m u:edgecls:rwX PATH")
+    assert result.fix.startswith("give edgecls access: sudo setfacl -m u:edgecls:rwX PATH")
 
 
 @root_only
@@ -94,7 +94,7 @@ def test_a_group_opens_it(asked, site):
 @root_only
 def test_what_is_missing(asked):
     result = asked('path = "nothing"')
-    assert (result.status, result.fix) == (Status.failed, "create it, or change the configuration")
+    assert (result.status, result.fix) == (Status.failed, "create it, or correct the configuration")
     assert "source: there is no " in result.message
 
 
@@ -105,7 +105,7 @@ def test_without_a_service_it_is_tried_as_whoever_asks(asked):
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may become another user")
 def test_who_may_not_become_that_user_is_told(asked):
-    assert asked() == (Status.absent, "not known for the user edgecls of the service", "sudo edgecls doctor")
+    assert asked() == (Status.absent, "only root can check the permissions of the user edgecls", "sudo edgecls doctor")
 
 
 def test_without_a_configuration(pi):
@@ -121,7 +121,7 @@ def test_without_a_configuration(pi):
         (
             ("source", "/tmp/in", "list"),
             None,
-            "source: /tmp/in is hidden from the service, which has a /tmp of its own",
+            "source: /tmp/in is hidden from the service, which has its own /tmp",
         ),
         (("source", "/srv/in", "list"), None, None),
         (("source", "/srv/in", "change"), None, "its unit needs ReadWritePaths=/srv/in"),

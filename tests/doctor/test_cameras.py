@@ -29,11 +29,11 @@ def with_camera(pi, tmp_path):
 
 
 def test_no_camera(pi):
-    assert cameras(pi()) == (Status.absent, "no /dev/video*", "")
+    assert cameras(pi()) == (Status.absent, "no /dev/video* device", "")
 
 
 def test_a_camera_for_whoever_asks(with_camera):
-    assert cameras(with_camera()) == (Status.ok, "/dev/video0 (HD Webcam); open to whoever asks", "")
+    assert cameras(with_camera()) == (Status.ok, "/dev/video0 (HD Webcam); the current user may use it", "")
 
 
 def test_the_user_of_the_service_is_not_in_the_group(with_camera):
@@ -44,7 +44,7 @@ def test_the_user_of_the_service_is_not_in_the_group(with_camera):
 
 
 def test_the_drop_in_lets_it(with_camera):
-    assert cameras(with_camera(USER | DROP_IN)).message == "/dev/video0 (HD Webcam); open to the user edgecls"
+    assert cameras(with_camera(USER | DROP_IN)).message == "/dev/video0 (HD Webcam); the user edgecls may use it"
 
 
 def test_a_folder_needs_no_camera(with_camera):
@@ -60,7 +60,10 @@ def test_the_camera_of_the_configuration(with_camera):
         cameras(with_camera(group | dict.fromkeys(DROP_IN), source=source)).status is Status.failed
     )  # hidden by the unit
     result = cameras(with_camera(USER | {"dev/video0": None}, source=source))
-    assert (result.status, result.message) == (Status.failed, "there is no /dev/video0, which the configuration names")
+    assert (result.status, result.message) == (
+        Status.failed,
+        "/dev/video0, the camera in the configuration, does not exist",
+    )
 
 
 def test_a_stream_is_no_node(with_camera):

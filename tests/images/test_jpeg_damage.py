@@ -1,4 +1,4 @@
-"""Damage that libjpeg only remarks on: heard in many threads at once, and whatever the scale of the decode."""
+"""Damage that libjpeg only warns about: found in many threads at once, at every scale of the decode."""
 
 import os
 import re
@@ -50,26 +50,25 @@ def test_a_reduced_decode_refuses_what_a_full_one_refuses(name):
 
 @pytest.mark.parametrize("name", HOLED)
 @pytest.mark.parametrize("cover", [1, COVER, FULL])
-def test_a_hole_in_the_middle_is_heard_at_every_scale(name, cover):
+def test_a_hole_in_the_middle_is_found_at_every_scale(name, cover):
     assert re.match(
         r"is damaged: part of the picture is missing \(.*\): replace the file$", verdict(HOLED[name], cover)
     )
 
 
-def test_in_many_threads_each_hears_of_its_own_image(capfd):
+def test_in_many_threads_each_finds_the_damage_of_its_own_image(capfd):
     images = [*JPEGS.values(), *HOLED.values(), PADDED, encode(IMAGE), *mutants(list(JPEGS.values()), 300, seed=3)] * 2
     expected = [verdict(data) for data in images]
-    assert 100 < sum(said is not None for said in expected) < len(images) - 100
+    assert 100 < sum(each is not None for each in expected) < len(images) - 100
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(verdict, images)) == expected
     assert capfd.readouterr().err == ""
 
 
-def test_a_remark_that_does_no_harm_does_not_make_others_wait():
-    """A camera that pads all its files: they are decoded once, and at the same time."""
-    with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda data: decode_strict(data, SPEC)[1], [PADDED] * 50))
-    assert all(remarks and all("extraneous bytes before marker 0xd9" in each for each in remarks) for remarks in found)
+def test_a_padded_end_is_a_warning():
+    """Some cameras pad all their files."""
+    (warning,) = decode_strict(PADDED, SPEC)[1]
+    assert "extraneous bytes before marker 0xd9" in warning
 
 
 def test_lines_of_others_pass_while_images_are_decoded(capfd):

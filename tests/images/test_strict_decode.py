@@ -1,4 +1,4 @@
-"""What libjpeg remarks on although no pixel is lost, alone and in front of damage; and that all readers say the same."""
+"""What libjpeg warns about although no pixel is lost, alone and before damage; and all readers agree."""
 
 import re
 import struct
@@ -14,6 +14,7 @@ from mutants import mutants
 from pictures import encode, noise
 
 from edgecls.errors import BadImage
+from edgecls.images import jpeg
 from edgecls.images.framing import FULL, Preprocessing
 from edgecls.images.preprocess import decode, decode_reduced, decode_strict, load_pixels
 from edgecls.inference.classifier import Classifier
@@ -76,9 +77,9 @@ def test_what_costs_no_pixel_is_no_damage(data, capfd):
     plain = next(whole for whole in KINDS.values() if abs(len(data) - len(whole)) < 40)
     assert np.array_equal(decode(data), decode(plain))
     assert decode_reduced(data).shape == (30, 40, 3)
-    pixels, remarks = decode_strict(data, SPEC)
+    pixels, warnings = decode_strict(data, SPEC)
     assert np.array_equal(pixels, load_pixels(plain, SPEC))
-    assert remarks
+    assert warnings
     assert capfd.readouterr().err == ""
 
 
@@ -98,7 +99,7 @@ ODDITIES = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("oddity", ODDITIES)
-def test_a_remark_that_does_no_harm_hides_no_damage(kind, oddity):
+def test_a_harmless_warning_hides_no_damage(kind, oddity):
     """libjpeg writes only the first of its warnings."""
     with pytest.raises(BadImage, match="part of the picture is missing"):
         decode(ODDITIES[oddity](holed(KINDS[kind])))
@@ -143,7 +144,7 @@ def test_data_missing_from_a_scan_is_refused_or_leaves_the_picture_as_it_is(kind
     assert len(verdicts) == 1
 
 
-def test_images_with_harmless_remarks_and_damaged_ones_in_many_threads():
+def test_images_with_harmless_warnings_and_damaged_ones_in_many_threads():
     images = [*HARMLESS.values(), *map(holed, KINDS.values()), WHOLE] * 8
     expected = [verdict(decode, data) is None for data in images]
     start = threading.Barrier(4)
@@ -162,4 +163,15 @@ def test_libpng_writes_no_line(capfd):
     chunk = b"\0\0\0\x04gAMA\0\0\0\0" + bytes(4)  # of a wrong checksum
     odd = encode(IMAGE, ".png")
     assert verdict(decode, odd[:33] + chunk + odd[33:]) is None
+    assert capfd.readouterr().err == ""
+
+
+def test_without_simplejpeg_opencv_gives_the_same_pixels_and_reports_no_damage(monkeypatch, capfd):
+    """On 32-bit ARM, where there are no wheels."""
+    whole = [*KINDS.values(), *HARMLESS.values()]
+    strict = [load_pixels(data, SPEC) for data in whole]
+    monkeypatch.setattr(jpeg, "simplejpeg", None)
+    assert all(np.array_equal(load_pixels(data, SPEC), pixels) for data, pixels in zip(whole, strict, strict=True))
+    assert verdict(decode, holed(WHOLE)) is None
+    assert "the end of the JPEG is missing" in verdict(decode, WHOLE[:-100])
     assert capfd.readouterr().err == ""

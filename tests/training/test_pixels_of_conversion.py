@@ -54,7 +54,7 @@ def test_where_the_ends_matter_all_is_seen(belts, tmp_path, caplog):
     assert done.settings["fit"] == spec.fit
     assert done.evaluation.accuracy == 1
     (line,) = (r.getMessage() for r in caplog.records if "outside the central square. Cross" in r.getMessage())
-    assert line.endswith(f"using --fit {spec.fit}")
+    assert line.endswith(f"Using --fit {spec.fit}")
     assert verify(read_model(tmp_path / "a.tflite"))
     classifier = Classifier(tmp_path / "a.tflite")
     assert classifier.classify(wide("red", 99)).top_k[0].label == "red"  # pixels, as a camera gives them
@@ -67,7 +67,7 @@ def test_an_explicit_crop_stays_and_what_it_costs_is_told(belts, tmp_path, caplo
     assert (done.model.info.preprocessing.fit, done.model.info.preprocessing.crop) == ("crop", 0.9)
     assert "comparing fits" not in done.seconds
     (line,) = (r.getMessage() for r in caplog.records if "lies outside" in r.getMessage())
-    assert line.startswith("80 % of the pictures' area lies outside the central square")
+    assert line.startswith("80 % of the images' area lies outside the central square")
     assert "--fit stretch" in line
 
 

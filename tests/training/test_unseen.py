@@ -44,4 +44,4 @@ def test_nothing_is_told_where_all_is_seen(fit, caplog):
     warn_of_unseen(pictures(3.0), Preprocessing(224, 224, fit))
     assert not caplog.records
     warn_of_unseen(pictures(3.0), SQUARE)
-    assert "67 % of the pictures' area" in caplog.text
+    assert "67 % of the images' area" in caplog.text

@@ -60,13 +60,14 @@ class SavedFrames:
         *,
         from_files: bool = False,
         white: White = UNKNOWN_WHITE,
+        every: float = _EVERY_S,
         clock: SystemClock = SYSTEM_CLOCK,
     ) -> None:
         self._settings = settings
         self._white = white
         self._rows = rows
         self._from_files = from_files
-        self._clock = clock
+        self._every, self._clock = every, clock
         self._files = FrameFiles(folder, writable=settings.keep != "none")
         self._best = BestOfEachLabel(settings.best_per_label)
         self._spare: list[int] = []  # heap of row ids up to _passed that are not among the best
@@ -101,16 +102,13 @@ class SavedFrames:
         if self._latest is None or self._latest[0] is not frame:
             wanted = self._is_wanted(frame, classification)
             self._latest = (frame, self._saved(frame, classification) if wanted else classification)
-            if classification.label is not None:
-                self._labels[frame.source] = classification.label
+            self._labels[frame.source] = classification.label
         saved = self._latest[1]
         self._has_new = self._has_new or saved.saved_bytes is not None
         return replace(classification, path=saved.path, saved_bytes=saved.saved_bytes)
 
     def _is_wanted(self, frame: Frame, classification: Classification) -> bool:
         keep = self._settings.keep
-        if keep == "none" or frame.image is None or classification.label is None:
-            return False
         if frame.path is not None and not self._from_files:
             return False
         if keep == "changed":
@@ -138,7 +136,7 @@ class SavedFrames:
         now = time.monotonic()
         if not (self._has_new or self._gone) and (not self._files.total or now < self._next_prune):
             return 0
-        self._has_new, self._next_prune = False, now + _EVERY_S
+        self._has_new, self._next_prune = False, now + self._every
         self._note_committed()
         removed = 0
         try:
@@ -172,16 +170,13 @@ class SavedFrames:
     def _remove_one(self) -> bool:
         """Remove one file, the one to go first, if a limit is passed: stray, then the oldest, then the best."""
         full = self._files.total > self._settings.max_bytes
-        days = self._settings.max_days
-        if days is not None and not self._clock.is_trusted():
-            days = None
-        if not full and days is None:
+        oldest = self._oldest_kept()
+        if not full and oldest is None:
             return False
-        oldest = None if days is None else datetime.now(timezone.utc) - timedelta(days=days)
         if self._files.remove_stray(None if full else oldest):
             return True
         frame = self._oldest_spare()
-        if frame is not None and (full or self._is_older(frame, oldest)):
+        if frame is not None and (full or (oldest is not None and self._is_older(frame, oldest))):
             self._remove(frame)
             return True
         if frame is None and full and (row_id := self._best.most_dispensable()) is not None:
@@ -192,10 +187,15 @@ class SavedFrames:
             return True
         return False
 
-    def _is_older(self, frame: SavedFrame, than: datetime | None) -> bool:
+    def _oldest_kept(self) -> datetime | None:
+        """Return the time before which frames are too old; None without such a limit, or a clock to be believed."""
+        days = self._settings.max_days
+        if days is None or not self._clock.is_trusted():
+            return None
+        return datetime.now(timezone.utc) - timedelta(days=days)
+
+    def _is_older(self, frame: SavedFrame, than: datetime) -> bool:
         """By its row's time; one of a clock that nobody had set is as old as the next frame that has a time."""
-        if than is None:
-            return False
         dated: SavedFrame | None = frame
         while dated is not None and dated.classified_at < _text(UNSET_BEFORE):
             dated = next(iter(self._rows.after(dated.row_id, 1)), None)

@@ -66,6 +66,12 @@ class Filters:
         """The time before which `classified_at` must be, as the database stores it."""
         return END_OF_TIME if self.until is None else format_timestamp(self.until)
 
+    @property
+    def are_indexed(self) -> bool:
+        """Whether an index leads to the matching rows: to one label, to errors, or to an interval."""
+        has_scores = self.min_score is not None or self.max_score is not None
+        return not (self.runs or self.devices or self.models or has_scores or len(self.labels) > 1 or self.search)
+
 
 NO_FILTERS = Filters()
 

@@ -19,16 +19,13 @@ def interval_of(db: Database, filters: Filters, search: Search | None = None) ->
     """Return (begin, end): begin <= classified_at < end for all rows that match `filters`."""
     begin, end = filters.from_time, filters.to_time
     run_conditions, parameters = where_run(db, filters)
-    has_scores = filters.min_score is not None or filters.max_score is not None
     labels = filters.wanted_labels if filters.threshold is None else ()
-    if not (run_conditions or has_scores or len(labels) > 1 or search):
-        return begin, end
     conditions = ["hour >= :first_hour AND hour < :end", *run_conditions]
     parameters |= {"first_hour": begin[:13], "end": end}
     if labels:
         conditions.append("label IN (SELECT value FROM json_each(:labels))")
         parameters["labels"] = json.dumps(labels)
-    if has_scores:
+    if filters.min_score is not None or filters.max_score is not None:
         conditions.append("bin BETWEEN :lowest_bin AND :highest_bin")
         parameters["lowest_bin"] = score_bin(filters.min_score or 0.0)
         parameters["highest_bin"] = score_bin(1.0 if filters.max_score is None else filters.max_score)

@@ -92,7 +92,9 @@ class RowQuery:
         if matches is not None:
             yield from self._by_ids(self._sorted_ids("classified_at", newest_first, matches))
             return
-        begin, end = interval_of(self._db, self._filters, self._search)
+        begin, end = self._filters.from_time, self._filters.to_time
+        if not self._filters.are_indexed:
+            begin, end = interval_of(self._db, self._filters, self._search)
         bound, position = ("classified_at >= :begin", Position(end, -1)) if newest_first else (
             "classified_at < :end", Position(begin, -1))  # fmt: skip
         position = position if after is None else (min if newest_first else max)(position, after)

@@ -36,7 +36,7 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", "
 UNREADABLE_SUFFIXES = (".7z", ".rar", ".tar.zst", ".zst", ".gz", ".bz2", ".xz", ".lz4")
 
 MAX_MEMBER_BYTES = 512 * 1024**2
-"""A larger file is no photograph: it may be there to fill the memory."""
+"""A larger file is not a photograph, and may exhaust the memory."""
 
 MIN_FREE_BYTES = 1024**3
 """Left free on the disk on which the images of a compressed tar are kept."""

@@ -24,7 +24,7 @@ _UNREADABLE = (
     MemoryError,
     NotImplementedError,  # a compression that zipfile does not know
     RuntimeError,  # encrypted
-    SyntaxError,  # an array's header that is no literal
+    SyntaxError,  # an array header that is not a literal
 )
 
 

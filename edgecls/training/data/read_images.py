@@ -83,7 +83,7 @@ class DatasetImage:
         return self.digest, self.listed_pixels
 
 
-Look = Callable[[NDArray[np.uint8], int], "Appearance | None"]
+Describe = Callable[[NDArray[np.uint8], int], "Appearance | None"]
 """(BGR pixels, by how much they are reduced) -> how the image looks"""
 
 
@@ -135,10 +135,10 @@ def read_again(images: Sequence[DatasetImage], white: White, progress: Progress)
 
 
 def _read_all(
-    samples: Sequence[Sample], progress: Progress, name: str, look: Look | None, white: White = UNSCALED
+    samples: Sequence[Sample], progress: Progress, name: str, describe: Describe | None, white: White = UNSCALED
 ) -> tuple[list[DatasetImage], list[tuple[Path, str]]]:
     with progress.step(name, len(samples)) as advance:
-        results = for_each(lambda: None, lambda _, sample: _read_image(sample, look, white), samples, advance)
+        results = for_each(lambda: None, lambda _, sample: _read_image(sample, describe, white), samples, advance)
     images = [image for image in results if isinstance(image, DatasetImage)]
     return images, [(s.path, reason) for s, reason in zip(samples, results, strict=True) if isinstance(reason, str)]
 
@@ -186,12 +186,12 @@ def sha256_of(content: bytes | NDArray[np.uint8]) -> str:
     return hashlib.sha256(f"{content.shape}".encode() + content.tobytes()).hexdigest()
 
 
-def _read_image(sample: Sample, look: Look | None, white: White) -> DatasetImage | str:
+def _read_image(sample: Sample, describe: Describe | None, white: White) -> DatasetImage | str:
     """Return the image, or what is wrong with it."""
     try:
         content = sample.read()
         pixels, reduced, depth = _decode(content, white)
-        appearance = look(pixels, reduced) if look else None
+        appearance = describe(pixels, reduced) if describe else None
     except EdgeclsError as error:
         return reason_of(error)
     digest = sha256_of(pixels)
@@ -214,14 +214,14 @@ def _decode(content: bytes | NDArray[np.uint8], white: White) -> tuple[NDArray[n
     return pixels, reduced, depth
 
 
-def _appearance_function() -> Look:
+def _appearance_function() -> Describe:
     try:
         import imagehash
         import PIL.Image
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed: pip install 'edgecls[convert]'") from None
 
-    def look(bgr: NDArray[np.uint8], reduced: int) -> Appearance | None:
+    def describe(bgr: NDArray[np.uint8], reduced: int) -> Appearance | None:
         grey: Any = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
         if min(grey.shape) * reduced < MIN_SIDE or grey.std() < MIN_CONTRAST:
             return None
@@ -229,4 +229,4 @@ def _appearance_function() -> Look:
         side = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
         return Appearance(bits, cv2.resize(grey, side, interpolation=cv2.INTER_AREA))
 
-    return look
+    return describe

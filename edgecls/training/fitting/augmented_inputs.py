@@ -28,7 +28,7 @@ class AugmentedInputs(Protocol):
 
 
 class AugmentedPixels:
-    """Pixels that are augmented anew in each epoch, for a network that is trained as a whole."""
+    """Pixels that are augmented again in each epoch, for a network that is trained as a whole."""
 
     def __init__(self, pixels: PixelCache, augmentation: Augmentation, normalize: Normalize, seed: int) -> None:
         self._pixels, self._augmentation, self._normalize, self._seed = pixels, augmentation, normalize, seed

@@ -37,7 +37,8 @@ def saved(tmp_path, tiny_model, clocks):
             source="cam", version="0", config={},
         )  # fmt: skip
         settings = SavedFramesSettings(keep="all", max_days=30, best_per_label=0)
-        yield Saved(store, SavedFrames(settings, tmp_path / "frames", SavedFrameRows(store), clock=clocks.steady))
+        rows = SavedFrameRows(store)
+        yield Saved(store, SavedFrames(settings, tmp_path / "frames", rows, every=0, clock=clocks.steady))
 
 
 class Saved:

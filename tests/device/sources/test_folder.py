@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -193,6 +195,24 @@ def test_a_temporary_name_that_becomes_the_final_one(inbox, until):
 def test_the_watchdog_that_is_installed_can_be_told_how_long_to_keep_half_a_rename_back():
     """Else, where files leave the folder, new ones are found half a second later than they could be."""
     assert folder_watch._set_rename_delay(folder_watch._RENAME_DELAY_S)
+
+
+def test_nested_folders_that_appear_are_watched_without_a_warning(inbox):
+    """watchdog registers such folders twice, and warns of that, in a process in which any warning is an error."""
+    script = f"""
+import os, sys, time
+from edgecls.device.sources.folder_watch import FolderWatch
+watch = FolderWatch({str(inbox)!r}, recursive=True)
+watch.check()
+time.sleep(0.2)  # until its threads wait for events
+for n in range(300):
+    os.makedirs(os.path.join({str(inbox)!r}, str(n), "a", "b", "c"))
+while os.path.join({str(inbox)!r}, "299") not in watch.take()[0]:
+    time.sleep(0.02)
+watch.stop()
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_folder_moved_in(inbox, until):
