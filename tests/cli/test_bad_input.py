@@ -67,7 +67,7 @@ CASES = [
     ("run --config tiny.toml --until-idle 0", USAGE, "Invalid value for '--until-idle'"),
     ("query --db missing.db", INPUT, "missing.db: no such file or folder"),
     ("query --db good.png", DATA, "good.png is not a SQLite database"),
-    ("query --db missing.db --since soonish", USAGE, "--since soonish is not a time"),
+    ("query --db missing.db --since soonish", USAGE, "invalid time --since soonish"),
     ("query --min-score 95", USAGE, "Invalid value for '--min-score'"),
     ("query --limit some", USAGE, "'some' is not a "),
     ("restore missing.db", INPUT, "missing.db: no such file or folder: check the path; `edgecls run` and"),

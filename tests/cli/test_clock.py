@@ -84,7 +84,7 @@ def test_what_the_user_knows_is_corrected(run):
         (["--correct", "--run", "5"], "give one of the two"),
         (["--run", "9", "--offset", "1h"], "unknown run 9"),
         (["--run", "5", "--offset", "soon"], "invalid --offset soon: write a duration such as 3d4h"),
-        (["--run", "5", "--set-start", "soon"], "is not a time"),
+        (["--run", "5", "--set-start", "soon"], "invalid time"),
     ],
 )
 def test_what_makes_no_sense(run, options, message):

@@ -66,7 +66,7 @@ def test_the_whole_way(place):
     assert (found["frames"], found["accuracy"]["share"]) == (7, pytest.approx(6 / 7, abs=1e-6))
     assert {each["label"] for each in found["labels"]} >= {"blue", "green"}
     table, _ = run("stats")
-    assert "reviewed of " in table
+    assert "reviews of " in table
     assert "by chance" in table
     assert "0.857 (0.487 to 0.974)" in table
 
@@ -89,7 +89,7 @@ def test_images_may_have_been_copied_elsewhere(place):
     found, missing = reviewed_images([place / "results.db"], place / "copies")
     assert {path.name for path, _ in found} == {f"{number:02}.png" for number in range(12)}
     assert not missing
-    with pytest.raises(InputNotFound, match=r"none of 12 reviewed images is found, not .*: copy them here"):
+    with pytest.raises(InputNotFound, match=r"none of 12 reviewed images exists, not .*: copy them here"):
         reviewed_images([place / "results.db"], None)
     shutil.rmtree(place / "copies")
 
@@ -105,7 +105,7 @@ def test_what_has_taken_the_place_of_an_image_is_not_trained_on(place):
 
 
 def test_a_database_without_reviews(place):
-    with pytest.raises(UsageError, match=r"results.db has no reviews: see edgecls harvest"):
+    with pytest.raises(UsageError, match=r"results.db has no reviews: run edgecls harvest"):
         reviewed_images([place / "results.db"], None)
 
 
