@@ -18,7 +18,7 @@ _WRITES = ("change", "make", "database")
 
 
 def access(target: Target) -> CheckResult:
-    """Configuration, model, database and source: read, and written where the daemon writes."""
+    """Check read access to configuration, model, database and source, and write access where the daemon writes."""
     if target.config_path is None or target.configured.error:
         return absent("no configuration says what is to be used")
     unit = unit_of(str(target.config_path))
@@ -50,20 +50,20 @@ Need = tuple[str, str, str]
 
 
 def _needs(target: Target) -> Iterator[Need]:
-    found = target.configured.value
+    settings = target.configured.value
     yield "configuration", os.path.abspath(str(target.config_path)), "read"
     yield "model", os.path.abspath(target.model_path), "read"
     yield "database", os.path.abspath(target.database_path), "database"
-    if found.get("source") == "folder":
-        yield "source", found["path"], "list" if found["after"] == "keep" else "change"
-        if found["after"] == "move":
-            yield "source", found["done_folder"], "make"
-        if found["after"] != "keep":
-            yield "source", found["failed_folder"], "make"
-    elif found.get("source") == "video":
-        yield "source", found["path"], "read"
-    elif "://" in found.get("device", ""):
-        yield "source", found["device"], "connect"
+    if settings.get("source") == "folder":
+        yield "source", settings["path"], "list" if settings["after"] == "keep" else "change"
+        if settings["after"] == "move":
+            yield "source", settings["done_folder"], "make"
+        if settings["after"] != "keep":
+            yield "source", settings["failed_folder"], "make"
+    elif settings.get("source") == "video":
+        yield "source", settings["path"], "read"
+    elif "://" in settings.get("device", ""):
+        yield "source", settings["device"], "connect"
 
 
 def _hidden(settings: dict[str, list[str]], needs: list[Need]) -> Iterator[str]:

@@ -37,10 +37,10 @@ def _remedy(user: ServiceUser | None) -> str:
 
 
 def _wanted(target: Target) -> str | None:
-    """The node that the configuration names, if its source is a camera of this machine."""
-    found = target.configured.value
-    device = found.get("device", "")
-    if found.get("source") != "camera" or "://" in device:
+    """Return the device node that the configuration names, if its source is a camera of this machine."""
+    settings = target.configured.value
+    device = settings.get("device", "")
+    if settings.get("source") != "camera" or "://" in device:
         return None
     return f"/dev/video{device}" if device.isdigit() else device
 
@@ -50,13 +50,13 @@ def _name(system: System, node: str) -> str | None:
 
 
 def _has_drop_in(system: System) -> bool:
-    """That of `edgecls service install --camera`: without it the unit sees no device, whatever its user may."""
+    """Return the fix `edgecls service install --camera`: without it the unit sees no device, whatever rights its user has."""
     drop_ins = system.glob("/etc/systemd/system/edgecls*.service.d/*.conf")
     return any("SupplementaryGroups=video" in (system.text(path) or "") for path in drop_ins)
 
 
 def _may_use(system: System, node: str, user: ServiceUser | None) -> bool:
-    """By owner, group and mode; for whoever asks, by what the kernel says."""
+    """Return whether a user may open the node, by owner, group and mode; for the current user, as the kernel answers."""
     path = system.path(node)
     if user is None:
         return os.access(path, os.R_OK | os.W_OK)
