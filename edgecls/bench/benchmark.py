@@ -39,7 +39,7 @@ class Measured:
     runs: list[EndToEnd] = field(default_factory=list)
 
     def stage(self, name: str, of: str | None = None) -> Stage:
-        """The first of this name."""
+        """Return the first line of /proc/cpuinfo with this name."""
         return next(each for each in self.stages if each.name == name and of in (None, each.of))
 
 
@@ -57,7 +57,7 @@ class Machine:
 
 
 def machine() -> Machine:
-    """This one."""
+    """Describe this machine."""
     return Machine(
         processor=platform.machine(),
         cores=cores(),
@@ -70,12 +70,12 @@ def machine() -> Machine:
 
 
 def cores() -> int:
-    """Those that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def _file_system(folder: str) -> str:
-    """The type of the one that holds `folder`, by /proc/mounts: of nested ones, the innermost."""
+    """Return the type of the file system that holds `folder`, by /proc/mounts; of nested mounts, the innermost."""
     try:
         mounts = [line.split() for line in Path("/proc/mounts").read_text("utf-8", "replace").splitlines()]
     except OSError:
@@ -85,7 +85,7 @@ def _file_system(folder: str) -> str:
 
 
 def count_of_steps(models: int, loads: int) -> int:
-    """How often `measure` calls `advance`."""
+    """Return how often `measure` calls `advance`."""
     each = 3 * loads + len(thread_counts(cores())) + 1 + len(plans(cores())) + loads - 1
     return models * each
 
@@ -109,23 +109,23 @@ def _measure(
     model: ModelFile, loads: Sequence[ImageSet], folder: Path, seconds: float, advance: Callable[[], None]
 ) -> Measured:
     classifier = Classifier(model, threads=1)
-    found = Measured(model, classifier.runtime.name, operators(model.path, classifier.runtime.name))
+    measured = Measured(model, classifier.runtime.name, operators(model.path, classifier.runtime.name))
     for stage in _stages(classifier, loads, folder, seconds):
-        found.stages.append(stage)
+        measured.stages.append(stage)
         advance()
     for load in loads:
-        found.limits.append(_limit(found, load))
+        measured.limits.append(_limit(measured, load))
     for number, load in enumerate(loads):
         wanted = plans(cores()) if number == 0 else [Plan()]
-        count = image_count(load, 1000 / found.limits[number].per_second, 2 * seconds)
+        count = image_count(load, 1000 / measured.limits[number].per_second, 2 * seconds)
         inbox = folder / f"inbox{number}"
         fill(inbox, load, count)
         for plan in wanted:
-            found.runs.append(end_to_end(model, load, inbox, plan))
+            measured.runs.append(end_to_end(model, load, inbox, plan))
             advance()
         for file in inbox.iterdir():
             file.unlink()
-    return found
+    return measured
 
 
 def _stages(classifier: Classifier, loads: Sequence[ImageSet], folder: Path, seconds: float) -> Iterator[Stage]:
@@ -144,12 +144,12 @@ def _limit(found: Measured, load: ImageSet) -> UpperBound:
 
 
 def notes(machine: Machine, measured: Sequence[Measured]) -> list[str]:
-    """What to know before the figures are believed."""
-    found = []
+    """Return warnings about circumstances that distort the figures."""
+    notes = []
     if machine.load > 0.5:
-        found.append(f"the machine was busy (load average {machine.load:.1f}): stop what else runs, and measure again")
+        notes.append(f"the machine was busy (load average {machine.load:.1f}): stop what else runs, and measure again")
     if machine.file_system in ("tmpfs", "ramfs"):
-        found.append(
+        notes.append(
             f"{machine.temporary} is memory ({machine.file_system}), where a commit costs nothing: set TMPDIR to a "
             "folder on the disk that the database is on"
         )
@@ -160,7 +160,7 @@ def notes(machine: Machine, measured: Sequence[Measured]) -> list[str]:
         if stage.timing.spread > NOISY and stage.name not in (stages.DECODE, stages.BOTH)  # pictures differ
     ]
     if noisy:
-        found.append(f"noisy, since times differ by so much of their median: {', '.join(dict.fromkeys(noisy))}")
+        notes.append(f"noisy: times spread widely around their median: {', '.join(dict.fromkeys(noisy))}")
     if any(each.operators is None for each in measured):
-        found.append("this version of the runtime does not list its operators")
-    return found
+        notes.append("this version of the runtime does not list its operators")
+    return notes

@@ -17,7 +17,7 @@ class Compared(NamedTuple):
 
 
 def compare(first: Measured, second: Measured) -> Iterator[Compared]:
-    """What both have been measured for, in the order in which it was."""
+    """Return the measurements that both reports have, in order."""
     pairs = {"file, MB": (first.model.size / 1e6, second.model.size / 1e6)}
     if first.operators and second.operators:
         pairs["multiply-adds, millions"] = (_millions(first), _millions(second))

@@ -66,7 +66,7 @@ def plans(cores: int) -> list[Plan]:
 
 
 def thread_counts(cores: int) -> list[int]:
-    """Each up to 4, and then doubled, so that a large machine is not measured all day."""
+    """Yield each count up to 4, and then double it, so that a large machine is measured in minutes."""
     return sorted({n for n in (1, 2, 3, 4, *(2**power for power in range(3, 9)), cores) if n <= cores})
 
 
@@ -131,20 +131,20 @@ def _config(inbox: Path, plan: Plan, model: ModelFile) -> str:
 def _run(config: Path) -> float:
     """Until it has nothing more to do; returns the most memory it had, in MiB."""
     log = config.with_name("log")
-    with log.open("wb") as said, _daemon(config, said.fileno()) as child:
+    with log.open("wb") as stderr, _daemon(config, stderr.fileno()) as child:
         peak = 0.0
         while child.poll() is None:
             peak = max(peak, _peak_mib(child.pid))
             time.sleep(_LOOK_EVERY_S)
     if child.returncode:
-        last = (log.read_text("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
+        last = (log.read_text("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
         raise IoFailed(f"the daemon ended with code {child.returncode} ({last}): try it with edgecls run")
     return peak
 
 
 @contextmanager
 def _daemon(config: Path, log: int) -> "Iterator[subprocess.Popen[bytes]]":
-    """A child that finds the same packages as we do, and does not outlive us."""
+    """Start a child that finds the same packages as this process and ends with it."""
     code = f"import sys; sys.path[:] = {sys.path!r}; from edgecls.cli.main import main; main()"
     command = [sys.executable, "-c", code, "run", "--config", str(config), "--until-idle", str(_IDLE_S)]
     variables = {name: value for name, value in os.environ.items() if name not in ("NOTIFY_SOCKET", "WATCHDOG_USEC")}
@@ -160,7 +160,7 @@ def _daemon(config: Path, log: int) -> "Iterator[subprocess.Popen[bytes]]":
 
 
 def _peak_mib(pid: int) -> float:
-    """Of the program that runs there now: what `wait4` tells would count our own memory too, from before its exec."""
+    """Return the peak memory of the program that runs in the child; `wait4` would include the memory of this process, from before exec."""
     try:
         status = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
     except OSError:  # it has just ended

@@ -1,4 +1,4 @@
-"""The pictures that are classified: a folder of the user's, or ones that are made here."""
+"""The images to classify: those of a folder, or synthetic ones."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -72,7 +72,7 @@ def picture(width: int, height: int, seed: int) -> NDArray[np.uint8]:
 
 
 def of_folder(folder: Path) -> tuple[ImageSet, list[str]]:
-    """The images in a folder and those below it, by name, and what is wrong with those that had to be left out.
+    """Read the images below a folder, sorted by name; also return why others were left out.
 
     What is not taken for an image is logged, in one line.
     Raises InputNotFound (no folder, no images), BadData (none can be decoded) and IoFailed (it cannot be read).
@@ -85,22 +85,22 @@ def of_folder(folder: Path) -> tuple[ImageSet, list[str]]:
         raise InputNotFound(f"no images in {folder}{images.passed_over.not_taken()}: name a folder that holds some")
     if not_taken := images.passed_over.not_taken():
         log.warning("%s: %s images%s", folder, f"{len(files):,}", not_taken)
-    found, wrong = _readable(files[:MOST])
-    if not found:
+    contents, wrong = _readable(files[:MOST])
+    if not contents:
         raise BadData(f"no image in {folder} can be decoded: name another folder")
     return ImageSet(
-        (folder.name or "images")[:_LONGEST_NAME], tuple(found.values()), tuple(file.suffix for file in found)
+        (folder.name or "images")[:_LONGEST_NAME], tuple(contents.values()), tuple(file.suffix for file in contents)
     ), wrong
 
 
 def _readable(files: Sequence[Path]) -> tuple[dict[Path, bytes], list[str]]:
-    found: dict[Path, bytes] = {}
+    images: dict[Path, bytes] = {}
     wrong = []
     for file in files:
-        trouble = _trouble(file, found)
+        trouble = _trouble(file, images)
         if trouble:
             wrong.append(f"{file} {trouble}")
-    return found, wrong
+    return images, wrong
 
 
 def _trouble(file: Path, found: dict[Path, bytes]) -> str | None:

@@ -1,4 +1,4 @@
-"""What one image costs, stage by stage, each by itself and with nothing beside it."""
+"""The cost of one image by stage, each measured alone."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ def of_pictures(load: ImageSet, classifier: Classifier, seconds: float) -> Itera
 
 
 def of_network(load: ImageSet, classifier: Classifier, threads: int, seconds: float) -> Stage:
-    """The network alone, by a classifier that has so many threads."""
+    """Time the network alone, with this number of threads."""
     pixels = [load_pixels(image, classifier.preprocessing) for image in load.images]
     plural = "" if threads == 1 else "s"
     return Stage(
@@ -52,7 +52,7 @@ def of_network(load: ImageSet, classifier: Classifier, threads: int, seconds: fl
 
 
 def of_database(load: ImageSet, classifier: Classifier, folder: Path, seconds: float) -> Stage:
-    """A row that is committed by itself, so that it survives a power cut, in a database in `folder`."""
+    """Time one row committed by itself with synchronous=FULL, in a database in `folder`."""
     row = classifier.classify(load.images[0])
     keys = map(str, itertools.count())  # a row of a frame that is known would not be written
     with Store(folder / "commit.db") as store:

@@ -9,7 +9,7 @@ WARM_UP = 3
 """The first times are not those of later: caches are empty, memory is fetched from the system."""
 LEAST, MOST = 20, 5000
 NOISY = 0.5
-"""A spread from here on is told: a median of such times does not come out the same twice."""
+"""A larger spread is reported: the median of such times varies from run to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Timing:
 
 
 def timed(action: Callable[[int], object], seconds: float) -> Timing:
-    """Call `action` with 0, 1, 2 ... for about so many seconds, and at least `LEAST` times."""
+    """Call `action` with 0, 1, 2 ... for about `seconds` seconds, and at least `LEAST` times."""
     for number in range(WARM_UP):
         action(number)
     times: list[float] = []
@@ -51,5 +51,5 @@ def timed(action: Callable[[int], object], seconds: float) -> Timing:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """The least of the `ordered` values that `share` of them do not exceed (the inverse of their distribution)."""
+    """Return the smallest of the `ordered` values that a `share` of them do not exceed (the quantile function)."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

@@ -1,11 +1,11 @@
-"""What a check answers."""
+"""The result of a check."""
 
 from enum import Enum
 from typing import NamedTuple
 
 
 class Status(str, Enum):
-    """How it is with what was checked."""
+    """Severity of a result."""
 
     ok = "ok"
     warning = "warning"
@@ -22,20 +22,20 @@ class CheckResult(NamedTuple):
 
 
 def ok(message: str) -> CheckResult:
-    """It is as it should be."""
+    """Report that all is well."""
     return CheckResult(Status.ok, message)
 
 
 def warning(message: str, fix: str) -> CheckResult:
-    """It works, but not as well, or not for long."""
+    """Report that it works, but worse than it could, or not for long."""
     return CheckResult(Status.warning, message, fix)
 
 
 def failed(message: str, fix: str) -> CheckResult:
-    """It does not work."""
+    """Report that it does not work."""
     return CheckResult(Status.failed, message, fix)
 
 
 def absent(message: str, fix: str = "") -> CheckResult:
-    """This machine has no such thing, or does not tell."""
+    """Report that this machine has no such thing, or does not reveal it."""
     return CheckResult(Status.absent, message, fix)

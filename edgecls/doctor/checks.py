@@ -1,4 +1,4 @@
-"""The table of all checks, and the one place that runs them."""
+"""The table of checks, and the function that runs them."""
 
 import os
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ check is added with a function and a line here."""
 
 
 class NamedResult(NamedTuple):
-    """What one check has answered."""
+    """The result of one check, with its name."""
 
     check: str
     status: Status
@@ -43,7 +43,7 @@ class NamedResult(NamedTuple):
 
 
 def run_checks(target: Target) -> Iterator[NamedResult]:
-    """The findings of all checks, one by one; a check that breaks down is itself a finding, and the next one is made."""
+    """Yield the result of each check; a check that fails to run is itself a failed result, and the next one follows."""
     for name, place in CHECKS.items():
         yield NamedResult(name, *_one_line(_answer(place, target)))
 

@@ -15,15 +15,15 @@ _REMEDY = "sudo timedatectl set-ntp true, and a network; rows from before: edgec
 
 
 def clock(target: Target) -> CheckResult:
-    """Whether a server has told the time, and, if none has, whether the clock lives on while the power is off."""
+    """Check that the clock is synchronized, or at least runs on a battery while the power is off."""
     now = datetime.now(timezone.utc)
     if now.year <= _BEFORE_EDGECLS:
         return failed(f"{now:%Y-%m-%d %H:%M} UTC: it was never set", _REMEDY)
     keeps = "a clock with a battery" if target.system.glob("/dev/rtc*") else "no clock with a battery"
-    told = _is_synchronised(target)
-    if told is None:
-        return absent(f"whether {now:%Y-%m-%d %H:%M} UTC is right is not told; {keeps}", "timedatectl")
-    if told:
+    synchronized = _is_synchronised(target)
+    if synchronized is None:
+        return absent(f"whether {now:%Y-%m-%d %H:%M} UTC is right is unknown; {keeps}", "timedatectl")
+    if synchronized:
         return ok(f"synchronised; {keeps}")
     return warning(f"{now:%Y-%m-%d %H:%M} UTC, not synchronised; {keeps}", _REMEDY)
 
@@ -32,9 +32,9 @@ def _is_synchronised(target: Target) -> bool | None:
     """None where nobody says: no systemd, as in a container."""
     if target.system.path(_SYNCHRONISED).exists():
         return True
-    said = target.system.run_command("timedatectl", "show", "--property=NTPSynchronized", "--value")
-    if said in ("yes", "no"):
-        return said == "yes"
+    answer = target.system.run_command("timedatectl", "show", "--property=NTPSynchronized", "--value")
+    if answer in ("yes", "no"):
+        return answer == "yes"
     return _by_the_kernel() if target.system.root == Path("/") else None
 
 

@@ -17,7 +17,7 @@ _STEPS_BETWEEN_LOOKS = 100_000
 
 
 def database(target: Target) -> CheckResult:
-    """Schema, and SQLite's quick check: of every page, but not of each index against its table."""
+    """Check the schema, and run SQLite's quick check: it reads every page, but does not compare indexes with tables."""
     path = target.database_path
     if not path.exists():
         return absent(f"no {path} yet", "the daemon makes it; another one: --db FILE")
@@ -32,13 +32,13 @@ def database(target: Target) -> CheckResult:
 
 
 def _quick_check(db: Database) -> tuple[str | None, bool]:
-    """What is wrong, if anything; and whether the check came to its end."""
+    """Return what is wrong, or None; and whether the check completed."""
     deadline = time.monotonic() + LONGEST_S
     db.conn.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS)
     try:
-        said = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+        verdict = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.OperationalError as error:
         if "interrupted" not in str(error):
             raise
         return None, False
-    return (None if said == "ok" else " ".join(said.split())), True
+    return (None if verdict == "ok" else " ".join(verdict.split())), True

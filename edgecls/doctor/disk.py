@@ -1,4 +1,4 @@
-"""Is there room for rows and frames, and may they be written?"""
+"""Free space and write access for rows and frames."""
 
 import os
 from pathlib import Path
@@ -11,25 +11,25 @@ LEAST_MIB, COMFORTABLE_MIB = 20, 500
 
 
 def disk(target: Target) -> CheckResult:
-    """Of the folder of the database, which is that of the saved frames too."""
+    """Check the free space of the folder of the database, which also holds the saved frames."""
     folder = _existing(Path(os.path.realpath(target.database_path)).parent)
-    found = os.statvfs(folder)
-    free, total = found.f_bavail * found.f_frsize >> 20, found.f_blocks * found.f_frsize >> 20
+    space = os.statvfs(folder)
+    free, total = space.f_bavail * space.f_frsize >> 20, space.f_blocks * space.f_frsize >> 20
     message = f"{free} of {total} MiB free at {folder}"
-    if found.f_flag & os.ST_RDONLY:
+    if space.f_flag & os.ST_RDONLY:
         return failed(
             f"{folder} is mounted read-only",
             "a card that fails is often mounted so: see `dmesg`; else remount it, or move the database",
         )
     if free < LEAST_MIB:
         return failed(message, _remedy(target))
-    if found.f_files and found.f_favail < 1000:
-        return warning(f"{found.f_favail} files can still be made at {folder}", _remedy(target))
+    if space.f_files and space.f_favail < 1000:
+        return warning(f"{space.f_favail} files can still be made at {folder}", _remedy(target))
     return warning(message, _remedy(target)) if free < COMFORTABLE_MIB else ok(message)
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
+    """Return the folder, or its nearest ancestor that exists."""
     return next(each for each in (folder, *folder.parents) if each.is_dir())
 
 

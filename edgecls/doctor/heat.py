@@ -16,7 +16,7 @@ _COOL = "a heat sink, a fan, or a place that is not so warm"
 
 
 def throttling(target: Target) -> CheckResult:
-    """Whether firmware or kernel have slowed the cores down: a Raspberry Pi, a Jetson, x86, and what any kernel tells."""
+    """Check whether firmware or kernel slowed the cores down, on a Raspberry Pi, a Jetson, x86, or by any kernel counter."""
     system = target.system
     answers = [result for look in (_raspberry_pi, _jetson, _x86, _cooling) if (result := look(system))]
     if not answers:
@@ -26,9 +26,9 @@ def throttling(target: Target) -> CheckResult:
 
 
 def _raspberry_pi(system: System) -> CheckResult | None:
-    said = system.text(_FIRMWARE) or (system.run_command("vcgencmd", "get_throttled") or "").partition("=")[2]
+    flags = system.text(_FIRMWARE) or (system.run_command("vcgencmd", "get_throttled") or "").partition("=")[2]
     try:
-        bits = int(said, 16)
+        bits = int(flags, 16)
     except ValueError:
         return None
     now = [what for bit, what in _PI.items() if bits >> bit & 1]
@@ -61,7 +61,7 @@ def _x86(system: System) -> CheckResult | None:
 
 
 def _cooling(system: System) -> CheckResult | None:
-    """What the kernel does about heat now, by lowering clock rates."""
+    """Describe how the kernel is limiting clock rates because of heat."""
     devices = [path for path in system.glob("/sys/class/thermal/cooling_device*") if _lowers_clock(system, path)]
     if not devices:
         return None
@@ -74,7 +74,7 @@ def _lowers_clock(system: System, device: str) -> bool:
 
 
 def temperature(target: Target) -> CheckResult:
-    """The hottest place that the kernel can measure."""
+    """Check the highest temperature that the kernel measures."""
     zones = [(degrees, name) for path in target.system.glob("/sys/class/thermal/thermal_zone*")
              if (degrees := _degrees(target.system, path)) is not None
              and "PMIC" not in (name := target.system.text(f"{path}/type") or path)]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What may take the process down with it is done in a process of its own.
+"""Run a probe that may crash the interpreter in a process of its own.
 
 A library that was built for another processor ends Python with SIGILL, one built for another numpy with SIGSEGV, and
 neither may end the examination.
@@ -19,7 +19,7 @@ _PATIENCE_S = 300.0
 
 
 class Outcome(NamedTuple):
-    """What a function gave, or else `error`, one line of why it gave nothing."""
+    """The value of a probe, or `error`: why there is none, in one line."""
 
     value: dict[str, Any]
     error: str | None = None
@@ -42,8 +42,8 @@ def run_isolated(function: str, *arguments: str, user: ServiceUser | None = None
     except OSError as error:
         return Outcome({}, f"could not be tried: {error.strerror or error}")
     try:
-        found = json.loads(done.stdout.decode("utf-8", "replace").splitlines()[-1])
-        return Outcome(found["value"], found["error"])
+        outcome = json.loads(done.stdout.decode("utf-8", "replace").splitlines()[-1])
+        return Outcome(outcome["value"], outcome["error"])
     except (IndexError, ValueError, KeyError, TypeError):
         return Outcome({}, _end(done.returncode, done.stderr.decode("utf-8", "replace")))
 
@@ -56,7 +56,7 @@ def _end(code: int, complaints: str) -> str:
 
 
 def main(identity: tuple[int, int, list[int]] | None = None) -> None:
-    """In the child: call what the command line names, print its value or its error as the last line."""
+    """Call the probe that the command line names, and print its value or error as the last line; runs in the child."""
     function, *arguments = sys.argv[1:]
     value, error = {}, None
     try:
@@ -79,5 +79,5 @@ def _one_line(error: Exception) -> str:
     """Numpy explains at length; what matters stands in the line that names a cause, else in the first."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     named = [line.removeprefix("Original error was:").strip() for line in lines if "Original error was:" in line]
-    said = (named or lines or [""])[0]
-    return said if hasattr(error, "exit_code") else f"{type(error).__name__}: {said}"
+    cause = (named or lines or [""])[0]
+    return cause if hasattr(error, "exit_code") else f"{type(error).__name__}: {cause}"

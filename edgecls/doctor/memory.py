@@ -10,7 +10,7 @@ LEAST_MIB = 150
 
 
 def memory(target: Target) -> CheckResult:
-    """What is available, and whether the kernel had to kill for want of it."""
+    """Check the available memory, and whether the kernel killed processes for lack of it."""
     text = target.system.text("/proc/meminfo")
     if not text:
         return absent("/proc/meminfo cannot be read")

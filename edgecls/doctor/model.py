@@ -13,7 +13,7 @@ _FOLDERS = ("/usr/lib", "/usr/local/lib", "/usr/lib/*-linux-gnu*", "/opt/*/lib")
 
 
 def configuration(target: Target) -> CheckResult:
-    """Whether it can be read; what it asks for is looked at by the other checks."""
+    """Check that the configuration can be read; other checks examine its settings."""
     if target.config_path is None:
         return absent(f"no {SERVICE_CONFIG}", "for a daemon: edgecls service install")
     if target.configured.error:
@@ -25,27 +25,27 @@ def model(target: Target) -> CheckResult:
     """Its golden examples, by the kernels that will classify, and within the tolerance that the model states."""
     if target.replayed.error:
         return _failure(target.replayed)
-    found = target.replayed.value
-    message = f"{found['name']}, {found['labels']} labels"
-    if not found["examples"]:
+    model = target.replayed.value
+    message = f"{model['name']}, {model['labels']} labels"
+    if not model["examples"]:
         return warning(
             f"{message}: it has no golden examples, so nobody can say whether its answers are right here",
             "make it with edgecls convert, or compare some answers by hand",
         )
-    return ok(f"{message}: {found['examples']} golden examples right")
+    return ok(f"{message}: {model['examples']} golden examples right")
 
 
 def _failure(outcome: Outcome) -> CheckResult:
-    """An error of ours brings its fix along; any other is one of a library, which has a line of its own."""
-    said = outcome.error or ""
-    if said.startswith("ended the process") or said.partition(":")[0].endswith("Error"):
-        return failed(said, "see numpy, runtime and OpenCV above; if these are well, report it")
-    what, _, fix = said.rpartition(": ")
+    """Split an error of ours into message and fix; any other is a library's, which has its own check."""
+    error = outcome.error or ""
+    if error.startswith("ended the process") or error.partition(":")[0].endswith("Error"):
+        return failed(error, "see numpy, runtime and OpenCV above; if these are well, report it")
+    what, _, fix = error.rpartition(": ")
     return failed(what, fix)
 
 
 def delegates(target: Target) -> CheckResult:
-    """Whether XNNPACK, the fast kernels of both runtimes, has taken the network over; and what else is here, unused."""
+    """Check that XNNPACK, the fast kernels of both runtimes, runs the network; name other accelerators that are unused."""
     others = _others(target)
     unused = f"; here, and not used by edgecls: {', '.join(others)}" if others else ""
     delegated = target.replayed.value.get("delegated")

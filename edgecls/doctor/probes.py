@@ -35,7 +35,7 @@ def opencv() -> dict[str, Any]:
 
 
 def runtime(name: str) -> dict[str, Any]:
-    """The version of a runtime, once its interpreter could be imported."""
+    """Import the interpreter of a runtime, and return its version."""
     from edgecls.inference.runtimes import RUNTIMES
 
     package, _ = RUNTIMES[name]
@@ -53,7 +53,7 @@ def _version(package: str) -> str:
 
 
 def configuration(path: str) -> dict[str, Any]:
-    """What of a configuration matters to the other checks."""
+    """Read a configuration, and return the settings that other checks need."""
     from edgecls.device.configuration.config import read_config
     from edgecls.device.saving.saved_frames import frames_folder
 
@@ -134,7 +134,7 @@ def _change(path: str) -> None:
 
 
 def _make(path: str) -> None:
-    """The folder is there and can be written to, or can be made."""
+    """Raise unless the folder exists and is writable, or can be created."""
     while not os.path.lexists(path) and path != os.path.dirname(path):
         path = os.path.dirname(path)
     _need(path, os.W_OK | os.X_OK)
@@ -159,7 +159,7 @@ _ACTIONS: dict[str, Callable[[str], None]] = {
 
 
 def model(path: str, runtime: str = "", labels: str = "", input_range: str = "") -> dict[str, Any]:
-    """What a model is, once its golden examples have given what they should; and what runs its network."""
+    """Replay the golden examples of a model; return its description and what runs its network."""
     from edgecls.inference.classifier import Classifier
     from edgecls.inference.golden import replay_golden
     from edgecls.inference.runtimes.operators import delegated

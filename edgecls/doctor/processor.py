@@ -12,7 +12,7 @@ FEATURES = {
 }  # fmt: skip
 """Of /proc/cpuinfo -> what people call it: those that XNNPACK has kernels for and that matter to networks of int8."""
 _ARM, _X86 = ("asimddp", "i8mm", "asimdhp"), ("avx2", "avx_vnni", "avx512_vnni")
-"""Whose absence is told too."""
+"""Features whose absence is reported too."""
 _CORES = {
     "0xd03": "Cortex-A53", "0xd04": "Cortex-A35", "0xd05": "Cortex-A55", "0xd07": "Cortex-A57", "0xd08": "Cortex-A72",
     "0xd09": "Cortex-A73", "0xd0a": "Cortex-A75", "0xd0b": "Cortex-A76", "0xd0c": "Neoverse-N1", "0xd40": "Neoverse-V1",
@@ -25,7 +25,7 @@ _POLICIES = "/sys/devices/system/cpu/cpufreq/policy*"
 
 
 def features(target: Target) -> CheckResult:
-    """Which instructions for int8 it has. Nobody can change that: it explains a speed."""
+    """Report the int8 instructions of the processor; they explain its speed."""
     text = target.system.text("/proc/cpuinfo")
     if not text:
         return absent("/proc/cpuinfo cannot be read")
@@ -34,8 +34,8 @@ def features(target: Target) -> CheckResult:
     expected = _ARM if re.search(r"^CPU implementer", text, re.MULTILINE) else _X86
     have = [name for flag, name in FEATURES.items() if flag in flags]
     lack = [FEATURES[flag] for flag in expected if flag not in flags]
-    told = f"{cores} x {_name(text)}: {', '.join(have) or 'none of the instructions for int8'}"
-    return ok(told + (f"; not {', '.join(lack)}" if lack else ""))
+    summary = f"{cores} x {_name(text)}: {', '.join(have) or 'none of the instructions for int8'}"
+    return ok(summary + (f"; not {', '.join(lack)}" if lack else ""))
 
 
 def _name(cpuinfo: str) -> str:
@@ -47,28 +47,28 @@ def _name(cpuinfo: str) -> str:
 
 
 def governor(target: Target) -> CheckResult:
-    """Whether the cores may run at their full clock."""
+    """Check that the cores may run at their full clock rate."""
     system = target.system
     policies = system.glob(_POLICIES)
     message = [f"{name} ({_clock(system, policy)})" for policy in policies if (name := _governor(system, policy))]
     if not message:
         return absent("the kernel does not set clock rates here")
-    told = ", ".join(dict.fromkeys(message))
+    summary = ", ".join(dict.fromkeys(message))
     slow = [
         policy for policy in policies if _governor(system, policy) == "powersave" and not _is_dynamic(system, policy)
     ]
     if slow:
         return warning(
-            f"{told}: the lowest clock rate, always",
+            f"{summary}: the lowest clock rate, always",
             f"echo {_better(system, slow[0])} | sudo tee {_POLICIES}/scaling_governor",
         )
     capped = [policy for policy in policies if _share(system, policy) < 0.99]
     if capped:
         return warning(
-            f"{told}: kept under {_share(system, capped[0]):.0%} of what the cores can do",
+            f"{summary}: kept under {_share(system, capped[0]):.0%} of what the cores can do",
             f"see who lowers {capped[0]}/scaling_max_freq (nvpmodel, a power profile, config.txt)",
         )
-    return ok(told)
+    return ok(summary)
 
 
 def _governor(system: System, policy: str) -> str | None:
@@ -76,13 +76,13 @@ def _governor(system: System, policy: str) -> str | None:
 
 
 def _is_dynamic(system: System, policy: str) -> bool:
-    """The `powersave` of drivers that choose the clock rate themselves is no lowest rate."""
+    """Return whether the driver chooses the clock rate itself: its `powersave` is not the lowest rate."""
     driver = system.text(f"{policy}/scaling_driver") or ""
     return driver in ("intel_pstate", "amd-pstate-epp")
 
 
 def _better(system: System, policy: str) -> str:
-    """The governor to recommend, of those that this kernel has."""
+    """Return the governor to recommend, of those that this kernel has."""
     available = (system.text(f"{policy}/scaling_available_governors") or "").split()
     return next((name for name in ("schedutil", "ondemand") if name in available), "performance")
 

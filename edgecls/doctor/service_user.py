@@ -42,8 +42,8 @@ def _groups(system: System, user: str, gid: int, added: list[str]) -> tuple[int,
 
 def unit_of(config_path: str) -> str:
     """Return the unit whose configuration that is."""
-    found = re.fullmatch(r"/etc/edgecls/(.+)\.toml", config_path)
-    return f"edgecls@{found[1]}.service" if found and found[1] != "edgecls" else "edgecls.service"
+    match = re.fullmatch(r"/etc/edgecls/(.+)\.toml", config_path)
+    return f"edgecls@{match[1]}.service" if match and match[1] != "edgecls" else "edgecls.service"
 
 
 def unit_settings(system: System, unit: str) -> dict[str, list[str]]:

@@ -30,11 +30,11 @@ def edgecls(_: Target) -> CheckResult:
 
 
 def numpy(_: Target) -> CheckResult:
-    """Whether it can be imported, and is one that the runtime was built for."""
-    found = run_isolated("numpy")
-    if found.error:
-        return failed(f"cannot be imported: {found.error}", "pip install --force-reinstall numpy")
-    message = str(found.value["version"])
+    """Check that numpy can be imported, and has a version that the runtime was built for."""
+    outcome = run_isolated("numpy")
+    if outcome.error:
+        return failed(f"cannot be imported: {outcome.error}", "pip install --force-reinstall numpy")
+    message = str(outcome.value["version"])
     if _installed("tflite-runtime") and int(message.partition(".")[0]) >= 2:
         what = f"{message}, and tflite-runtime is built against numpy 1"
         fix = "pip install 'edgecls[tflite-runtime]', or: pip uninstall tflite-runtime"
@@ -43,7 +43,7 @@ def numpy(_: Target) -> CheckResult:
 
 
 def runtime(target: Target) -> CheckResult:
-    """Those that are installed, in the order in which edgecls takes them; the one that will be used must work."""
+    """Check the installed runtimes, in the order in which edgecls prefers them; the first must work."""
     wanted = target.configured.value.get("runtime") or os.environ.get("EDGECLS_RUNTIME")
     if wanted and wanted not in RUNTIMES:
         return failed(f"none is called {wanted!r}", f"set EDGECLS_RUNTIME to one of {', '.join(RUNTIMES)}")
@@ -52,11 +52,11 @@ def runtime(target: Target) -> CheckResult:
     if used is None or used not in here:
         package = RUNTIMES[used or "litert"][0].replace("_", "-")
         return failed(f"{used or 'none'} is not installed", f"pip install {package}")
-    found = run_isolated("runtime", used)
-    if found.error:
-        return failed(f"{used} cannot be imported: {found.error}", _reinstall(used, here))
+    outcome = run_isolated("runtime", used)
+    if outcome.error:
+        return failed(f"{used} cannot be imported: {outcome.error}", _reinstall(used, here))
     others = [name for name in here if name != used]
-    return ok(f"{used} {found.value['version']}" + (f"; not used: {', '.join(others)}" if others else ""))
+    return ok(f"{used} {outcome.value['version']}" + (f"; not used: {', '.join(others)}" if others else ""))
 
 
 def _reinstall(used: str, here: list[str]) -> str:
@@ -66,15 +66,15 @@ def _reinstall(used: str, here: list[str]) -> str:
 
 
 def opencv(_: Target) -> CheckResult:
-    """Whether it can be imported, and is one package and not two that have overwritten each other."""
+    """Check that OpenCV can be imported, and that no second package has overwritten its files."""
     packages = [name for name in _OPENCVS if _installed(name)]
-    found = run_isolated("opencv")
-    if found.error and "libGL" in found.error:
-        return failed(f"needs a library of a desktop: {found.error}", _only_headless(packages))
-    if found.error:
+    outcome = run_isolated("opencv")
+    if outcome.error and "libGL" in outcome.error:
+        return failed(f"needs a library of a desktop: {outcome.error}", _only_headless(packages))
+    if outcome.error:
         again = "pip install --force-reinstall opencv-python-headless"
-        return failed(f"cannot be imported: {found.error}", _only_headless(packages) if len(packages) > 1 else again)
-    message = str(found.value["version"])
+        return failed(f"cannot be imported: {outcome.error}", _only_headless(packages) if len(packages) > 1 else again)
+    message = str(outcome.value["version"])
     if len(packages) > 1:
         return warning(f"{message}; {' and '.join(packages)} overwrite each other's files", _only_headless(packages))
     return ok(f"{message} ({packages[0] if packages else 'not from a package of pip'})")
@@ -85,7 +85,7 @@ def _only_headless(packages: list[str]) -> str:
 
 
 def _installed(package: str) -> bool:
-    """By what pip knows: nothing is imported."""
+    """Return the installed OpenCV packages by their metadata, without importing them."""
     try:
         return bool(version(package.replace("_", "-")))
     except PackageNotFoundError:

@@ -15,18 +15,18 @@ class System:
     root: Path = Path("/")
 
     def path(self, name: str) -> Path:
-        """Where the absolute path `name` lies."""
+        """Return where the absolute path `name` is below the examined root."""
         return self.root / name.lstrip("/")
 
     def text(self, name: str | Path) -> str | None:
-        """The content of a file, without the space around it; None where there is none to be had."""
+        """Return the stripped content of a file, or None if it cannot be read."""
         try:
             return self.path(str(name)).read_text("utf-8", "replace").strip("\0 \n\t")
         except (OSError, ValueError):
             return None
 
     def number(self, name: str | Path) -> int | None:
-        """The same of a file that holds one whole number."""
+        """Return the integer that a file holds, or None."""
         try:
             return int(self.text(name) or "")
         except ValueError:
@@ -35,13 +35,13 @@ class System:
     def glob(self, pattern: str) -> list[str]:
         """Absolute paths within this system, sorted."""
         try:
-            found = sorted(self.root.glob(pattern.lstrip("/")))
+            paths = sorted(self.root.glob(pattern.lstrip("/")))
         except OSError:
             return []
-        return [f"/{path.relative_to(self.root)}" for path in found]
+        return [f"/{path.relative_to(self.root)}" for path in paths]
 
     def run_command(self, program: str, *arguments: str) -> str | None:
-        """What a program says on stdout; None where there is no such program, or it fails."""
+        """Return the stdout of a program, or None if it is missing or fails."""
         folders = [self.path(folder) for folder in ("/usr/bin", "/bin", "/usr/sbin", "/sbin", "/opt/vc/bin")]
         command = shutil.which(program, path=":".join(map(str, folders)))
         if command is None:

@@ -1,4 +1,4 @@
-"""What is examined: a machine, and of edgecls the model, the configuration and the database that are meant."""
+"""What the checks examine: a machine, and its model, configuration and database."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,7 +23,7 @@ class Target:
 
     @property
     def config_path(self) -> Path | None:
-        """The one that was named, else that of the service if there is one."""
+        """The configuration on the command line, else that of the service if it exists."""
         if self.config:
             return self.config
         installed = self.system.path(str(SERVICE_CONFIG))
@@ -31,7 +31,7 @@ class Target:
 
     @cached_property
     def configured(self) -> Outcome:
-        """What the configuration says, see `probes.configuration`; nothing where there is none."""
+        """The settings that other checks need, see `probes.configuration`; none without a configuration."""
         return run_isolated("configuration", str(self.config_path)) if self.config_path else Outcome({})
 
     @property
@@ -47,7 +47,7 @@ class Target:
 
     @cached_property
     def replayed(self) -> Outcome:
-        """What became of the model, see `probes.model`."""
+        """The outcome of `probes.model`."""
         configured = self.configured.value
         # What the configuration says of labels and pixels is about the model that it names.
         of_model = ("runtime",) if self.model else ("runtime", "labels", "input_range")

@@ -72,7 +72,7 @@ SYSUSERS = Path("/etc/sysusers.d/edgecls.conf")
 
 
 def shipped(name: str) -> str:
-    """A file of systemd/: in the wheel beside the package's modules, in a source tree at the top. Raises InputNotFound."""
+    """Read a file of systemd/: of the wheel, or of the source tree. Raises InputNotFound."""
     package = Path(__file__).parents[1]
     for folder in (package / "systemd", package.parent / "systemd"):
         if (folder / name).is_file():
@@ -87,23 +87,23 @@ def example_config(name: str | None) -> str:
 
 
 def contents(instance: Instance, program: str, *, camera: bool) -> dict[Path, str]:
-    """Text by path of what belongs to edgecls, and is written anew by each installation; `program` starts edgecls."""
+    """Return the files that each installation writes, path -> text; `program` starts edgecls."""
     unit = shipped(instance.template).replace("ExecStart=/usr/bin/edgecls ", f"ExecStart={program} ")
     folders = "".join(
         f"d {folder} {mode} edgecls edgecls -\n"
         for folder, mode in {STATE: "0755", instance.state: "0755", instance.state / "inbox": "2775"}.items()
     )
     head = "".join(line for line in shipped("tmpfiles.conf").splitlines(keepends=True) if line.startswith("#"))
-    found = {
+    texts = {
         SYSUSERS: shipped("sysusers.conf"),
         instance.tmpfiles_path: head + folders,
         instance.unit_path: unit,
     }
-    return found | {instance.camera_path: shipped("camera.conf")} if camera else found
+    return texts | {instance.camera_path: shipped("camera.conf")} if camera else texts
 
 
 def program(root: Path) -> str:
-    """The command that starts the edgecls which runs now, as a unit's ExecStart= takes it.
+    """Return the command that starts the running edgecls, as ExecStart= of a unit takes it.
 
     Within `root`, if that is where it lies. The interpreter is not resolved: it is that of a virtual environment.
     """
@@ -118,13 +118,13 @@ def _inside(root: Path, path: Path) -> Path:
 
 
 def _quoted(word: str) -> str:
-    """For systemd: %, $ and the backslash are not to be replaced, and spaces not to split."""
+    """Escape %, $, backslashes and spaces for a systemd unit."""
     word = word.replace("\\", "\\\\").replace("%", "%%").replace("$", "$$").replace('"', '\\"')
     return f'"{word}"' if re.search(r"[\s'\"]", word) else word
 
 
 def hidden_from_unit(root: Path) -> str | None:
-    """The path of this interpreter that the unit would not see, if there is one."""
+    """Return the path of this interpreter that the unit cannot see, or None."""
     for path in (Path(sys.executable), Path(os.path.realpath(sys.executable))):
         inside = str(_inside(root, path))
         if inside.startswith(tuple(f"{folder}/" for folder in _HIDDEN)):

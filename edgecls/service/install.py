@@ -20,17 +20,17 @@ HERE = Path("/")
 
 
 class Step(NamedTuple):
-    """What was done about a path, or what is the case with it."""
+    """A path, and what was done with it or its state."""
 
     path: Path
     state: str
 
 
 def install(instance: Instance, root: Path = HERE, *, camera: bool = False) -> list[Step]:
-    """Write unit, user, folders and, if there is none yet, a configuration; have it started at boot.
+    """Write unit, user, folders and, if there is none yet, a configuration; enable the unit.
 
     A configuration that exists is never touched. Without `root`, the user and the folders are made at once, and
-    systemd reads its units anew; in an image that happens when it boots. Raises InputNotFound and IoFailed.
+    systemd reloads its units; in an image that happens when it boots. Raises InputNotFound and IoFailed.
     """
     if hidden := hidden_from_unit(root):
         log.warning("%s lies where the unit cannot see it: install edgecls in /opt, and run this command there", hidden)
@@ -79,7 +79,7 @@ def uninstall(instance: Instance, root: Path = HERE) -> list[Step]:
 
 
 def status(instance: Instance, root: Path = HERE) -> list[Step]:
-    """What is in place: each file `current`, `other` (of another edgecls, or edited), or `missing`."""
+    """Return the state of each file: `current`, `other` (of another edgecls, or edited), or `missing`."""
     steps = []
     for path, text in contents(instance, program(root), camera=_in(root, instance.camera_path).exists()).items():
         steps.append(Step(path, _compare(_in(root, path), text)))
@@ -98,7 +98,7 @@ def _in(root: Path, path: Path) -> Path:
 
 
 def _others(instance: Instance, root: Path) -> Iterator[Path]:
-    """What was installed for other instances of the same template, whether or not they are started at boot."""
+    """Return the instances of the same template that are installed, whether or not they start at boot."""
     if instance.name:
         links = _in(root, instance.link_path).parent.glob("edgecls@*.service")
         folders = _in(root, instance.tmpfiles_path).parent.glob("edgecls-*.conf")
@@ -142,7 +142,7 @@ def _config_state(path: Path, instance: Instance) -> str:
 
 
 def _link(path: Path, target: Path) -> str:
-    """As `systemctl enable` would: also in an image, where that cannot run."""
+    """Enable the unit as `systemctl enable` does, also in an image, where systemctl cannot run."""
     if path.is_symlink() and os.readlink(path) == str(target):
         return "unchanged"
     _make_folder(path.parent)
@@ -176,14 +176,14 @@ def _run(*command: str, may_fail: bool = False) -> str:
     if shutil.which(command[0]) is None:
         raise IoFailed(f"there is no {command[0]} here: install systemd, or name an image with --root DIR")
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own words
-    said = (done.stdout.strip() or done.stderr.strip()).splitlines()
+    lines = (done.stdout.strip() or done.stderr.strip()).splitlines()
     if done.returncode and not may_fail:
-        raise IoFailed(f"{' '.join(command)} failed ({said[-1] if said else done.returncode}): run it by hand")
-    return said[0] if said else "unknown"
+        raise IoFailed(f"{' '.join(command)} failed ({lines[-1] if lines else done.returncode}): run it by hand")
+    return lines[0] if lines else "unknown"
 
 
 def next_steps(instance: Instance, root: Path = HERE) -> list[str]:
-    """What is left to the user after `install`."""
+    """Return the commands that are left to the user after `install`."""
     if root != HERE:
         return [f"{instance.unit} starts when the image boots; its configuration is {instance.config_path}"]
     return [
