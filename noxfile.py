@@ -11,8 +11,8 @@ import nox
 nox.options.error_on_missing_interpreters = False  # a Python that is not here is skipped
 
 THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
-DEVICE_PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-BETWEEN = ("3.11", "3.12")
+DEVICE_PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+BETWEEN = ("3.11", "3.12", "3.13")
 """Left out in CI: what runs on the oldest and on the newest runs on these, and the workstation's Python is one of them."""
 QUICK = ("-m", "not slow or smoke")
 """The quick tests, and of the slow ones those that go from end to end: what another Python may break, they see."""

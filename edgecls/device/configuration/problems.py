@@ -19,14 +19,25 @@ _Place = tuple[str | int, ...]
 def explain(error: ValidationError, model: type[BaseModel], document: Any, path: Path) -> list[str]:
     """Return a message such as `FILE: section.name must be greater than 0, not -1` for each problem.
 
-    `document` is the parsed content of the file at `path`, which `model` rejected.
+    They are in the order of the file, whatever the order in which this version of pydantic reports them. `document` is the
+    parsed content of the file at `path`, which `model` rejected.
     """
     messages: dict[_Place, str] = {}
     for problem in error.errors(include_url=False):
         place = _place(problem, document)
         # If a value may have several types, each of them reports a problem: the first will do.
         messages.setdefault(place, f"{path}: {_message(problem, place, model)}")
-    return list(messages.values())
+    return [messages[place] for place in sorted(messages, key=lambda place: _position(place, document))]
+
+
+def _position(place: _Place, document: Any) -> list[int]:
+    """Return the position of a value in the document, key by key. A missing one comes after those that are there."""
+    position = []
+    for part in place:
+        keys = list(document) if isinstance(document, dict) else list(range(len(document or ())))
+        position.append(keys.index(part) if part in keys else len(keys))
+        document = document[part] if part in keys else {}
+    return position
 
 
 def setting_error(name: str, message: str) -> PydanticCustomError:

@@ -143,22 +143,22 @@ watch = true
         "type, path, recursive, patterns, exclude, settle_seconds, incomplete_seconds, poll_seconds, after, done_folder, "
         "failed_folder, max_bytes, until_idle"
     )
-    assert problems(path) == [
+    assert problems(path) == [  # in the order of the file
+        "unknown setting 'modle' (did you mean 'model'?)",
+        "threads must be greater than 0, not 0",
+        "runtime must be 'litert' or 'tflite-runtime', not 'lite-rt' (did you mean 'litert'?)",
         "source.path must be a path in quotes, not 3",
         "source.settle_seconds must be greater than 0, not -1",
         "unknown setting 'source.paterns' (did you mean 'patterns'?)",
         f"unknown setting 'source.watch' (known: {names})",
-        "runtime must be 'litert' or 'tflite-runtime', not 'lite-rt' (did you mean 'litert'?)",
-        "threads must be greater than 0, not 0",
-        "unknown setting 'modle' (did you mean 'model'?)",
     ]
 
 
 def test_a_number_is_no_boolean(config):
     path = config('top_k = true\n[source]\npath = "x"\nrecursive = false\nsettle_seconds = false')
     assert problems(path) == [
-        "source.settle_seconds must be a number, not false",
         "top_k must be a whole number, not true",
+        "source.settle_seconds must be a number, not false",
     ]
 
 
