@@ -48,7 +48,6 @@ FRAGMENT = re.compile(
 """First words of a docstring that is a fragment or a statement, where a function's should be an imperative sentence."""
 
 EXEMPT_ROOMS = {
-    "cli",
     "database",
     "device",
     "results",

@@ -1,4 +1,4 @@
-"""Tables of how often predictions were correct, by the reviews."""
+"""Tables of how often predictions were correct according to the reviews."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
