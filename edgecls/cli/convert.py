@@ -68,7 +68,7 @@ def convert(
         float | None,
         _option(
             "--crop",
-            "The central share of each side that is used. 1: all of it. Default: as the backbone was trained.",
+            "The central share of each side that is used. Default: 1, or 0.875 with --fine-tune none and --fit crop.",
             metavar="SHARE",
             min=0.1,
             max=1,
