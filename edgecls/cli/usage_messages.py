@@ -29,4 +29,4 @@ def usage_message(error: Any) -> str:
         own = f"{detail['input']!r} {reason.format(**detail.get('ctx', {}))}" if reason else detail["msg"]
         message = message.replace(detail["msg"], own.removeprefix("Value error, "))
     command = error.ctx.command_path if error.ctx else "edgecls"
-    return f"{message} (see {command} --help)"
+    return f"{message.rstrip('.')} (see {command} --help)"
