@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edgecls.bench.benchmark import Measured
     from edgecls.bench.comparison import Compared
 
-NO_TIMES = "no times: the Python interface of the runtimes does not report the time of an operator"
+NO_TIMES = "no times: the runtimes do not report the time of an operator to Python"
 _LONGEST_NAME = 12
 """The longest name of a model, in characters, in the heading of a column."""
 

@@ -21,7 +21,7 @@ CASES = [
     ("classify good.png --topk 3", USAGE, "No such option: --topk (see edgecls classify --help)"),
     ("classify missing.png", INPUT, "no such file or folder: missing.png"),
     ("classify good.png rtsp://me:pw@gate/1", USAGE, "an address is no image file: for a camera set type"),
-    ("classify empty", INPUT, "no images in empty: name image files, or folders that hold some"),
+    ("classify empty", INPUT, "no images in empty: name image files, or folders that contain images"),
     ("classify good.png -m missing.tflite", INPUT, "no model at missing.tflite: check the path, or make one"),
     ("classify good.png -m good.png", DATA, "good.png is not a TFLite model: expected a .tflite file"),
     ("classify good.png -m empty", IO, "cannot read the model empty: it is a folder: name a file"),

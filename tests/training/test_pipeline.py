@@ -132,7 +132,7 @@ def test_the_command_writes_a_report(colours, tmp_path):
     done = CliRunner().invoke(app, [str(colours), "-o", str(tmp_path / "m.tflite"), *options], catch_exceptions=False)
     assert done.exit_code == 0
     page = tmp_path / "report" / "report.html"
-    assert f"{page}: the report" in done.stdout
+    assert f"report: {page}" in done.stdout
     text = page.read_text("utf-8")
     assert "the whole network for 2 epochs" in text
     assert all(label in text for label in ("blue", "green", "red"))
