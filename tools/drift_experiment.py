@@ -25,7 +25,7 @@ from edgecls.records import Frame
 from edgecls.results.drift import comparison
 from edgecls.results.drift.answers import Period
 from edgecls.results.drift.comparison import FrameCounts, p_value
-from edgecls.results.drift.verdict import Limits, find_drift
+from edgecls.results.drift.verdict import DriftLimits, find_drift
 
 SHARES = np.array([0.4, 0.25, 0.15, 0.1, 0.07, 0.03])
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -113,7 +113,7 @@ def spoilt_photographs(folder: Path) -> None:
         print("\n480 cut-outs of photographs against 480 of the day before: verdict, index and p of labels and scores")
         for day, how in enumerate(SPOILT, start=1):
             period = Period(NOON + timedelta(days=day), NOON + timedelta(days=day + 1))
-            found = find_drift(store.database, period, Period(None, NOON + timedelta(days=1)), limits=Limits())
+            found = find_drift(store.database, period, Period(None, NOON + timedelta(days=1)), limits=DriftLimits())
             figures = "".join(f"  {what} {one.psi:6.3f} {one.p:.4f}" for what, one in found.compared.items())
             print(f"{how:<18} {found.verdict:<10}{figures}")
 

@@ -41,7 +41,7 @@ def recommend_random_share(db: Database, filters: Filters = NO_FILTERS) -> Recom
         drift = find_drift(db, period, limits=LIMITS, device=device, model=model)
     except UsageError:
         return Recommendation(
-            SampleRequest().random_share, "the model file has no distribution of the answers to its validation images"
+            SampleRequest().random_share, "the answers cannot be compared with those to validation images"
         )
     if drift.verdict == TOO_FEW:
         return Recommendation(SampleRequest().random_share, drift.reason)

@@ -114,7 +114,9 @@ class Reviews:
             for frame, entered in reviews:
                 model = self.database.execute("SELECT id FROM models WHERE sha256 = ?", (frame.model,)).fetchone()
                 if not model:
-                    raise BadData(f"{self.path} has no rows of the model of {frame.path}: use the database that the harvest is from")
+                    raise BadData(
+                        f"{self.path} has no rows of the model of {frame.path}: use the database that the harvest is from"
+                    )
                 label = spelling.resolve(entered, model=model[0], predicted=frame.predicted)
                 values = {**asdict(frame), "label": label, "at": format_timestamp(datetime.now(timezone.utc))}
                 changed += self.database.execute(_PUT_FRAME, values).rowcount

@@ -94,7 +94,9 @@ def find_drift(
         old = count_answers(db, model_row, baseline, device) if baseline else _validation_answers(model_row)
     reason = _reason_too_few(new, old, old_is_validation=baseline is None, independent=limits.independent)
     compared = {} if reason else _compare_answers(new, old, limits, old_is_validation=baseline is None)
-    alpha = limits.alpha / max(1, len(compared))  # Bonferroni correction: alpha is the rate for all comparisons together
+    alpha = limits.alpha / max(
+        1, len(compared)
+    )  # Bonferroni correction: alpha is the rate for all comparisons together
     drifted = tuple(name for name, one in compared.items() if one.p < alpha and one.psi >= limits.psi)
     verdict = TOO_FEW if reason else DRIFT if drifted else NO_DRIFT
     return DriftReport(verdict, reason, model_row, new.answered, new.errors, old.answered, compared, drifted)
@@ -146,9 +148,7 @@ def _validation_answers(model: ModelRow) -> AnswerCounts:
     return AnswerCounts({("", 0): labels}, {("", 0): scores}, 0)
 
 
-def report_as_dict(
-    report: DriftReport, period: Period, baseline: Period | None, limits: DriftLimits
-) -> dict[str, Any]:
+def report_as_dict(report: DriftReport, period: Period, baseline: Period | None, limits: DriftLimits) -> dict[str, Any]:
     """Return the report for JSON."""
     return {
         "verdict": report.verdict,

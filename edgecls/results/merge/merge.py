@@ -69,7 +69,9 @@ def _file_id(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _merge_into(path: Path, inputs: Sequence[MergeInput], steps: Progress, name: Path | None = None) -> list[MergeResult]:
+def _merge_into(
+    path: Path, inputs: Sequence[MergeInput], steps: Progress, name: Path | None = None
+) -> list[MergeResult]:
     """Add `inputs` to the database at `path`. `name` is the final path of a new file, None for an existing one."""
     opened = closing(open_for_writing(path, name=name)) if name else open_writable(path)
     with translate_errors(name or path), opened as db:
