@@ -40,7 +40,7 @@ from edgecls.images.preprocess import load_pixels
 from edgecls.progress import Progress
 from edgecls.training.backbones import DEFAULT_BACKBONE, find_backbone
 from edgecls.training.data.dataset import Dataset, read_dataset
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.defaults import resolve_defaults
 from edgecls.training.heavy import load_tensorflow
 from edgecls.training.settings import Training

@@ -34,7 +34,8 @@ from edgecls.database.connection import connect, write_transaction
 from edgecls.database.derived import rebuild_counts
 from edgecls.database.reading import open_results
 from edgecls.database.schema import COUNT_TRIGGERS, create_schema
-from edgecls.database.search_index import SearchIndex, index_batch
+from edgecls.database.search_index import index_batch
+from edgecls.database.search_index_schedule import SearchIndex
 from edgecls.database.store import Store
 from edgecls.database.timestamps import format_timestamp
 from edgecls.records import Classification, Prediction

@@ -119,8 +119,8 @@ def photographs(dataset: Path, splits: Path, seeds: int) -> Iterator[Task]:
     from edgecls.images.preprocess import load_pixels
     from edgecls.training.backbones import find_backbone
     from edgecls.training.data.dataset import read_dataset
-    from edgecls.training.fitting.features import extract_features
-    from edgecls.training.fitting.pixel_cache import cache_pixels
+    from edgecls.training.data.pixel_cache import cache_pixels
+    from edgecls.training.features import extract_features
     from edgecls.training.quantization.quantize import to_float
 
     backbone, steps = find_backbone("efficientnet-lite0"), Progress()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgecls.bench import stages
-from edgecls.bench.end_to_end import EndToEnd, Plan, end_to_end, fill, image_count, plans, thread_counts
+from edgecls.bench.end_to_end import EndToEnd, ThreadSettings, end_to_end, fill, image_count, plans, thread_counts
 from edgecls.bench.pictures import ImageSet
 from edgecls.bench.stages import Stage
 from edgecls.bench.timing import NOISY
@@ -116,7 +116,7 @@ def _measure(
     for load in loads:
         measured.limits.append(_limit(measured, load))
     for number, load in enumerate(loads):
-        wanted = plans(cores()) if number == 0 else [Plan()]
+        wanted = plans(cores()) if number == 0 else [ThreadSettings()]
         count = image_count(load, 1000 / measured.limits[number].per_second, 2 * seconds)
         inbox = folder / f"inbox{number}"
         fill(inbox, load, count)

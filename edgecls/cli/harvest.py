@@ -102,8 +102,8 @@ def _harvest(
     db: Path, out: Path, filters: Filters, images: Path | None, random_share: float | None, **options: Any
 ) -> None:
     from edgecls.database.reading import open_results
-    from edgecls.results.active_learning.distribution import Advice, advise
-    from edgecls.results.active_learning.harvest import SampleRequest, candidates, rank_candidates
+    from edgecls.results.active_learning.distribution import Recommendation, recommend_random_share
+    from edgecls.results.active_learning.harvest import SampleRequest, rank_candidates, read_candidates
     from edgecls.results.active_learning.harvest_folder import check_out, write_folder
     from edgecls.results.active_learning.images import Images
     from edgecls.results.active_learning.picking import Picker, labels_of_models
@@ -113,16 +113,20 @@ def _harvest(
     progress = Progress(show=True)
     with closing(open_results(db)) as database:
         filters = resolve_names(database, filters)
-        advice = Advice(random_share) if random_share is not None else advise(database, filters)
-        request = SampleRequest(random_share=advice.random_share, **options)
+        recommendation = (
+            Recommendation(random_share) if random_share is not None else recommend_random_share(database, filters)
+        )
+        request = SampleRequest(random_share=recommendation.random_share, **options)
         with progress.step("reading rows"):
-            order = rank_candidates(candidates(database, filters), request)
+            order = rank_candidates(read_candidates(database, filters), request)
         if not order.random:
             raise InputNotFound(
                 f"{db} has no unreviewed row with an image: widen the filters, or classify more images first"
             )
-        if advice.why:
-            typer.echo(f"edgecls: {advice.random_share:.0%} at random: {printable(advice.why)}", err=True)
+        if recommendation.reason:
+            typer.echo(
+                f"edgecls: {recommendation.random_share:.0%} at random: {printable(recommendation.reason)}", err=True
+            )
         picker = Picker(database, Images(images, db), request)
         with progress.step("copying images"):
             reasons = write_folder(out, picker.pick(order), labels_of_models(database))
@@ -133,7 +137,7 @@ def _harvest(
             f"edgecls: {len(picker.missing)} images are missing or changed: name their folder with --images", err=True
         )
     parts = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-    alike = f"; skipped {picker.alike} similar images" if picker.alike else ""
+    alike = f"; skipped {picker.look_alikes} similar images" if picker.look_alikes else ""
     typer.echo(f"{out}: {reasons.total()} images ({parts}){alike}")
     if picker.missing:
         raise typer.Exit(1)
