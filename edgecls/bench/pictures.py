@@ -95,10 +95,8 @@ def of_folder(folder: Path) -> tuple[ImageSet, list[str]]:
 
 def _readable(files: Sequence[Path]) -> tuple[dict[Path, bytes], list[str]]:
     images: dict[Path, bytes] = {}
-    wrong = []
-    for file in files:
-        if problem := _add_image(file, images):
-            wrong.append(f"{file} {problem}")
+    problems = ((file, _add_image(file, images)) for file in files)
+    wrong = [f"{file} {problem}" for file, problem in problems if problem]
     return images, wrong
 
 
