@@ -98,7 +98,7 @@ def measure(
     Whatever is written lies in a temporary folder, which is removed. Raises the errors of `Classifier`, of
     `replay_golden`, and of the daemon.
     """
-    for model in models:  # what is wrong with the second is said before the first is measured
+    for model in models:  # reports an error of the second model before the first is measured
         replay_golden(Classifier(model))
     for model in models:
         with tempfile.TemporaryDirectory(prefix="edgecls-bench-") as folder:
@@ -137,9 +137,9 @@ def _stages(classifier: Classifier, loads: Sequence[ImageSet], folder: Path, sec
     yield stages.of_database(loads[0], classifier, folder, seconds)
 
 
-def _limit(found: Measured, load: ImageSet) -> UpperBound:
-    """Infer is first of one thread."""
-    work = (found.stage(stages.BOTH, load.name), found.stage(stages.INFER), found.stage(stages.COMMIT))
+def _limit(measured: Measured, load: ImageSet) -> UpperBound:
+    """Return the rate that the processor allows. The first inference stage is that of a single thread."""
+    work = (measured.stage(stages.BOTH, load.name), measured.stage(stages.INFER), measured.stage(stages.COMMIT))
     return UpperBound(load.name, cores() * 1000 / sum(stage.timing.cpu_ms for stage in work))
 
 
