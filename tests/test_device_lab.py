@@ -83,11 +83,11 @@ def test_after_a_cut_files_elsewhere_or_without_a_row_are_found(cut, monkeypatch
 def test_the_configuration_that_is_installed_is_edited_for_a_cut(cut, monkeypatch, tmp_path):
     config = tmp_path / "edgecls.toml"
     config.write_text((LAB.parents[1] / "systemd/edgecls.toml").read_text())
-    told = []
+    commands = []
     monkeypatch.setattr(cut, "CONFIG", config)
-    monkeypatch.setattr(cut, "said", lambda *command: told.append(command[:2]))
-    monkeypatch.setattr(cut, "journal", lambda *_: "reloaded: " * len(told))
+    monkeypatch.setattr(cut, "run", lambda *command: commands.append(command[:2]))
+    monkeypatch.setattr(cut, "journal", lambda *_: "reloaded: " * len(commands))
     for after in cut.AFTER:
         cut.switch(after)
         assert read_config(config).source.after == after
-    assert told == [("systemctl", "reload")] * 3
+    assert commands == [("systemctl", "reload")] * 3

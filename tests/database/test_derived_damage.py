@@ -12,7 +12,8 @@ from merging import inputs
 
 from edgecls.database.reading import open_results
 from edgecls.database.retention import Retention
-from edgecls.database.search_index import SearchIndex, index_batch, is_search_index_sound
+from edgecls.database.search_index import index_batch, is_search_index_sound
+from edgecls.database.search_index_schedule import SearchIndex
 from edgecls.database.store import Store
 from edgecls.errors import BadDatabase, Unavailable
 from edgecls.results.merge.merge import merge

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.evaluation.predictions import Predictions
 
 

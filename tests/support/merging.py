@@ -8,7 +8,7 @@ from machines import EPOCH, Machine
 
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
-from edgecls.results.merge.merge_input import Input
+from edgecls.results.merge.merge_input import MergeInput
 
 YEARS = (NOON - EPOCH).total_seconds()
 boots = itertools.count()
@@ -51,7 +51,7 @@ def everything(path):
 
 
 def inputs(*paths):
-    return [Input(getattr(path, "path", path)) for path in paths]
+    return [MergeInput(getattr(path, "path", path)) for path in paths]
 
 
 ROWS = "SELECT results.source, key, label, device FROM results JOIN runs ON runs.id = run_id ORDER BY results.id"

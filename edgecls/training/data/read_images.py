@@ -18,7 +18,7 @@ from edgecls.images.preprocess import decode, decode_samples
 from edgecls.progress import Progress
 from edgecls.training.data.losses import reason_of
 from edgecls.training.data.problems import Problem
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.workers import for_each
 
 THUMBNAIL_SIDE = 16

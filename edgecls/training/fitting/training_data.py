@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from edgecls.progress import Progress
 from edgecls.training.backbones import Backbone
 from edgecls.training.data.dataset import Dataset
-from edgecls.training.data.samples import Sample
-from edgecls.training.fitting.pixel_cache import PixelCache, cache_pixels
+from edgecls.training.data.pixel_cache import PixelCache, cache_pixels
+from edgecls.training.data.sample import Sample
 from edgecls.training.quantization import quantize
 from edgecls.training.settings import Epoch, PhaseSettings, ResolvedTraining
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgecls.errors import EdgeclsError
 from edgecls.images.framing import Preprocessing
 from edgecls.images.preprocess import load_pixels
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.evaluation.gate import Flip
 from edgecls.training.evaluation.predictions import Predictions
 from edgecls.training.report.thumbnails import overlay, thumbnail

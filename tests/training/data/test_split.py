@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from edgecls.errors import BadData
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.data.split import (
     TEST_SHARE,
     VALIDATION_SHARE,

@@ -11,7 +11,7 @@ from edgecls.errors import IoFailed
 from edgecls.progress import Progress
 from edgecls.training.data.dataset import read_dataset
 from edgecls.training.data.problems import Problem
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.evaluation.gate import Rejected
 from edgecls.training.report import write_report
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edgecls.errors import IoFailed
-from edgecls.training.fitting.disk_array import DiskArray
+from edgecls.training.data.disk_array import DiskArray
 
 
 def test_it_is_an_array_on_disk(tmp_path):

@@ -9,10 +9,10 @@ from edgecls.errors import BadData
 from edgecls.images.framing import Preprocessing
 from edgecls.images.preprocess import load_pixels
 from edgecls.progress import Progress
+from edgecls.training.data import pixel_cache
 from edgecls.training.data.losses import Losses
-from edgecls.training.data.samples import Sample
-from edgecls.training.fitting import pixel_cache
-from edgecls.training.fitting.pixel_cache import cache_pixels
+from edgecls.training.data.pixel_cache import cache_pixels
+from edgecls.training.data.sample import Sample
 
 SPEC = Preprocessing(24, 24, "crop", 0.875)
 
