@@ -66,10 +66,10 @@ def bench(
 
 
 def _image_sets(images: Path | None) -> "tuple[list[ImageSet], list[str]]":
-    from edgecls.bench.pictures import made, of_folder
+    from edgecls.bench.pictures import generate_images, of_folder
 
     if images is None:
-        return list(made()), []
+        return list(generate_images()), []
     image_set, unreadable = of_folder(images)
     return [image_set], unreadable
 
