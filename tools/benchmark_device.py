@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any
 
 from device_benchmark import folders
 from device_benchmark.environments import ROOT, environment
+from device_benchmark.images import check_photographs
 from device_benchmark.loads import COUNTS, camera_load, files_load
-from device_benchmark.pictures import check_photographs
 from device_benchmark.sides import chosen
 from device_benchmark.table import table
 

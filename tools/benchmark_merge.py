@@ -16,7 +16,7 @@ from edgecls.database.row_values import INSERT_RESULT, result_values
 from edgecls.database.store import Store
 from edgecls.records import Classification, Prediction
 from edgecls.results.merge.merge import merge
-from edgecls.results.merge.merge_input import Input
+from edgecls.results.merge.merge_input import MergeInput
 
 LABELS = tuple(f"species {n:02}" for n in range(20))
 
@@ -35,7 +35,7 @@ def main() -> None:
             build(path, n, options.rows)
         megabytes = sum(path.stat().st_size for path in paths) / 1e6
         print(f"{options.devices} databases of {options.rows:,} rows each, {megabytes:.0f} MB in all")
-        first, *others = [Input(path) for path in paths]
+        first, *others = [MergeInput(path) for path in paths]
         out = folder / "all.db"
         report("all into a new database", folder / "new.db", [first, *others])
         report("one into a new database", out, [first])
@@ -69,7 +69,7 @@ def frames(device: int, rows: int) -> Iterator[Classification]:
         )
 
 
-def report(step: str, out: Path, inputs: list[Input]) -> None:
+def report(step: str, out: Path, inputs: list[MergeInput]) -> None:
     """Merge and print the time."""
     begun = time.perf_counter()
     merged = merge(out, inputs)

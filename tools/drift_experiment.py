@@ -25,7 +25,7 @@ from edgecls.records import Frame
 from edgecls.results.drift import comparison
 from edgecls.results.drift.answers import Period
 from edgecls.results.drift.comparison import FrameCounts, p_value
-from edgecls.results.drift.verdict import Limits, find_drift
+from edgecls.results.drift.verdict import DriftLimits, find_drift
 
 SHARES = np.array([0.4, 0.25, 0.15, 0.1, 0.07, 0.03])
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -118,7 +118,7 @@ def degraded_photographs(folder: Path) -> None:
         )
         for day, how in enumerate(DEGRADED, start=1):
             period = Period(NOON + timedelta(days=day), NOON + timedelta(days=day + 1))
-            drift = find_drift(store.database, period, Period(None, NOON + timedelta(days=1)), limits=Limits())
+            drift = find_drift(store.database, period, Period(None, NOON + timedelta(days=1)), limits=DriftLimits())
             figures = "".join(f"  {name} {one.psi:6.3f} {one.p:.4f}" for name, one in drift.compared.items())
             print(f"{how:<18} {drift.verdict:<10}{figures}")
 

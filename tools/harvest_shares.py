@@ -108,8 +108,8 @@ def one_seed(cells: Cells, case: str, seed: int, budget: int) -> dict[str, float
         request = SampleRequest(count, share, seed=seed)
         rows = [_candidate(n, score) for n, score in enumerate(scores)]
         order = rank_candidates(rows, request)
-        chosen = dict.fromkeys(order.random[: request.by_chance])
-        for n in (*order.rare[: request.rare], *(each.id for each in order.unsure)):
+        chosen = dict.fromkeys(order.random[: request.random_count])
+        for n in (*order.rare[: request.rare_count], *(each.id for each in order.unsure)):
             if len(chosen) < count:
                 chosen[n] = None
         return of[np.array(list(chosen), np.intp)]

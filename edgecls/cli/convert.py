@@ -261,14 +261,14 @@ def reviewed_images(databases: Iterable[Path], folder: Path | None) -> tuple[lis
     from edgecls.database.reading import open_results
     from edgecls.records import UNKNOWN
     from edgecls.results.active_learning.images import Images
-    from edgecls.results.active_learning.reviews import reviewed
+    from edgecls.results.active_learning.reviews import read_reviewed_frames
 
     images = Images(folder)
     existing: list[tuple[Path, str]] = []
     missing: list[str] = []
     for database in databases:
         with contextlib.closing(open_results(database)) as db:
-            reviews = [review for review in reviewed(db) if review.label != UNKNOWN]
+            reviews = [review for review in read_reviewed_frames(db) if review.label != UNKNOWN]
         if not reviews:
             raise UsageError(f"{database} has no reviews: run edgecls harvest and review, or omit --add-reviews")
         for review in reviews:

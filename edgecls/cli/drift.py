@@ -14,7 +14,7 @@ from edgecls.errors import UsageError
 
 if TYPE_CHECKING:
     from edgecls.results.drift.answers import Period
-    from edgecls.results.drift.verdict import Drift
+    from edgecls.results.drift.verdict import DriftReport
 
 SHOWN = 10
 """Labels in the table: those that have changed most. JSON has all."""
@@ -62,14 +62,14 @@ def drift(
 ) -> None:
     """Say whether labels and scores are distributed as they were; the exit code is 1 if they are not."""
     from edgecls.database.reading import open_results
-    from edgecls.results.drift.verdict import DRIFT, WHAT, Limits, as_object, find_drift
+    from edgecls.results.drift.verdict import DISTRIBUTIONS, DRIFT, DriftLimits, find_drift, report_as_dict
 
     period, baseline = _periods((since, until), (baseline_since, baseline_until))
-    limits = Limits(alpha, psi, WHAT if only is None else (only.value,), independent)
+    limits = DriftLimits(alpha, psi, DISTRIBUTIONS if only is None else (only.value,), independent)
     with closing(open_results(db)) as database:
         found = find_drift(database, period, baseline, limits=limits, model=model, device=device)
     if output_format is ReportFormat.json:
-        write_object(as_object(found, period, baseline, limits))
+        write_object(report_as_dict(found, period, baseline, limits))
     else:
         _print(found, "the baseline" if baseline else "the validation images")
     if found.verdict == DRIFT:
@@ -92,15 +92,15 @@ def _periods(new: tuple[str | None, str | None], old: tuple[str | None, str | No
     return periods[0], periods[1] if len(periods) > 1 else None
 
 
-def _print(drift: "Drift", baseline: str) -> None:
-    from edgecls.results.drift.verdict import counted
+def _print(drift: "DriftReport", baseline: str) -> None:
+    from edgecls.results.drift.verdict import with_unit
 
-    about = f"{drift.model.name}, {counted(drift.rows, 'row')} against {drift.baseline_rows} of {baseline}"
+    about = f"{drift.model.name}, {with_unit(drift.rows, 'row')} against {drift.baseline_rows} of {baseline}"
     changed = f" of {' and '.join(drift.drifted)}" if drift.drifted else ""
     reason = f": {drift.reason}" if drift.reason else ""
     typer.echo(printable(f"{drift.verdict}{changed}{reason} ({about})"))
     for what, one in drift.compared.items():
-        sizes = f"{counted(one.n, 'row')} worth {one.effective_n:.0f}, {one.baseline_n} worth {one.baseline_effective_n:.0f}"
+        sizes = f"{with_unit(one.n, 'row')} worth {one.effective_n:.0f}, {one.baseline_n} worth {one.baseline_effective_n:.0f}"
         typer.echo(f"\n{what}: stability index {one.psi:.3f}, p {one.p:.4f} ({sizes})")
         largest = sorted(one.categories, key=lambda each: -each.psi)[:SHOWN] if what == "labels" else one.categories
         rows = (

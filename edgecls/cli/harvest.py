@@ -91,8 +91,8 @@ def _harvest(
     db: Path, out: Path, which: Filters, images: Path | None, random_share: float | None, **request: Any
 ) -> None:
     from edgecls.database.reading import open_results
-    from edgecls.results.active_learning.distribution import Advice, advise
-    from edgecls.results.active_learning.harvest import SampleRequest, candidates, rank_candidates
+    from edgecls.results.active_learning.distribution import Recommendation, recommend_random_share
+    from edgecls.results.active_learning.harvest import SampleRequest, rank_candidates, read_candidates
     from edgecls.results.active_learning.harvest_folder import check_out, write_folder
     from edgecls.results.active_learning.images import Images
     from edgecls.results.active_learning.picking import Picker, labels_of_models
@@ -102,16 +102,20 @@ def _harvest(
     steps = Progress(show=True)
     with closing(open_results(db)) as database:
         which = resolve_names(database, which)
-        advice = Advice(random_share) if random_share is not None else advise(database, which)
-        wanted = SampleRequest(random_share=advice.random_share, **request)
+        recommendation = (
+            Recommendation(random_share) if random_share is not None else recommend_random_share(database, which)
+        )
+        wanted = SampleRequest(random_share=recommendation.random_share, **request)
         with steps.step("looking at rows"):
-            order = rank_candidates(candidates(database, which), wanted)
+            order = rank_candidates(read_candidates(database, which), wanted)
         if not order.random:
             raise InputNotFound(
                 f"{db} has no row with an image that nobody has reviewed: widen the filters, or log some first"
             )
-        if advice.why:
-            typer.echo(f"edgecls: {advice.random_share:.0%} by chance: {printable(advice.why)}", err=True)
+        if recommendation.reason:
+            typer.echo(
+                f"edgecls: {recommendation.random_share:.0%} by chance: {printable(recommendation.reason)}", err=True
+            )
         picker = Picker(database, Images(images, db), wanted)
         with steps.step("copying images"):
             reasons = write_folder(out, picker.pick(order), labels_of_models(database))
@@ -120,7 +124,7 @@ def _harvest(
     if len(picker.missing) > SHOWN:
         typer.echo(f"edgecls: {len(picker.missing)} images in all are gone (--images names their folder)", err=True)
     parts = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-    alike = f"; {picker.alike} that look like one of them passed over" if picker.alike else ""
+    alike = f"; {picker.look_alikes} that look like one of them passed over" if picker.look_alikes else ""
     typer.echo(f"{out}: {reasons.total()} images ({parts}){alike}")
     if picker.missing:
         raise typer.Exit(1)

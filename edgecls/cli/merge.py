@@ -10,7 +10,7 @@ from edgecls.cli.output import OutputFormat, printable, write_rows
 from edgecls.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgecls.results.merge.merge_input import Input, Merged
+    from edgecls.results.merge.merge_input import MergeInput, MergeResult
 
 COLUMNS = ("file", "rows", "added", "known", "conflicts", "runs", "models", "reviews", "review_clashes")
 
@@ -40,8 +40,8 @@ def merge(
         raise typer.Exit(1)
 
 
-def _named(inputs: list[Path], devices: list[str]) -> "list[Input]":
-    from edgecls.results.merge.merge_input import Input
+def _named(inputs: list[Path], devices: list[str]) -> "list[MergeInput]":
+    from edgecls.results.merge.merge_input import MergeInput
 
     names: dict[Path, str] = {}
     for text in devices:
@@ -52,11 +52,11 @@ def _named(inputs: list[Path], devices: list[str]) -> "list[Input]":
             raise UsageError(f"--device {text}: {file} is not among the databases to be merged: name it there too")
         if names.setdefault(Path(file), name) != name:
             raise UsageError(f"--device gives {file} two names: choose one")
-    return [Input(path, names.get(path)) for path in inputs]
+    return [MergeInput(path, names.get(path)) for path in inputs]
 
 
-def _say(merged: "Merged") -> None:
-    for source, key in merged.named:
+def _say(merged: "MergeResult") -> None:
+    for source, key in merged.listed_conflicts:
         typer.echo(printable(f"edgecls: {merged.path}: conflict: {source} {key}: another row stays"), err=True)
     hint = "if two devices bear one name, say --device NAME=FILE"
     line = f"edgecls: {merged.path}: {merged.conflicts} of {merged.rows} rows are in conflict with those there: {hint}"

@@ -51,7 +51,7 @@ def run(command, *options, code=0):
 def test_the_whole_way(place):
     out, errors = run("harvest", "--out", "todo", "--budget", "8")
     assert out.startswith("todo: 8 images (4 random, ")
-    assert errors == "edgecls: 50% by chance: the model does not say what it answered to its validation images\n"
+    assert errors == "edgecls: 50% by chance: the answers cannot be compared with those to validation images\n"
     wrong = next((place / "todo" / "blue").glob("*.png"))
     wrong.rename(place / "todo" / "green" / wrong.name)
     gone = next((place / "todo" / "red").glob("*.png"))
@@ -114,7 +114,7 @@ def test_a_database_without_reviews(place):
     [
         ([], "give either --out"),
         (["--out", "a", "--import-labels", "b"], "give either --out"),
-        (["--out", "photos"], "photos is there already: name a new folder"),
+        (["--out", "photos"], "photos exists and is not an empty folder: use a new folder"),
         (["--out", "a", "--since", "2026-01-02", "--until", "2026-01-01"], "is not before"),
     ],
 )

@@ -64,7 +64,7 @@ def test_a_device_gets_another_name(run):
         (["--device", "a=gate.db", "--device", "b=gate.db"], "two names: choose one"),
         (
             [],
-            "gate.db is of a device called pi4, and so is another database that is merged: say --device pi4-2=gate.db",
+            "gate.db is from a device named pi4, and so is another merged database: use --device pi4-2=gate.db",
         ),
     ],
 )

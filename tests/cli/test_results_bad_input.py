@@ -215,10 +215,10 @@ INTERRUPTED = {
     "query": "edgecls.results.queries.rows.RowQuery._row",
     "export -o out": "edgecls.results.queries.rows.RowQuery._row",
     "harvest --out out": "edgecls.results.active_learning.picking.Picker.pick",
-    "merge out results.db": "edgecls.results.merge.merge_input.MergeInput._add_reviews",
+    "merge out results.db": "edgecls.results.merge.merge_input.DatabaseMerger._add_reviews",
     "backup out": "edgecls.database.backup._verify",
     "stats": "edgecls.results.queries.stats._latencies",
-    "drift --since 2026-11-22 --baseline-since 2026-11-20": "edgecls.results.drift.verdict._compared",
+    "drift --since 2026-11-22 --baseline-since 2026-11-20": "edgecls.results.drift.verdict._compare_answers",
     "clock --run 1 --offset 1h": "edgecls.database.clock.correction._time_range",
 }
 
