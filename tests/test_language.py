@@ -82,12 +82,19 @@ def where(path, line):
 @pytest.mark.parametrize("room", ROOMS)
 def test_no_variable_is_called_what_says_nothing(room):
     vague = [
-        f"{where(path, node.lineno)} {node.id}"
+        f"{where(path, node.lineno)} {name}"
         for path in in_room(room)
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in VAGUE_NAMES
+        if (name := assigned_name(node)) in VAGUE_NAMES
     ]
     assert not vague, "\n".join(vague)
+
+
+def assigned_name(node):
+    """Return the name of the variable or parameter that `node` introduces; None for any other node."""
+    if isinstance(node, ast.arg):
+        return node.arg
+    return node.id if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else None
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -57,10 +57,10 @@ def bench(
 
 
 def _loads(images: Path | None) -> "tuple[list[ImageSet], list[str]]":
-    from edgecls.bench.pictures import made, of_folder
+    from edgecls.bench.pictures import generate_images, of_folder
 
     if images is None:
-        return list(made()), []
+        return list(generate_images()), []
     load, wrong = of_folder(images)
     return [load], wrong
 
