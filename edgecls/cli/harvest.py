@@ -61,7 +61,7 @@ def harvest(
             help="The maximum number of images with one predicted label, not counting random ones.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The seed of the random selection.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The seed of the random selection.")] = 0,
     images: Annotated[
         Path | None,
         typer.Option(
