@@ -36,7 +36,7 @@ class ImageSet:
 
     @property
     def mean_bytes(self) -> float:
-        """Of a file."""
+        """The mean size of the files."""
         return sum(map(len, self.images)) / len(self.images)
 
 
@@ -95,16 +95,13 @@ def of_folder(folder: Path) -> tuple[ImageSet, list[str]]:
 
 def _readable(files: Sequence[Path]) -> tuple[dict[Path, bytes], list[str]]:
     images: dict[Path, bytes] = {}
-    wrong = []
-    for file in files:
-        trouble = _trouble(file, images)
-        if trouble:
-            wrong.append(f"{file} {trouble}")
+    problems = ((file, _add_image(file, images)) for file in files)
+    wrong = [f"{file} {problem}" for file, problem in problems if problem]
     return images, wrong
 
 
-def _trouble(file: Path, found: dict[Path, bytes]) -> str | None:
-    """Add the file to `found`, or say why it is not."""
+def _add_image(file: Path, images: dict[Path, bytes]) -> str | None:
+    """Add the content of `file` to `images`, or return why it cannot be decoded."""
     try:
         data = file.read_bytes()
         decode_reduced(data)
@@ -112,5 +109,5 @@ def _trouble(file: Path, found: dict[Path, bytes]) -> str | None:
         return str(error)
     except OSError as error:
         return str(from_os_error(error, "cannot be read"))
-    found[file] = data
+    images[file] = data
     return None

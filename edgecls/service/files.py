@@ -102,7 +102,7 @@ def contents(instance: Instance, program: str, *, camera: bool) -> dict[Path, st
     return texts | {instance.camera_path: shipped("camera.conf")} if camera else texts
 
 
-def program(root: Path) -> str:
+def start_command(root: Path) -> str:
     """Return the command that starts the running edgecls, as ExecStart= of a unit takes it.
 
     Within `root`, if that is where it lies. The interpreter is not resolved: it is that of a virtual environment.

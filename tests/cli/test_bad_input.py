@@ -20,7 +20,7 @@ CASES = [
     ("classify good.png --format xml", USAGE, "'xml' is not one of 'table', 'json', 'jsonl', 'csv'"),
     ("classify good.png --topk 3", USAGE, "No such option: --topk (see edgecls classify --help)"),
     ("classify missing.png", INPUT, "no such file or folder: missing.png"),
-    ("classify good.png rtsp://me:pw@gate/1", USAGE, "an address is no image file: for a camera set type"),
+    ("classify good.png rtsp://me:pw@gate/1", USAGE, "an address is not an image file: for a camera, set type"),
     ("classify empty", INPUT, "no images in empty: name image files, or folders that hold some"),
     ("classify good.png -m missing.tflite", INPUT, "no model at missing.tflite: check the path, or make one"),
     ("classify good.png -m good.png", DATA, "good.png is not a TFLite model: expected a .tflite file"),

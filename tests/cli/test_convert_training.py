@@ -46,7 +46,7 @@ from edgecls.training.fitting import checkpoint
 save = checkpoint.Checkpoint.save
 def save_and_wait(self, state):
     save(self, state)
-    if state.done == 3:
+    if state.epochs_done == 3:
         Path("reached").touch()
         time.sleep(60)
 checkpoint.Checkpoint.save = save_and_wait
@@ -186,4 +186,4 @@ def test_what_was_reviewed_trains_too(colours, tmp_path, start, finish):
     assert info.dataset["reviewed"] == 3
     assert info.dataset["images"]["test"] == read_dataset(colours, None, 0, Progress()).counts()["test"]
     assert sum(map(sum, (each.values() for each in info.dataset["images"].values()))) == 30 + 3
-    assert "Of these, 3 were reviewed" in (tmp_path / "a" / "report" / "report.html").read_text()
+    assert "3 of these are reviewed images" in (tmp_path / "a" / "report" / "report.html").read_text()

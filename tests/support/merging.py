@@ -1,4 +1,4 @@
-"""Devices with databases of their own, and what is in a merged one."""
+"""Devices with their own databases, and the content of a merged one."""
 
 import itertools
 from contextlib import closing
@@ -17,7 +17,7 @@ opened = []
 
 
 class Device(Machine):
-    """One with a database of its own."""
+    """A machine with its own database."""
 
     def __init__(self, folder, name="pi4", file=None, **changes):
         super().__init__(f"boot {next(boots)}", YEARS, name)

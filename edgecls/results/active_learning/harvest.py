@@ -12,7 +12,7 @@ import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from sqlite_utils import Database
@@ -83,8 +83,8 @@ def read_candidates(db: Database, filters: Filters = NO_FILTERS) -> Iterator[Can
 
     `search` and `limit` of the filters are ignored.
     """
-    conditions, parameters = where(db, filters)
-    sql = _CANDIDATES.format(conditions=conditions, unreviewed=_UNREVIEWED)
+    conditions, parameters = where(db, replace(filters, unreviewed=True))
+    sql = _CANDIDATES.format(conditions=conditions)
     parameters |= {"begin": filters.from_time, "end": filters.to_time}
     with translate_errors(database_path(db)):
         yield from map(Candidate._make, db.execute(sql, parameters))
@@ -99,12 +99,9 @@ _CANDIDATES = f"""
     SELECT results.id, label, {GUESS}, {MARGIN}
     FROM results
     WHERE {{conditions}} AND +classified_at >= :begin AND +classified_at < :end
-        AND label IS NOT NULL AND path IS NOT NULL {{unreviewed}}
+        AND label IS NOT NULL AND path IS NOT NULL
     ORDER BY results.id
 """  # noqa: S608 - constants
-_UNREVIEWED = """
-    AND NOT EXISTS (SELECT 1 FROM reviews WHERE reviews.source = results.source AND reviews.key = results.key)
-"""
 
 
 class RankedSamples(NamedTuple):

@@ -116,7 +116,7 @@ _ERRORS = f"SELECT coalesce(sum(rows), 0) FROM {{counts}} WHERE NOT ({_ANSWERED}
 _MODELS_OF_RUNS = "SELECT runs.id, models.id, name, sha256, metrics FROM runs JOIN models ON models.id = model_id"
 
 
-def count_answers(db: Database, model: ModelRow, period: Period, device: str | None = None) -> AnswerCounts:
+def read_answer_counts(db: Database, model: ModelRow, period: Period, device: str | None = None) -> AnswerCounts:
     """Return the counts of the answers of `model` in a period, optionally of one device."""
     filters = replace(_filters(period, device), models=(model.sha256,))
     by_label: dict[Cluster, dict[str, int]] = defaultdict(lambda: defaultdict(int))

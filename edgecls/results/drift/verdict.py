@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from edgecls.database.connection import database_path
 from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import UsageError
-from edgecls.results.drift.answers import AnswerCounts, ModelRow, Period, count_answers, find_model
+from edgecls.results.drift.answers import AnswerCounts, ModelRow, Period, find_model, read_answer_counts
 from edgecls.results.drift.comparison import Comparison, FrameCounts, compare_distributions
 
 MIN_ROWS = 100
@@ -90,8 +90,8 @@ def find_drift(
         raise UsageError("the period and the baseline overlap: rows in both would hide a change")
     with translate_errors(database_path(db)), db.atomic():  # a single snapshot
         model_row = find_model(db, period, model, device)
-        new = count_answers(db, model_row, period, device)
-        old = count_answers(db, model_row, baseline, device) if baseline else _validation_answers(model_row)
+        new = read_answer_counts(db, model_row, period, device)
+        old = read_answer_counts(db, model_row, baseline, device) if baseline else _validation_answers(model_row)
     reason = _reason_too_few(new, old, old_is_validation=baseline is None, independent=limits.independent)
     compared = {} if reason else _compare_answers(new, old, limits, old_is_validation=baseline is None)
     alpha = limits.alpha / max(

@@ -117,8 +117,8 @@ def choose_thresholds(predictions: Predictions, min_precision: float) -> Thresho
         own = predictions.best == index
         evidence = fallback if np.any(predictions.truth == index) else None
         chosen.append(_choose(label, (predictions.top[own], predictions.right[own]), evidence, min_precision))
-    found = apply_thresholds(predictions, {each.label: each.threshold for each in chosen})
-    return Thresholds(min_precision, tuple(chosen), found.answered, found.precision)
+    coverage = apply_thresholds(predictions, {each.label: each.threshold for each in chosen})
+    return Thresholds(min_precision, tuple(chosen), coverage.answered, coverage.precision)
 
 
 def _choose(label: str, answers: _Answers, fallback: _Cut | None, min_precision: float) -> Threshold:

@@ -91,8 +91,8 @@ def _heat_maps(
 
     images = np.stack([pixels[i] for i, _ in asked])
     classes = np.array([label for _, label in asked])
-    found = heat_maps(conversion.network, normalize(images, conversion.mean, conversion.std), classes)
-    return dict(zip(asked, found, strict=True))
+    maps = heat_maps(conversion.network, normalize(images, conversion.mean, conversion.std), classes)
+    return dict(zip(asked, maps, strict=True))
 
 
 def flips(found: Iterable[Flip], preprocessing: Preprocessing, count: int = FLIPS) -> list[Flipped]:

@@ -50,7 +50,7 @@ def test_a_snapshot_address_is_asked_again_and_again(until):
         assert numbers == sorted(set(numbers))
         assert frames[0].image.shape == (120, 160, 3)
         assert len({frame.key for frame in frames}) == len(frames)
-    assert set(server.asked) == {"/snapshot.jpg"}
+    assert set(server.requested) == {"/snapshot.jpg"}
 
 
 def test_a_snapshot_address_is_asked_once_an_interval(until):
@@ -62,12 +62,12 @@ def test_a_snapshot_address_is_asked_once_an_interval(until):
             lambda: len(frames) == 1 and len(signs) > 4, WAIT
         )  # four signs are a second: longer than it may be silent
         assert source.status().lost is None
-        assert len(server.asked) == 1
+        assert len(server.requested) == 1
 
 
 def test_the_motion_gate_sees_every_snapshot(until):
     def answer(handler):
-        n = len(server.asked)
+        n = len(server.requested)
         send(handler, JPEG if n < 6 else encode(noise(160, 120, seed=n), ".jpg"))
 
     with web_server(answer) as server:
@@ -179,7 +179,7 @@ def test_a_frame_that_is_cut_off_is_skipped_and_logged(until, caplog, length, is
 
 def test_a_snapshot_that_is_cut_off_is_skipped(until):
     def answer(handler):
-        if len(server.asked) % 2:
+        if len(server.requested) % 2:
             send(handler, JPEG)
         else:
             handler.send_response(200)

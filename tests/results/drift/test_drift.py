@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.errors import UsageError
-from edgecls.results.drift.answers import AnswerCounts, Period, count_answers, find_model
+from edgecls.results.drift.answers import AnswerCounts, Period, find_model, read_answer_counts
 from edgecls.results.drift.verdict import DRIFT, NO_DRIFT, TOO_FEW, DriftLimits, find_drift, report_as_dict
 
 pytestmark = pytest.mark.slow
@@ -186,7 +186,7 @@ def test_whole_hours_from_the_counts_and_others_from_the_rows(tmp_path_factory, 
             with pytest.raises(UsageError, match="no rows in the period"):
                 find_model(store.database, period, None, None)
             return
-        found: AnswerCounts = count_answers(store.database, find_model(store.database, period, None, None), period)
+        found: AnswerCounts = read_answer_counts(store.database, find_model(store.database, period, None, None), period)
     assert found.errors == sum(label is None for _, label, _ in chosen)
     assert found.answered == sum(label is not None for _, label, _ in chosen)
     counted = found.by_category("labels", ("tabby", "lynx")).reshape(-1, 2).sum(axis=0).tolist()

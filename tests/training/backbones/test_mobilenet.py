@@ -142,7 +142,7 @@ def test_a_damaged_file_is_one_line(python, home, content):
     done = python('load("mobilenet-v1-0.25")', code=1)
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"BadData 65: {home / 'models' / FILE} cannot be read as the weights of mobilenet-v1-0.25 (")
+    assert line.startswith(f"BadData 65: {home / 'models' / FILE} cannot be read as weights of mobilenet-v1-0.25 (")
     assert line.endswith("): delete or replace it")
 
 
@@ -150,7 +150,7 @@ def test_the_weights_of_another_width_are_refused(python, real):
     (real / "models" / "mobilenet_5_0_224_tf_no_top.h5").symlink_to(REAL)
     done = python('load("mobilenet-v1-0.5")', code=1)
     (line,) = done.stderr.splitlines()
-    assert "mobilenet_5_0_224_tf_no_top.h5 cannot be read as the weights of mobilenet-v1-0.5 (" in line
+    assert "mobilenet_5_0_224_tf_no_top.h5 cannot be read as weights of mobilenet-v1-0.5 (" in line
 
 
 def test_every_version_reads_the_file_that_keras_caches(python, home):

@@ -70,7 +70,7 @@ def folder() -> None:
 def examined() -> None:
     """Check that `edgecls doctor` fails nothing on a healthy machine; a clock without a network is a warning."""
     results = json.loads(run("/opt/edgecls/bin/edgecls", "doctor", "--format", "json") or "[]")
-    seen = {result["check"]: f"{result['check']} {result['status']}: {result['seen']}" for result in results}
+    seen = {result["check"]: f"{result['check']} {result['status']}: {result['message']}" for result in results}
     failed = [seen[result["check"]] for result in results if result["status"] == "failed"]
     well = [result["check"] for result in results if result["status"] == "ok"]
     needed = {"numpy", "runtime", "OpenCV", "configuration", "model", "delegates", "database"} - set(well)
