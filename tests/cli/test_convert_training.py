@@ -177,8 +177,8 @@ def test_what_was_reviewed_trains_too(colours, tmp_path, start, finish):
     out, errors = finish(start("a", colours, "-o", "m.tflite", *options, "--report", "report"), code=1)
     assert "including 3 reviewed images" in out
     assert errors.splitlines()[0] == (
-        f"edgecls: 1 reviewed images do not exist, the first {tmp_path / '3.png'}: copy them here, and pass their folder "
-        "with --review-images"
+        f"edgecls: 1 reviewed images do not exist (the first: {tmp_path / '3.png'}): copy them to this machine, and name "
+        "their folder with --review-images"
     )
     from edgecls.training.data.dataset import read_dataset
 

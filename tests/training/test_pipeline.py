@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
+from edgecls.cli.conversion_summary import print_conversion
 from edgecls.cli.convert import convert as command
 from edgecls.errors import IoFailed
 from edgecls.inference.classifier import Classifier
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 
 
 @pytest.mark.parametrize("quantization", ["int8", "float16", "dynamic", "float32"])
-def test_a_model_of_each_precision(colours, tmp_path, quantization):
+def test_a_model_of_each_precision(colours, tmp_path, capsys, quantization):
     done = convert(colours, tmp_path / "m.tflite", quantization=quantization, seed=3)
     model = read_model(tmp_path / "m.tflite")
     assert done.model == model
@@ -38,6 +39,9 @@ def test_a_model_of_each_precision(colours, tmp_path, quantization):
         assert model.info.metrics["float32"] == done.float_evaluation.summary()
     assert model.info.metrics[quantization] == done.evaluation.summary()
     assert done.evaluation.accuracy == 1
+    print_conversion(done)
+    figures = capsys.readouterr().out.split("on the test images    ")[1].split("\n\n")[0].splitlines()[2:]
+    assert [line.split()[0] for line in figures] == list(dict.fromkeys(["float32", quantization]))
     assert replay_golden(Classifier(model)) == 3
     replay_golden(Classifier(model, reference_kernels=True), exact=quantization == "int8")
 
@@ -129,7 +133,7 @@ def test_the_command_writes_a_report(colours, tmp_path):
     done = CliRunner().invoke(app, [str(colours), "-o", str(tmp_path / "m.tflite"), *options], catch_exceptions=False)
     assert done.exit_code == 0
     page = tmp_path / "report" / "report.html"
-    assert f"{page}: the report" in done.stdout
+    assert f"report: {page}" in done.stdout
     text = page.read_text("utf-8")
     assert "the whole network for 2 epochs" in text
     assert all(label in text for label in ("blue", "green", "red"))
