@@ -163,7 +163,7 @@ def edgecls(*arguments: str, may_fail: int = 0) -> str:
     done = subprocess.run([sys.executable, "-m", "edgecls", *arguments], capture_output=True, text=True, check=False)
     if done.returncode not in (0, may_fail):
         sys.exit(f"feedback_loop: edgecls {' '.join(arguments)}: {done.stderr.strip()}")
-    print("".join(line for line in done.stderr.splitlines(keepends=True) if "by chance" in line), end="", flush=True)
+    print("".join(line for line in done.stderr.splitlines(keepends=True) if "at random" in line), end="", flush=True)
     return done.stdout
 
 

@@ -15,7 +15,7 @@ from edgecls.images.preprocess import decode_reduced
 
 log = logging.getLogger(__name__)
 
-MADE = {(500, 375): 8, (1920, 1080): 4, (4056, 3040): 2}
+GENERATED = {(500, 375): 8, (1920, 1080): 4, (4056, 3040): 2}
 """(width, height) -> how many: a photograph from the web, a video's frame, a picture of the Raspberry Pi HQ camera."""
 MOST = 200
 """Files of a folder that are read."""
@@ -40,9 +40,9 @@ class ImageSet:
         return sum(map(len, self.images)) / len(self.images)
 
 
-def made() -> Iterator[ImageSet]:
-    """JPEGs that cost what photographs cost: the same in each run."""
-    for (width, height), count in MADE.items():
+def generate_images() -> Iterator[ImageSet]:
+    """Yield sets of JPEGs that cost as much to decode as photographs, the same in each run."""
+    for (width, height), count in GENERATED.items():
         images = tuple(_photograph(width, height, seed) for seed in range(count))
         yield ImageSet(f"{width}x{height}", images, (".jpg",) * count)
 

@@ -55,12 +55,11 @@ def convert(
         backbone: The pretrained network; see `edgecls backbones`.
         input_size: The input size in pixels, for backbones that allow several.
         fit: `crop`, `stretch`, `pad`, or `auto`: `crop`, unless that hides large parts and another fit is better.
-        crop: The central share of each side that is used, 0 < crop <= 1. Default: 1, or the backbone's where it is frozen.
+        crop: The central share of each side that is used, 0 < crop <= 1. Default: 1; the backbone's own for frozen `crop`.
         white: The value that is white in files of 16 bits or in an .npz. Default: detected.
         quantization: int8, float16, dynamic or float32.
         training: The training settings.
-        max_drop: The accuracy that quantization may cost, 0 to 1. If it costs more, a safer precision is written beside
-            `output`: see `Conversion.rejected`.
+        max_drop: The accuracy that quantization may cost, 0 to 1; if it certainly costs more, see `Conversion.rejected`.
         force: Write the model even if quantization costs more than `max_drop`.
         min_precision: The precision for which each label's threshold is chosen; 0 for no thresholds.
         seed: Decides splits, initial weights, order and augmentation.

@@ -231,7 +231,7 @@ def test_the_model_must_be_named(tmp_path):
 def test_a_file_of_another_kind_is_not_replaced_by_a_model(tmp_path, hide, name):
     (tmp_path / name).write_bytes(b"SQLite format 3\0")
     done = edgecls("convert", tmp_path, "-o", tmp_path / name, lacks=hide("tensorflow"))
-    assert f"{name} exists and is not a model: choose another name, such as" in complaint(done, 2)
+    assert f"{name} exists and is not a model: use another name, such as" in complaint(done, 2)
     assert (tmp_path / name).read_bytes() == b"SQLite format 3\0"
 
 

@@ -29,14 +29,14 @@ def slow(*arguments, **options):
 CHECK = """
 from edgecls.database import health
 health.PROGRESS_STEPS = 1
-look = health._findings
+check = health._check_integrity
 def slow(db, stop, progress):
     def waiting():
         print("there", flush=True)
         stop.wait(20)
         progress()
-    return look(db, stop, waiting)
-health._findings = slow
+    return check(db, stop, waiting)
+health._check_integrity = slow
 """
 
 

@@ -95,9 +95,9 @@ def _heat_maps(
     return dict(zip(asked, maps, strict=True))
 
 
-def flips(found: Iterable[Flip], preprocessing: Preprocessing, count: int = FLIPS) -> list[Flipped]:
+def flips(changed: Iterable[Flip], preprocessing: Preprocessing, count: int = FLIPS) -> list[Flipped]:
     """Return the first `count` changed answers with their images."""
-    return [_flipped(flip, preprocessing) for flip in list(found)[:count]]
+    return [_flipped(flip, preprocessing) for flip in list(changed)[:count]]
 
 
 def _flipped(flip: Flip, preprocessing: Preprocessing) -> Flipped:

@@ -26,7 +26,9 @@ def test_what_was_read_is_a_copy(tmp_path):
 
 
 def test_a_disk_without_room_is_reported_at_once(tmp_path):
-    with pytest.raises(IoFailed, match=r"cannot reserve 4,500\.0 GB in .* \(set TMPDIR to another folder\)"):
+    with pytest.raises(
+        IoFailed, match=r"cannot reserve 4,500\.0 GB for temporary files in .* \(set TMPDIR to another folder\)"
+    ):
         DiskArray(tmp_path / "a", (30, 150_000_000_000), np.uint8)
     assert not (tmp_path / "a").exists()
 
