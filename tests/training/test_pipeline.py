@@ -179,7 +179,7 @@ def test_the_same_seed_gives_the_same_file_with_fine_tuning(colours, tmp_path):
     assert files[0] == files[1]
 
 
-def test_a_temperature_at_its_bound_is_told(caplog):
+def test_a_temperature_at_its_bound_is_reported(caplog):
     for temperature, told in ((20.0, 1), (1.3, 0)):
         caplog.clear()
         pipeline._warn_of_bound(Scaling(temperature, (0.1, 0.1)))
@@ -200,7 +200,7 @@ def test_the_settings_are_those_that_were_used(colours, tmp_path):
     assert training["augmentation"] == "none"
 
 
-def test_the_time_that_was_planned_with_is_told(colours, tmp_path):
+def test_the_time_that_was_planned_with_is_reported(colours, tmp_path):
     done = convert(colours, tmp_path / "m.tflite", training=Training(epochs=1, augmentation="none"))
     assert (done.settings["time_budget"], done.settings["epochs"]) == (600, 1)
     assert (done.settings["optimizer"], done.settings["learning_rate"]) == (

@@ -53,7 +53,7 @@ def never(monkeypatch):
         ({"data": "colours/red"}, BadData, "no sub-folders in"),
     ],
 )
-def test_what_cannot_work_is_told_before_training(colours, tmp_path, options, error, said):
+def test_what_cannot_work_is_reported_before_training(colours, tmp_path, options, error, said):
     paths = {"data": colours, "output": tmp_path / "m.tflite"}
     for name in paths:
         if name in options:
