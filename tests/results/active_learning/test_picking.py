@@ -145,7 +145,7 @@ def test_of_one_device_or_model(path, folder, runs, expected):
         assert [each.id for each in read_candidates(db, Filters(**runs))] == expected
 
 
-def test_at_most_so_many_of_a_label(path, folder):
+def test_a_label_gets_at_most_its_limit(path, folder):
     with Store(path) as store:
         fill(store, folder, 60)
     picks, _ = pick(path, budget=30, random_share=0, per_label=4)
