@@ -28,7 +28,7 @@ def test_a_run(tiny_model, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["inbox"]
 
 
-def test_a_daemon_that_cannot_go_on_is_told_and_gone(tiny_model, tmp_path):
+def test_a_daemon_that_cannot_continue_is_reported_and_ended(tiny_model, tmp_path):
     fill(tmp_path / "inbox", LOAD, 2)
     shutil.rmtree(tmp_path / "inbox")
     with pytest.raises(IoFailed, match=r"the daemon ended with code 66 \(.*no folder.*\): try it with edgecls run"):

@@ -53,7 +53,7 @@ checkpoint.Checkpoint.save = save_and_wait
 """
 """After the third epoch there is time to interrupt."""
 
-HIDE = 'sys.modules["optuna"] = None  # how Python is told that there is none'
+HIDE = 'sys.modules["optuna"] = None  # how Python knows that it is missing'
 TRAINING = ("--fine-tune", "all", "--epochs", "6", "--batch-size", "8", "--search", "2", "--augment", "photo")
 
 pytestmark = [
@@ -145,7 +145,7 @@ def test_a_checkpoint_that_is_not_there_or_is_none(colours, tmp_path, start, fin
     )
 
 
-def test_a_search_without_the_library_is_told_at_once(tmp_path, start, finish):
+def test_a_search_without_the_library_is_reported_at_once(tmp_path, start, finish):
     """Before the data set is looked for."""
     out, errors = finish(start("a", "no such folder", "-o", "m.tflite", "--search", "3", more=HIDE), code=69)
     assert (out, errors) == (

@@ -233,7 +233,7 @@ def test_the_verdict_is_a_sentence(counts, said):
     assert said in verdict(*counts)
 
 
-def test_what_a_model_does_not_see_of_wide_pictures_is_told(evaluate, tmp_path):
+def test_what_a_model_does_not_see_of_wide_pictures_is_reported(evaluate, tmp_path):
     for colour in COLOURS:
         (tmp_path / "wide" / colour).mkdir(parents=True)
         for n in range(2):

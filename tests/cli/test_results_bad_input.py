@@ -124,7 +124,7 @@ def test_read_only(edgecls, logged, tmp_path, unprivileged, what, name):
 
 @pytest.fixture
 def full_disk(tmp_path):
-    """Mount a disk of so many kilobytes at `full`."""
+    """Mount a disk of that many kilobytes at `full`."""
 
     @contextmanager
     def full_disk(kilobytes):

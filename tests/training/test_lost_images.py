@@ -109,7 +109,7 @@ def test_images_that_are_lost_during_a_conversion_do_not_end_it(
 ):
     gone = [f"{label}/{number:02}.png" for label in ("blue", "red") for number in (0, 6, 8)]
     lose(moment, *gone)
-    training = QUICK if fine_tune == "none" else Training(fine_tune="all", epochs=1)
+    training = QUICK if fine_tune == "none" else Training(fine_tune="all", epochs=1, augmentation="none")
     done = convert(colours, tmp_path / "m.tflite", split_file=split_file, training=training, force=True)
     assert done.model.path.exists()
     assert len(done.predictions) == len(done.float_predictions) == 4

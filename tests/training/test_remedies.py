@@ -23,6 +23,7 @@ from edgecls.training.quantization.head_patch import without_head
 pytestmark = pytest.mark.usefixtures("tiny_backbone")
 
 
+@pytest.mark.slow
 def test_a_model_that_loses_too_much_is_written_if_forced(colours, tmp_path, capsys):
     """Here even one that loses nothing: it is asked to be better than the float one."""
     done = convert(colours, tmp_path / "m.tflite", max_drop=-0.5, force=True)

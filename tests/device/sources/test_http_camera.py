@@ -157,12 +157,12 @@ def test_size_and_time_of_a_snapshot_are_bounded(monkeypatch):
         assert said in {"no whole picture for 0 s", "no frame for 1 s"}
 
 
-@pytest.mark.parametrize(("length", "is_told"), [(True, False), (False, False), (True, True)])
-def test_a_frame_that_is_cut_off_is_skipped_and_logged(until, caplog, length, is_told):
+@pytest.mark.parametrize(("length", "states_part"), [(True, False), (False, False), (True, True)])
+def test_a_frame_that_is_cut_off_is_skipped_and_logged(until, caplog, length, states_part):
     """With a `Content-Length` of the whole frame, without one, and with that of the part."""
     whole = [encode(noise(160, 120, seed=n), ".jpg") for n in range(4)]
     parts = [data[: len(data) // 2] for data in whole]
-    cut = parts if is_told else list(zip(whole, parts, strict=True))
+    cut = parts if states_part else list(zip(whole, parts, strict=True))
     pictures = [each for pair in zip(whole, cut, strict=True) for each in pair] * 50
     with web_server(lambda handler: send_stream(handler, pictures, length=length)) as server:
         source = camera(server, "/video")

@@ -15,9 +15,10 @@ from edgecls.database.store import Store
 from edgecls.records import UNKNOWN
 from edgecls.results.active_learning.harvest import Candidate, SampleRequest, rank_candidates, read_candidates
 from edgecls.results.active_learning.images import Images
-from edgecls.results.active_learning.picking import Picker, labels_of_models
+from edgecls.results.active_learning.picking import Picker
 from edgecls.results.active_learning.reviews import Reviews
 from edgecls.results.queries.filters import NO_FILTERS, Filters
+from edgecls.results.queries.names import labels_of_models
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_of_one_device_or_model(path, folder, runs, expected):
         assert [each.id for each in read_candidates(db, Filters(**runs))] == expected
 
 
-def test_at_most_so_many_of_a_label(path, folder):
+def test_a_label_gets_at_most_its_limit(path, folder):
     with Store(path) as store:
         fill(store, folder, 60)
     picks, _ = pick(path, budget=30, random_share=0, per_label=4)

@@ -33,7 +33,7 @@ def store(path):
 
 
 def day(store, number, labels=CATS, scores=SCORES, rows=300, device=None):
-    """Rows of the day so many days after the 24th, a scene of three frames after the other."""
+    """Rows of the day that many days after the 24th, a scene of three frames after the other."""
     chance = random.Random(number)
     if device:
         begin(store, device=device)

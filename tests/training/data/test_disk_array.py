@@ -25,7 +25,7 @@ def test_what_was_read_is_a_copy(tmp_path):
     assert array.read(slice(None)).tolist() == [5, 0]
 
 
-def test_a_disk_without_room_is_told_at_once(tmp_path):
+def test_a_disk_without_room_is_reported_at_once(tmp_path):
     with pytest.raises(
         IoFailed, match=r"cannot reserve 4,500\.0 GB for temporary files in .* \(set TMPDIR to another folder\)"
     ):

@@ -57,6 +57,7 @@ def test_a_class_without_images_is_an_error(samples, tmp_path):
         cache(tmp_path, samples)
 
 
+@pytest.mark.slow
 def test_an_image_is_read_twice_for_training_and_three_times_for_the_test(tmp_path, monkeypatch):
     """Once to check it, and once for its pixels; a test image once by each of the two models that are measured."""
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
