@@ -131,7 +131,7 @@ def from_os_error(error: OSError, what: str) -> EdgeclsError:
     return kind(f"{what}: {remedy}")
 
 
-def user_name() -> str:
+def current_user() -> str:
     """Return the name of the user that this process runs as, or the number where there is no name."""
     return system.user_name(system.user_id())
 
@@ -141,7 +141,7 @@ def who_may_not(path: object) -> str:
 
     `path` is the file name of an OSError, or None.
     """
-    user = user_name()
+    user = current_user()
     if not isinstance(path, (str, bytes, os.PathLike)):
         return f"user {user} may not"
     whole = os.path.abspath(os.fsdecode(path))

@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def temporary_folder(tmp_path_factory):
-    """What `tempfile` and all child processes use instead of /tmp, so that whatever is left in it was left by us."""
+    """Replace /tmp for `tempfile` and all child processes, so that leftovers are known to be ours."""
     tmp_path_factory.getbasetemp()  # pytest's own folders stay where they are
     folder = Path(tempfile.mkdtemp(prefix="edgecls-tests-"))
     folder.chmod(0o1777)
@@ -55,7 +55,7 @@ def temporary_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def away_from_the_sources(tmp_path_factory):
-    """Python looks for modules where a child process starts: there, the sources must not hide what is installed."""
+    """Leave the source tree, where child processes would import it instead of the installed package."""
     before = os.getcwd()
     os.chdir(tmp_path_factory.mktemp("away"))
     yield
@@ -87,13 +87,13 @@ def golden_examples(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory, golden_examples):
-    """A real model file: it tells red, green and blue apart, and is unsure about a green under 0.9."""
+    """Write a model file that separates red, green and blue, and is unsure about a green under 0.9."""
     return write(tmp_path_factory.mktemp("model") / "tiny.tflite", examples=golden_examples)
 
 
 @pytest.fixture
 def small_disk():
-    """A file system of 512 KiB."""
+    """Mount a file system of 512 KiB."""
     folder = Path(tempfile.mkdtemp())
     command = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", folder]
     if subprocess.run(command, capture_output=True, check=False).returncode:
@@ -106,7 +106,7 @@ def small_disk():
 
 @pytest.fixture
 def manager(tmp_path):
-    """The service manager's socket."""
+    """Open the service manager's socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(tmp_path / "notify"))
         sock.settimeout(30)

@@ -2,6 +2,8 @@
 
 import importlib
 import importlib.util
+import json
+import subprocess
 import sys
 
 import pytest
@@ -83,11 +85,30 @@ def test_after_a_cut_files_elsewhere_or_without_a_row_are_found(cut, monkeypatch
 def test_the_configuration_that_is_installed_is_edited_for_a_cut(cut, monkeypatch, tmp_path):
     config = tmp_path / "edgecls.toml"
     config.write_text((LAB.parents[1] / "systemd/edgecls.toml").read_text())
-    told = []
+    commands = []
     monkeypatch.setattr(cut, "CONFIG", config)
-    monkeypatch.setattr(cut, "said", lambda *command: told.append(command[:2]))
-    monkeypatch.setattr(cut, "journal", lambda *_: "reloaded: " * len(told))
+    monkeypatch.setattr(cut, "run", lambda *command: commands.append(command[:2]))
+    monkeypatch.setattr(cut, "journal", lambda *_: "reloaded: " * len(commands))
     for after in cut.AFTER:
         cut.switch(after)
         assert read_config(config).source.after == after
-    assert told == [("systemctl", "reload")] * 3
+    assert commands == [("systemctl", "reload")] * 3
+
+
+def test_the_first_boot_reads_the_output_of_the_commands(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(LAB / "guest")
+    monkeypatch.setattr(importlib.import_module("evidence"), "SHARE", tmp_path)
+    monkeypatch.delitem(sys.modules, "serving", raising=False)
+    (tmp_path / "expected.json").write_text("{}")
+    serving = importlib.import_module("serving")
+
+    def run(_, *arguments):
+        return subprocess.run([sys.executable, "-m", "edgecls", *arguments], capture_output=True, text=True).stdout
+
+    monkeypatch.setattr(serving, "run", run)
+    serving.installed()
+    serving.examined()
+    installed, examined = map(json.loads, (tmp_path / "evidence").read_text().splitlines())
+    assert installed["check"] == "`edgecls service status` reports no problem"
+    assert examined["check"] == "`edgecls doctor` reports no failure"
+    assert "is missing" not in examined["seen"]

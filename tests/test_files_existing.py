@@ -172,7 +172,7 @@ def test_a_device_stays_a_device(tmp_path):
     assert os.listdir(tmp_path) == ["null"]
 
 
-def test_what_cannot_be_written_to_is_told_beforehand(tmp_path, path):
+def test_what_cannot_be_written_to_is_reported_beforehand(tmp_path, path):
     with path.open("wb") as file:
         closed = file.fileno()
     with pytest.raises(IoFailed, match=f"cannot write /dev/fd/{closed}: it is not open for writing: name a file"):

@@ -10,7 +10,7 @@ MAKEFILE = ROOT / "Makefile"
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
 
-def test_a_virtual_environment_that_could_not_be_made_is_made_anew(tmp_path):
+def test_a_virtual_environment_that_could_not_be_made_is_made_again(tmp_path):
     """`python3 -m venv` fails on a Debian without python3-venv, and leaves an interpreter without pip."""
     shutil.copy(MAKEFILE, tmp_path)
     python = tmp_path / "python"

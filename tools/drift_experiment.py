@@ -1,9 +1,9 @@
-"""How often `edgecls drift` gives a false alarm, and whether it finds that a lens got dirty or the light went.
+"""Measure how often `edgecls drift` raises a false alarm, and whether it detects dirty lenses and failing light.
 
     python tools/drift_experiment.py --photographs FOLDER
 
-Streams of labels are simulated, with and without scenes; then the bundled model classifies cut-outs of the photographs
-in FOLDER, as they are and spoilt.
+It simulates streams of labels, with and without scenes. Then the bundled model classifies crops of the photographs in
+FOLDER, unchanged and degraded.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from edgecls.records import Frame
 from edgecls.results.drift import comparison
 from edgecls.results.drift.answers import Period
 from edgecls.results.drift.comparison import FrameCounts, p_value
-from edgecls.results.drift.verdict import Limits, find_drift
+from edgecls.results.drift.verdict import DriftLimits, find_drift
 
 SHARES = np.array([0.4, 0.25, 0.15, 0.1, 0.07, 0.03])
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -35,17 +35,19 @@ Image = NDArray[np.uint8]
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photographs", type=Path, help="a folder of JPEGs; without it only the simulation")
-    parser.add_argument("--repeats", type=int, default=1000)
+    parser.add_argument(
+        "--photographs", type=Path, metavar="FOLDER", help="a folder of JPEGs (default: simulation only)"
+    )
+    parser.add_argument("--repeats", type=int, default=1000, help="simulations of each case (default: %(default)s)")
     options = parser.parse_args()
     false_alarms(options.repeats)
     if options.photographs:
-        spoilt_photographs(options.photographs)
+        degraded_photographs(options.photographs)
 
 
 def false_alarms(repeats: int) -> None:
-    """P under 0.05 and 0.01 where nothing has changed: of the test as it is, and of one that counts every frame."""
-    comparison.REPLICATES, whole = 999, comparison.REPLICATES
+    """Print shares of p < 0.05 and 0.01 without a change: for the test, and for one that counts every frame."""
+    replicates, comparison.REPLICATES = comparison.REPLICATES, 999
     print("shares of p < 0.05 and p < 0.01 where nothing has changed, and without the correction")
     for name, hours, other_hours, stay in (
         ("independent frames, 24 h against 24 h", 24, 24, 0.0),
@@ -55,19 +57,20 @@ def false_alarms(repeats: int) -> None:
         ("scenes of ten frames, 24 h against 400 images", 24, 0, 0.9),
     ):
         chance = np.random.default_rng(0)
-        found = []
+
+        p_values = []
         for _ in range(repeats):
             one, other = stream(chance, hours, stay), stream(chance, other_hours, stay)
             naive = FrameCounts(one.counts, independent=True), FrameCounts(other.counts, independent=True)
-            found.append((p_value(one, other), p_value(*naive)))
-        right, wrong = np.array(found).T
-        rates = [float((p < level).mean()) for p in (right, wrong) for level in (0.05, 0.01)]
+            p_values.append((p_value(one, other), p_value(*naive)))
+        corrected, uncorrected = np.array(p_values).T
+        rates = [float((p < level).mean()) for p in (corrected, uncorrected) for level in (0.05, 0.01)]
         print(f"{name:<46}" + "".join(f"{rate:8.3f}" for rate in rates))
-    comparison.REPLICATES = whole
+    comparison.REPLICATES = replicates
 
 
 def stream(chance: np.random.Generator, hours: int, stay: float) -> FrameCounts:
-    """60 frames an hour; each shows with probability `stay` what the last one did. 0 hours: 400 labelled images."""
+    """Simulate 60 frames an hour, each the same as the last with probability `stay`; 0 hours: 400 labelled images."""
     if not hours:
         return FrameCounts(chance.multinomial(400, SHARES)[None], independent=True)
     counts = np.zeros((hours, len(SHARES)), np.int64)
@@ -81,8 +84,8 @@ def stream(chance: np.random.Generator, hours: int, stay: float) -> FrameCounts:
     return FrameCounts(counts)
 
 
-SPOILT: dict[str, Callable[[Image], Image]] = {
-    "as they are": lambda image: image,
+DEGRADED: dict[str, Callable[[Image], Image]] = {
+    "unchanged": lambda image: image,
     "a little darker": lambda image: (image * 0.7).astype(np.uint8),
     "dark": lambda image: (image * 0.12).astype(np.uint8),
     "blurred": lambda image: np.asarray(cv2.GaussianBlur(image, (0, 0), image.shape[0] / 60), np.uint8),
@@ -92,17 +95,17 @@ SPOILT: dict[str, Callable[[Image], Image]] = {
 }
 
 
-def spoilt_photographs(folder: Path) -> None:
-    """Each way for a day, after a day of them as they are; each frame another cut-out."""
+def degraded_photographs(folder: Path) -> None:
+    """Classify each degradation for a day, after a day of unchanged crops; each frame is a different crop."""
     images = [cv2.imread(str(path)) for path in sorted(folder.rglob("*.[jJ][pP]*[gG]"))]
     classifier = Classifier(default_model(), threads=2)
-    with TemporaryDirectory() as name, Store(Path(name) / "results.db") as store:
+    with TemporaryDirectory() as work, Store(Path(work) / "results.db") as store:
         begin_run(store, classifier.model, device="experiment", source="folder", config={})
         chance = random.Random(0)
-        for day, spoil in enumerate([SPOILT["as they are"], *SPOILT.values()]):
+        for day, degrade in enumerate([DEGRADED["unchanged"], *DEGRADED.values()]):
             for n in range(480):
                 at = NOON + timedelta(days=day, minutes=3 * n)
-                image = spoil(cut(chance, np.asarray(images[n % len(images)], np.uint8)))
+                image = degrade(cut(chance, np.asarray(images[n % len(images)], np.uint8)))
                 done, encoded = cv2.imencode(".jpg", image)
                 assert done
                 result = classifier.classify(Frame("folder", f"{day} {n}", at, encoded.tobytes()))
@@ -110,16 +113,18 @@ def spoilt_photographs(folder: Path) -> None:
                 store.write(result)
                 store.database.execute("UPDATE results SET classified_at = captured_at WHERE key = ?", (f"{day} {n}",))
                 store.database.execute("COMMIT")
-        print("\n480 cut-outs of photographs against 480 of the day before: verdict, index and p of labels and scores")
-        for day, how in enumerate(SPOILT, start=1):
+        print(
+            "\n480 crops of photographs compared with 480 of the first day: verdict, index and p of labels and scores"
+        )
+        for day, how in enumerate(DEGRADED, start=1):
             period = Period(NOON + timedelta(days=day), NOON + timedelta(days=day + 1))
-            found = find_drift(store.database, period, Period(None, NOON + timedelta(days=1)), limits=Limits())
-            figures = "".join(f"  {what} {one.psi:6.3f} {one.p:.4f}" for what, one in found.compared.items())
-            print(f"{how:<18} {found.verdict:<10}{figures}")
+            drift = find_drift(store.database, period, Period(None, NOON + timedelta(days=1)), limits=DriftLimits())
+            figures = "".join(f"  {name} {one.psi:6.3f} {one.p:.4f}" for name, one in drift.compared.items())
+            print(f"{how:<18} {drift.verdict:<10}{figures}")
 
 
 def cut(chance: random.Random, image: Image) -> Image:
-    """Nine tenths of it, from anywhere."""
+    """Return a crop of nine tenths of the image at a random position."""
     height, width = (round(0.9 * length) for length in image.shape[:2])
     top, left = (chance.randint(0, whole - part) for whole, part in zip(image.shape, (height, width), strict=False))
     return image[top : top + height, left : left + width]

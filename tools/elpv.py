@@ -1,15 +1,15 @@
-"""Lays out the ELPV data set for the demo, from the package elpv-dataset (CC BY-NC-SA 4.0; fetched, never shipped).
+"""Lay out the ELPV data set for the demo, from the package elpv-dataset (CC BY-NC-SA 4.0; downloaded, never shipped).
 
     python tools/elpv.py FOLDER [--seed N]
 
 2,624 electroluminescence photographs of solar cells. A cell whose defect probability is at least 0.5 is `defective`.
-A quarter is held out, stratified by probability and type of cell: no step of training sees it.
+A quarter is held out, stratified by probability and type of cell. No training step uses it.
 
     FOLDER/cells/{defective,functional}/      all photographs
-    FOLDER/splits.csv                         which of them are for `train`, which for `test`
-    FOLDER/held-out/{defective,functional}/   those for `test` once more, to be dropped into the inbox
-    FOLDER/inbox/                             empty: what the daemon watches
-    FOLDER/edgecls.toml                       the daemon's configuration
+    FOLDER/splits.csv                         the split of each: `train` or `test`
+    FOLDER/held-out/{defective,functional}/   copies of the split `test`, to be put into the inbox
+    FOLDER/inbox/                             empty: the folder that the daemon watches
+    FOLDER/edgecls.toml                       the configuration of the daemon
 """
 
 import argparse
@@ -32,10 +32,10 @@ path = "inbox"
 
 
 def main() -> None:
-    """Parse, split, copy."""
+    """Split the photographs and copy them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the split (default: %(default)s)")
     arguments = parser.parse_args()
     cells = list(read_cells())
     train, held_out = train_test_split(
@@ -56,13 +56,13 @@ def main() -> None:
 
 
 def make(folder: Path) -> Path:
-    """The folder, there."""
+    """Create the folder if it is missing, and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def read_cells() -> Iterator[tuple[Path, str, str]]:
-    """(file, label, stratum) of each photograph; a stratum is the probability with the type of cell."""
+    """Yield (file, label, stratum) of each photograph; a stratum is the probability with the type of cell."""
     root = Path(elpv_dataset.__file__).parent / "data"
     with (root / "labels.csv").open(newline="") as file:
         for row in csv.reader(file, delimiter=" ", skipinitialspace=True):

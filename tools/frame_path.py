@@ -3,9 +3,8 @@
     python tools/frame_path.py [--after keep|move|delete] [--images FOLDER]
 
 Runs `edgecls run` over a folder of images, in this process and with a profile hook in every thread. Counts what is called
-from the moment when a third of the files has been taken until two thirds have been acknowledged: not the start, not the
-first listing of the folder, not idling, not the end. What runs between two frames is listed apart: the maintenance of the
-database, and the report to systemd.
+while the second third of the files is processed: not the start, the first scan of the folder, idling or the end. Code that
+runs between two frames is listed separately: the maintenance of the database, and the notifications to systemd.
 """
 
 import argparse
@@ -23,7 +22,7 @@ import numpy as np
 
 FILES = 120
 TAKE, ACKNOWLEDGE = {"next_frame", "frames"}, {"acknowledge", "done"}
-BETWEEN = {"_run_maintenance", "_keep_house", "_on_step", "_progress"}
+BETWEEN = {"_run_maintenance", "_on_step"}
 
 
 class PathProfiler:
@@ -55,7 +54,7 @@ class PathProfiler:
 
 
 def write_images(inbox: Path, examples: list[Path]) -> None:
-    """Fill the folder: with copies of `examples`, or with JPEGs of noise, 640 by 480 pixels."""
+    """Write FILES copies of `examples`, or JPEGs of noise, 640 by 480 pixels, into the inbox."""
     inbox.mkdir()
     noise = np.random.default_rng(0)
     for n in range(FILES):
@@ -70,8 +69,10 @@ def write_images(inbox: Path, examples: list[Path]) -> None:
 def main() -> None:
     """Run the daemon over a temporary folder, and print the files."""
     parser = argparse.ArgumentParser(description="List the files of edgecls that a frame crosses.")
-    parser.add_argument("--after", default="keep", choices=("keep", "move", "delete"))
-    parser.add_argument("--images", type=Path, help="A folder of JPEGs to classify, instead of noise.")
+    parser.add_argument(
+        "--after", default="keep", choices=("keep", "move", "delete"), help="see the setting source.after"
+    )
+    parser.add_argument("--images", type=Path, help="folder of JPEGs to classify (default: noise)")
     options = parser.parse_args()
     examples = sorted(options.images.rglob("*.jpg"))[:FILES] if options.images else []
     with tempfile.TemporaryDirectory() as folder:
@@ -94,7 +95,7 @@ def main() -> None:
             sys.setprofile(None)
             threading.setprofile(None)
     between = {name: calls for name, calls in profiler.between.items() if name not in profiler.calls}
-    for title, files in (("the way of a frame", profiler.calls), ("between two frames", between)):
+    for title, files in (("on the path of a frame", profiler.calls), ("between two frames", between)):
         print(f"{title}: {len(files)} files, {sum(files.values()) * 3 // FILES} calls a frame")
         for name, calls in files.items():
             print(f"{calls:7} {name}")

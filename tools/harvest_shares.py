@@ -1,15 +1,15 @@
-"""How much of a harvest should be drawn by chance: what the default of --random-share was chosen by.
+"""Measure which share of a harvest to draw at random; the default of --random-share is based on it.
 
     python tools/harvest_shares.py [--seeds 30] [--budget 140]
 
-Thirty seeds in the time that tools/feedback_loop.py takes for a model: the frozen backbone's features of ELPV's cells (pip
+Thirty seeds take as long as one model in tools/feedback_loop.py: the frozen backbone's features of ELPV's cells (pip
 install 'edgecls[convert,demo]') are computed once, and heads are fitted to them in closed form (ridge regression to
-+1 and -1, images weighed as `edgecls convert` does). Only the training part of tools/feedback_loop.py is used, divided
-anew for each seed: nothing is chosen on what that measures with. Rows are ordered by `edgecls.results.active_learning.harvest` itself;
-every score is believed, and no picture is left out for looking like another.
++1 and -1, images weighted as in `edgecls convert`). It uses only the training part of tools/feedback_loop.py, split
+again for each seed, so that nothing is tuned on the test images. `edgecls.results.active_learning.harvest` orders the
+rows. Scores are used as they are, and look-alikes are not removed.
 
-Two situations: all labelled cells are monocrystalline and the rows are polycrystalline ones (`new ground`); or 200 cells of
-both kinds are labelled and the rows are others of both kinds (`known ground`).
+There are two cases. Out of distribution: all labelled cells are monocrystalline, the rows are polycrystalline. In
+distribution: 200 cells of both kinds are labelled, the rows are other cells of both kinds.
 """
 
 import argparse
@@ -34,21 +34,21 @@ Indices = NDArray[np.intp]
 
 
 def main() -> None:
-    """Features, seeds, table."""
+    """Compute the features, run the seeds, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=30)
-    parser.add_argument("--budget", type=int, default=140)
+    parser.add_argument("--seeds", type=int, default=30, help="number of seeds (default: %(default)s)")
+    parser.add_argument("--budget", type=int, default=140, help="number of labels (default: %(default)s)")
     arguments = parser.parse_args()
     cells = Cells()
     columns = {}
-    for ground in ("new", "known"):
-        runs = [one_seed(cells, ground, seed, arguments.budget) for seed in range(arguments.seeds)]
-        columns[ground] = {name: np.array([run[name] for run in runs]) for name in runs[0]}
-    print("| labelled | new ground | known ground |\n| --- | --- | --- |")
-    for name in columns["new"]:
+    for case in ("out", "in"):
+        runs = [one_seed(cells, case, seed, arguments.budget) for seed in range(arguments.seeds)]
+        columns[case] = {name: np.array([run[name] for run in runs]) for name in runs[0]}
+    print("| labelled | out of distribution | in distribution |\n| --- | --- | --- |")
+    for name in columns["out"]:
         shown = [
-            f"{100 * found[name].mean():.1f} ± {100 * found[name].std() / len(found[name]) ** 0.5:.1f}"
-            for found in columns.values()
+            f"{100 * accuracies[name].mean():.1f} ± {100 * accuracies[name].std() / len(accuracies[name]) ** 0.5:.1f}"
+            for accuracies in columns.values()
         ]
         print(f"| {name} | {' | '.join(shown)} |")
 
@@ -69,7 +69,7 @@ class Cells:
         )[0]
 
     def fit(self, labelled: Indices) -> Any:
-        """A head: images -> a number each (n,), positive where it takes them for defective."""
+        """Return a head: images -> a score each (n,), positive for defective."""
         truth = self.defective[labelled]
         by_label = class_weights({label: int((truth == n).sum()) for n, label in enumerate(LABELS)})
         weights = np.where(truth, by_label["defective"], by_label["functional"])
@@ -82,18 +82,18 @@ def _features(paths: list[Path]) -> NDArray[np.float32]:
     load_tensorflow()
     backbone = find_backbone(DEFAULT_BACKBONE)
     network = backbone.load()
-    found = []
+    batches = []
     for start in range(0, len(paths), 32):
         pixels = [load_pixels(path.read_bytes(), backbone.preprocessing) for path in paths[start : start + 32]]
-        found.append(network.predict_on_batch((np.stack(pixels).astype(np.float32) - backbone.mean) / backbone.std))
-    return np.concatenate(found)
+        batches.append(network.predict_on_batch((np.stack(pixels).astype(np.float32) - backbone.mean) / backbone.std))
+    return np.concatenate(batches)
 
 
-def one_seed(cells: Cells, ground: str, seed: int, budget: int) -> dict[str, float]:
-    """Accuracies on the cells that are tested, 0 to 1, by what was labelled."""
+def one_seed(cells: Cells, case: str, seed: int, budget: int) -> dict[str, float]:
+    """Return the accuracy on the test cells, 0 to 1, by the labelled cells."""
     strata = [cells.strata[i] for i in cells.train]
     own, tested = train_test_split(cells.train, test_size=0.3, stratify=strata, random_state=seed)
-    if ground == "new":
+    if case == "out":
         labelled, pool, tested = own[~cells.poly[own]], own[cells.poly[own]], tested[cells.poly[tested]]
     else:
         own = np.random.default_rng(seed).permutation(own)
@@ -103,26 +103,26 @@ def one_seed(cells: Cells, ground: str, seed: int, budget: int) -> dict[str, flo
         answers = cells.fit(np.concatenate([labelled, more]))(tested) > 0
         return float((answers == cells.defective[tested]).mean())
 
-    def harvested(control: float, of: Indices, known: Indices, count: int) -> Indices:
+    def harvested(share: float, of: Indices, known: Indices, count: int) -> Indices:
         scores = cells.fit(np.concatenate([labelled, known]))(of)
-        request = SampleRequest(count, control, seed=seed)
+        request = SampleRequest(count, share, seed=seed)
         rows = [_candidate(n, score) for n, score in enumerate(scores)]
         order = rank_candidates(rows, request)
-        chosen = dict.fromkeys(order.random[: request.by_chance])
-        for n in (*order.rare[: request.rare], *(each.id for each in order.unsure)):
+        chosen = dict.fromkeys(order.random[: request.random_count])
+        for n in (*order.rare[: request.rare_count], *(each.id for each in order.unsure)):
             if len(chosen) < count:
                 chosen[n] = None
         return of[np.array(list(chosen), np.intp)]
 
     nothing = np.array([], np.intp)
-    found = {"nothing more": accuracy(nothing)}
-    for control in (0.0, 0.15, 0.3, 0.5, 1.0):
-        found[f"--random-share {control:g}"] = accuracy(harvested(control, pool, nothing, budget))
+    accuracies = {"nothing more": accuracy(nothing)}
+    for share in (0.0, 0.15, 0.3, 0.5, 1.0):
+        accuracies[f"--random-share {share:g}"] = accuracy(harvested(share, pool, nothing, budget))
     first = harvested(1.0, pool[::2], nothing, budget // 2)
     second = harvested(0.15, pool[1::2], first, budget - budget // 2)
-    found["two rounds: --random-share 1, then 0.15"] = accuracy(np.concatenate([first, second]))
-    found["everything"] = accuracy(pool)
-    return found
+    accuracies["two rounds: --random-share 1, then 0.15"] = accuracy(np.concatenate([first, second]))
+    accuracies["everything"] = accuracy(pool)
+    return accuracies
 
 
 def _candidate(number: int, score: float) -> Candidate:

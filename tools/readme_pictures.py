@@ -74,7 +74,7 @@ def take(data: Path, split_file: Path, folder: Path) -> None:
     )
     try:
         assert serve.stderr
-        address = next(found[0] for line in serve.stderr if (found := re.search(r"http://[^\s]+/", line)))
+        address = next(match[0] for line in serve.stderr if (match := re.search(r"http://[^\s]+/", line)))
         screenshot(f"{address}gallery", "results.png", 600)
         screenshot(address, "overview.png", 620)
         screenshot(f"{address}frame/7", "frame.png", 700)

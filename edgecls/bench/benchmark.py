@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgecls.bench import stages
-from edgecls.bench.end_to_end import EndToEnd, Plan, end_to_end, fill, image_count, plans, thread_counts
+from edgecls.bench.end_to_end import EndToEnd, ThreadSettings, end_to_end, fill, image_count, plans, thread_counts
 from edgecls.bench.pictures import ImageSet
 from edgecls.bench.stages import Stage
 from edgecls.bench.timing import NOISY
@@ -21,7 +21,7 @@ from edgecls.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class UpperBound:
-    """What `cores` could do if they did nothing but this: decode and resize, network with one thread, row; CPU time."""
+    """The rate that `cores` allow by the CPU time of decoding with resizing, the network with one thread, and the row."""
 
     of: str
     per_second: float
@@ -29,7 +29,7 @@ class UpperBound:
 
 @dataclass
 class Measured:
-    """All of one model."""
+    """The measurements of one model."""
 
     model: ModelFile
     runtime: str
@@ -45,7 +45,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where it was measured. `load` is the load average of the last minute before, `temporary` where the files lay."""
+    """The machine that was measured. `load` is the load average of the minute before, `temporary` the folder of the files."""
 
     processor: str
     cores: int
@@ -98,7 +98,7 @@ def measure(
     Whatever is written lies in a temporary folder, which is removed. Raises the errors of `Classifier`, of
     `replay_golden`, and of the daemon.
     """
-    for model in models:  # what is wrong with the second is said before the first is measured
+    for model in models:  # reports an error of the second model before the first is measured
         replay_golden(Classifier(model))
     for model in models:
         with tempfile.TemporaryDirectory(prefix="edgecls-bench-") as folder:
@@ -116,7 +116,7 @@ def _measure(
     for load in loads:
         measured.limits.append(_limit(measured, load))
     for number, load in enumerate(loads):
-        wanted = plans(cores()) if number == 0 else [Plan()]
+        wanted = plans(cores()) if number == 0 else [ThreadSettings()]
         count = image_count(load, 1000 / measured.limits[number].per_second, 2 * seconds)
         inbox = folder / f"inbox{number}"
         fill(inbox, load, count)
@@ -137,9 +137,9 @@ def _stages(classifier: Classifier, loads: Sequence[ImageSet], folder: Path, sec
     yield stages.of_database(loads[0], classifier, folder, seconds)
 
 
-def _limit(found: Measured, load: ImageSet) -> UpperBound:
-    """Infer is first of one thread."""
-    work = (found.stage(stages.BOTH, load.name), found.stage(stages.INFER), found.stage(stages.COMMIT))
+def _limit(measured: Measured, load: ImageSet) -> UpperBound:
+    """Return the rate that the processor allows. The first inference stage is that of a single thread."""
+    work = (measured.stage(stages.BOTH, load.name), measured.stage(stages.INFER), measured.stage(stages.COMMIT))
     return UpperBound(load.name, cores() * 1000 / sum(stage.timing.cpu_ms for stage in work))
 
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 _IDLE_S = 0.5
 _LOOK_EVERY_S = 0.05
 _MOST_BYTES = 300 * 2**20
-"""Of pictures in the temporary folder."""
+"""The highest size of the images in the temporary folder."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What the configuration says of interpreters and threads; None is left to the daemon."""
+class ThreadSettings:
+    """The numbers of interpreters and threads in the configuration; None where the daemon decides."""
 
     interpreters: int | None = None
     threads: int | None = None
@@ -58,11 +58,11 @@ class EndToEnd:
     first_row_s: float
 
 
-def plans(cores: int) -> list[Plan]:
+def plans(cores: int) -> list[ThreadSettings]:
     """Return the daemon's own choice, one interpreter with more and more threads, then several of them on all `cores`."""
     counts = thread_counts(cores)
-    several = (Plan(n, cores // n) for n in counts if n > 1)
-    return [Plan(), *(Plan(1, threads) for threads in counts), *several]
+    several = (ThreadSettings(n, cores // n) for n in counts if n > 1)
+    return [ThreadSettings(), *(ThreadSettings(1, threads) for threads in counts), *several]
 
 
 def thread_counts(cores: int) -> list[int]:
@@ -83,7 +83,7 @@ def fill(inbox: Path, load: ImageSet, count: int) -> None:
         (inbox / f"{number:05}{load.suffixes[which]}").write_bytes(load.images[which])
 
 
-def end_to_end(model: ModelFile, load: ImageSet, inbox: Path, plan: Plan) -> EndToEnd:
+def end_to_end(model: ModelFile, load: ImageSet, inbox: Path, plan: ThreadSettings) -> EndToEnd:
     """Run the daemon over `inbox`, which holds files of `load`; its database lies beside it, and is removed.
 
     Raises IoFailed where the daemon ends in an error: that was none of the model's, which was tried before.
@@ -119,7 +119,7 @@ def end_to_end(model: ModelFile, load: ImageSet, inbox: Path, plan: Plan) -> End
     )
 
 
-def _config(inbox: Path, plan: Plan, model: ModelFile) -> str:
+def _config(inbox: Path, plan: ThreadSettings, model: ModelFile) -> str:
     """Paths are relative to the file."""
     of_model = ['labels = "labels.txt"'] if not model.info else []
     of_model += [f'input_range = "{model.input_range}"'] if model.input_range else []

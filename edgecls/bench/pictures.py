@@ -15,7 +15,7 @@ from edgecls.images.preprocess import decode_reduced
 
 log = logging.getLogger(__name__)
 
-MADE = {(500, 375): 8, (1920, 1080): 4, (4056, 3040): 2}
+GENERATED = {(500, 375): 8, (1920, 1080): 4, (4056, 3040): 2}
 """(width, height) -> how many: a photograph from the web, a video's frame, a picture of the Raspberry Pi HQ camera."""
 MOST = 200
 """Files of a folder that are read."""
@@ -36,13 +36,13 @@ class ImageSet:
 
     @property
     def mean_bytes(self) -> float:
-        """Of a file."""
+        """The mean size of the files."""
         return sum(map(len, self.images)) / len(self.images)
 
 
-def made() -> Iterator[ImageSet]:
-    """JPEGs that cost what photographs cost: the same in each run."""
-    for (width, height), count in MADE.items():
+def generate_images() -> Iterator[ImageSet]:
+    """Yield sets of JPEGs that cost as much to decode as photographs, the same in each run."""
+    for (width, height), count in GENERATED.items():
         images = tuple(_photograph(width, height, seed) for seed in range(count))
         yield ImageSet(f"{width}x{height}", images, (".jpg",) * count)
 
@@ -95,16 +95,13 @@ def of_folder(folder: Path) -> tuple[ImageSet, list[str]]:
 
 def _readable(files: Sequence[Path]) -> tuple[dict[Path, bytes], list[str]]:
     images: dict[Path, bytes] = {}
-    wrong = []
-    for file in files:
-        trouble = _trouble(file, images)
-        if trouble:
-            wrong.append(f"{file} {trouble}")
+    problems = ((file, _add_image(file, images)) for file in files)
+    wrong = [f"{file} {problem}" for file, problem in problems if problem]
     return images, wrong
 
 
-def _trouble(file: Path, found: dict[Path, bytes]) -> str | None:
-    """Add the file to `found`, or say why it is not."""
+def _add_image(file: Path, images: dict[Path, bytes]) -> str | None:
+    """Add the content of `file` to `images`, or return why it cannot be decoded."""
     try:
         data = file.read_bytes()
         decode_reduced(data)
@@ -112,5 +109,5 @@ def _trouble(file: Path, found: dict[Path, bytes]) -> str | None:
         return str(error)
     except OSError as error:
         return str(from_os_error(error, "cannot be read"))
-    found[file] = data
+    images[file] = data
     return None

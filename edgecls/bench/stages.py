@@ -27,9 +27,9 @@ DECODE, RESIZE, BOTH, INFER, COMMIT = "decode", "resize", "decode+resize", "infe
 
 
 def of_pictures(load: ImageSet, classifier: Classifier, seconds: float) -> Iterator[Stage]:
-    """Decoding in full, resizing what that gives, and both as the daemon does them.
+    """Measure decoding in full, resizing the result, and both together as the daemon does them.
 
-    The last may be less than the two: a large JPEG need not be decoded in full.
+    Both together may take less time than the two parts: a large JPEG need not be decoded in full.
     """
     images, spec = load.images, classifier.preprocessing
     decoded = decode(images[0])

@@ -1,1 +1,1 @@
-"""The commands: a thin layer that parses, builds the objects and calls one function. One file a wing."""
+"""The commands: each parses its options, builds the objects and calls one function of a package below."""

@@ -23,69 +23,78 @@ def bench(
     models: Annotated[
         list[Path] | None,
         typer.Option(
-            "--model", "-m", readable=False, help="The model file, by default ImageNet's 1000 classes; twice: compare."
+            "--model",
+            "-m",
+            metavar="FILE",
+            readable=False,
+            help="The model file. Give two to compare them. Default: the bundled ImageNet model.",
         ),
     ] = None,
     labels: Labels = None,
     input_range: Range = None,
     images: Annotated[
         Path | None,
-        typer.Option("--images", metavar="DIR", readable=False, help="Pictures to classify, by default made ones."),
+        typer.Option(
+            "--images",
+            metavar="DIR",
+            readable=False,
+            help="The folder of images to classify. Default: synthetic images.",
+        ),
     ] = None,
     seconds: Annotated[
-        float, typer.Option("--seconds", metavar="S", min=0.01, max=600, help="How long to measure each figure.")
+        float,
+        typer.Option("--seconds", metavar="SECONDS", min=0.01, max=600, help="The time to spend on each measurement."),
     ] = 2.0,
-    output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
+    output_format: Annotated[ReportFormat, typer.Option("--format", help="The output format.")] = ReportFormat.table,
 ) -> None:
-    """Measure decoding, network, database and the whole daemon on this device, for one model or two."""
+    """Measure how fast this device decodes, classifies and stores images, with one model or two."""
     paths = models or [default_model()]
     if len(paths) > 2:
-        raise UsageError(f"{len(paths)} models: compare two at a time")
+        raise UsageError(f"{len(paths)} models given, but at most two can be compared: pass -m once or twice")
     from edgecls.bench.benchmark import count_of_steps, machine, measure
 
-    found = read_models(paths, labels, input_range)
-    loads, wrong = _loads(images)
-    here = machine()
-    steps = Progress(show=True)
-    with steps.step("measuring", count_of_steps(len(found), len(loads))) as advance:
-        measured = list(measure(found, loads, seconds, advance))
-    _print(here, measured, output_format)
-    for line in wrong:
+    model_files = read_models(paths, labels, input_range)
+    image_sets, unreadable = _image_sets(images)
+    this_machine = machine()
+    with Progress(show=True).step("measuring", count_of_steps(len(model_files), len(image_sets))) as advance:
+        measured = list(measure(model_files, image_sets, seconds, advance))
+    _print(this_machine, measured, output_format)
+    for line in unreadable:
         typer.echo(printable(f"edgecls: {line}"), err=True)
-    if wrong:
+    if unreadable:
         raise typer.Exit(1)
 
 
-def _loads(images: Path | None) -> "tuple[list[ImageSet], list[str]]":
-    from edgecls.bench.pictures import made, of_folder
+def _image_sets(images: Path | None) -> "tuple[list[ImageSet], list[str]]":
+    from edgecls.bench.pictures import generate_images, of_folder
 
     if images is None:
-        return list(made()), []
-    load, wrong = of_folder(images)
-    return [load], wrong
+        return list(generate_images()), []
+    image_set, unreadable = of_folder(images)
+    return [image_set], unreadable
 
 
-def _print(here: "Machine", measured: "list[Measured]", output_format: ReportFormat) -> None:
+def _print(this_machine: "Machine", measured: "list[Measured]", output_format: ReportFormat) -> None:
     from edgecls.bench.benchmark import notes
     from edgecls.bench.comparison import compare
     from edgecls.cli.bench_tables import print_compared, print_measured
 
-    compared = list(compare(*measured)) if len(measured) == 2 else []
-    told = notes(here, measured)
+    comparison = list(compare(*measured)) if len(measured) == 2 else []
+    remarks = notes(this_machine, measured)
     if output_format is ReportFormat.json:
         write_object(
             {
-                "machine": asdict(here),
+                "machine": asdict(this_machine),
                 "models": [_as_object(each) for each in measured],
-                "compared": [each._asdict() for each in compared],
-                "notes": told,
+                "compared": [each._asdict() for each in comparison],
+                "notes": remarks,
             }
         )
         return
     for each in measured:
-        print_measured(each, here.cores)
-    print_compared([each.model.name for each in measured], compared)
-    for line in told:
+        print_measured(each, this_machine.cores)
+    print_compared([each.model.name for each in measured], comparison)
+    for line in remarks:
         typer.echo(textwrap.fill(printable(f"note: {line}"), 80, subsequent_indent="      "))
 
 

@@ -1,4 +1,4 @@
-"""The tables of `edgecls bench`: each fits 80 columns."""
+"""The tables of the command `bench`; each fits 80 columns."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from edgecls.bench.benchmark import Measured
     from edgecls.bench.comparison import Compared
 
-NO_TIMES = "no times: the runtimes do not tell in Python how long an operator takes"
+NO_TIMES = "no times: the runtimes do not report the time of an operator to Python"
 _LONGEST_NAME = 12
-"""Characters of a model's name above a column."""
+"""The longest name of a model, in characters, in the heading of a column."""
 
 
 def print_compared(names: Sequence[str], compared: "Sequence[Compared]") -> None:
-    """Two models side by side; nothing for one."""
+    """Print the figures of two models side by side; print nothing for one model."""
     if not compared:
         return
     first, second = (f"{place} {name[:_LONGEST_NAME]}" for place, name in zip("AB", names, strict=True))
@@ -31,7 +31,7 @@ def print_compared(names: Sequence[str], compared: "Sequence[Compared]") -> None
 
 
 def print_measured(each: "Measured", cores: int) -> None:
-    """Stages, the daemon, and what the network consists of."""
+    """Print the times of the stages and of the daemon, and the operators of the network."""
     typer.echo(printable(f"{each.model.name}, {each.runtime}, {cores} core{'' if cores == 1 else 's'}") + "\n")
     columns = ("stage", "of", "median ms", "p99 ms", "images/s", "cpu ms", "spread")
     rows = [
@@ -53,7 +53,10 @@ def print_measured(each: "Measured", cores: int) -> None:
 
 
 def _runs(each: "Measured") -> None:
-    """The share is that of the processor's limit, see `UpperBound`; by the noise of both it may be over 1. Times are in ms."""
+    """Print a row for each run of the daemon, with times in ms.
+
+    `share` is the share of the processor's upper bound that the daemon reached. Noise can make it greater than 1.
+    """
     limits = {limit.of: limit.per_second for limit in each.limits}
     rows = [
         {
@@ -98,7 +101,7 @@ def _operators(each: "Measured") -> None:
 
 
 def _figure(value: float | None) -> str:
-    """Three digits that count, and no exponent."""
+    """Format a number with three significant digits and without an exponent."""
     if value is None:
         return ""
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edgecls.database.clock.segments import ClockRun, ClockSegment
 
 TABLE_COLUMNS = ("device", "boot", "runs", "rows", "first", "last", "error", "state")
-"""Of the table for people: it shows durations as --offset reads them."""
+"""The columns of a table, which shows durations as --offset reads them."""
 COLUMNS = ("device", "boot", "runs", "rows", "first", "last", "error_s", "corrected_s", "state")
 
 
@@ -30,15 +30,21 @@ def clock(
     ] = False,
     run: Annotated[
         int | None,
-        typer.Option("--run", metavar="N", help="Correct the times of run N and of its boot by the same clock."),
+        typer.Option(
+            "--run", metavar="ID", help="Correct the times of this run and of the other runs of the same boot."
+        ),
     ] = None,
     offset: Annotated[
-        str | None, typer.Option("--offset", metavar="D", help="With --run: add D to the times (3d4h, -2h30m, 90s).")
+        str | None,
+        typer.Option("--offset", metavar="D", help="With --run: add D to the times, such as 3d4h, -2h30m or 90s."),
     ] = None,
     set_start: Annotated[
-        str | None, typer.Option("--set-start", metavar="T", help="With --run: set the start of the run to T.")
+        str | None,
+        typer.Option(
+            "--set-start", metavar="T", help="With --run: set the start of the run to T, such as 2026-11-24T18:30."
+        ),
     ] = None,
-    output_format: Annotated[OutputFormat, typer.Option("--format", help="Output format.")] = OutputFormat.table,
+    output_format: Annotated[OutputFormat, typer.Option("--format", help="The output format.")] = OutputFormat.table,
 ) -> None:
     """Show which rows were written while the clock was wrong, and correct their times."""
     from edgecls.database.clock.segments import clock_segments
@@ -56,9 +62,11 @@ def clock(
 def _check_options(*, correct: bool, run: int | None, changes: tuple[str | None, str | None]) -> None:
     count = sum(change is not None for change in changes)
     if correct and run is not None:
-        raise UsageError("--correct corrects known errors, --run an error that you know: give one of the two")
+        raise UsageError(
+            "--correct and --run cannot be combined: --correct uses the errors that the device measured, --run one that you know"
+        )
     if count and run is None:
-        raise UsageError("--offset and --set-start need --run N: `edgecls clock` without options lists the runs")
+        raise UsageError("--offset and --set-start need --run ID: run `edgecls clock` without options to list the runs")
     if run is not None and count != 1:
         raise UsageError("--run needs either --offset 3d4h or --set-start 2026-11-24T18:30")
 

@@ -1,4 +1,4 @@
-"""A command whose usage line reads as the documentation does."""
+"""A command whose usage line reads like the documentation."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from typer.core import TyperCommand
 
 
 class Command(TyperCommand):
-    """Typer since 0.29 writes `{PATH...}...` for the argument that is called PATH... in its help and our pages."""
+    """A command that shows the argument PATH... as it is; Typer since 0.29 writes `{PATH...}...`."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002  # the interface is Typer's
-        """Options, then each argument by its metavar."""
+        """Return the options, then the metavar of each argument."""
         arguments = [
             str(each.metavar or each.name.upper()) for each in self.params if each.param_type_name == "argument"
         ]

@@ -1,4 +1,4 @@
-"""The summary of a conversion that `edgecls convert` prints."""
+"""The summary that the command `convert` prints."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -53,8 +53,8 @@ def _print_dataset(dataset: "Dataset", weights: Mapping[str, float]) -> None:
         undecodable = len(dataset.of_kind("undecodable"))
         untrained = sum(len(problem.paths) for problem in dataset.of_kind("class left out"))
         copies = len(dataset.skipped) - undecodable - untrained
-        more = f", {untrained} of classes without training images" if untrained else ""
-        typer.echo(f"left out: {undecodable} that cannot be decoded, {copies} duplicates{more}")
+        more = f", {untrained} images of classes without training images" if untrained else ""
+        typer.echo(f"left out: {undecodable} images that cannot be decoded, {copies} duplicates{more}")
     typer.echo()
 
 
@@ -63,7 +63,7 @@ def _print_training(conversion: "Conversion") -> None:
         best = min(conversion.trials, key=lambda trial: trial["validation_loss"])
         typer.echo(
             f"search: validation loss {best['validation_loss']:.4f} with the best of {len(conversion.trials)} settings of "
-            f"the head, {conversion.trials[0]['validation_loss']:.4f} with the given ones"
+            f"the head, {conversion.trials[0]['validation_loss']:.4f} with the requested ones"
         )
     settings = conversion.settings
     typer.echo(f"trained: {conversion.plan}; augmentation: {settings['augmentation']}; fit: {settings['fit']}")

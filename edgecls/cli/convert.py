@@ -1,4 +1,4 @@
-"""`edgecls convert`."""
+"""The command `convert`."""
 
 import contextlib
 import signal
@@ -39,7 +39,7 @@ def convert(
     exclude: Exclude = None,
     add_reviews: Annotated[
         list[Path] | None,
-        _option("--add-reviews", "Add the reviewed images of this results database; may be repeated.", metavar="DB"),
+        _option("--add-reviews", "Add the reviewed images of this results database. May be repeated.", metavar="FILE"),
     ] = None,
     review_images: Annotated[
         Path | None,
@@ -50,7 +50,7 @@ def convert(
         ),
     ] = None,
     backbone: Annotated[
-        str, _option("--backbone", "The pretrained network; `edgecls backbones` lists them.")
+        str, _option("--backbone", "The pretrained network. `edgecls backbones` lists them.", metavar="NAME")
     ] = "efficientnet-lite0",
     input_size: Annotated[
         int | None,
@@ -60,21 +60,26 @@ def convert(
         str,
         _option(
             "--fit",
-            "How images that are not square fit the network: crop (the middle), stretch or pad (the whole image), or "
-            "auto: crop, unless too much is lost.",
+            "How images that are not square are made to fit: crop, stretch, pad, or auto (crop, unless too much is lost).",
+            metavar="FIT",
         ),
     ] = "auto",
     crop: Annotated[
         float | None,
         _option(
-            "--crop", "The central share of each side that is used; 1: all of it.", metavar="SHARE", min=0.1, max=1
+            "--crop",
+            "The central share of each side that is used. Default: 1, or 0.875 with --fine-tune none and --fit crop.",
+            metavar="SHARE",
+            min=0.1,
+            max=1,
         ),
     ] = None,
     white: Annotated[
         int | None,
         _option(
             "--white",
-            "The value that is white in files of 16 bits or in an .npz, such as 4095. Default: detected.",
+            "The value that is white in 16-bit files or in an .npz file, such as 4095. Default: detected.",
+            metavar="VALUE",
             min=1,
             max=65535,
         ),
@@ -84,90 +89,143 @@ def convert(
         _option("--report", "Write report.html, with charts and the worst mistakes, to this folder.", metavar="DIR"),
     ] = None,
     seed: Annotated[
-        int, _option("--seed", "Decides splits, initial weights, order and augmentation.", min=0, max=2**32 - 1)
+        int,
+        _option(
+            "--seed", "The seed of splits, initial weights, order and augmentation.", metavar="N", min=0, max=2**32 - 1
+        ),
     ] = 0,
     fine_tune: Annotated[
         str | None,
         _option(
             "--fine-tune",
-            "How much of the backbone is trained: none, top, all, or auto: as much as the time budget allows. "
-            "Default: auto; all for cnn.",
+            "How much of the backbone is trained: none, top, all, or auto (as much as the time budget allows). "
+            "Default: auto, or all for cnn.",
             TRAINING,
+            metavar="EXTENT",
         ),
     ] = None,
     time_budget: Annotated[
         str | None,
-        _option("--time-budget", "Plan training for this time: 90s, 10m, 1h. Default: 10m with auto.", TRAINING),
+        _option(
+            "--time-budget",
+            "The time for training, such as 90s, 10m or 1h. Default: 10m if --fine-tune is auto.",
+            TRAINING,
+            metavar="TIME",
+        ),
     ] = None,
     epochs: Annotated[
         int | None,
-        _option("--epochs", "The maximum in the last phase. Default: 15, or 60 for a head only.", TRAINING, min=1),
+        _option(
+            "--epochs",
+            "The maximum number of epochs in the last phase. Default: 15, or 60 for a head only.",
+            TRAINING,
+            metavar="N",
+            min=1,
+        ),
     ] = None,
     optimizer: Annotated[
         str | None,
         _option(
             "--optimizer",
-            "adam, adamw, sgd or rmsprop, for the last phase. Default: adamw, or adam for a head only.",
+            "The optimizer of the last phase: adam, adamw, sgd or rmsprop. Default: adamw, or adam for a head only.",
             TRAINING,
+            metavar="NAME",
         ),
     ] = None,
     learning_rate: Annotated[
         float | None,
         _option(
             "--learning-rate",
-            "The peak, after warm-up, in the last phase. Default: 0.0003, or 0.003 for a head only.",
+            "The peak learning rate of the last phase. Default: 0.0003, or 0.003 for a head only.",
             TRAINING,
+            metavar="RATE",
             min=1e-7,
             max=10.0,
         ),
     ] = None,
-    batch_size: Annotated[int | None, _option("--batch-size", "Images per step. Default: 32.", TRAINING, min=1)] = None,
+    batch_size: Annotated[
+        int | None, _option("--batch-size", "The number of images per step. Default: 32.", TRAINING, metavar="N", min=1)
+    ] = None,
     label_smoothing: Annotated[
         float | None,
         _option(
             "--label-smoothing",
             "The share of each target that is spread over all classes. Default: 0.1, or 0 for a head only.",
             TRAINING,
+            metavar="SHARE",
             min=0,
             max=0.9,
         ),
     ] = None,
     dropout: Annotated[
         float | None,
-        _option("--dropout", "The share of features dropped in each step. Default: 0.2.", TRAINING, min=0, max=0.95),
+        _option(
+            "--dropout",
+            "The share of features dropped in each step. Default: 0.2.",
+            TRAINING,
+            metavar="SHARE",
+            min=0,
+            max=0.95,
+        ),
     ] = None,
     weight_decay: Annotated[
-        float | None, _option("--weight-decay", "For adamw and sgd. Default: 0.0001.", TRAINING, min=0, max=1)
+        float | None,
+        _option(
+            "--weight-decay",
+            "The weight decay of adamw and sgd. Default: 0.0001.",
+            TRAINING,
+            metavar="RATE",
+            min=0,
+            max=1,
+        ),
     ] = None,
     augment: Annotated[
         str | None,
         _option(
             "--augment",
-            "The augmentation: none, photo, aligned, inspection, digits, or auto: measured on the training images. "
-            "Default: auto; digits for cnn.",
+            "The augmentation: none, photo, aligned, inspection, digits, or auto (measured on the training images). "
+            "Default: auto, or digits for cnn.",
             TRAINING,
+            metavar="NAME",
         ),
     ] = None,
     class_weights: Annotated[
-        bool, _option("--class-weights/--no-class-weights", "Whether images of rare classes weigh more.", TRAINING)
+        bool, _option("--class-weights/--no-class-weights", "Give images of rare classes a higher weight.", TRAINING)
     ] = True,
     search: Annotated[
         int,
-        _option("--search", "Try this many settings of the head first; needs the extra `search`.", TRAINING, min=0),
+        _option(
+            "--search",
+            "Try N settings of the head first. Needs the extra `search`. 0: no search.",
+            TRAINING,
+            metavar="N",
+            min=0,
+        ),
     ] = 0,
     resume: Annotated[
         bool, _option("--resume", "Resume an interrupted fine-tuning from MODEL.checkpoint.", TRAINING)
     ] = False,
-    quantize: Annotated[str, _option("--quantize", "int8, float16, dynamic or float32.", QUANTIZATION)] = "int8",
+    quantize: Annotated[
+        str, _option("--quantize", "The precision: int8, float16, dynamic or float32.", QUANTIZATION, metavar="NAME")
+    ] = "int8",
     max_drop: Annotated[
-        float, _option("--max-drop", "The accuracy that quantization may cost.", QUANTIZATION, min=0, max=1)
+        float,
+        _option(
+            "--max-drop",
+            "The loss of accuracy that is allowed for quantization.",
+            QUANTIZATION,
+            metavar="SHARE",
+            min=0,
+            max=1,
+        ),
     ] = 0.01,
-    force: Annotated[bool, _option("--force", "Write the model even if it costs more.", QUANTIZATION)] = False,
+    force: Annotated[bool, _option("--force", "Write the model even if it loses more.", QUANTIZATION)] = False,
     min_precision: Annotated[
         float,
         _option(
             "--min-precision",
-            "The precision of the answers; less certain images are answered `unknown`. 0: answer all.",
+            "The precision that answers should reach. Images with a lower score are labelled unknown. 0: no thresholds.",
+            metavar="SHARE",
             min=0,
             max=1,
         ),
@@ -244,7 +302,7 @@ def _show(conversion: "Conversion", output: Path, report: Path | None) -> None:
     if report is not None:
         from edgecls.training.report import write_report
 
-        typer.echo(f"{write_report(report, conversion)}: the report")
+        typer.echo(f"report: {write_report(report, conversion)}")
     if conversion.rejected:
         from edgecls.training.precision import rejection
 
@@ -261,16 +319,18 @@ def reviewed_images(databases: Iterable[Path], folder: Path | None) -> tuple[lis
     from edgecls.database.reading import open_results
     from edgecls.records import UNKNOWN
     from edgecls.results.active_learning.images import Images
-    from edgecls.results.active_learning.reviews import reviewed
+    from edgecls.results.active_learning.reviews import read_reviewed_frames
 
     images = Images(folder)
     existing: list[tuple[Path, str]] = []
     missing: list[str] = []
     for database in databases:
         with contextlib.closing(open_results(database)) as db:
-            reviews = [review for review in reviewed(db) if review.label != UNKNOWN]
+            reviews = [review for review in read_reviewed_frames(db) if review.label != UNKNOWN]
         if not reviews:
-            raise UsageError(f"{database} has no reviews: run edgecls harvest and review, or omit --add-reviews")
+            raise UsageError(
+                f"{database} has no reviews: create some with `edgecls review` or `edgecls harvest`, or omit --add-reviews"
+            )
         for review in reviews:
             location = images.find(review.path, review.key, review.config)
             if location:
@@ -278,11 +338,13 @@ def reviewed_images(databases: Iterable[Path], folder: Path | None) -> tuple[lis
             else:
                 missing.append(review.path or review.key)
     if missing and not existing:
-        raise InputNotFound(f"none of {len(missing)} reviewed images exists, not {missing[0]}: {_COPY_THEM}")
+        raise InputNotFound(
+            f"none of the {len(missing)} reviewed images exists (the first: {missing[0]}): {_COPY_THEM}"
+        )
     return existing, missing
 
 
-_COPY_THEM = "copy them here, and pass their folder with --review-images"
+_COPY_THEM = "copy them to this machine, and name their folder with --review-images"
 
 
 def _check_not_destroyed(output: Path) -> None:
@@ -295,13 +357,13 @@ def _check_not_destroyed(output: Path) -> None:
     with contextlib.suppress(OSError), output.open("rb") as file:
         head = file.read(8)
         if head and head[4:] != b"TFL3":  # the identifier of a TFLite flatbuffer
-            raise UsageError(f"{output} exists and is not a model: choose another name, such as {output.stem}.tflite")
+            raise UsageError(f"{output} exists and is not a model: use another name, such as {output.stem}.tflite")
 
 
 def _report_missing(missing: Sequence[str]) -> None:
     if missing:
         first = printable(missing[0])
-        typer.echo(f"edgecls: {len(missing)} reviewed images do not exist, the first {first}: {_COPY_THEM}", err=True)
+        typer.echo(f"edgecls: {len(missing)} reviewed images do not exist (the first: {first}): {_COPY_THEM}", err=True)
 
 
 @contextlib.contextmanager

@@ -11,13 +11,16 @@ Dataset = Annotated[
     typer.Argument(
         metavar="DATASET",
         readable=False,
-        help="A folder with one sub-folder per class, a .zip or .tar of one, a CSV, or an .npz file.",
+        help="A folder with one sub-folder per class, a .zip or .tar archive of one, a CSV file, or an .npz file.",
     ),
 ]
 SplitFile = Annotated[
     Path | None,
     typer.Option(
-        "--split-file", readable=False, help="A CSV with the columns file, class, split and optionally group."
+        "--split-file",
+        metavar="CSV",
+        readable=False,
+        help="A CSV file with the columns file, class, split and optionally group.",
     ),
 ]
 
@@ -32,7 +35,7 @@ Verbose = Annotated[
     typer.Option(
         "--verbose",
         callback=_log_details,
-        help="Name every image that a warning is about, and show remarks of the image decoders.",
+        help="List every image that a warning is about, and show the warnings of the image decoders.",
     ),
 ]
 GroupBy = Annotated[
@@ -40,7 +43,7 @@ GroupBy = Annotated[
     typer.Option(
         "--group-by",
         metavar="REGEX",
-        help="Searched in each file's path; files with the same first group of the match stay in one split.",
+        help="Keep files in one split if the first group of REGEX matches the same text in their paths.",
     ),
 ]
 Exclude = Annotated[
@@ -48,6 +51,6 @@ Exclude = Annotated[
     typer.Option(
         "--exclude",
         metavar="GLOB",
-        help="Files and folders to leave out, by name, or by path if it contains a /; may be repeated.",
+        help="Leave out files and folders with this name, or with this path if GLOB contains a slash. May be repeated.",
     ),
 ]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edgecls.records import Classification
 
 MANY = 20
-"""Images from which on opening an interpreter per core pays off."""
+"""The number of images from which one interpreter per core pays off."""
 COLUMNS = ("path", "label", "score", "top_k", "error")
 
 
@@ -39,17 +39,18 @@ def classify(
     labels: Labels = None,
     input_range: Range = None,
     db: Annotated[
-        Path | None, typer.Option("--db", readable=False, help="Also write the results to this database.")
+        Path | None,
+        typer.Option("--db", metavar="FILE", readable=False, help="Also write the results to this database."),
     ] = None,
     full_decode: Annotated[
         bool,
-        typer.Option("--full-decode", help="Decode large JPEGs in full, not at 1/2 to 1/8 of their size."),
+        typer.Option("--full-decode", help="Decode large JPEGs at full size, not at 1/2 to 1/8 of it."),
     ] = False,
     exclude: Exclude = None,
-    output_format: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.table,
+    output_format: Annotated[OutputFormat, typer.Option("--format", help="The output format.")] = OutputFormat.table,
     verbose: Verbose = False,  # noqa: ARG001 - its callback sets the level of the log
 ) -> None:
-    """Classify images, and print one line per image, in the order given."""
+    """Classify images, and print one line for each, in the order of the arguments."""
     from edgecls.images.image_files import Exclusions
 
     _refuse_addresses(paths)
@@ -57,7 +58,7 @@ def classify(
     not_taken = passed_over.not_taken()
     if not files:
         named = ", ".join(map(str, paths))
-        raise InputNotFound(f"no images in {named}{not_taken}: name image files, or folders that hold some")
+        raise InputNotFound(f"no images in {named}{not_taken}: name image files, or folders that contain images")
     if not_taken:
         typer.echo(printable(f"edgecls: {len(files):,} image{'s' * (len(files) != 1)}{not_taken}"), err=True)
     from edgecls.device.classifier_pool import ClassifierPool, classify_all
@@ -69,7 +70,7 @@ def classify(
     replay_golden(classifiers[0])
     failed: list[Classification] = []
     logged_before: list[Path] = []
-    # The other formats print each row as it comes, and need no bar.
+    # The other formats print each row at once, and need no progress bar.
     progress = Progress(show=output_format is OutputFormat.table)
 
     def result_rows() -> Iterator[dict[str, Any]]:
@@ -92,8 +93,8 @@ def classify(
     for each in failed:
         typer.echo(printable(f"edgecls: {each.path} {each.error}"), err=True)
     if logged_before:
-        known = f"{len(logged_before)} of {len(files)} images had a row already, which was kept"
-        typer.echo(f"edgecls: {known}: to write them again, name another --db", err=True)
+        known = f"{len(logged_before)} of {len(files)} images already had a row, which was kept"
+        typer.echo(f"edgecls: {known}: use another --db to store the new results", err=True)
     if failed:
         raise typer.Exit(1)
 
@@ -102,7 +103,7 @@ def _refuse_addresses(paths: list[Path]) -> None:
     """Refuse addresses, whose passwords would appear in messages and rows."""
     if any(looks_like_address(str(path)) and not os.path.exists(path) for path in paths):
         raise UsageError(
-            'an address is not an image file: for a camera, set type = "camera" in a configuration and use edgecls run'
+            'an address is not an image file: to use a camera, set type = "camera" in the configuration of `edgecls run`'
         )
 
 
@@ -140,7 +141,7 @@ def _files(paths: list[Path], exclude: "Exclusions") -> tuple[list[Path], "Passe
 
 @contextlib.contextmanager
 def _logged(db: Path | None, model: "ModelFile") -> Iterator[Callable[["Classification"], bool]]:
-    """Yield a function that writes a classification to `db`, if any, and returns False if its image had a row already."""
+    """Yield a function that writes a classification to `db`, if any, and returns False if its image already had a row."""
     if db is None:
         yield lambda _: True
         return
@@ -187,7 +188,7 @@ def inspect(
     *,
     labels: Labels = None,
     input_range: Range = None,
-    output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
+    output_format: Annotated[ReportFormat, typer.Option("--format", help="The output format.")] = ReportFormat.table,
 ) -> None:
     """Describe a model file, and check it by replaying its golden examples."""
     from edgecls.inference.golden import verify

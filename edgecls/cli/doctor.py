@@ -16,60 +16,75 @@ if TYPE_CHECKING:
     from edgecls.doctor.checks import NamedResult
 
 WIDEST = 110
-"""Characters a line: longer ones are hard to read."""
+"""The maximum length of a line in characters; longer ones are hard to read."""
 
 
 def doctor(
     *,
     model: Annotated[
         Path | None,
-        typer.Option("--model", "-m", readable=False, help="The model file; by default the configuration's."),
+        typer.Option(
+            "--model", "-m", metavar="FILE", readable=False, help="The model file. Default: that of the configuration."
+        ),
     ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
-            "--config", envvar="EDGECLS_CONFIG", readable=False, help="The TOML file; by default the service's, if any."
+            "--config",
+            envvar="EDGECLS_CONFIG",
+            metavar="FILE",
+            readable=False,
+            help="The configuration file. Default: that of the service, if there is one.",
         ),
     ] = None,
     db: Annotated[
         Path | None,
-        typer.Option("--db", envvar="EDGECLS_DB", readable=False, help="The database; by default the configuration's."),
+        typer.Option(
+            "--db",
+            envvar="EDGECLS_DB",
+            metavar="FILE",
+            readable=False,
+            help="The results database. Default: that of the configuration.",
+        ),
     ] = None,
-    output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
+    output_format: Annotated[ReportFormat, typer.Option("--format", help="The output format.")] = ReportFormat.table,
 ) -> None:
-    """Examine this device: runtime, processor, heat, cameras, disk, clock, database, service. Exit code 1 if something failed."""
+    """Check this device: runtime, processor, temperature, cameras, disk, clock, database and service.
+
+    The exit code is 1 if a check failed.
+    """
     from edgecls.doctor.check_result import Status
     from edgecls.doctor.checks import run_checks
     from edgecls.doctor.target import Target
 
-    findings = run_checks(Target(model=model, config=config, database=db))
+    results = run_checks(Target(model=model, config=config, database=db))
     if output_format is ReportFormat.json:
-        found = list(findings)
-        write_object([finding._asdict() for finding in found])
+        shown = list(results)
+        write_object([result._asdict() for result in shown])
     else:
-        found = _shown(findings)
-    if any(finding.status is Status.failed for finding in found):
+        shown = _print_results(results)
+    if any(result.status is Status.failed for result in shown):
         raise typer.Exit(1)
 
 
-def _shown(findings: "Iterable[NamedResult]") -> "list[NamedResult]":
-    """Each finding as it comes, in columns; what to do about it below."""
+def _print_results(results: "Iterable[NamedResult]") -> "list[NamedResult]":
+    """Print each result as soon as it is there, with its remedy below it; return the results."""
     width = min(shutil.get_terminal_size().columns, WIDEST)
-    found = []
-    for finding in findings:
-        found.append(finding)
-        status = finding.status.value.upper() if finding.status.value == "failed" else finding.status.value
-        texts = [finding.message, f"-> {finding.fix}"] if finding.fix else [finding.message]
-        begin = f"{status:<8}  {finding.check:<13}  "
+    shown = []
+    for result in results:
+        shown.append(result)
+        status = result.status.value.upper() if result.status.value == "failed" else result.status.value
+        texts = [result.message, f"-> {result.fix}"] if result.fix else [result.message]
+        begin = f"{status:<8}  {result.check:<13}  "
         for text in texts:
             sys.stdout.write(_wrapped(encodable(printable(text), sys.stdout), begin, width) + "\n")
             begin = " " * len(begin)
         sys.stdout.flush()
-    return found
+    return shown
 
 
 def _wrapped(text: str, begin: str, width: int) -> str:
-    """A path or a command's word stays whole, to be copied."""
+    """Wrap `text`, but no word, so that paths and commands can be copied."""
     wrap = textwrap.TextWrapper(
         max(width, len(begin) + 20),
         initial_indent=begin,

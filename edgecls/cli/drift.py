@@ -1,4 +1,4 @@
-"""The command `drift`: whether what a model answers has changed."""
+"""The command `drift`: compare the distributions of labels and scores with earlier ones."""
 
 from contextlib import closing
 from enum import Enum
@@ -14,10 +14,10 @@ from edgecls.errors import UsageError
 
 if TYPE_CHECKING:
     from edgecls.results.drift.answers import Period
-    from edgecls.results.drift.verdict import Drift
+    from edgecls.results.drift.verdict import DriftReport
 
 SHOWN = 10
-"""Labels in the table: those that have changed most. JSON has all."""
+"""The number of labels in the table: those that changed most. JSON has all."""
 
 
 class What(str, Enum):
@@ -35,44 +35,52 @@ def drift(
     baseline_since: Annotated[
         str | None,
         typer.Option(
-            "--baseline-since", metavar="T", help="Compare with the rows from T on, and not with the validation images."
+            "--baseline-since", metavar="T", help="Compare with the rows from T on instead of the validation images."
         ),
     ] = None,
     baseline_until: Annotated[
         str | None,
+        typer.Option("--baseline-until", metavar="T", help="Compare with the rows before T. Default: before --since."),
+    ] = None,
+    only: Annotated[What | None, typer.Option("--only", help="Compare only labels or only scores.")] = None,
+    model: Annotated[
+        str | None,
         typer.Option(
-            "--baseline-until", metavar="T", help="Compare with the rows before T; by default, before --since."
+            "--model",
+            metavar="MODEL",
+            help="The model, by name or by the first digits of its SHA-256. Default: the one used last.",
         ),
     ] = None,
-    only: Annotated[What | None, typer.Option("--only", help="Compare only these.")] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="A name or the beginning of a SHA-256; else the last that answered.")
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="NAME", help="Use only the rows of this device.")
     ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="Only the rows of this device.")] = None,
     alpha: Annotated[
-        float, typer.Option("--alpha", min=0.0005, max=0.5, help="False alarms that are put up with.")
+        float, typer.Option("--alpha", min=0.0005, max=0.5, metavar="SHARE", help="The accepted share of false alarms.")
     ] = 0.01,
     psi: Annotated[
-        float, typer.Option("--psi", min=0, help="The least population stability index that matters.")
+        float,
+        typer.Option(
+            "--psi", min=0, metavar="INDEX", help="The population stability index from which a change matters."
+        ),
     ] = 0.1,
     independent: Annotated[
-        bool, typer.Option("--independent", help="No two frames show one scene: each counts in full.")
+        bool, typer.Option("--independent", help="Treat the frames as independent: no two show the same scene.")
     ] = False,
-    output_format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.table,
+    output_format: Annotated[ReportFormat, typer.Option("--format", help="The output format.")] = ReportFormat.table,
 ) -> None:
-    """Say whether labels and scores are distributed as they were; the exit code is 1 if they are not."""
+    """Test whether the distributions of labels and scores have changed. The exit code is 1 if they have."""
     from edgecls.database.reading import open_results
-    from edgecls.results.drift.verdict import DRIFT, WHAT, Limits, as_object, find_drift
+    from edgecls.results.drift.verdict import DISTRIBUTIONS, DRIFT, DriftLimits, find_drift, report_as_dict
 
     period, baseline = _periods((since, until), (baseline_since, baseline_until))
-    limits = Limits(alpha, psi, WHAT if only is None else (only.value,), independent)
+    limits = DriftLimits(alpha, psi, DISTRIBUTIONS if only is None else (only.value,), independent)
     with closing(open_results(db)) as database:
-        found = find_drift(database, period, baseline, limits=limits, model=model, device=device)
+        result = find_drift(database, period, baseline, limits=limits, model=model, device=device)
     if output_format is ReportFormat.json:
-        write_object(as_object(found, period, baseline, limits))
+        write_object(report_as_dict(result, period, baseline, limits))
     else:
-        _print(found, "the baseline" if baseline else "the validation images")
-    if found.verdict == DRIFT:
+        _print(result, "the baseline" if baseline else "the validation images")
+    if result.verdict == DRIFT:
         raise typer.Exit(1)
 
 
@@ -92,15 +100,15 @@ def _periods(new: tuple[str | None, str | None], old: tuple[str | None, str | No
     return periods[0], periods[1] if len(periods) > 1 else None
 
 
-def _print(drift: "Drift", baseline: str) -> None:
-    from edgecls.results.drift.verdict import counted
+def _print(drift: "DriftReport", baseline: str) -> None:
+    from edgecls.results.drift.verdict import with_unit
 
-    about = f"{drift.model.name}, {counted(drift.rows, 'row')} against {drift.baseline_rows} of {baseline}"
+    about = f"{drift.model.name}, {with_unit(drift.rows, 'row')} against {drift.baseline_rows} of {baseline}"
     changed = f" of {' and '.join(drift.drifted)}" if drift.drifted else ""
     reason = f": {drift.reason}" if drift.reason else ""
     typer.echo(printable(f"{drift.verdict}{changed}{reason} ({about})"))
     for what, one in drift.compared.items():
-        sizes = f"{counted(one.n, 'row')} worth {one.effective_n:.0f}, {one.baseline_n} worth {one.baseline_effective_n:.0f}"
+        sizes = f"{with_unit(one.n, 'row')} worth {one.effective_n:.0f}, {one.baseline_n} worth {one.baseline_effective_n:.0f}"
         typer.echo(f"\n{what}: stability index {one.psi:.3f}, p {one.p:.4f} ({sizes})")
         largest = sorted(one.categories, key=lambda each: -each.psi)[:SHOWN] if what == "labels" else one.categories
         rows = (

@@ -1,4 +1,4 @@
-"""`edgecls evaluate`: needs scikit-learn, and no TensorFlow."""
+"""The command `evaluate`. It needs scikit-learn, but not TensorFlow."""
 
 import logging
 from collections import Counter
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edgecls.training.evaluation.evaluate import Evaluation
 
 MATRIX_LABELS = 20
-"""A wider confusion matrix does not fit a terminal."""
+"""The maximum number of labels of a printed confusion matrix; a larger one does not fit a terminal."""
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ def evaluate(
     dataset: Dataset,
     *,
     model: Annotated[
-        list[Path], typer.Option("--model", "-m", readable=False, help="The model file; give two to compare them.")
+        list[Path],
+        typer.Option("--model", "-m", metavar="FILE", readable=False, help="The model file. Give two to compare them."),
     ],
     labels: Labels = None,
     input_range: Range = None,
@@ -41,7 +42,10 @@ def evaluate(
     group_by: GroupBy = None,
     exclude: Exclude = None,
     split: Annotated[
-        str | None, typer.Option("--split", help="train, validation or test. Default: all images.")
+        str | None,
+        typer.Option(
+            "--split", metavar="SPLIT", help="Use only this split: train, validation or test. Default: all images."
+        ),
     ] = None,
     output_format: Annotated[ReportFormat, typer.Option("--format", help="The output format.")] = ReportFormat.table,
     verbose: Verbose = False,  # noqa: ARG001 - its callback sets the log level

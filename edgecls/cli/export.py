@@ -1,4 +1,4 @@
-"""The command `export`: rows of results as a file for other programs."""
+"""The command `export`: write rows to a file for other programs."""
 
 import io
 from contextlib import closing
@@ -52,18 +52,24 @@ SUFFIXES = {
     ".ndjson": ExportFormat.jsonl,
     ".parquet": ExportFormat.parquet,
 }
-"""The format of a file by its suffix."""
+"""Suffix of a file -> its format."""
 
 
 def export(
     *,
     db: Db = Path("results.db"),
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", readable=False, help="Output file; stdout by default.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", readable=False, help="The output file. Default: standard output."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the output file.")] = False,
     output_format: Annotated[
-        ExportFormat | None, typer.Option("--format", help="By default, by the suffix of FILE, else csv.")
+        ExportFormat | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="csv, json, jsonl or parquet. Default: by the suffix of the output file, or csv.",
+        ),
     ] = None,
     label: Label = None,
     since: Since = None,
@@ -80,7 +86,7 @@ def export(
     limit: Limit = None,
     columns: Columns = None,
 ) -> None:
-    """Write rows to a file, atomically and with constant memory use."""
+    """Write rows to a CSV, JSON, JSON Lines or Parquet file."""
     if out is not None:
         check_not_input(out, *database_files(db))
     file_format = format_of(out, output_format)

@@ -1,4 +1,4 @@
-"""`edgecls harvest`: from what was logged to what should be labelled, and back."""
+"""The command `harvest`: copy the images most worth labelling into folders, and import their labels."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,7 +14,7 @@ from edgecls.progress import Progress
 from edgecls.results.queries.filters import Filters
 
 SHOWN = 3
-"""Images that are gone, named; of more only the number is told."""
+"""The number of problems that are listed; the others are only counted."""
 
 
 def harvest(
@@ -22,7 +22,7 @@ def harvest(
     *,
     db: Db = Path("results.db"),
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", readable=False, help="The new folder to put the images into.")
+        Path | None, typer.Option("--out", metavar="DIR", readable=False, help="Copy images into this new folder.")
     ] = None,
     import_labels: Annotated[
         Path | None,
@@ -30,18 +30,18 @@ def harvest(
             "--import-labels",
             metavar="DIR",
             readable=False,
-            help="Store where the images of a harvest lie now as reviews.",
+            help="Store the labels of the images in this folder, which `harvest --out` made, as reviews.",
         ),
     ] = None,
     new_label: Annotated[
         list[str] | None,
         typer.Option(
             "--new-label",
-            metavar="NAME",
-            help="With --import-labels: store this label though no model knows it; repeat.",
+            metavar="LABEL",
+            help="With --import-labels: accept this label, which no model has. May be repeated.",
         ),
     ] = None,
-    budget: Annotated[int, typer.Option("--budget", min=1, metavar="N", help="At most so many images.")] = 100,
+    budget: Annotated[int, typer.Option("--budget", min=1, metavar="N", help="The maximum number of images.")] = 100,
     random_share: Annotated[
         float | None,
         typer.Option(
@@ -49,19 +49,27 @@ def harvest(
             min=0,
             max=1,
             metavar="SHARE",
-            help="The share drawn by chance; by default all on new ground, little on known.",
+            help="The share of images drawn at random. Default: 1 if the labels have drifted, else 0.15 to 0.5.",
         ),
     ] = None,
     per_label: Annotated[
         int | None,
         typer.Option(
-            "--per-label", min=1, metavar="N", help="At most so many of a label, if chance does not draw more."
+            "--per-label",
+            min=1,
+            metavar="N",
+            help="The maximum number of images with one predicted label, not counting random ones.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of chance.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The seed of the random selection.")] = 0,
     images: Annotated[
         Path | None,
-        typer.Option("--images", metavar="DIR", readable=False, help="Where the images are, looked for by name."),
+        typer.Option(
+            "--images",
+            metavar="DIR",
+            readable=False,
+            help="The folder with the images, found by name. Default: where the device saw them.",
+        ),
     ] = None,
     label: Label = None,
     device: Device = None,
@@ -69,58 +77,67 @@ def harvest(
     since: Since = None,
     until: Until = None,
 ) -> None:
-    """Copy the images most worth labelling into folders by predicted label: moving them to their right folder is labelling."""
+    """Copy the images most worth labelling into folders by predicted label.
+
+    To label an image, move it to the folder of its correct label. Then import the folder with --import-labels.
+    """
     if import_labels is not None and out is None:
         unused = [name for name in explicit_options(context) if name not in ("db", "import_labels", "new_label")]
         if unused:
             options = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
             raise UsageError(
-                f"{options} has no effect on --import-labels, which stores all images of the folder: leave it out"
+                f"{options} has no effect with --import-labels, which stores the labels of all images: omit it"
             )
         _import_labels(import_labels, db, new_label or ())
     elif out is not None and import_labels is None:
         if new_label:
-            raise UsageError("--new-label is for --import-labels: leave it out")
-        which = filters_of(since, until, label=label, device=device, model=model)
-        _harvest(db, out, which, images, random_share, budget=budget, per_label=per_label, seed=seed)
+            raise UsageError("--new-label needs --import-labels: omit it")
+        filters = filters_of(since, until, label=label, device=device, model=model)
+        _harvest(db, out, filters, images, random_share, budget=budget, per_label=per_label, seed=seed)
     else:
-        raise UsageError("give either --out, a folder to make, or --import-labels, one whose images have been moved")
+        raise UsageError("name a new folder with --out, or a folder with sorted images with --import-labels")
 
 
 def _harvest(
-    db: Path, out: Path, which: Filters, images: Path | None, random_share: float | None, **request: Any
+    db: Path, out: Path, filters: Filters, images: Path | None, random_share: float | None, **options: Any
 ) -> None:
     from edgecls.database.reading import open_results
-    from edgecls.results.active_learning.distribution import Advice, advise
-    from edgecls.results.active_learning.harvest import SampleRequest, candidates, rank_candidates
+    from edgecls.results.active_learning.distribution import Recommendation, recommend_random_share
+    from edgecls.results.active_learning.harvest import SampleRequest, rank_candidates, read_candidates
     from edgecls.results.active_learning.harvest_folder import check_out, write_folder
     from edgecls.results.active_learning.images import Images
-    from edgecls.results.active_learning.picking import Picker, labels_of_models
-    from edgecls.results.queries.names import resolve_names
+    from edgecls.results.active_learning.picking import Picker
+    from edgecls.results.queries.names import labels_of_models, resolve_names
 
     check_out(out)
-    steps = Progress(show=True)
+    progress = Progress(show=True)
     with closing(open_results(db)) as database:
-        which = resolve_names(database, which)
-        advice = Advice(random_share) if random_share is not None else advise(database, which)
-        wanted = SampleRequest(random_share=advice.random_share, **request)
-        with steps.step("looking at rows"):
-            order = rank_candidates(candidates(database, which), wanted)
+        filters = resolve_names(database, filters)
+        recommendation = (
+            Recommendation(random_share) if random_share is not None else recommend_random_share(database, filters)
+        )
+        request = SampleRequest(random_share=recommendation.random_share, **options)
+        with progress.step("reading rows"):
+            order = rank_candidates(read_candidates(database, filters), request)
         if not order.random:
             raise InputNotFound(
-                f"{db} has no row with an image that nobody has reviewed: widen the filters, or log some first"
+                f"{db} has no unreviewed row with an image: widen the filters, or classify more images first"
             )
-        if advice.why:
-            typer.echo(f"edgecls: {advice.random_share:.0%} by chance: {printable(advice.why)}", err=True)
-        picker = Picker(database, Images(images, db), wanted)
-        with steps.step("copying images"):
+        if recommendation.reason:
+            typer.echo(
+                f"edgecls: {recommendation.random_share:.0%} at random: {printable(recommendation.reason)}", err=True
+            )
+        picker = Picker(database, Images(images, db), request)
+        with progress.step("copying images"):
             reasons = write_folder(out, picker.pick(order), labels_of_models(database))
     for path in picker.missing[:SHOWN]:
-        typer.echo(f"edgecls: {printable(path)} is gone, or is another image by now: passed over", err=True)
+        typer.echo(f"edgecls: skipped {printable(path)}: it is missing, or its content has changed", err=True)
     if len(picker.missing) > SHOWN:
-        typer.echo(f"edgecls: {len(picker.missing)} images in all are gone (--images names their folder)", err=True)
+        typer.echo(
+            f"edgecls: {len(picker.missing)} images are missing or changed: name their folder with --images", err=True
+        )
     parts = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-    alike = f"; {picker.alike} that look like one of them passed over" if picker.alike else ""
+    alike = f"; skipped {picker.look_alikes} similar images" if picker.look_alikes else ""
     typer.echo(f"{out}: {reasons.total()} images ({parts}){alike}")
     if picker.missing:
         raise typer.Exit(1)
@@ -129,13 +146,13 @@ def _harvest(
 def _import_labels(folder: Path, db: Path, new_labels: Sequence[str]) -> None:
     from edgecls.results.active_learning.import_labels import import_labels
 
-    found, changed = import_labels(folder, db, new_labels)
+    imported, changed = import_labels(folder, db, new_labels)
     typer.echo(
-        f"{db}: {len(found.reviews)} reviews, {changed} of them new or changed; {found.unsorted} images are still to be "
-        f"sorted, {found.removed} were removed"
+        f"{db}: {len(imported.reviews)} reviews, {changed} of them new or changed; {imported.unsorted} images are not sorted "
+        f"yet, {imported.removed} were removed"
     )
-    for name in found.ambiguous[:SHOWN]:
-        typer.echo(f"edgecls: {printable(name)} is in two folders: remove it from one, and imported again", err=True)
-    if found.ambiguous:
-        typer.echo(f"edgecls: {len(found.ambiguous)} images in two folders: not reviewed", err=True)
+    for name in imported.ambiguous[:SHOWN]:
+        typer.echo(f"edgecls: {printable(name)} is in two folders: remove it from one, and import again", err=True)
+    if imported.ambiguous:
+        typer.echo(f"edgecls: {len(imported.ambiguous)} images are in two folders: no reviews stored", err=True)
         raise typer.Exit(1)

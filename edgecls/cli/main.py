@@ -1,4 +1,4 @@
-"""The program `edgecls`, and the one place where errors become messages and exit codes."""
+"""The program `edgecls`: the one place that turns errors into messages and exit codes."""
 
 import contextlib
 import logging
@@ -18,7 +18,7 @@ from edgecls.errors import BadConfig, EdgeclsError, from_os_error
 from edgecls.images.native_output import restore_stderr
 from edgecls.version import __version__
 
-# Typer stands on click or, in later versions, on a copy of its own: their common base class is found from below.
+# Typer uses click or, in later versions, its own copy of it: take the base class of errors from the one in use.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
 
 COMMANDS = {
@@ -43,14 +43,14 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "service": "service:app",
 }
-"""name -> "module of edgecls.cli:function", in the order of the help; imported only where they are asked for."""
+"""Name -> "module of edgecls.cli:function", in the order of the help. A module is imported when its command is used."""
 
 
 def program(name: str | None = None) -> typer.Typer:
-    """The program with the command `name` alone; with all of them if there is no such command."""
+    """Return the program with only the command `name`, or with all commands if there is no such command."""
     app = typer.Typer(
         name="edgecls",
-        help="Fine-tune, quantize and run an image classifier on a small computer; every result in SQLite.",
+        help="Train an image classifier, run it on a small computer, and store every result in SQLite.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -70,28 +70,28 @@ def root(
     *,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
-    """See `program`."""
+    """Print the version if requested; the help is that of `program`."""
     if version:
         typer.echo(f"edgecls {__version__}")
         raise typer.Exit
 
 
 def main() -> None:
-    """Run the command line; exits with the codes of `edgecls.errors`."""
+    """Run the command line, and exit with the codes of `edgecls.errors`."""
     open_closed_streams()
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine("edgecls: %(message)s"))
     if journal.goes_to_journal(sys.stderr, os.environ):
         handler.setFormatter(journal.PriorityFormatter(_OneLine("%(message)s")))  # the journal names the program
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what is wrong with an image is said once, by us
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # we report a bad image once
     code = _run()
     discard_unwritten(sys.stdout)
     sys.exit(code)
 
 
 class _OneLine(logging.Formatter):
-    """File names may hold line breaks."""
+    """A formatter that escapes line breaks, which file names may contain."""
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))
@@ -101,27 +101,29 @@ def _run() -> int:
     try:
         return _invoke()
     except BadConfig as error:
-        return [_complain(problem, error.exit_code) for problem in error.problems][-1]
+        return [_print_error(problem, error.exit_code) for problem in error.problems][-1]
     except EdgeclsError as error:
-        return _complain(str(error), error.exit_code)
+        return _print_error(str(error), error.exit_code)
     except _CommandLineError as error:
-        message = usage_message(error)  # empty where no argument was given: the help is on the screen then
-        return _complain(message, 2) if message else 2
+        message = usage_message(error)  # empty if there was no argument: the help was printed
+        return _print_error(message, 2) if message else 2
     except (KeyboardInterrupt, typer.Abort):
-        return _complain("interrupted", 130)
-    except BrokenPipeError:  # whoever read our output has enough: `edgecls query | head`
+        return _print_error("interrupted", 130)
+    except BrokenPipeError:  # the reader of our output is gone: `edgecls query | head`
         return 0
     except OSError as error:
         translated = from_os_error(error, f"cannot use {error.filename or 'a file'}")
-        return _complain(str(translated), translated.exit_code)
+        return _print_error(str(translated), translated.exit_code)
     except Exception as error:
         if os.environ.get("EDGECLS_DEBUG"):
             raise
-        return _complain(f"a bug in edgecls ({type(error).__name__}: {error}): set EDGECLS_DEBUG=1 and report it", 70)
+        return _print_error(
+            f"a bug in edgecls ({type(error).__name__}: {error}): set EDGECLS_DEBUG=1 and report it", 70
+        )
 
 
 def _invoke() -> int:
-    # Not app(): that has its own ways with some errors, such as a broken pipe.
+    # Not app(), which handles some errors itself, such as a broken pipe.
     command = typer.main.get_command(program(*sys.argv[1:2]))
     with contextlib.redirect_stdout(Output(sys.stdout)) as output:
         try:
@@ -135,8 +137,8 @@ def _invoke() -> int:
     return code
 
 
-def _complain(message: str, code: int) -> int:
-    """One line on stderr, whatever the message holds."""
+def _print_error(message: str, code: int) -> int:
+    """Print the message to stderr in one line; return `code`."""
     line = f"edgecls: error: {printable(' '.join(message.split()))}"
     restore_stderr()
     if journal.goes_to_journal(sys.stderr, os.environ):

@@ -1,4 +1,4 @@
-"""The options that say which model is meant, and what a model of another tool does not say of itself."""
+"""The options that name a model, and those that complete the metadata of a model from another tool."""
 
 from collections.abc import Sequence
 from enum import Enum
@@ -14,29 +14,32 @@ if TYPE_CHECKING:
 
 
 class InputRange(str, Enum):
-    """The names of `input_pixels.RANGES`, known before anything that needs numpy is imported."""
+    """The names of `input_pixels.RANGES`, without importing numpy."""
 
     bytes = "0..255"
     unit = "0..1"
     symmetric = "-1..1"
 
 
-# readable=False, with every path: whether it can be read is found out, and said, where it is read.
+# readable=False, for every path: the code that opens the file reports whether it can be read.
 Model = Annotated[
     Path | None,
-    typer.Option("--model", "-m", readable=False, help="The model file; by default ImageNet's 1000 classes."),
+    typer.Option(
+        "--model", "-m", metavar="FILE", readable=False, help="The model file. Default: the bundled ImageNet model."
+    ),
 ]
 Labels = Annotated[
-    Path | None, typer.Option("--labels", readable=False, help="Label file for a model that carries none.")
+    Path | None,
+    typer.Option("--labels", metavar="FILE", readable=False, help="The label file, for a model without labels."),
 ]
 Range = Annotated[
     InputRange | None,
-    typer.Option("--input-range", help="Pixel values that the float input of another tool's model takes."),
+    typer.Option("--input-range", help="The range of pixel values, for a float model without normalization metadata."),
 ]
 
 
 def read_models(paths: Sequence[Path], labels: Path | None, input_range: InputRange | None) -> "list[ModelFile]":
-    """Read the models; of two, the options are for those of other tools, which do not carry what is named.
+    """Read one model or two; with two, the options apply only to models without edgecls metadata.
 
     Raises the errors of `read_model`, and InputNotFound, IoFailed and BadData for the label file.
     """
@@ -48,7 +51,7 @@ def read_models(paths: Sequence[Path], labels: Path | None, input_range: InputRa
         return [read_model(paths[0], names, input_range=chosen)]
     models = [read_model(path, names) for path in paths]
     if (names or chosen) and all(model.info for model in models):
-        raise UsageError("both models carry labels and preprocessing: leave out --labels and --input-range")
+        raise UsageError("both models contain labels and preprocessing: omit --labels and --input-range")
     return [
         read_model(path) if model.info else read_model(path, names, input_range=chosen)
         for path, model in zip(paths, models, strict=True)

@@ -1,4 +1,4 @@
-"""How commands print rows: as a table for people, as JSON, JSON lines or CSV for programs."""
+"""Print rows as a table for people, or as JSON, JSON Lines or CSV for programs."""
 
 import contextlib
 import csv
@@ -33,9 +33,9 @@ class ReportFormat(str, Enum):
 
 
 class Output:
-    """A text stream, stdout, that says of its errors what they are about: no file is named in them.
+    """Standard output, with clear errors: IoFailed if it is redirected to a full disk, for example.
 
-    Redirected to a disk that is full, say. Raises IoFailed; that nobody reads any more (BrokenPipeError) passes unchanged.
+    BrokenPipeError, which means that the reader is gone, passes unchanged.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -45,17 +45,14 @@ class Output:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """As of any stream."""
         with _about_the_output():
             return self._stream.write(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """As of any stream; an error of `lines` itself is not the output's."""
-        for line in lines:
+        for line in lines:  # an error in `lines` itself is not an error of the output
             self.write(line)
 
     def flush(self) -> None:
-        """As of any stream."""
         with _about_the_output():
             self._stream.flush()
 
@@ -80,10 +77,11 @@ def write_rows(
     *,
     headed: bool = True,
 ) -> None:
-    r"""Print the values of `columns` of each row to `out` (stdout if None); a missing one counts as None.
+    r"""Print the values of `columns` of each row to `out` (stdout if None); a missing value counts as None.
 
     Rows are written as `rows` yields them, those of a table in pages. Numbers that are not finite become null
-    (JSON) or empty. Without `headed`, what a table or CSV goes on with: its column names were printed before. A character that `out` cannot encode, such as a lone surrogate, becomes a `\` escape.
+    (JSON) or empty. Without `headed`, a table or CSV has no column names, because they were printed before. A character
+    that `out` cannot encode, such as a lone surrogate, becomes a `\` escape.
     """
     writers = {
         OutputFormat.table: _write_table,
@@ -99,17 +97,16 @@ def write_rows(
 
 
 class _WithoutHead(Output):
-    """A stream that leaves out the first lines of what is written to it."""
+    """A stream that discards the first lines that are written to it."""
 
     def __init__(self, stream: TextIO, lines: int) -> None:
         super().__init__(stream)
         self._lines = lines
 
     def write(self, text: str) -> int:
-        """As of any stream."""
         while self._lines and text:
-            _, found, text = text.partition("\n")
-            self._lines -= bool(found)
+            _, newline, text = text.partition("\n")
+            self._lines -= bool(newline)
         return super().write(text) if text else 0
 
 
@@ -120,11 +117,11 @@ def write_object(value: Any, out: TextIO | None = None) -> None:
 
 
 TABLE_PAGE = 1000
-"""Rows of a table that are in memory at once."""
+"""The number of rows of a table that are in memory at once."""
 
 
 def _write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: TextIO) -> None:
-    """A page at a time: the first says how wide the columns are, and only the pages with wider texts are wider."""
+    """Write a table in pages: the first sets the width of the columns, and later pages widen them only if they must."""
     cells = ([_cell(value, out) for value in row] for row in rows)
     first = _table(columns, list(itertools.islice(cells, TABLE_PAGE)), out)
     out.write(first)
@@ -143,30 +140,31 @@ def _table(columns: Sequence[str], cells: list[list[str]], out: TextIO) -> str:
 
 
 def _fitting(columns: Sequence[str], cells: list[list[str]], width: int) -> list[list[str]]:
-    """Paths, errors and lists of labels cut so that a row fits `width` characters, as far as that goes: a wrapped table is none."""
-    headings = [len(column) + 2 for column in columns]  # tabulate's, as are the 2 between columns
+    """Return the cells with paths, errors and lists of labels shortened, so that a row fits `width` characters if possible."""
+    headings = [len(column) + 2 for column in columns]  # as tabulate does, which also puts 2 spaces between columns
     widths = [max([heading, *map(len, column)]) for heading, *column in zip(headings, *cells, strict=True)]
-    can_give = [i for i, column in enumerate(columns) if column in _MAY_BE_CUT]
-    while can_give and sum(widths) + 2 * (len(widths) - 1) > width:
-        widest = max(can_give, key=widths.__getitem__)
-        if widths[widest] <= _LEAST_CUT:
+    shortenable = [i for i, column in enumerate(columns) if column in _SHORTENED_COLUMNS]
+    while shortenable and sum(widths) + 2 * (len(widths) - 1) > width:
+        widest = max(shortenable, key=widths.__getitem__)
+        if widths[widest] <= _SHORTEST:
             break
         widths[widest] -= 1
     return [
-        [_cut(cell, most, columns[i]) for i, (cell, most) in enumerate(zip(row, widths, strict=True))] for row in cells
+        [_shorten(cell, max_length, columns[i]) for i, (cell, max_length) in enumerate(zip(row, widths, strict=True))]
+        for row in cells
     ]
 
 
-_MAY_BE_CUT = ("path", "error", "labels")
-_LEAST_CUT = 16
-"""Characters of them that are shown in the narrowest terminal."""
+_SHORTENED_COLUMNS = ("path", "error", "labels")
+_SHORTEST = 16
+"""The number of their characters that are shown in the narrowest terminal."""
 
 
-def _cut(text: str, most: int, column: str) -> str:
-    """At most `most` characters: of a path its end, of all else its beginning."""
-    if len(text) <= most:
+def _shorten(text: str, max_length: int, column: str) -> str:
+    """Shorten `text` to `max_length` characters: keep the end of a path, and the beginning of anything else."""
+    if len(text) <= max_length:
         return text
-    return f"...{text[3 - most :]}" if column == "path" else f"{text[: most - 3]}..."
+    return f"...{text[3 - max_length :]}" if column == "path" else f"{text[: max_length - 3]}..."
 
 
 def _write_json_array(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: TextIO) -> None:
@@ -182,7 +180,7 @@ def _write_json_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]], out
 
 
 def _write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: TextIO) -> None:
-    """As RFC 4180 has it: CRLF, quotes doubled; None is empty, a nested value is JSON."""
+    """Write CSV according to RFC 4180: CRLF, doubled quotes. None is empty, and a nested value is JSON."""
     writer = csv.writer(out)
     writer.writerow([encodable(column, out) for column in columns])
     for row in rows:
@@ -190,17 +188,16 @@ def _write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: TextI
 
 
 def _cell(value: Any, out: TextIO) -> str:
-    """`value` in a table."""
     return printable(_text(value, out))
 
 
 def printable(text: str) -> str:
-    """`text` on one line, and without a character that would act on the terminal."""
-    return _ACTS_ON_TERMINAL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    """Return `text` on one line, with escapes for characters that control the terminal."""
+    return _TERMINAL_CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 # Control characters, line separators, and those that reverse the direction of the text around them.
-_ACTS_ON_TERMINAL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_TERMINAL_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def _text(value: Any, out: TextIO) -> str:
@@ -212,19 +209,19 @@ def _text(value: Any, out: TextIO) -> str:
 
 
 def _json(value: Any, out: TextIO, indent: int | None = None) -> str:
-    r"""JSON with readable non-ASCII; in another encoding than UTF-8, and for lone surrogates, as `\u` escapes."""
+    r"""Return JSON with readable non-ASCII characters, or `\u` escapes where `out` cannot encode them."""
     as_ascii = "utf" not in _encoding(out).lower()
     text = json.dumps(value, ensure_ascii=as_ascii, allow_nan=False, indent=indent, default=_bytes_as_hex)
     return encodable(text, out)
 
 
 def _bytes_as_hex(value: Any) -> str:
-    """A blob or, in JSON, whatever has no JSON type (a path, a time) as its text."""
+    """Return a blob in hexadecimal, and any other value without a JSON type, such as a path, as text."""
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def encodable(text: str, out: TextIO) -> str:
-    r"""`text` with a `\` escape for each character that `out` cannot encode."""
+    r"""Return `text` with a `\` escape for each character that `out` cannot encode."""
     encoding = _encoding(out)
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
@@ -234,7 +231,7 @@ def _encoding(out: TextIO) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """`value` with null for each number in it that is not finite: JSON has no NaN."""
+    """Return `value` with None for each number in it that is not finite, because JSON has no NaN."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

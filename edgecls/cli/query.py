@@ -1,4 +1,4 @@
-"""The command `query`: rows of results, for people or programs."""
+"""The command `query`: print rows for people or programs."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ from edgecls.results.queries.time_limit import TimeLimit
 from edgecls.results.queries.user_sql import run_sql
 
 TABLE_COLUMNS = ("classified_at", "label", "score", "path", "error")
-"""The columns of a table by default; the other formats have all."""
+"""The default columns of a table; the other formats have all columns."""
 POLL_S = 1.0
 """Interval between two polls of --follow."""
 
@@ -66,10 +66,12 @@ def query(
     order: Order = "newest",
     limit: Limit = None,
     columns: Columns = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Keep printing rows as they are written.")] = False,
-    sql: Annotated[str | None, typer.Option("--sql", help="A SELECT statement, instead of the filters.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Print new rows as they are written, until Ctrl-C.")] = False,
+    sql: Annotated[
+        str | None, typer.Option("--sql", metavar="SELECT", help="Run this SQL query instead of the filters.")
+    ] = None,
     timeout: Timeout = 30.0,
-    output_format: Annotated[OutputFormat, typer.Option("--format", help="Output format.")] = OutputFormat.table,
+    output_format: Annotated[OutputFormat, typer.Option("--format", help="The output format.")] = OutputFormat.table,
 ) -> None:
     """Print classified frames, newest first."""
     filters = filters_of(

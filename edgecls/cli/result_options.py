@@ -1,4 +1,4 @@
-"""The options that select rows, shared by the commands that read a results database."""
+"""The options that filter rows, shared by the commands that read a results database."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,39 +10,61 @@ from edgecls.cli.times import parse_time
 from edgecls.errors import UsageError
 from edgecls.results.queries.filters import Filters
 
-Db = Annotated[Path, typer.Option("--db", envvar="EDGECLS_DB", readable=False, help="The results database.")]
-Label = Annotated[list[str] | None, typer.Option("--label", help="Only this label; repeatable.")]
+Db = Annotated[
+    Path, typer.Option("--db", envvar="EDGECLS_DB", metavar="FILE", readable=False, help="The results database.")
+]
+Label = Annotated[list[str] | None, typer.Option("--label", metavar="LABEL", help="Only this label. May be repeated.")]
 Since = Annotated[
     str | None,
-    typer.Option("--since", metavar="T", help="Classified at or after T: 2026-11-24T18:30, today, 2 hours ago."),
+    typer.Option(
+        "--since", metavar="T", help="Only rows classified at or after T: 2026-11-24T18:30, today, 2 hours ago."
+    ),
 ]
 Until = Annotated[
-    str | None, typer.Option("--until", metavar="T", help="Classified before T; local time unless T has an offset.")
+    str | None,
+    typer.Option(
+        "--until", metavar="T", help="Only rows classified before T. Times are local unless they have an offset."
+    ),
 ]
-MinScore = Annotated[float | None, typer.Option("--min-score", min=0, max=1, help="Only scores of at least this.")]
+MinScore = Annotated[
+    float | None, typer.Option("--min-score", min=0, max=1, metavar="SCORE", help="Only rows with at least this score.")
+]
 Errors = Annotated[bool, typer.Option("--errors", help="Only frames that could not be classified.")]
 Unknown = Annotated[bool, typer.Option("--unknown", help="Only frames labelled unknown.")]
-Device = Annotated[list[str] | None, typer.Option("--device", help="Only this device; repeatable.")]
-Run = Annotated[list[int] | None, typer.Option("--run", metavar="ID", help="Only this run; repeatable.")]
+Device = Annotated[
+    list[str] | None, typer.Option("--device", metavar="NAME", help="Only this device. May be repeated.")
+]
+Run = Annotated[list[int] | None, typer.Option("--run", metavar="ID", help="Only this run. May be repeated.")]
 Model = Annotated[
     list[str] | None,
-    typer.Option("--model", help="Only the model with this name or beginning of its SHA-256; repeatable."),
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="Only this model, by name or by the first digits of its SHA-256. May be repeated.",
+    ),
 ]
 Search = Annotated[
     str | None,
-    typer.Option("--search", metavar="WORDS", help="Only rows with all these words in path, label or error; cat* too."),
+    typer.Option(
+        "--search",
+        metavar="WORDS",
+        help="Only rows with all these words in path, label or error. `cat*` finds words that start with cat.",
+    ),
 ]
 Threshold = Annotated[
     float | None,
-    typer.Option("--threshold", min=0, max=1, help="Count every score below this as unknown."),
+    typer.Option("--threshold", min=0, max=1, metavar="SCORE", help="Treat labels with a lower score as unknown."),
 ]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most N rows.", metavar="N")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most N rows. Default: all.")]
 Order = Annotated[
-    str, typer.Option("--order", help="newest, oldest, or a column such as score; -score for descending order.")
+    str,
+    typer.Option(
+        "--order", metavar="ORDER", help="newest, oldest, or a column such as score; -score is the descending order."
+    ),
 ]
 Columns = Annotated[str | None, typer.Option("--columns", metavar="A,B,...", help="Only these columns, in this order.")]
 Timeout = Annotated[
-    float, typer.Option("--timeout", min=0, metavar="SECONDS", help="Stop a query that takes longer; 0: no limit.")
+    float, typer.Option("--timeout", min=0, metavar="SECONDS", help="Stop a query that takes longer. 0: no limit.")
 ]
 
 

@@ -1,4 +1,4 @@
-"""Tables of how often predictions were correct, by the reviews."""
+"""Tables of how often predictions were correct according to the reviews."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ FIGURES = ("accuracy", "precision", "answered")
 def print_reviewed(models: Sequence[Mapping[str, Any]]) -> None:
     """Print two tables for each model of `review_figures`: its shares of correct predictions, and those of each label."""
     for model in models:
-        columns = ["all", *(["by chance"] if model["random"] else [])]
+        columns = ["all", *(["random sample"] if model["random"] else [])]
         parts = dict(zip(columns, (model, model["random"]), strict=False))
         heading = f"reviews of {model['model']}"
         rows = [{heading: "frames", **{name: part["frames"] for name, part in parts.items()}}]

@@ -1,4 +1,4 @@
-"""The command `run`: the daemon."""
+"""The command `run`: run the daemon."""
 
 import logging
 import os
@@ -17,29 +17,33 @@ if TYPE_CHECKING:
     from edgecls.device.configuration.config import Config
 
 DEFAULT_CONFIG = Path("/etc/edgecls/edgecls.toml")
-"""Where `edgecls service install` puts it."""
+"""The file that `edgecls service install` creates."""
 
 
 def run(
     *,
     config: Annotated[
-        Path, typer.Option("--config", envvar="EDGECLS_CONFIG", readable=False, help="The configuration, a TOML file.")
+        Path,
+        typer.Option(
+            "--config", envvar="EDGECLS_CONFIG", metavar="FILE", readable=False, help="The configuration file, in TOML."
+        ),
     ] = DEFAULT_CONFIG,
     until_idle: Annotated[
         float | None,
-        typer.Option("--until-idle", metavar="SECONDS", min=0.1, help="Stop when no file has arrived for this long."),
+        typer.Option("--until-idle", metavar="SECONDS", min=0.1, help="Stop when no file has arrived for this time."),
     ] = None,
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Check configuration, model, database and source, and exit; exit code 78 if one is wrong."
+            "--check",
+            help="Check configuration, model, database and source, then exit. The exit code is 78 if one is wrong.",
         ),
     ] = False,
 ) -> None:
-    """Run the daemon: classify the frames of a source until it is stopped. SIGHUP reloads configuration and model."""
+    """Run the daemon: classify the frames of a source until it is stopped. SIGHUP reloads the configuration and the model."""
     if not check:
-        # Until its handler is installed SIGHUP would end the process, which systemd takes for a requested stop. Nothing has
-        # been read yet that would have to be reloaded.
+        # Until its handler is installed, SIGHUP would end the process, and systemd would take that for a requested stop.
+        # Nothing has been read yet that a reload would change.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     read = _reader(config, until_idle)
     if check:
@@ -49,7 +53,7 @@ def run(
 
 
 _PERMANENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
-"""Reasons why a configuration cannot be read that a restart does not mend: systemd need not try again."""
+"""Reasons why a configuration cannot be read that a restart does not fix, so that systemd need not try again."""
 
 
 def _reader(path: Path, until_idle: float | None) -> "Callable[[], Config]":
@@ -67,7 +71,9 @@ def _reader(path: Path, until_idle: float | None) -> "Callable[[], Config]":
         if until_idle is None:
             return config
         if "until_idle" not in type(config.source).model_fields:
-            raise UsageError(f"--until-idle is for folders, and the source is a {config.source.type}: leave it out")
+            raise UsageError(
+                f"--until-idle needs a folder as source, but the source is a {config.source.type}: omit it"
+            )
         return config.model_copy(update={"source": config.source.model_copy(update={"until_idle": until_idle})})
 
     return read
@@ -89,7 +95,7 @@ def _run_daemon(read: "Callable[[], Config]") -> None:
 
 
 def _permission_problems(config: Path) -> list[str]:
-    """Return what the service's user may not use. Root, who runs the check, may use everything."""
+    """Return the files that the user of the service may not use. Root, who runs the check, may use everything."""
     from edgecls.doctor.access import access
     from edgecls.doctor.check_result import Status
     from edgecls.doctor.target import Target

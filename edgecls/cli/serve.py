@@ -1,4 +1,4 @@
-"""The commands `serve` and `review`: the database in a browser."""
+"""The commands `serve` and `review`: show the database in a browser."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,17 +10,28 @@ from edgecls.cli.result_options import Db
 
 Host = Annotated[
     str,
-    typer.Option("--host", metavar="ADDRESS", help="Address to listen on; by default only this machine can connect."),
+    typer.Option(
+        "--host", metavar="ADDRESS", help="The address to listen on. With the default, only this machine can connect."
+    ),
 ]
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 for any free one.")]
+Port = Annotated[
+    int, typer.Option("--port", min=0, max=65535, metavar="PORT", help="The port to listen on. 0: any free port.")
+]
 Name = Annotated[
     list[str] | None,
-    typer.Option("--name", metavar="HOST[:PORT]", help="Host under which a proxy serves the pages; repeatable."),
+    typer.Option(
+        "--name",
+        metavar="HOST[:PORT]",
+        help="The host name under which a reverse proxy serves the pages. May be repeated.",
+    ),
 ]
 BaseUrl = Annotated[
-    str, typer.Option("--base-url", metavar="PATH", help="Path under which a proxy serves the pages: /edgecls/.")
+    str,
+    typer.Option(
+        "--base-url", metavar="PATH", help="The path under which a reverse proxy serves the pages, such as /edgecls/."
+    ),
 ]
-Open = Annotated[bool, typer.Option("--open", help="Open a browser on this machine.")]
+Open = Annotated[bool, typer.Option("--open", help="Open the pages in a browser.")]
 
 
 def serve(
@@ -32,7 +43,7 @@ def serve(
     base_url: BaseUrl = "/",
     open_browser: Open = False,
 ) -> None:
-    """Show the database in a browser: pictures, statistics and tables, read-only."""
+    """Show the images, statistics and tables of the database in a browser. Nothing is changed."""
     options = {"host": host, "port": port, "names": name or (), "base_url": base_url, "open_browser": open_browser}
     _run(db, reviewing=False, **options)
 
@@ -46,7 +57,7 @@ def review(
     base_url: BaseUrl = "/",
     open_browser: Open = False,
 ) -> None:
-    """Review frames in a browser: set the correct label with one key; predictions stay unchanged."""
+    """Review frames in a browser: set the correct label with one key. Predictions stay unchanged."""
     options = {"host": host, "port": port, "names": name or (), "base_url": base_url, "open_browser": open_browser}
     _run(db, reviewing=True, **options)
 

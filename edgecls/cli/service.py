@@ -1,4 +1,4 @@
-"""The commands `service install`, `uninstall` and `status`: the daemon as a unit of systemd."""
+"""The commands `service install`, `uninstall` and `status`: the daemon as a systemd service."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,17 +15,22 @@ if TYPE_CHECKING:
     from edgecls.service.install import Step
 
 app = typer.Typer(
-    name="service", help="Install the daemon as a service of systemd.", no_args_is_help=True, add_completion=False
+    name="service", help="Install the daemon as a systemd service.", no_args_is_help=True, add_completion=False
 )
 
 Name = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME]", help="One of several: /etc/edgecls/NAME.toml. Without it, the only one."),
+    typer.Argument(
+        metavar="[NAME]", help="The name of the service, if there are several: it uses /etc/edgecls/NAME.toml."
+    ),
 ]
 Root = Annotated[
-    Path, typer.Option("--root", metavar="DIR", readable=False, help="An image to install in; nothing is started.")
+    Path,
+    typer.Option(
+        "--root", metavar="DIR", readable=False, help="Install into the system image at DIR. Nothing is started."
+    ),
 ]
-Format = Annotated[OutputFormat, typer.Option("--format", help="How to print.")]
+Format = Annotated[OutputFormat, typer.Option("--format", help="The output format.")]
 HERE = Path("/")
 
 
@@ -34,49 +39,47 @@ def install(
     name: Name = None,
     *,
     root: Root = HERE,
-    camera: Annotated[
-        bool, typer.Option("--camera", help="Let it use cameras and the network: a drop-in, kept until uninstall.")
-    ] = False,
+    camera: Annotated[bool, typer.Option("--camera", help="Allow the service to use cameras and the network.")] = False,
     output_format: Format = OutputFormat.table,
 ) -> None:
-    """Put unit, user, folders and an example configuration in place. A configuration that exists is kept."""
+    """Install the unit, its user, its folders and an example configuration. An existing configuration is kept."""
     from edgecls.service.files import Instance
     from edgecls.service.install import install, next_steps
 
     instance = Instance(name)
-    _print(install(instance, _checked(root), camera=camera), output_format)
+    _print(install(instance, _check_root(root), camera=camera), output_format)
     for line in next_steps(instance, root.absolute()):
         typer.echo(f"edgecls: {line}", err=True)
 
 
 @app.command(cls=Command)
 def uninstall(name: Name = None, *, root: Root = HERE, output_format: Format = OutputFormat.table) -> None:
-    """Stop the service and remove it; configuration, user and data stay."""
+    """Stop and remove the service. Its configuration, user and data are kept."""
     from edgecls.service.files import Instance
     from edgecls.service.install import uninstall
 
-    steps = uninstall(Instance(name), _checked(root))
+    steps = uninstall(Instance(name), _check_root(root))
     _print(steps, output_format)
     kept = [str(step.path) for step in steps if step.state == "kept"]
     if kept:
-        typer.echo(f"edgecls: kept {', '.join(kept)}: remove by hand what you do not need", err=True)
+        typer.echo(f"edgecls: kept {', '.join(kept)}: delete by hand what you do not need", err=True)
 
 
 @app.command(cls=Command)
 def status(name: Name = None, *, root: Root = HERE, output_format: Format = OutputFormat.table) -> None:
-    """Say what is in place; exit code 1 if something is missing, or the configuration is wrong."""
+    """Show which files are installed. The exit code is 1 if one is missing or the configuration is wrong."""
     from edgecls.service.files import Instance
     from edgecls.service.install import status
 
-    steps = status(Instance(name), _checked(root))
+    steps = status(Instance(name), _check_root(root))
     _print(steps, output_format)
     if any(step.state == "missing" or step.state.startswith("wrong") for step in steps):
         raise typer.Exit(1)
 
 
-def _checked(root: Path) -> Path:
+def _check_root(root: Path) -> Path:
     if not root.is_dir():
-        raise InputNotFound(f"no folder at {root}: name the root of an image")
+        raise InputNotFound(f"no folder at {root}: name the root folder of a system image")
     return root.absolute()
 
 

@@ -1,4 +1,4 @@
-"""The command `stats`: statistics of a results database."""
+"""The command `stats`: print statistics of a results database."""
 
 import shutil
 import sys
@@ -21,9 +21,9 @@ from edgecls.results.queries.periods import Unit
 from edgecls.results.queries.time_limit import TimeLimit
 
 SHA_DIGITS = 12
-"""Digits of a model's SHA-256 that a table shows; JSON has all 64."""
+"""The digits of a SHA-256 in a table; JSON has all 64."""
 BAR_WIDTH = 30
-"""Characters of the longest bar in a wide terminal; in a narrow one, a fifth of its width."""
+"""The longest bar in characters; in a narrow terminal, a fifth of its width."""
 
 
 def stats(
@@ -35,9 +35,9 @@ def stats(
     device: Device = None,
     run: Run = None,
     model: Model = None,
-    by: Annotated[Unit | None, typer.Option("--by", help="Add counts by hour or day.")] = None,
+    by: Annotated[Unit | None, typer.Option("--by", help="Also print counts by hour or by day.")] = None,
     timeout: Timeout = 30.0,
-    output_format: Annotated[ReportFormat, typer.Option("--format", help="Output format.")] = ReportFormat.table,
+    output_format: Annotated[ReportFormat, typer.Option("--format", help="The output format.")] = ReportFormat.table,
 ) -> None:
     """Print statistics: totals, labels, scores, latencies, models, and counts by hour or day."""
     filters = filters_of(since, until, label=label, device=device, model=model, run=run)
@@ -89,7 +89,7 @@ def _periods(summary: dict[str, Any]) -> None:
     unit = "hour" if "days_of" not in summary else "day (UTC)" if is_utc else "day"
     if is_utc:
         typer.echo(
-            "edgecls: showing days of UTC: rows are counted by hours of UTC, and local days do not begin with one",
+            "edgecls: showing days in UTC: rows are counted by UTC hours, and local days do not start at one",
             err=True,
         )
     rows = [

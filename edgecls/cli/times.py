@@ -1,19 +1,19 @@
 """Parsing and printing of times in local time."""
 
 import re
-from datetime import datetime, timezone
-from typing import Any
+from datetime import datetime, timedelta, timezone
 
 import typer
 
 from edgecls.database.timestamps import parse_timestamp
 from edgecls.errors import UsageError
 
-HINT = "use 2026-11-24, 2026-11-24T18:30, 2026-11-24T18:30:00Z, today, yesterday, monday or 2 hours ago"
+HINT = "use 2026-11-24, 2026-11-24T18:30, 2026-11-24T18:30:00Z, 18:30, today, yesterday, monday or 2 hours ago"
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 def parse_time(text: str | None, option: str) -> datetime | None:
-    """Return the time that `text` means: ISO 8601 (a date is its midnight) or English words; None for None.
+    """Return the time that `text` means: ISO 8601 (a date is its midnight) or words such as HINT has; None for None.
 
     Without an offset it is local time. The time that words stand for is printed to stderr.
 
@@ -27,44 +27,40 @@ def parse_time(text: str | None, option: str) -> datetime | None:
         plain = plain[:-1] + "+00:00"
     try:
         return datetime.fromisoformat(plain).astimezone()
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError):
+        pass
+    try:
         time = _parse_words(plain)
-        if time is None:
-            raise UsageError(f"invalid time {option} {text}: {HINT}") from error
+    except (ValueError, OverflowError):  # 25:00, or before the year 1
+        time = None
+    if time is None:
+        raise UsageError(f"invalid time {option} {text}: {HINT}")
     typer.echo(f"edgecls: {option} {time.isoformat(timespec='seconds')}", err=True)
     return time
 
 
 def _parse_words(text: str) -> datetime | None:
     words = " ".join(text.lower().split())
-    if words in ("today", "yesterday"):  # days begin at midnight, which may be 23 or 25 hours ago
-        return _midnight(days_ago=int(words == "yesterday"))
-    # A number alone is not accepted, nor is 5.11.2026, which is another day in another country.
-    if re.match(r"\d{4}-", words):
-        return None
-    if not re.search("[a-z]", words) and not re.fullmatch(r"\d\d?:\d\d(:\d\d)?", words):
-        return None
-    from dateparser import parse
-
-    settings: dict[str, Any] = {"PREFER_DATES_FROM": "past", "PARSERS": ["relative-time", "absolute-time"]}
-    time: datetime | None
-    try:
-        if words.endswith(" ago"):  # in UTC, where no hour is missing or repeated
-            settings["RELATIVE_BASE"] = datetime.now(timezone.utc).replace(tzinfo=None)
-            time = parse(words, languages=["en"], settings=settings)
-            return time and time.replace(tzinfo=timezone.utc).astimezone()
-        time = parse(words, languages=["en"], settings=settings)
-        return time and time.astimezone()
-    except (ValueError, OverflowError):
-        return None
+    if words in ("today", "yesterday"):
+        return _local_time(days_ago=int(words == "yesterday"))
+    today = datetime.now().astimezone()
+    if words in _WEEKDAYS:  # the last one; on that day itself, today
+        return _local_time(days_ago=(today.weekday() - _WEEKDAYS.index(words)) % 7)
+    if clock := re.fullmatch(r"(\d\d?):(\d\d)(?::(\d\d))?", words):
+        time_of_day = [int(number or 0) for number in clock.groups()]
+        time = _local_time(0, *time_of_day)
+        return time if time <= today else _local_time(1, *time_of_day)
+    if ago := re.fullmatch(r"(\d+|an?) (second|minute|hour|day|week)s? ago", words):
+        count = 1 if ago[1].startswith("a") else int(ago[1])
+        # In UTC, where no hour is missing or repeated.
+        return (datetime.now(timezone.utc) - timedelta(**{f"{ago[2]}s": count})).astimezone()
+    return None
 
 
-def _midnight(days_ago: int) -> datetime:
-    from datetime import time as time_of_day
-    from datetime import timedelta
-
+def _local_time(days_ago: int, hour: int = 0, minute: int = 0, second: int = 0) -> datetime:
+    """Return the local time of a day: midnight may be 23 or 25 hours after the midnight before."""
     day = datetime.now().astimezone().date() - timedelta(days=days_ago)
-    return datetime.combine(day, time_of_day()).astimezone()
+    return datetime(day.year, day.month, day.day, hour, minute, second).astimezone()
 
 
 def local(text: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Say in our own words what is wrong with an option or an argument."""
+"""The messages for wrong options and arguments."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ _MESSAGES = {
     "int_from_float": "is not a whole number",
     "float_parsing": "is not a number",
 }
-"""Kind of an error of pydantic, by which Typer since 0.29 checks values -> what is wrong with the value."""
+"""Type of a pydantic error, which Typer raises since 0.29 -> the message about the value."""
 
 
 def usage_message(error: Any) -> str:
-    """Return in one line what `error`, raised by Typer, says of the command line; empty where no argument was given.
+    """Return the message of an error that Typer raised, in one line; empty if the command line was empty.
 
     It ends with the command whose help lists the arguments and options.
     """
@@ -29,4 +29,4 @@ def usage_message(error: Any) -> str:
         own = f"{detail['input']!r} {reason.format(**detail.get('ctx', {}))}" if reason else detail["msg"]
         message = message.replace(detail["msg"], own.removeprefix("Value error, "))
     command = error.ctx.command_path if error.ctx else "edgecls"
-    return f"{message} (see {command} --help)"
+    return f"{message.rstrip('.')} (see {command} --help)"

@@ -178,7 +178,7 @@ COUNT_TABLES = (
         label TEXT NOT NULL,            -- '': an error
         bin INTEGER NOT NULL,           -- 0: a score below 0.1, ..., 9: from 0.9 on; -1: no score
         rows INTEGER NOT NULL,
-        score_sum_micros INTEGER NOT NULL,  -- sum of the scores in millionths; an integer, so that nothing is rounded away
+        score_sum_micros INTEGER NOT NULL,  -- sum of the scores times 1,000,000; an integer, so that sums are exact
         first_id INTEGER NOT NULL,      -- no row has a lower id; the range may be too wide once rows were removed
         last_id INTEGER NOT NULL,
         min_score REAL,                 -- no row has a lower score; null: no score

@@ -6,25 +6,17 @@ Indexing each row in its own transaction would write seven more pages, which wea
 
 import logging
 import sqlite3
-import time
-from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
 from edgecls.database.connection import write_transaction
 from edgecls.database.derived import rebuild_search_index
 from edgecls.database.sqlite_errors import is_damage, is_index_damage
-from edgecls.errors import Unavailable
-
-if TYPE_CHECKING:
-    from edgecls.database.store import Store
 
 log = logging.getLogger(__name__)
 
 BATCH = 1000
 """Rows indexed in one transaction: about ten milliseconds."""
-EVERY_S = 60.0
-"""Fewer rows than a batch wait this long."""
 
 
 def index_batch(db: Database, limit: int = BATCH) -> int:
@@ -91,32 +83,3 @@ def is_search_index_sound(db: Database) -> bool:
             return False
         raise
     return up_to is not None and (terms > 0 or up_to == 0)
-
-
-class SearchIndex:
-    """Index the rows of `store` every `every` seconds, or every BATCH rows."""
-
-    def __init__(self, store: "Store", *, every: float = EVERY_S) -> None:
-        self._store = store
-        self._every = every
-        self._due = 0.0
-        self._rows = BATCH  # an earlier run may have left rows that are not indexed
-
-    def catch_up(self, rows: int = 1) -> int:
-        """Index at most a batch if it is due; return how many rows. Call it after each commit, with its number of rows.
-
-        Most calls only look at the time, and do nothing while there are no new rows. If the database is unavailable, a later call
-        tries again; after a full batch the next call continues at once. Raises the other errors of `Store`.
-        """
-        self._rows += rows
-        if self._rows < BATCH and (not self._rows or time.monotonic() < self._due):
-            return 0
-        try:
-            with self._store.access() as db:
-                indexed = index_batch(db, BATCH)
-        except Unavailable:
-            self._rows, self._due = BATCH - 1, time.monotonic() + self._every
-            return 0
-        self._rows = BATCH if indexed == BATCH else 0
-        self._due = time.monotonic() + self._every
-        return indexed

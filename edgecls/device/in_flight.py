@@ -131,7 +131,7 @@ class FramesInFlight:
             system.write_at(self._file, data.ljust(self._length), 0)
 
     def close(self) -> None:
-        """Close the file; again does nothing. A later frame opens it anew."""
+        """Close the file; a second call does nothing. A later frame opens it again."""
         with self._changed:
             file, self._file, self._is_open = self._file, None, False
             if file is None:

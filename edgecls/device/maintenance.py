@@ -1,7 +1,7 @@
 """Keep the database and the saved frames within their limits and in order, between frames."""
 
 from edgecls.database.retention import Retention
-from edgecls.database.search_index import SearchIndex
+from edgecls.database.search_index_schedule import SearchIndex
 from edgecls.database.store import Store
 from edgecls.database.wal_checkpoints import WalCheckpoints
 from edgecls.device.configuration.config import Config

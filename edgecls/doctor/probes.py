@@ -1,4 +1,4 @@
-"""What `run_isolated` calls in a child process. Each function imports what it tries, and returns what JSON can hold."""
+"""The functions that `run_isolated` calls in a child process. Each imports what it tests, and returns JSON values."""
 
 import contextlib
 import errno
@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from edgecls.errors import user_name, who_may_not
+from edgecls.errors import current_user, who_may_not
 
 
 def numpy() -> dict[str, Any]:
@@ -90,7 +90,7 @@ def access(needs: str) -> dict[str, Any]:
     """Return what of `needs` (JSON, see `edgecls.doctor.access.Need`) the user of this process may not do."""
     problems = [(part, _attempt(part, path, action)) for part, path, action in json.loads(needs)]
     return {
-        "user": user_name(),
+        "user": current_user(),
         "problems": [(*problem[:1], f"{part}: {problem[1]}") for part, problem in problems if problem],
     }
 

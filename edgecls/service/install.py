@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from edgecls.errors import EdgeclsError, IoFailed, from_os_error
 from edgecls.files import write_atomically
-from edgecls.service.files import SYSUSERS, Instance, contents, example_config, hidden_from_unit, program
+from edgecls.service.files import SYSUSERS, Instance, contents, example_config, hidden_from_unit, start_command
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def install(instance: Instance, root: Path = HERE, *, camera: bool = False) -> l
     with _readable_by_all():
         steps = [
             Step(path, _write(_in(root, path), text))
-            for path, text in contents(instance, program(root), camera=camera).items()
+            for path, text in contents(instance, start_command(root), camera=camera).items()
         ]
         steps.append(
             Step(instance.config_path, _write_once(_in(root, instance.config_path), example_config(instance.name)))
@@ -81,7 +81,7 @@ def uninstall(instance: Instance, root: Path = HERE) -> list[Step]:
 def status(instance: Instance, root: Path = HERE) -> list[Step]:
     """Return the state of each file: `current`, `other` (of another edgecls, or edited), or `missing`."""
     steps = []
-    for path, text in contents(instance, program(root), camera=_in(root, instance.camera_path).exists()).items():
+    for path, text in contents(instance, start_command(root), camera=_in(root, instance.camera_path).exists()).items():
         steps.append(Step(path, _compare(_in(root, path), text)))
     config = _in(root, instance.config_path)
     steps.append(Step(instance.config_path, _config_state(config, instance)))

@@ -54,15 +54,12 @@ def convert(
         reviewed: (image, label) pairs that are added to the training images.
         backbone: The pretrained network; see `edgecls backbones`.
         input_size: The input size in pixels, for backbones that allow several.
-        fit: How images are made to fit the network, `crop`, `stretch` or `pad`, or `auto`: `crop`, unless large parts
-            of the images lie outside and another fit is better on the training images.
-        crop: The central share of each side that is used, 0 < crop <= 1. Default: all of it, or the share that the
-            backbone was pretrained on where images are cropped and the backbone is not fine-tuned.
+        fit: `crop`, `stretch`, `pad`, or `auto`: `crop`, unless that hides large parts and another fit is better.
+        crop: The central share of each side that is used, 0 < crop <= 1. Default: 1; the backbone's own for frozen `crop`.
         white: The value that is white in files of 16 bits or in an .npz. Default: detected.
         quantization: int8, float16, dynamic or float32.
         training: The training settings.
-        max_drop: The accuracy that quantization may cost, 0 to 1. A model that certainly loses more is not written;
-            the next safer precision is written instead, under another name. See `Conversion.rejected`.
+        max_drop: The accuracy that quantization may cost, 0 to 1; if it certainly costs more, see `Conversion.rejected`.
         force: Write the model even if quantization costs more than `max_drop`.
         min_precision: The precision for which each label's threshold is chosen; 0 for no thresholds.
         seed: Decides splits, initial weights, order and augmentation.
@@ -77,10 +74,6 @@ def convert(
         IoFailed: A file cannot be read or written.
         Unavailable: Another conversion is writing `output`, or a disk is full.
     """
-    from edgecls.training.heavy import check_installed
-
-    check_installed()
-    from edgecls.progress import Progress
     from edgecls.training import pipeline
     from edgecls.training.settings import Training, find_fit, find_quantization
 
@@ -104,4 +97,4 @@ def convert(
         seed=seed,
         resume=resume,
     )
-    return pipeline.run_pipeline(options, progress or Progress())
+    return pipeline.run_pipeline(options, progress)

@@ -110,7 +110,8 @@ class ModelExporter:
         """
         from edgecls.training.quantization.remedy import refit_head
 
-        refitted = refit_head(self._network, float_model, plain.flatbuffer, self._data)
+        data = self._data
+        refitted = refit_head(self._network, float_model, plain.flatbuffer, data.train, data.work, data.progress)
         before = self.validate(float_model)
         distance = _distance(before, self.validate(plain.flatbuffer))
         if _distance(before, self.validate(refitted)) <= distance:

@@ -26,7 +26,7 @@ from edgecls.training.data.samples import reviewed_samples
 from edgecls.training.defaults import resolve_defaults
 from edgecls.training.fitting.augment import find_preset
 from edgecls.training.fitting.search import check_search
-from edgecls.training.heavy import load_tensorflow
+from edgecls.training.heavy import check_installed, load_tensorflow
 from edgecls.training.output_lock import lock_output
 from edgecls.training.settings import AUTO, Quantization, ResolvedTraining, Training
 from edgecls.training.unseen import much_is_unseen, warn_of_unseen
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from edgecls.training.evaluation.predictions import Predictions
     from edgecls.training.evaluation.temperature import Scaling
     from edgecls.training.fitting.checkpoint import Checkpoint
-    from edgecls.training.fitting.training_data import TrainingResult
+    from edgecls.training.fitting.training_data import TrainingData, TrainingResult
     from edgecls.training.precision import Chosen
 
 log = logging.getLogger(__name__)
@@ -72,8 +72,10 @@ class Options:
     resume: bool
 
 
-def run_pipeline(options: Options, progress: Progress) -> "Conversion":
+def run_pipeline(options: Options, progress: Progress | None = None) -> "Conversion":
     """Convert a data set into a model file. Raises the errors of `edgecls.convert`."""
+    check_installed()
+    progress = progress or Progress()
     backbone = find_backbone(options.backbone, options.input_size)
     settings = resolve_defaults(options.training, backbone)
     _check(options, settings)
@@ -89,14 +91,8 @@ def run_pipeline(options: Options, progress: Progress) -> "Conversion":
 def _train_and_export(
     options: Options, settings: ResolvedTraining, backbone: Backbone, dataset: Dataset, work: Path, progress: Progress
 ) -> "Conversion":
-    from edgecls.training.conversion import Conversion
-    from edgecls.training.evaluation.temperature import find_scaling, unscale
-    from edgecls.training.evaluation.thresholds import apply_thresholds, choose_thresholds
-    from edgecls.training.exporter import ModelExporter
-    from edgecls.training.fitting.head import scale_logits
     from edgecls.training.fitting.train import train
     from edgecls.training.fitting.training_data import load_training_data
-    from edgecls.training.precision import choose_precision
 
     backbone = _choose_fit(options, settings, backbone, dataset, work, progress)
     checkpoint = _open_checkpoint(options, settings, backbone, dataset, work)
@@ -104,12 +100,26 @@ def _train_and_export(
         network = backbone.load()
     data = load_training_data(backbone, dataset, work, options.seed, progress, class_weights=settings.class_weights)
     result = train(data, network, settings, checkpoint, resume=options.resume)
+    conversion = _export(options, dataset, data, result)
+    if not conversion.rejected:  # with the checkpoint, --force writes a rejected model without training again
+        checkpoint.remove()
+    return conversion
+
+
+def _export(options: Options, dataset: Dataset, data: "TrainingData", result: "TrainingResult") -> "Conversion":
+    """Scale, quantize and measure the trained network, and write the model file."""
+    from edgecls.training.conversion import Conversion
+    from edgecls.training.evaluation.temperature import find_scaling, unscale
+    from edgecls.training.evaluation.thresholds import apply_thresholds, choose_thresholds
+    from edgecls.training.exporter import ModelExporter
+    from edgecls.training.fitting.head import scale_logits
+    from edgecls.training.precision import choose_precision
 
     scaling = find_scaling(result.validation, data.validation_classes)
     scale_logits(result.network, scaling.temperature)
     _warn_of_bound(scaling)
 
-    info = _describe(options, backbone, dataset, result)
+    info = _describe(options, data.backbone, dataset, result)
     exporter = ModelExporter(data, dataset, info, result)
     float_model = exporter.export_float()
     of_float = float_model, exporter.measure(float_model, "float")
@@ -118,7 +128,7 @@ def _train_and_export(
     )
     unscaled = replace(chosen.float_predictions, scores=unscale(chosen.float_predictions.scores, scaling.temperature))
 
-    with progress.step("choosing thresholds"):
+    with data.progress.step("choosing thresholds"):
         validated = exporter.validate(chosen.flatbuffer)
         thresholds = choose_thresholds(validated, options.min_precision)
     predictions = replace(chosen.predictions, thresholds=thresholds.by_label)
@@ -127,13 +137,11 @@ def _train_and_export(
     metrics = _metrics(chosen, unscaled, predictions, validated, scaling)
     finished = replace(info, name=chosen.path.stem, quantization=chosen.precision, thresholds=thresholds.by_label)
     model = exporter.finish(chosen.path, chosen.flatbuffer, replace(finished, metrics=metrics))
-    if not chosen.rejected:  # with the checkpoint, --force writes a rejected model without training again
-        checkpoint.remove()
     return Conversion(
         model=model,
         dataset=dataset,
         weights=dict(zip(dataset.labels, data.class_weights.tolist(), strict=True)),
-        backbone=backbone,
+        backbone=data.backbone,
         result=result,
         scaling=scaling,
         chosen=chosen,
@@ -142,8 +150,8 @@ def _train_and_export(
         thresholds=thresholds,
         coverage=apply_thresholds(predictions, thresholds.by_label),
         max_drop=options.max_drop,
-        settings=_settings(options, backbone, dataset, info),
-        seconds=progress.seconds,
+        settings=_settings(options, data.backbone, dataset, info),
+        seconds=data.progress.seconds,
         peak_memory_mb=(system.peak_memory() or 0) / 1e6,
     )
 

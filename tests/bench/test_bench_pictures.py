@@ -3,14 +3,14 @@ import pytest
 from pictures import picture as coloured
 
 from edgecls.bench import pictures
-from edgecls.bench.pictures import made, of_folder, picture
+from edgecls.bench.pictures import generate_images, of_folder, picture
 from edgecls.errors import BadData, InputNotFound
 from edgecls.images.preprocess import decode
 
 
 def test_made_pictures_are_the_same_each_time_and_take_the_room_of_photographs(monkeypatch):
-    monkeypatch.setattr(pictures, "MADE", {(500, 375): 2})
-    (load,), (again,) = made(), made()
+    monkeypatch.setattr(pictures, "GENERATED", {(500, 375): 2})
+    (load,), (again,) = generate_images(), generate_images()
     assert load == again
     assert load.name == "500x375"
     assert len(set(load.images)) == 2
@@ -19,7 +19,7 @@ def test_made_pictures_are_the_same_each_time_and_take_the_room_of_photographs(m
 
 
 def test_the_sizes_that_are_made():
-    assert list(pictures.MADE) == [(500, 375), (1920, 1080), (4056, 3040)]
+    assert list(pictures.GENERATED) == [(500, 375), (1920, 1080), (4056, 3040)]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3)])

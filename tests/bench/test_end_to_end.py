@@ -8,7 +8,7 @@ from pictures import picture
 from edgecls.bench import end_to_end
 from edgecls.bench.benchmark import Machine, Measured, notes
 from edgecls.bench.comparison import compare
-from edgecls.bench.end_to_end import EndToEnd, Plan, fill, image_count, plans, thread_counts
+from edgecls.bench.end_to_end import EndToEnd, ThreadSettings, fill, image_count, plans, thread_counts
 from edgecls.bench.pictures import ImageSet
 from edgecls.bench.stages import Stage
 from edgecls.bench.timing import Timing
@@ -19,7 +19,7 @@ LOAD = ImageSet("two", (picture("red"), picture("blue", ".jpg")), (".png", ".jpg
 
 def test_a_run(tiny_model, tmp_path):
     fill(tmp_path / "inbox", LOAD, 24)
-    found = end_to_end.end_to_end(tiny_model, LOAD, tmp_path / "inbox", Plan(threads=1))
+    found = end_to_end.end_to_end(tiny_model, LOAD, tmp_path / "inbox", ThreadSettings(threads=1))
     assert (found.of, found.plan, found.images) == ("two", "1", 24)
     assert 0 <= found.median_ms <= found.p99_ms
     assert found.mean_ms == pytest.approx(1000 / found.per_second)
@@ -28,11 +28,11 @@ def test_a_run(tiny_model, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["inbox"]
 
 
-def test_a_daemon_that_cannot_go_on_is_told_and_gone(tiny_model, tmp_path):
+def test_a_daemon_that_cannot_continue_is_reported_and_ended(tiny_model, tmp_path):
     fill(tmp_path / "inbox", LOAD, 2)
     shutil.rmtree(tmp_path / "inbox")
     with pytest.raises(IoFailed, match=r"the daemon ended with code 66 \(.*no folder.*\): try it with edgecls run"):
-        end_to_end.end_to_end(tiny_model, LOAD, tmp_path / "inbox", Plan())
+        end_to_end.end_to_end(tiny_model, LOAD, tmp_path / "inbox", ThreadSettings())
 
 
 def test_plans_use_all_cores_in_every_way():

@@ -1,4 +1,4 @@
-"""A real browser, a real server, and what the one asked of the other."""
+"""A real browser, a real server, and the requests between them."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ def database(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def serve(database):
-    """Start `edgecls serve` or `review` on the database; its address."""
+    """Start `edgecls serve` or `review` on the database, and return its address."""
     children = []
 
     def start(command, db=database):
@@ -33,7 +33,7 @@ def serve(database):
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
-    """Chromium, driven; its profile is new, and it asks nothing of its own."""
+    """Start Chromium with a new profile and without requests of its own."""
     if not (browser := shutil.which("chromium")) or not (driver := shutil.which("chromedriver")):
         pytest.skip("there is no chromium here: `nox -s browser` says what it needs")
     from selenium import webdriver
@@ -54,7 +54,7 @@ def chromium(tmp_path_factory):
 
 @pytest.fixture
 def page(chromium):
-    """The browser, with nothing heard yet."""
+    """Return the browser with empty logs."""
     chromium.get("about:blank")
     for kind in ("browser", "performance"):
         chromium.get_log(kind)

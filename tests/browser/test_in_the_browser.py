@@ -90,16 +90,16 @@ def test_pictures_are_there_and_what_is_missing_says_so(page, site):
 
 def test_datasettes_own_scripts_run(page, site):
     page.get(f"{site}/data/results")
-    patiently = WebDriverWait(page, 10)  # they may run after the page is there
-    patiently.until(lambda _: len(page.find_elements(By.CSS_SELECTOR, "th .dropdown-menu-icon")) > 1)
+    wait = WebDriverWait(page, 10)  # they may run after the page is there
+    wait.until(lambda _: len(page.find_elements(By.CSS_SELECTOR, "th .dropdown-menu-icon")) > 1)
     page.find_elements(By.CSS_SELECTOR, "th .dropdown-menu-icon")[1].click()
-    patiently.until(lambda _: "Facet by this" in page.find_element(By.CSS_SELECTOR, ".dropdown-menu").text)
+    wait.until(lambda _: "Facet by this" in page.find_element(By.CSS_SELECTOR, ".dropdown-menu").text)
     page.get(f"{site}/data?sql=select+1")
-    patiently.until(lambda _: page.find_elements(By.CSS_SELECTOR, ".cm-resize-handle"))
+    wait.until(lambda _: page.find_elements(By.CSS_SELECTOR, ".cm-resize-handle"))
     assert page.find_element(By.CSS_SELECTOR, ".cm-resize-handle").size["height"] == 18
     page.find_element(By.ID, "sql-format").click()
     value = "return document.querySelector('.CodeMirror').CodeMirror.getValue()"
-    patiently.until(lambda _: "select\n  1" in page.execute_script(value))
+    wait.until(lambda _: "select\n  1" in page.execute_script(value))
     assert heard(page)[0] == []
 
 

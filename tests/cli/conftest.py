@@ -35,7 +35,7 @@ def edgecls(environment, tmp_path):
 
 @pytest.fixture
 def served(environment, tmp_path):
-    """Start a server on any free port; its process and its address. It is ended, and must say nothing on the way."""
+    """Start a server on a free port, and return its process, its address and its output; end it after the test."""
     children = []
 
     def start(command, *options):
@@ -44,11 +44,11 @@ def served(environment, tmp_path):
             arguments, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
         )
         children.append(child)
-        said = []
-        while not (found := re.search(r"at (http://\S+) \(", said[-1] if said else "")):
-            said.append(child.stderr.readline())
-            assert said[-1], said
-        return child, found[1], said
+        output = []
+        while not (address := re.search(r"at (http://\S+) \(", output[-1] if output else "")):
+            output.append(child.stderr.readline())
+            assert output[-1], output
+        return child, address[1], output
 
     yield start
     for child in children:
@@ -59,7 +59,7 @@ def served(environment, tmp_path):
 
 @pytest.fixture
 def edgecls_at_a_terminal(environment, tmp_path):
-    """Run the program with a terminal of 80 columns as stdout and stderr: all that it showed."""
+    """Run the program with a terminal of 80 columns as stdout and stderr, and return all that it showed."""
 
     def edgecls(*arguments):
         ours, its = pty.openpty()
@@ -79,7 +79,7 @@ def edgecls_at_a_terminal(environment, tmp_path):
 
 
 def _chunks(terminal):
-    """Until the other end is closed, which Linux calls an input/output error."""
+    """Read until the other end is closed, which Linux calls an input/output error."""
     with suppress(OSError):
         while chunk := terminal.read(4096):
             yield chunk
@@ -87,7 +87,7 @@ def _chunks(terminal):
 
 @pytest.fixture(scope="session")
 def unprivileged():
-    """What to put before a command so that the modes of files hold for it: root alone need not heed them."""
+    """Return a command prefix under which file modes hold even for root."""
     if os.getuid() != 0:
         return ()
     prefix = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
@@ -101,7 +101,7 @@ MAIN = "import sys\nfrom edgecls.cli.main import main\nmain()\n"
 
 @pytest.fixture
 def inbox(tmp_path, tiny_model):
-    """The watched folder, with a configuration beside it."""
+    """Create the watched folder, with a configuration beside it."""
     (tmp_path / "model.tflite").write_bytes(tiny_model.path.read_bytes())
     (tmp_path / "edgecls.toml").write_text('model = "model.tflite"\n[source]\npath = "inbox"\nsettle_seconds = 0.1\n')
     (tmp_path / "inbox").mkdir()

@@ -82,7 +82,7 @@ def test_another_size_costs_what_it_costs(edgecls):
 def test_nothing_that_small(edgecls, output_format, printed):
     done = edgecls("backbones", "--max-mb", "0.001", "--format", output_format)
     assert done.stdout == printed
-    assert done.stderr == "edgecls: no backbone is within these limits: widen them\n"
+    assert done.stderr == "edgecls: no backbone is within these limits: relax them\n"
 
 
 def test_a_size_that_none_takes(edgecls):

@@ -46,7 +46,7 @@ def test_two_models_as_tables_of_80_columns(edgecls):
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[0].startswith("tiny, litert, ")
-    assert done.stdout.count("how long an operator takes") == 2
+    assert done.stdout.count("the time of an operator") == 2
     ratios = next(line for line in lines if line.startswith("multiply-adds, millions"))
     assert ratios.split()[-1] == "1.00"
     assert "A tiny" in done.stdout
@@ -66,7 +66,7 @@ def test_a_picture_that_cannot_be_used(edgecls, tmp_path):
         ("-m missing.tflite", 66, "no model at missing.tflite"),
         ("-m images/a.png", 65, "is not a TFLite model"),
         ("-m tiny.tflite --images none", 66, "no folder at none: name a folder that holds images"),
-        ("-m tiny.tflite -m tiny.tflite -m tiny.tflite", 2, "3 models: compare two at a time"),
+        ("-m tiny.tflite -m tiny.tflite -m tiny.tflite", 2, "3 models given, but at most two can be compared"),
         ("--seconds 0", 2, "Invalid value for '--seconds'"),
     ],
 )

@@ -144,7 +144,7 @@ def test_rows_that_were_there_already_are_counted(edgecls, tiny_model, images, t
     done = edgecls("classify", *images, "-m", other, "--db", "results.db")
     assert "rouge" in done.stdout
     assert done.stderr == (
-        "edgecls: 2 of 3 images had a row already, which was kept: to write them again, name another --db\n"
+        "edgecls: 2 of 3 images already had a row, which was kept: use another --db to store the new results\n"
     )
     assert [row["label"] for row in rows(tmp_path / "results.db")] == ["blue", "red", "vert"]
 

@@ -80,8 +80,8 @@ def test_what_the_user_knows_is_corrected(run):
     [
         (["--run", "5"], "--run needs either --offset"),
         (["--run", "5", "--offset", "1h", "--set-start", "2026-01-01"], "--run needs either --offset"),
-        (["--offset", "1h"], "need --run N"),
-        (["--correct", "--run", "5"], "give one of the two"),
+        (["--offset", "1h"], "need --run ID"),
+        (["--correct", "--run", "5"], "cannot be combined"),
         (["--run", "9", "--offset", "1h"], "unknown run 9"),
         (["--run", "5", "--offset", "soon"], "invalid --offset soon: write a duration such as 3d4h"),
         (["--run", "5", "--set-start", "soon"], "invalid time"),

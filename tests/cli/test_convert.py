@@ -42,7 +42,7 @@ def hide(tmp_path):
     def hide(*names):
         folder = tmp_path / "lacks"
         folder.mkdir()
-        # None in the place of a module is how Python is told that there is none.
+        # None in the place of a module is how Python knows that it is missing.
         (folder / "sitecustomize.py").write_text(f"import sys; sys.modules.update(dict.fromkeys({names}))")
         return folder
 
@@ -231,7 +231,7 @@ def test_the_model_must_be_named(tmp_path):
 def test_a_file_of_another_kind_is_not_replaced_by_a_model(tmp_path, hide, name):
     (tmp_path / name).write_bytes(b"SQLite format 3\0")
     done = edgecls("convert", tmp_path, "-o", tmp_path / name, lacks=hide("tensorflow"))
-    assert f"{name} exists and is not a model: choose another name, such as" in complaint(done, 2)
+    assert f"{name} exists and is not a model: use another name, such as" in complaint(done, 2)
     assert (tmp_path / name).read_bytes() == b"SQLite format 3\0"
 
 
@@ -252,7 +252,7 @@ def test_what_cannot_work_is_one_line(tmp_path, data, output, code, said):
 
 
 @needs_tensorflow
-def test_what_cannot_work_is_told_before_anything_slow_is_imported(tmp_path, hide):
+def test_what_cannot_work_is_reported_before_anything_slow_is_imported(tmp_path, hide):
     """Seconds of imports would be nothing but waiting."""
     (tmp_path / "empty").mkdir()
     model = tmp_path / "m.tflite"

@@ -46,14 +46,14 @@ from edgecls.training.fitting import checkpoint
 save = checkpoint.Checkpoint.save
 def save_and_wait(self, state):
     save(self, state)
-    if state.done == 3:
+    if state.epochs_done == 3:
         Path("reached").touch()
         time.sleep(60)
 checkpoint.Checkpoint.save = save_and_wait
 """
 """After the third epoch there is time to interrupt."""
 
-HIDE = 'sys.modules["optuna"] = None  # how Python is told that there is none'
+HIDE = 'sys.modules["optuna"] = None  # how Python knows that it is missing'
 TRAINING = ("--fine-tune", "all", "--epochs", "6", "--batch-size", "8", "--search", "2", "--augment", "photo")
 
 pytestmark = [
@@ -145,7 +145,7 @@ def test_a_checkpoint_that_is_not_there_or_is_none(colours, tmp_path, start, fin
     )
 
 
-def test_a_search_without_the_library_is_told_at_once(tmp_path, start, finish):
+def test_a_search_without_the_library_is_reported_at_once(tmp_path, start, finish):
     """Before the data set is looked for."""
     out, errors = finish(start("a", "no such folder", "-o", "m.tflite", "--search", "3", more=HIDE), code=69)
     assert (out, errors) == (
@@ -177,8 +177,8 @@ def test_what_was_reviewed_trains_too(colours, tmp_path, start, finish):
     out, errors = finish(start("a", colours, "-o", "m.tflite", *options, "--report", "report"), code=1)
     assert "including 3 reviewed images" in out
     assert errors.splitlines()[0] == (
-        f"edgecls: 1 reviewed images do not exist, the first {tmp_path / '3.png'}: copy them here, and pass their folder "
-        "with --review-images"
+        f"edgecls: 1 reviewed images do not exist (the first: {tmp_path / '3.png'}): copy them to this machine, and name "
+        "their folder with --review-images"
     )
     from edgecls.training.data.dataset import read_dataset
 
@@ -186,4 +186,4 @@ def test_what_was_reviewed_trains_too(colours, tmp_path, start, finish):
     assert info.dataset["reviewed"] == 3
     assert info.dataset["images"]["test"] == read_dataset(colours, None, 0, Progress()).counts()["test"]
     assert sum(map(sum, (each.values() for each in info.dataset["images"].values()))) == 30 + 3
-    assert "Of these, 3 were reviewed" in (tmp_path / "a" / "report" / "report.html").read_text()
+    assert "3 of these are reviewed images" in (tmp_path / "a" / "report" / "report.html").read_text()

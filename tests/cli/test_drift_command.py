@@ -59,9 +59,7 @@ def test_labels_are_safe_to_look_at(run):
 
 
 def test_too_few_rows_are_no_alarm(run):
-    assert run("--since", "2026-11-27T16:00Z").startswith(
-        "too few rows: the period has 30 rows with an answer, and 100"
-    )
+    assert run("--since", "2026-11-27T16:00Z").startswith("too few rows: the period has 30 rows with an answer, 100")
 
 
 def test_periods_that_make_no_sense(run):

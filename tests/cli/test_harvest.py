@@ -51,13 +51,13 @@ def run(command, *options, code=0):
 def test_the_whole_way(place):
     out, errors = run("harvest", "--out", "todo", "--budget", "8")
     assert out.startswith("todo: 8 images (4 random, ")
-    assert errors == "edgecls: 50% by chance: the model does not say what it answered to its validation images\n"
+    assert errors == "edgecls: 50% at random: the answers cannot be compared with those to validation images\n"
     wrong = next((place / "todo" / "blue").glob("*.png"))
     wrong.rename(place / "todo" / "green" / wrong.name)
     gone = next((place / "todo" / "red").glob("*.png"))
     gone.unlink()
     assert run("harvest", "--import-labels", "todo") == (
-        "results.db: 7 reviews, 7 of them new or changed; 0 images are still to be sorted, 1 were removed\n",
+        "results.db: 7 reviews, 7 of them new or changed; 0 images are not sorted yet, 1 were removed\n",
         "",
     )
     assert "0 of them new or changed" in run("harvest", "--import-labels", "todo")[0]
@@ -67,7 +67,7 @@ def test_the_whole_way(place):
     assert {each["label"] for each in found["labels"]} >= {"blue", "green"}
     table, _ = run("stats")
     assert "reviews of " in table
-    assert "by chance" in table
+    assert "random sample" in table
     assert "0.857 (0.487 to 0.974)" in table
 
 
@@ -78,8 +78,8 @@ def test_images_that_are_gone_are_named_and_counted(place):
     assert out == "todo: 7 images (7 random)\n"
     lines = errors.splitlines()
     assert len(lines) == 4
-    assert all(line.endswith(".png is gone, or is another image by now: passed over") for line in lines[:3])
-    assert lines[3] == "edgecls: 5 images in all are gone (--images names their folder)"
+    assert all(line.endswith(".png: it is missing, or its content has changed") for line in lines[:3])
+    assert lines[3] == "edgecls: 5 images are missing or changed: name their folder with --images"
 
 
 def test_images_may_have_been_copied_elsewhere(place):
@@ -89,7 +89,7 @@ def test_images_may_have_been_copied_elsewhere(place):
     found, missing = reviewed_images([place / "results.db"], place / "copies")
     assert {path.name for path, _ in found} == {f"{number:02}.png" for number in range(12)}
     assert not missing
-    with pytest.raises(InputNotFound, match=r"none of 12 reviewed images exists, not .*: copy them here"):
+    with pytest.raises(InputNotFound, match=r"none of the 12 reviewed images exists .*: copy them to this machine"):
         reviewed_images([place / "results.db"], None)
     shutil.rmtree(place / "copies")
 
@@ -105,16 +105,16 @@ def test_what_has_taken_the_place_of_an_image_is_not_trained_on(place):
 
 
 def test_a_database_without_reviews(place):
-    with pytest.raises(UsageError, match=r"results.db has no reviews: run edgecls harvest"):
+    with pytest.raises(UsageError, match=r"results.db has no reviews: create some with"):
         reviewed_images([place / "results.db"], None)
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "give either --out"),
-        (["--out", "a", "--import-labels", "b"], "give either --out"),
-        (["--out", "photos"], "photos is there already: name a new folder"),
+        ([], "name a new folder with --out"),
+        (["--out", "a", "--import-labels", "b"], "name a new folder with --out"),
+        (["--out", "photos"], "photos exists and is not an empty folder: use a new folder"),
         (["--out", "a", "--since", "2026-01-02", "--until", "2026-01-01"], "is not before"),
     ],
 )
@@ -126,7 +126,7 @@ def test_what_makes_no_sense(options, said):
 
 @pytest.mark.usefixtures("place")
 def test_nothing_to_harvest():
-    with pytest.raises(InputNotFound, match="has no row with an image that nobody has reviewed"):
+    with pytest.raises(InputNotFound, match="has no unreviewed row with an image"):
         run("harvest", "--out", "todo", "--until", "2001-01-01")
     with pytest.raises(InputNotFound):
         run("harvest", "--out", "todo", "--db", "no.db")

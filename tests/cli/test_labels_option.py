@@ -53,7 +53,7 @@ def test_of_two_models_the_options_are_for_the_other_tools(edgecls):
     done = edgecls("evaluate", "data", "-m", "tiny.tflite", *OTHER)
     assert "A and B give the same answer for 100.0% of the images." in done.stdout
     refused = edgecls("evaluate", "data", "-m", "tiny.tflite", "-m", "tiny.tflite", "--labels", "labels.txt", code=2)
-    assert "both models carry labels and preprocessing: leave out --labels" in refused.stderr
+    assert "both models contain labels and preprocessing: omit --labels" in refused.stderr
 
 
 def test_bench(edgecls):

@@ -44,8 +44,8 @@ def test_conflicts_are_named_and_the_exit_code_says_that_there_were_some(run):
         ("porch.db", 2, 2, 0), ("gate.db", 2, 1, 1),
     ]  # fmt: skip
     assert said.splitlines() == [
-        "edgecls: gate.db: conflict: pi4:camera:0 a\\n.jpg: another row stays",
-        "edgecls: gate.db: 1 of 2 rows are in conflict with those there: if two devices bear one name, say --device NAME=FILE",
+        "edgecls: gate.db: conflict: pi4:camera:0 a\\n.jpg: the row that was there is kept",
+        "edgecls: gate.db: 1 of 2 rows conflict with rows that were there: if two devices have the same name, use --device NAME=FILE",
     ]
 
 
@@ -58,13 +58,13 @@ def test_a_device_gets_another_name(run):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--device", "gate"], "names no device and file: write --device porch=porch.db"),
-        (["--device", "=gate.db"], "names no device and file"),
-        (["--device", "shed=shed.db"], "shed.db is not among the databases to be merged"),
-        (["--device", "a=gate.db", "--device", "b=gate.db"], "two names: choose one"),
+        (["--device", "gate"], "invalid --device gate: write NAME=FILE, such as --device porch=porch.db"),
+        (["--device", "=gate.db"], "invalid --device =gate.db: write NAME=FILE"),
+        (["--device", "shed=shed.db"], "shed.db is not one of the databases to merge"),
+        (["--device", "a=gate.db", "--device", "b=gate.db"], "two names for the device of gate.db"),
         (
             [],
-            "gate.db is of a device called pi4, and so is another database that is merged: say --device pi4-2=gate.db",
+            "gate.db is from a device named pi4, and so is another merged database: use --device pi4-2=gate.db",
         ),
     ],
 )

@@ -27,12 +27,12 @@ def paths(edgecls, *arguments):
 
 def test_as_the_backup_says(edgecls, logged, tmp_path):
     assert logged == (
-        "edgecls: good.db: 1 rows (to restore it: stop the daemon, then `edgecls restore good.db --db results.db`)\n"
+        "edgecls: good.db: 1 rows (to restore it, stop the daemon and run `edgecls restore good.db --db results.db`)\n"
     )
     command = shlex.split(logged.partition("`")[2].partition("`")[0])
     said = edgecls(*command[1:]).stderr
     (former,) = tmp_path.glob("results.db.before-restore-*")
-    assert said.startswith("edgecls: results.db: 1 rows from good.db; what was there is now ")
+    assert said.startswith("edgecls: results.db: 1 rows from good.db; the old database is now ")
     assert former.name in said
     assert [path.rpartition("/")[2] for path in paths(edgecls)] == ["a.png"]
     assert [path.rpartition("/")[2] for path in paths(edgecls, "--db", str(former))] == ["a.png", "b.png"]
@@ -50,11 +50,14 @@ def test_a_daemon_is_not_disturbed(edgecls, environment, tmp_path, tiny_model):
         try:
             assert any("ready" in line for line in process.stderr)
             said = edgecls("restore", "good.db", code=74).stderr
-            assert "error: a running edgecls has the database results.db: stop it first (sudo systemctl stop" in said
+            assert (
+                "error: the database results.db is in use by a running edgecls: stop it with `sudo systemctl stop"
+                in said
+            )
             for path in tmp_path.glob("results.db*"):  # and its lock is not among these
                 path.unlink()
             shutil.copyfile(tmp_path / "good.db", tmp_path / "results.db")
-            assert "a running edgecls has the database" in edgecls("restore", "good.db", code=74).stderr
+            assert "results.db is in use by a running edgecls" in edgecls("restore", "good.db", code=74).stderr
             config = (tmp_path / "edgecls.toml").read_text().replace("inbox", "other")
             (tmp_path / "other").mkdir()
             (tmp_path / "other.toml").write_text(config)

@@ -124,7 +124,7 @@ def test_read_only(edgecls, logged, tmp_path, unprivileged, what, name):
 
 @pytest.fixture
 def full_disk(tmp_path):
-    """Mount a disk of so many kilobytes at `full`."""
+    """Mount a disk of that many kilobytes at `full`."""
 
     @contextmanager
     def full_disk(kilobytes):
@@ -215,10 +215,10 @@ INTERRUPTED = {
     "query": "edgecls.results.queries.rows.RowQuery._row",
     "export -o out": "edgecls.results.queries.rows.RowQuery._row",
     "harvest --out out": "edgecls.results.active_learning.picking.Picker.pick",
-    "merge out results.db": "edgecls.results.merge.merge_input.MergeInput._add_reviews",
+    "merge out results.db": "edgecls.results.merge.merge_input.DatabaseMerger._add_reviews",
     "backup out": "edgecls.database.backup._verify",
     "stats": "edgecls.results.queries.stats._latencies",
-    "drift --since 2026-11-22 --baseline-since 2026-11-20": "edgecls.results.drift.verdict._compared",
+    "drift --since 2026-11-22 --baseline-since 2026-11-20": "edgecls.results.drift.verdict._compare_answers",
     "clock --run 1 --offset 1h": "edgecls.database.clock.correction._time_range",
 }
 

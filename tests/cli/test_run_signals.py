@@ -29,14 +29,14 @@ def slow(*arguments, **options):
 CHECK = """
 from edgecls.database import health
 health.PROGRESS_STEPS = 1
-look = health._findings
+check = health._check_integrity
 def slow(db, stop, progress):
     def waiting():
         print("there", flush=True)
         stop.wait(20)
         progress()
-    return look(db, stop, waiting)
-health._findings = slow
+    return check(db, stop, waiting)
+health._check_integrity = slow
 """
 
 
@@ -212,7 +212,7 @@ def fill(path):
 
 
 def test_a_reload_moves_the_database_away_from_a_full_disk(service, manager, inbox, small_disk, tmp_path, until):
-    """What is under way is not acknowledged; its row is in the new database, as those of all that follow."""
+    """Frames in flight are not acknowledged; their rows are in the new database, as are those of all that follow."""
     after = 'path = "inbox"\nafter = "delete"'
     configure(tmp_path, after, f'database = "{small_disk}/results.db"')
     with service() as process:
@@ -234,7 +234,7 @@ def test_a_reload_moves_the_database_away_from_a_full_disk(service, manager, inb
 
 
 def test_a_reload_with_which_the_wait_goes_on(service, manager, inbox, tmp_path, until):
-    """Nothing has changed but that what is under way is taken again."""
+    """Nothing changes, except that frames in flight are classified again."""
     with service() as process:
         wait_for(manager, "READY=1")
         with held(tmp_path / "results.db"):

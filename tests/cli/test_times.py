@@ -1,13 +1,14 @@
 """Points in time in words, by a clock that stands still, and the hours and days that are counted."""
 
+import re
 import time
-import warnings
 from datetime import datetime, timezone
 
 import pytest
 from sqlite_utils import Database
 
 from edgecls.cli.times import parse_time
+from edgecls.errors import UsageError
 from edgecls.results.queries.filters import NO_FILTERS
 from edgecls.results.queries.periods import Unit, count_by_period
 
@@ -45,22 +46,49 @@ def zone(monkeypatch):
         ("Asia/Kolkata", "today", "2026-03-28T18:30"),
         ("Asia/Kolkata", " 30  minutes ago ", "2026-03-29T11:30"),
         ("America/Los_Angeles", "today", "2026-03-29T07:00"),
+        ("UTC", "an hour ago", "2026-03-29T11:00"),
+        ("UTC", "5 weeks ago", "2026-02-22T12:00"),
+        ("UTC", "11:45", "2026-03-29T11:45"),
+        ("UTC", "18:30:10", "2026-03-28T18:30"),
+        ("Europe/Berlin", "1:30", "2026-03-29T00:30"),
+        ("UTC", "sunday", "2026-03-29T00:00"),
+        ("UTC", "Monday", "2026-03-23T00:00"),
+        ("Europe/Berlin", "saturday", "2026-03-27T23:00"),
     ],
 )
 def test_words(zone, monkeypatch, zone_name, text, utc):
     zone(zone_name)
-    for module in ("datetime.datetime", "edgecls.cli.times.datetime"):
-        monkeypatch.setattr(module, Frozen)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        found = parse_time(text, "--since")
-    assert found.astimezone(timezone.utc).isoformat(timespec="minutes") == f"{utc}+00:00"
+    monkeypatch.setattr("edgecls.cli.times.datetime", Frozen)
+    assert parse_time(text, "--since").astimezone(timezone.utc).isoformat(timespec="minutes") == f"{utc}+00:00"
+
+
+class FirstOfMonth(datetime):
+    """2026-12-01T02:21Z."""
+
+    @classmethod
+    def now(cls, tz=None):
+        now = cls(2026, 12, 1, 2, 21, tzinfo=timezone.utc)
+        return now.astimezone(tz) if tz else now.astimezone().replace(tzinfo=None)
+
+
+@pytest.mark.parametrize(("text", "utc"), [("9:30", "2026-11-30T09:30"), ("tuesday", "2026-12-01T00:00")])
+def test_words_on_the_first_of_a_month(zone, monkeypatch, text, utc):
+    zone("UTC")
+    monkeypatch.setattr("edgecls.cli.times.datetime", FirstOfMonth)
+    assert parse_time(text, "--since").isoformat(timespec="minutes") == f"{utc}+00:00"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "5.11.2026", "25:00", "10:60", "tomorrow", "9999999999 weeks ago", "-1 hours ago"]
+)
+def test_what_is_not_a_time(text):
+    with pytest.raises(UsageError, match=f"invalid time --since {re.escape(text)}: use "):
+        parse_time(text, "--since")
 
 
 def test_what_words_were_taken_for_is_said(zone, capsys, monkeypatch):
     zone("Asia/Kolkata")
-    for module in ("datetime.datetime", "edgecls.cli.times.datetime"):
-        monkeypatch.setattr(module, Frozen)
+    monkeypatch.setattr("edgecls.cli.times.datetime", Frozen)
     parse_time("today", "--until")
     assert capsys.readouterr().err == "edgecls: --until 2026-03-29T00:00:00+05:30\n"
 

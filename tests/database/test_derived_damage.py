@@ -1,4 +1,4 @@
-"""What is derived from the rows is damaged: it is made anew, and no row is lost for it."""
+"""What is derived from the rows is damaged: it is rebuilt, and no row is lost for it."""
 
 import logging
 import shutil
@@ -12,7 +12,8 @@ from merging import inputs
 
 from edgecls.database.reading import open_results
 from edgecls.database.retention import Retention
-from edgecls.database.search_index import SearchIndex, index_batch, is_search_index_sound
+from edgecls.database.search_index import index_batch, is_search_index_sound
+from edgecls.database.search_index_schedule import SearchIndex
 from edgecls.database.store import Store
 from edgecls.errors import BadDatabase, Unavailable
 from edgecls.results.merge.merge import merge
@@ -63,7 +64,7 @@ def found(path, words):
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_the_start_of_a_daemon_makes_the_search_index_anew(path, kind):
+def test_the_start_of_a_daemon_makes_the_search_index_again(path, kind):
     damage(path, kind)
     with Store.open_durably(path) as store:
         assert is_search_index_sound(store.database)
@@ -153,7 +154,7 @@ COUNTS = {
 
 
 @pytest.mark.parametrize("kind", COUNTS)
-def test_counts_that_do_not_agree_with_the_rows_are_made_anew(path, kind, caplog):
+def test_counts_that_do_not_agree_with_the_rows_are_made_again(path, kind, caplog):
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute(COUNTS[kind])
     with Store.open_durably(path) as store:

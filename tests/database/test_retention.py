@@ -59,7 +59,7 @@ def test_the_young_stay(store):
 
 @pytest.mark.parametrize("jump", [-400 * 86_400, 400 * 86_400])
 def test_a_clock_that_jumps_makes_nothing_old(store, monkeypatch, jump):
-    """Not even after a reload, which begins anew with the rows that were written since; then it is believed."""
+    """Not even after a reload, which restarts with the rows that were written since; then it is believed."""
     for days in (5, 4, 3, 2, 1, 0):
         store.write(frame(str(days), **days_ago(days + 0.01)))
     clocks = Clocks()

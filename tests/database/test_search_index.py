@@ -7,8 +7,9 @@ from example_rows import begin, failed, frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecls.database import search_index
-from edgecls.database.search_index import SearchIndex, index_batch
+from edgecls.database import search_index_schedule
+from edgecls.database.search_index import index_batch
+from edgecls.database.search_index_schedule import SearchIndex
 from edgecls.database.store import Store
 
 
@@ -53,7 +54,7 @@ def test_a_file_that_is_held_closes_all_the_same(path):
 
 
 def test_due_after_a_while_or_a_batch(store, monkeypatch):
-    monkeypatch.setattr(search_index, "BATCH", 3)
+    monkeypatch.setattr(search_index_schedule, "BATCH", 3)
     index = SearchIndex(store)
     done = []
     for n in range(8):

@@ -64,7 +64,7 @@ def test_what_is_forgotten_is_gone(store):
 
 
 def test_a_file_whose_row_was_removed_is_not_known(store):
-    """By hand, to have it classified anew. One that retention has removed stays known."""
+    """By hand, to have it classified again. One that retention has removed stays known."""
     seen = SeenFileRows(store, SOURCE)
     for name in ("a.jpg", "b.jpg"):
         seen.remember(name, write(store, name), STATE)

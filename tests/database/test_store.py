@@ -245,7 +245,7 @@ def number(value, digits):
     return None if value is None or not isfinite(value) else round(value, digits)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(given_frame=ANY)
 def test_any_classification_reads_back(shared, given_frame):
     store, db = shared

@@ -49,7 +49,7 @@ def answers(script, path):
 
 
 def lines_until_killed(script, path, least):
-    """Kill the script once it has printed so many lines; how many there were in all."""
+    """Kill the script once it has printed that many lines; return how many there were in all."""
     with subprocess.Popen(child(script, path), env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as writer:
         for _ in range(least):
             writer.stdout.readline()

@@ -1,4 +1,4 @@
-"""What tests of the device share."""
+"""Fixtures for tests of the device."""
 
 import socket
 
@@ -12,7 +12,7 @@ from edgecls.database.store import Store
 
 @pytest.fixture
 def inbox(tmp_path):
-    """A folder for images to arrive in."""
+    """Create a folder for images to arrive in."""
     folder = tmp_path / "inbox"
     folder.mkdir()
     return folder
@@ -20,13 +20,13 @@ def inbox(tmp_path):
 
 @pytest.fixture
 def path(tmp_path):
-    """Where the results database is, or is to be."""
+    """Return the path of the results database."""
     return tmp_path / "results.db"
 
 
 @pytest.fixture
 def store(path, tiny_model):
-    """The database, with a run that has begun."""
+    """Open the database with a run that has begun."""
     with Store(path) as opened:
         begin(opened, tiny_model)
         yield opened
@@ -42,7 +42,7 @@ def place(tmp_path, tiny_model):
 
 @pytest.fixture
 def german(tiny_model):
-    """The bytes of the same model with other labels."""
+    """Write the same model with other labels."""
 
     def german(folder):
         labels = ("rot", "gruen", "blau")
@@ -53,7 +53,7 @@ def german(tiny_model):
 
 @pytest.fixture
 def broken(tiny_model):
-    """Puts a model in place whose golden examples expect something else."""
+    """Replace the model by one whose golden examples fail."""
 
     def broken(place):
         red, green, *others = tiny_model.golden

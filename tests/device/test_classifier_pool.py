@@ -114,7 +114,7 @@ def test_what_a_classifier_raises_is_raised_where_its_frame_is_asked_back():
 
 
 class Log:
-    """A database that notes the size of each group, and is on a full disk for some attempts, if it is told so."""
+    """A database that notes the size of each group, and is on a full disk for some attempts, on demand."""
 
     def __init__(self, store):
         self.store, self.failures, self.groups = store, 0, []

@@ -127,7 +127,7 @@ def test_another_vote_begins_where_the_one_before_is_closed(place):
     votes = [Counter(json.loads(row[1])) for row in place.ask(ROWS)]
     assert sum(votes, Counter()) == {"red": 7, "green": 8, "blue": 8}  # each frame in one vote
     counts = [each.total() for each in votes]
-    assert all(count <= 5 for count in counts[:-1])  # those that were under way are still of the vote before
+    assert all(count <= 5 for count in counts[:-1])  # those that were in flight are still of the vote before
     assert sum(counts[:-1]) >= changed[0]
     assert counts[-1] > 5
 
@@ -170,7 +170,7 @@ def test_files_that_stay_are_not_read_again_after_a_restart(place, monkeypatch):
         assert sorted(opened) == ["blue.png", "red.png", "text.png"]
         assert place.ask("SELECT count(*) FROM results") == [(3,)]
     with closing(sqlite3.connect(place.folder / "results.db", isolation_level=None)) as db:
-        db.execute("DELETE FROM results WHERE key LIKE 'blue%'")  # to have it classified anew
+        db.execute("DELETE FROM results WHERE key LIKE 'blue%'")  # to have it classified again
     place.run()
     assert opened[3:] == ["blue.png"]
     assert place.ask("SELECT count(*) FROM results") == [(3,)]

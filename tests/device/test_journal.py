@@ -82,7 +82,7 @@ def test_threads_that_log_while_the_summary_is_made():
     sys.setswitchinterval(1e-6)
     try:
         with journal.limited_repeats(logger) as log_summaries:
-            for n in range(2000):  # so many windows that looking through them takes a while
+            for n in range(2000):  # enough windows that looking through them takes a while
                 logger.warning(f"first {n}")  # noqa: G004
             for thread in threads:
                 thread.start()

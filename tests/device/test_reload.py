@@ -66,7 +66,7 @@ def test_a_configuration_that_cannot_be_is_not_taken(place, caplog, top, source,
     Store(place.folder / "results.db").close()  # nothing holds it
 
 
-def test_after_a_reload_that_found_no_folder_files_are_put_away_as_before(place):
+def test_after_a_reload_that_found_no_folder_files_are_moved_as_before(place):
     """The old source was closed and opened again."""
     moving = 'path = "inbox"\nafter = "move"'
     place.configure(source=moving)
@@ -101,7 +101,7 @@ def test_another_database_gets_rows_of_the_files_that_are_still_in_the_folder(pl
         place.configure('database = "second.db"')
         then(place, name="b.png", colour="blue")()
 
-    run_daemon(place, step)
+    run_daemon(place, step, lambda: None)  # three rows
     assert place.rows() == [("a.png", "red")]
     assert place.rows("second.db") == [("a.png", "red"), ("b.png", "blue")]
 
@@ -135,7 +135,7 @@ def test_frames_that_run_ahead_of_a_reload_have_one_row_each_by_the_model_of_the
     assert place.runs() == [("tiny", "reloaded"), ("german", "signal")]
 
 
-def test_what_a_full_disk_holds_up_is_classified_anew_by_the_model_of_a_reload(place, german, monkeypatch):
+def test_what_a_full_disk_holds_up_is_classified_again_by_the_model_of_a_reload(place, german, monkeypatch):
     """The group that could not be committed, and all behind it; in the order of the source."""
     place.configure("interpreters = 2", 'path = "inbox"\nafter = "delete"')
     for n in range(100):

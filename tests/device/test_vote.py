@@ -45,7 +45,7 @@ def test_by_default_every_classification_is_a_row_as_it_is(classifications):
 
 
 @given(sequences, st.integers(2, 5))
-def test_a_row_stands_for_so_many_frames_and_says_how_they_voted(classifications, votes):
+def test_a_row_stands_for_several_frames_and_says_how_they_voted(classifications, votes):
     made, _ = rows({"votes": votes}, classifications)
     ballots = [each for each in classifications if not each.error]
     decided = [row for row in made if not row.error]

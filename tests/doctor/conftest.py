@@ -7,7 +7,7 @@ from edgecls.doctor.target import Target
 
 @pytest.fixture
 def board(tmp_path):
-    """Write the files of a machine, with changes (None: that file is not there), and run_checks it."""
+    """Write the files of a machine, with changes (None removes a file), and return it as a target."""
 
     def board(files, **more):
         for name, text in files.items():
@@ -24,19 +24,19 @@ def board(tmp_path):
 
 @pytest.fixture
 def pi(board):
-    """A Raspberry Pi 4, with changes."""
+    """Return a Raspberry Pi 4, with changes."""
     return lambda changes=None, **more: board(boards.PI_4 | (changes or {}), **more)
 
 
 @pytest.fixture
 def orin(board):
-    """A Jetson Orin Nano that is warm, and short of power and memory; with changes."""
+    """Return a Jetson Orin Nano that is warm, and short of power and memory; with changes."""
     return lambda changes=None, **more: board(boards.ORIN_NANO | (changes or {}), **more)
 
 
 @pytest.fixture
 def program(tmp_path):
-    """Put a program into the machine: a shell script."""
+    """Put a program into the machine, as a shell script."""
 
     def program(name, script):
         path = tmp_path / "root/usr/bin" / name

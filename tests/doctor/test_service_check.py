@@ -55,7 +55,7 @@ def test_what_systemd_tells(installed, program, told, status, end):
     assert result.message.endswith(end)
 
 
-def test_the_worst_of_several_is_told(installed, program):
+def test_the_worst_of_several_is_reported(installed, program):
     installed("gate")
     machine = installed("yard")
     program("systemctl", 'case "$2" in *yard*) echo ActiveState=failed;; *) echo ActiveState=active;; esac')

@@ -1,6 +1,6 @@
-"""The faults at their full counts: minutes, not seconds, so they have a run of their own: `pytest tests/faults`.
+"""The faults at their full counts take minutes and have their own run: `pytest tests/faults`.
 
-What each test has counted is printed at the end as lines of a table, which docs/experiments/faults.md shows.
+The counts of each test are printed at the end as lines of the table in docs/experiments/faults.md.
 """
 
 import os
@@ -17,13 +17,13 @@ COUNTED = pytest.StashKey[list]()
 
 @pytest.fixture
 def place(tmp_path, temporary_folder):
-    """A folder with a daemon's configuration in it, and nothing else."""
+    """Create a folder with a daemon's configuration."""
     return Place(tmp_path, temporary_folder)
 
 
 @pytest.fixture
 def counted(request, record_property):
-    """Note what a test is about to do, and what came of it: `counted(fault, how_often, outcome)`."""
+    """Record a row of the table: `counted(fault, how_often, outcome)`."""
     begun = time.monotonic()
 
     def counted(fault, how_often, outcome):
@@ -44,17 +44,17 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.fixture
 def need():
-    """Skip a test whose means are missing here; where CI promises them, that is a failure."""
+    """Skip a test whose requirements are missing here; in CI, fail it."""
 
-    def need(there, what):
-        if not there:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)(what)
+    def need(available, message):
+        if not available:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
 
     return need
 
 
 class Disk:
-    """A file system in memory, of as many KiB as it is given."""
+    """A file system in memory, of a given number of KiB."""
 
     def __init__(self, folder):
         self.folder = folder

@@ -29,15 +29,15 @@ def test_a_disk_that_fills_up_four_times(place, counted, tiny_model, until, disk
     stood_still = []
     with place.daemon() as process:
         for full in range(1, FULL + 1):
-            until(lambda full=full: len(place.said("retrying; nothing is dropped")) == full, 60)
+            until(lambda full=full: len(place.log_lines("retrying; nothing is dropped")) == full, 60)
             before = place.count()
             assert len(place.files()) == FILES - before
             time.sleep(6)  # longer than the longest pause between two tries
             assert (place.count(), len(place.files())) == (before, FILES - before)
-            assert len(place.said("retrying; nothing is dropped")) == full
+            assert len(place.log_lines("retrying; nothing is dropped")) == full
             stood_still.append(before)
             disk.resize(512 + full * MORE_KIB if full < FULL else 65536)
-            until(lambda full=full: len(place.said("available again")) == full, 60)
+            until(lambda full=full: len(place.log_lines("available again")) == full, 60)
         until(lambda: not place.files(), 60)
         process.terminate()
         assert process.wait(30) == 0

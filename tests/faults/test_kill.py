@@ -75,7 +75,7 @@ def test_killed_a_hundred_times_while_files_arrive(place, counted, tiny_model, a
     assert place.files() == _left(after)
     busy = _busy_kills(place)
     assert busy > KILLS / 4
-    ready = len(place.said("ready: ")) - 2
+    ready = len(place.log_lines("ready: ")) - 2
     counted(
         f'`kill -9` over {FILES} arriving files, `after = "{after}"`',
         f"{KILLS}, {ready} of them after READY, {busy} after rows of that process",
@@ -85,17 +85,17 @@ def test_killed_a_hundred_times_while_files_arrive(place, counted, tiny_model, a
 
 def _run_and_kill(place, chance, start, *, before_ready):
     """Anywhere in the start; or just after READY, or after its first row, when it does what has piled up."""
-    told, rows = len(place.said("ready: ")), place.count()
+    ready_lines, rows = len(place.log_lines("ready: ")), place.count()
     with place.daemon() as process:
         if before_ready:
             time.sleep(chance.uniform(0, start))
         else:
-            _wait(lambda: len(place.said("ready: ")) > told or process.poll() is not None, 60)
+            _wait(lambda: len(place.log_lines("ready: ")) > ready_lines or process.poll() is not None, 60)
             if chance.random() < 0.5:  # of kept files it reads again all that were there, before it comes to new ones
                 _wait(lambda: place.count() > rows, 2)
             time.sleep(chance.choice((0.03, 0.1, 0.1, 0.4)) * chance.random())
         process.kill()
-    assert process.returncode == -9, place.said()[-1]
+    assert process.returncode == -9, place.log_lines()[-1]
 
 
 def _wait(condition, seconds):

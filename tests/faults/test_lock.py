@@ -36,7 +36,7 @@ def test_another_process_holds_the_database_for_half_a_minute(place, counted, ti
             begun = time.monotonic()
             for n in range(FILES):
                 place.put(f"{n}.png", picture("blue"))
-            until(lambda: place.said("retrying; nothing is dropped"))
+            until(lambda: place.log_lines("retrying; nothing is dropped"))
             told = time.monotonic() - begun
             while time.monotonic() < begun + SECONDS:
                 assert (place.count(), len(place.files())) == (1, FILES)
@@ -46,9 +46,9 @@ def test_another_process_holds_the_database_for_half_a_minute(place, counted, ti
         assert process.wait(30) == 0
     assert place.count() == place.count("DISTINCT key") == FILES + 1
     assert place.is_whole()
-    (waits,) = place.said("retrying; nothing is dropped")
+    (waits,) = place.log_lines("retrying; nothing is dropped")
     assert "another process" in waits
-    assert len(place.said("available again")) == 1
+    assert len(place.log_lines("available again")) == 1
     counted(
         f"another process holds the database's lock for {SECONDS} s",
         f"once, while {FILES} files arrive",

@@ -19,7 +19,7 @@ def test_memory_after_a_hundred_thousand_frames(place, counted, tiny_model, unti
     images = [encode(plain((n, 255 - n, 0), 8, 8)) for n in range(256)]
     resident = {}
     with place.daemon() as process:
-        until(lambda: place.said("ready: "))
+        until(lambda: place.log_lines("ready: "))
         done = 0
         for n in range(FRAMES):
             place.put(f"{n}.png", b"text" if n % 10 == 0 else images[n % 256])

@@ -51,7 +51,9 @@ def test_ten_thousand_mutants_through_classify(place, counted, tiny_model):
     assert done.returncode == 1
     _check(place)
     assert len((place.folder / "table").read_text().splitlines()) == COUNT
-    assert len(place.said()) == len(place.said("edgecls: ")) == place.count("error")  # nothing of a library's beside it
+    assert (
+        len(place.log_lines()) == len(place.log_lines("edgecls: ")) == place.count("error")
+    )  # nothing of a library's beside it
     _count(place, counted, "`edgecls classify --db`", "exit code 1, a line for each error")
 
 

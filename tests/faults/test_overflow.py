@@ -24,7 +24,7 @@ def test_a_hundred_thousand_files_while_it_stands_still(place, counted, tiny_mod
     )  # fmt: skip
     images = [encode(plain((n, 255 - n, 0), 8, 8)) for n in range(256)]
     with place.daemon() as process:
-        until(lambda: place.said("ready: "))
+        until(lambda: place.log_lines("ready: "))
         place.put("first.png", images[0])
         until(lambda: place.count() == 1)
         process.send_signal(signal.SIGSTOP)

@@ -41,14 +41,17 @@ def test_sigterm_at_forty_random_moments(place, counted, tiny_model):
 
 def _stop(place, seconds):
     """Its exit code, and the phase that it was in."""
-    ready, said = len(place.said("ready: ")), len(place.said())
+    ready, lines = len(place.log_lines("ready: ")), len(place.log_lines())
     rows = place.count()
     with place.daemon() as process:
         time.sleep(seconds)
-        was_ready = len(place.said("ready: ")) > ready
+        was_ready = len(place.log_lines("ready: ")) > ready
         did_rows = place.count() > rows
         process.terminate()
         code = process.wait(30)
-    heeded = place.said()[said:]
-    assert code == 0 or (code == -signal.SIGTERM and not heeded), heeded
-    return code, "at work" if did_rows else "after READY" if was_ready else "in its start" if heeded else "before that"
+    new_lines = place.log_lines()[lines:]
+    assert code == 0 or (code == -signal.SIGTERM and not new_lines), new_lines
+    return (
+        code,
+        "at work" if did_rows else "after READY" if was_ready else "in its start" if new_lines else "before that",
+    )

@@ -31,17 +31,17 @@ def test_a_server_that_dies_five_times(place, counted, tiny_model, until, server
         until(lambda: place.count() >= 10, WAIT)
         for death in range(1, DEATHS + 1):
             server.end()
-            until(lambda death=death: len(place.said("is lost")) == death, WAIT)
+            until(lambda death=death: len(place.log_lines("is lost")) == death, WAIT)
             before = place.count()
             time.sleep(AWAY_S)  # several tries
             assert place.count() == before
             server.start()
             until(lambda before=before: place.count() >= before + 10, WAIT)
-            assert len(place.said("is back after")) == death
+            assert len(place.log_lines("is back after")) == death
         process.terminate()
         assert process.wait(30) == 0
-    assert len(place.said("is lost")) == len(place.said("is back after")) == DEATHS
-    assert len(place.said()) == 2 * DEATHS + 3  # ready, SIGTERM, stopped
+    assert len(place.log_lines("is lost")) == len(place.log_lines("is back after")) == DEATHS
+    assert len(place.log_lines()) == 2 * DEATHS + 3  # ready, SIGTERM, stopped
     assert place.count("DISTINCT key") == place.count()
     assert {label for (label,) in place.ask("SELECT DISTINCT label FROM results")} == set(COLOURS)
     assert place.ask("SELECT count(DISTINCT run_id) FROM results") == [(1,)]

@@ -1,4 +1,4 @@
-"""How much memory decoding takes: no more than is told, measured in processes of their own."""
+"""How much memory decoding takes: no more than is promised, measured in processes of their own."""
 
 import struct
 import subprocess
@@ -74,7 +74,7 @@ IMAGES = {
 
 
 @pytest.mark.parametrize("kind", IMAGES)
-def test_decoding_takes_no_more_than_is_told(kind, tmp_path):
+def test_decoding_takes_no_more_than_is_promised(kind, tmp_path):
     suffix = f".{kind.split()[-1]}"
     if suffix in {".gif", ".avif", ".webp"} and not cv2.haveImageWriter(suffix):
         pytest.skip(f"this OpenCV writes no {suffix}")

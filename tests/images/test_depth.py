@@ -152,7 +152,7 @@ def test_a_model_that_sees_black_says_so_once(caplog):
     ]
 
 
-def test_what_exceeds_white_is_told_once(caplog):
+def test_what_exceeds_white_is_reported_once(caplog):
     with caplog.at_level(logging.WARNING):
         for white in (4095, 4095, 65535):
             load_pixels(deep(PICTURE, white), Preprocessing(16, 12, white16=4095))

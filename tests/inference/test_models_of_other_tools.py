@@ -1,4 +1,4 @@
-"""Models that edgecls did not make: what they say of themselves is honoured, what they do not say is told once."""
+"""Models that edgecls did not make: their own metadata is honoured, what they do not state is reported once."""
 
 import numpy as np
 import pytest

@@ -11,7 +11,7 @@ def out(tmp_path):
 
 @pytest.fixture
 def devices(tmp_path):
-    """Two that give their frames the same keys, from sources of one name."""
+    """Write two devices whose frames have the same keys, from sources of one name."""
     porch, gate = Device(tmp_path, "porch"), Device(tmp_path, "gate", sha256="cd" * 32)
     yield porch.write("1", "2", "3"), gate.write("1", "2", label="lynx")
     porch.store.close()
@@ -20,7 +20,7 @@ def devices(tmp_path):
 
 @pytest.fixture(autouse=True)
 def close_stores():
-    """Those of the devices that a test has made: an unclosed one is a warning from Python 3.13 on."""
+    """Close the stores of a test's devices; Python 3.13 warns of an unclosed one."""
     yield
     while opened:
         opened.pop().close()

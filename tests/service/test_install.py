@@ -8,7 +8,7 @@ import pytest
 
 from edgecls.device.configuration.config import read_config
 from edgecls.errors import UsageError
-from edgecls.service.files import Instance, _quoted, hidden_from_unit, program
+from edgecls.service.files import Instance, _quoted, hidden_from_unit, start_command
 from edgecls.service.install import install, status, uninstall
 
 UNIT = "etc/systemd/system"
@@ -141,7 +141,7 @@ def test_an_interpreter_within_the_image_is_named_as_the_image_sees_it(root, mon
         (root / folder).mkdir(parents=True)
         (root / folder / "edgecls").touch()
     monkeypatch.setattr(sys, "executable", str(root / "opt/edge cls/bin/python"))
-    assert program(root) == '"/opt/edge cls/bin/edgecls"'
+    assert start_command(root) == '"/opt/edge cls/bin/edgecls"'
     assert hidden_from_unit(root) is None
     monkeypatch.setattr(sys, "executable", str(root / "home/me/bin/python"))
     assert hidden_from_unit(root) == "/home/me/bin/python"

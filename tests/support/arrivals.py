@@ -1,4 +1,4 @@
-"""Files that arrive in a folder, and the names of the frames that come of them."""
+"""Files that arrive in a folder, and the names of their frames."""
 
 import os
 import threading
@@ -13,7 +13,7 @@ from edgecls.device.sources import open_source
 
 
 def put(path, colour="red", *, age=3600.0):
-    """An image that was written `age` seconds ago; it appears whole, under its name."""
+    """Put an image that was written `age` seconds ago into a folder, complete under its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(".part")
     part.write_bytes(picture(colour))
@@ -28,7 +28,7 @@ def names(frames):
 
 @contextmanager
 def watched(settings, seen=None):
-    """Frames as they come, collected by a thread as the daemon would take them: (the list, the source, the stop event)."""
+    """Collect the frames of a source in a thread, as the daemon does: (the list, the source, the stop event)."""
     stop, taken = threading.Event(), []
     with open_source(settings, seen) as source:
 
@@ -47,12 +47,12 @@ def watched(settings, seen=None):
 
 
 def impatient(inbox, **changes):
-    """Settings with which tests need not wait: a tenth of a second until a file counts as whole, and between two looks."""
+    """Return settings without long waits: files settle and scans repeat within a tenth of a second."""
     return FolderSettings(**{"path": inbox, "settle_seconds": 0.1, "poll_seconds": 0.1, **changes})
 
 
 @contextmanager
 def watching(inbox, seen=None, **changes):
-    """The same with these settings: (the list, the source)."""
+    """Watch a folder with these settings: (the list, the source)."""
     with watched(impatient(inbox, **changes), seen) as (taken, source, _):
         yield taken, source

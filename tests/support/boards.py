@@ -1,4 +1,4 @@
-"""The files that the kernels of two boards show, as far as the checks read them."""
+"""The kernel's files of two boards, as far as the checks read them."""
 
 PI_4 = {
     "proc/cpuinfo": "".join(

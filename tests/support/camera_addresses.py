@@ -1,4 +1,4 @@
-"""Addresses of cameras with a secret in them, in every form that cameras are known to take."""
+"""Camera addresses that contain a secret, in every form that cameras use."""
 
 from hypothesis import strategies as st
 

@@ -1,8 +1,8 @@
-"""Child processes: they import the edgecls that is installed, as the tests do, and not the source tree beside them."""
+"""Child processes that import the installed edgecls, as the tests do, not the source tree beside them."""
 
 import os
 
 
 def import_path(*folders):
-    """PYTHONPATH with `folders` before what is in it."""
+    """Return PYTHONPATH with `folders` in front."""
     return os.pathsep.join([*map(str, folders), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -1,4 +1,4 @@
-"""The real daemon, as a child process over a folder, and what it has left there."""
+"""The real daemon as a child process over a folder, and the files and rows that it leaves."""
 
 import os
 import sqlite3
@@ -12,7 +12,7 @@ RUN = (sys.executable, "-m", "edgecls", "run", "--config", "edgecls.toml")
 
 
 class Place:
-    """A folder with a daemon's configuration, inbox and database; what daemons say there is collected in `log`."""
+    """A folder with a daemon's configuration, inbox and database; `log` collects the output of daemons."""
 
     def __init__(self, folder, temporary_folder):
         self.folder, self.inbox, self.database = folder, folder / "inbox", folder / "results.db"
@@ -30,7 +30,7 @@ class Place:
 
     @contextmanager
     def daemon(self, **environment):
-        """A running daemon; it is killed if the test does not end it."""
+        """Run a daemon, and kill it if the test does not end it."""
         with (
             self.log.open("ab") as log,
             subprocess.Popen(RUN, env=self.environment | environment, cwd=self.folder, stderr=log) as process,
@@ -41,43 +41,43 @@ class Place:
                 process.kill()
 
     def finish(self, idle="2"):
-        """Let a daemon do what is left; its exit code."""
+        """Run a daemon until it is idle, and return its exit code."""
         with self.log.open("ab") as log:
             return subprocess.run(
                 [*RUN, "--until-idle", idle], env=self.environment, cwd=self.folder, stderr=log
             ).returncode
 
-    def said(self, text=""):
-        """The lines in which `text` occurs, of all daemons so far."""
+    def log_lines(self, text=""):
+        """Return the log lines that contain `text`, of all daemons so far."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         return [line for line in lines if text in line]
 
     def ask(self, query):
-        """All rows of the answer; none while there is no database."""
+        """Return all rows of a query; none while there is no database."""
         if not self.database.exists():
             return []
         with (
             closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)) as connection,
-            suppress(sqlite3.OperationalError),  # its tables are being made
+            suppress(sqlite3.OperationalError),  # the tables are being created
         ):
             return connection.execute(query).fetchall()
         return []
 
-    def count(self, what="*"):
-        """How many rows there are, or how many different values of `what`."""
-        found = self.ask(f"SELECT count({what}) FROM results")
-        return found[0][0] if found else 0
+    def count(self, expression="*"):
+        """Return the number of rows, or of distinct values of an SQL expression."""
+        rows = self.ask(f"SELECT count({expression}) FROM results")
+        return rows[0][0] if rows else 0
 
     def is_whole(self):
-        """What SQLite's own check says."""
+        """Return whether SQLite's integrity check passes."""
         return self.ask("PRAGMA integrity_check") == [("ok",)]
 
     def files(self):
-        """What lies in the inbox, hidden files too."""
+        """Return the files in the inbox, including hidden ones."""
         return {str(path.relative_to(self.inbox)) for path in self.inbox.rglob("*") if not path.is_dir()}
 
     def put(self, name, data):
-        """As a careful program does: written elsewhere, and moved in whole."""
+        """Put a file into the inbox as a careful program does: write it elsewhere, then move it in."""
         part = self.folder / "part"
         part.write_bytes(data)
         part.rename(self.inbox / name)

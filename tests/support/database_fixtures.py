@@ -16,7 +16,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def store(path):
-    """A store with a run begun."""
+    """Open a store with a run that has begun."""
     with Store(path) as store:
         begin(store)
         yield store
@@ -24,7 +24,7 @@ def store(path):
 
 @pytest.fixture
 def read(path):
-    """Ask the database one SQL question."""
+    """Run one SQL query on the database."""
 
     def ask(sql):
         with closing(open_results(path)) as db:

@@ -1,4 +1,4 @@
-"""The frames of a source."""
+"""Frames of a source."""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""A results database to look at, with pictures: as `edgecls classify` writes it, and hostile where it can be."""
+"""A results database with images, as `edgecls classify` writes it, with hostile text where that is possible."""
 
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
@@ -14,8 +14,9 @@ LABELS = ("tabby", "lynx", HOSTILE, "unknown", SCRIPT)
 
 
 def filled(path, *statements, frames=60):
-    """Make the database at `path`: `frames` of the last days, some unknown, an error, one without its file; and apply
-    SQL `statements`. The pictures are in a folder beside it. Returns the path.
+    """Write a database and return its path: `frames` of the last days, some unknown, an error, one without its file.
+
+    SQL `statements` are applied at the end. The images are in a folder beside it.
     """
     folder = path.parent / "pictures"
     folder.mkdir()
@@ -45,7 +46,7 @@ def filled(path, *statements, frames=60):
 
 
 def ask(path, sql):
-    """The rows that a question to the database has for an answer."""
+    """Return the rows of a query."""
     from edgecls.database.reading import open_results
 
     with closing(open_results(path)) as db:

@@ -8,7 +8,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 
 
 def frame(key="a.jpg", minutes=0, label="tabby", score=0.9, **changes):
-    """A classified frame, `minutes` after noon."""
+    """Return a classified frame, `minutes` after noon."""
     values = {
         "source": "folder",
         "key": key,
@@ -25,12 +25,12 @@ def frame(key="a.jpg", minutes=0, label="tabby", score=0.9, **changes):
 
 
 def failed(key, minutes=0, error="not an image"):
-    """A frame that could not be classified."""
+    """Return a frame that could not be classified."""
     return frame(key, minutes, label=None, score=None, top_k=(), decode_ms=None, infer_ms=None, error=error)
 
 
 def begin(store, **changes):
-    """A run of a small model, with `changes`."""
+    """Begin a run of a small model, with `changes`."""
     values = {
         "sha256": "ab" * 32,
         "model_name": "cats",

@@ -1,4 +1,4 @@
-"""A database with rows of real image files, to harvest from."""
+"""A database with rows of real image files for harvests."""
 
 import numpy as np
 from example_rows import begin, frame
@@ -11,7 +11,7 @@ LABELS = ("lynx", "puma", "tabby")
 
 
 def write_image(folder, name, seed):
-    """A picture that looks like no other; returns its path."""
+    """Write a picture that looks like no other, and return its path."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encode(noise(64, 48, seed)))
@@ -19,14 +19,14 @@ def write_image(folder, name, seed):
 
 
 def row(path, label, score=0.9, second=0.05, *, guess=None, minutes=0, **changes):
-    """A row of the image at `path`; of an unknown one `guess` is what the model thought."""
+    """Return a row of the image at `path`; `guess` is the best label of an unknown one."""
     others = [Prediction(guess or label, score), Prediction("other", second)]
     key = file_key(path.name, path.read_bytes()) if path.exists() else f"{path.name}#gone"
     return frame(key, minutes, label, score, path=str(path), top_k=tuple(others), **changes)
 
 
 def fill(store, folder, count, seed=0):
-    """`count` rows, in turn of each of LABELS, every tenth unknown, with margins at random."""
+    """Write `count` rows with LABELS in turn, every tenth unknown, with random margins."""
     begin(store, labels=list(LABELS))
     chance = np.random.default_rng(seed)
     for n in range(count):

@@ -7,22 +7,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class WebServer(ThreadingHTTPServer):
-    """Gives each request to `answer`, a function of the handler; `asked` lists the paths."""
+    """Gives each request to `answer`, a function of the handler; `requested` lists the paths."""
 
     daemon_threads = False
 
     def __init__(self, answer):
-        self.answer, self.asked = answer, []
+        self.answer, self.requested = answer, []
         super().__init__(("127.0.0.1", 0), _Handler)
         self.host = f"127.0.0.1:{self.server_address[1]}"
 
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        self.server.asked.append(self.path)
+        self.server.requested.append(self.path)
         try:
             self.server.answer(self)
-        except OSError:  # nobody reads any more
+        except OSError:  # the client has disconnected
             self.close_connection = True
 
     def log_message(self, *_):
@@ -31,7 +31,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def web_server(answer):
-    """A running server."""
+    """Run a server."""
     with WebServer(answer) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

@@ -1,4 +1,4 @@
-"""Data sets to make in a test's own folder, and where the real ones are."""
+"""Data sets written into a test's folder, and the path of the real ones."""
 
 import zlib
 
@@ -7,11 +7,11 @@ from paths import SHARED_DATA
 from pictures import COLOURS, encode, noise
 
 DATA = SHARED_DATA
-"""Real photographs beside the repository, too many to be a part of it."""
+"""Real photographs beside the repository, too many to be part of it."""
 
 
 def write_folder(root, counts):
-    """A sub-folder a class with so many images; a class called red has reddish images, and so on."""
+    """Write a folder for each class with `counts` images; a class called red has reddish images, and so on."""
     for label, count in counts.items():
         folder = root / label
         folder.mkdir(parents=True)
@@ -21,7 +21,7 @@ def write_folder(root, counts):
 
 
 def image(label, seed=0, width=48, height=40):
-    """An encoded image with the tint of `label`; every seed, and every label that is no colour, gives another."""
+    """Return an encoded image with the tint of `label`, different for every seed and every label that is no colour."""
     tint = np.array(COLOURS.get(label, (128, 128, 128)))
     chance = seed if label in COLOURS else [seed, zlib.crc32(label.encode())]
     return encode((0.6 * tint + 0.4 * noise(width, height, chance)).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""A machine with clocks that a test turns."""
+"""A machine whose clocks a test sets."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -9,7 +9,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class Machine:
-    """`lead`: what the clock says at boot, seconds since 1970; `up`: seconds since then."""
+    """`lead`: the clock at boot, in seconds since 1970; `up`: seconds since boot."""
 
     def __init__(self, boot_id="boot-1", lead=0.0, device="pi4"):
         self.boot_id, self.lead, self.device, self.up = boot_id, lead, device, 10.0
@@ -26,7 +26,7 @@ class Machine:
         return store.begin_run(**{**values, **changes})
 
     def frame(self, key, label="tabby", score=0.9, **changes):
-        """A frame of a camera, of now."""
+        """Return a camera frame of the current time."""
         values = {
             "source": "camera:0", "key": key, "path": None, "captured_at": self.now(), "classified_at": self.now(),
             "label": label, "score": score, "top_k": (Prediction(label, score),), "decode_ms": 2.0, "infer_ms": 12.0,

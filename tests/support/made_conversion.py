@@ -23,7 +23,7 @@ HISTORY = (
 
 
 def predictions(samples, labels, wrong=(), score=0.9):
-    """All right but those whose index is in `wrong`: they are taken for the next label."""
+    """Return correct predictions, except that an index in `wrong` gets the next label."""
     truth = np.array([labels.index(sample.label) for sample in samples])
     best = np.array([(t + (i in wrong)) % len(labels) for i, t in enumerate(truth)])
     scores = np.full((len(samples), len(labels)), (1 - score) / max(len(labels) - 1, 1), np.float32)
@@ -32,7 +32,7 @@ def predictions(samples, labels, wrong=(), score=0.9):
 
 
 def conversion(dataset, wrong=(), float_wrong=(), **changes):
-    """Of the data set, with mistakes at these places of the test split."""
+    """Return a conversion of the data set, with mistakes at these indices of the test split."""
     labels, test = dataset.labels, dataset.of("test")
     before, after = predictions(test, labels, float_wrong), predictions(test, labels, wrong)
     thresholds = choose_thresholds(after, 0.95)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.evaluation.predictions import Predictions
 
 
@@ -14,7 +14,7 @@ def samples(truth, groups=None):
 
 
 def of_answers(truth, answers, score=1.0, labels=None, groups=None):
-    """Each image of `truth` is answered as told, with this score (or one each) for its best label, the rest shared."""
+    """Return predictions of `answers` for images of `truth`, with `score` for the best label and the rest shared."""
     labels = tuple(labels or sorted(set(answers)))
     best = np.broadcast_to(np.asarray(score, np.float32), len(answers))
     scores = np.repeat((1 - best[:, np.newaxis]) / max(len(labels) - 1, 1), len(labels), axis=1).astype(np.float32)

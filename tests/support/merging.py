@@ -1,4 +1,4 @@
-"""Devices with databases of their own, and what is in a merged one."""
+"""Devices with their own databases, and the content of a merged one."""
 
 import itertools
 from contextlib import closing
@@ -8,7 +8,7 @@ from machines import EPOCH, Machine
 
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
-from edgecls.results.merge.merge_input import Input
+from edgecls.results.merge.merge_input import MergeInput
 
 YEARS = (NOON - EPOCH).total_seconds()
 boots = itertools.count()
@@ -17,7 +17,7 @@ opened = []
 
 
 class Device(Machine):
-    """One with a database of its own."""
+    """A machine with its own database."""
 
     def __init__(self, folder, name="pi4", file=None, **changes):
         super().__init__(f"boot {next(boots)}", YEARS, name)
@@ -51,7 +51,7 @@ def everything(path):
 
 
 def inputs(*paths):
-    return [Input(getattr(path, "path", path)) for path in paths]
+    return [MergeInput(getattr(path, "path", path)) for path in paths]
 
 
 ROWS = "SELECT results.source, key, label, device FROM results JOIN runs ON runs.id = run_id ORDER BY results.id"

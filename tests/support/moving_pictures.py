@@ -1,4 +1,4 @@
-"""What the tests of cameras share: collecting frames, small videos, and a camera that can be told to fail."""
+"""Helpers for camera tests: collected frames, small videos, and a camera that fails on demand."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ silence_video_logs()  # FFmpeg's level is that of its first use in the process
 
 @contextmanager
 def collecting(source):
-    """Frames as they come, taken by a thread as the daemon would: (frames, Nones so far, the stop event)."""
+    """Collect frames in a thread, as the daemon does: (frames, Nones so far, the stop event)."""
     stop, frames, signs = threading.Event(), [], []
     with source:
 
@@ -35,17 +35,17 @@ def collecting(source):
 
 
 def number(frame):
-    """Which picture of a numbered sequence it is."""
+    """Return the number that a numbered picture shows."""
     return round(float(frame.image.mean()) / 10)
 
 
 def numbered(n, width=64, height=48):
-    """A grey picture that says its number, 0 to 25, through any codec."""
+    """Return a grey picture that shows its number, 0 to 25, through any codec."""
     return plain((n * 10,) * 3, width, height)
 
 
 def write_video(path, pictures, fps=10.0):
-    """An AVI of JPEGs; pictures are RGB, of one size."""
+    """Write an AVI of JPEGs; pictures are RGB, of one size."""
     height, width = pictures[0].shape[:2]
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (width, height))
     assert writer.isOpened()
@@ -56,7 +56,7 @@ def write_video(path, pictures, fps=10.0):
 
 
 class StandInCamera:
-    """A camera without hardware that fails as it is told to. Called, it is opened.
+    """A camera without hardware that fails on demand. A call opens it.
 
     For the moments that no real device here can be brought into: a read that does not return, above all.
     """

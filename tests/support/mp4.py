@@ -1,4 +1,4 @@
-"""MP4 files whose frames are shown for different times, and that say when they were made."""
+"""MP4 files with different frame durations and a creation time."""
 
 import struct
 
@@ -9,7 +9,7 @@ TICKS = 1024  # in OpenCV's files a tenth of a second
 
 
 def write_mp4(path, tenths, created=0):
-    """A video of numbered pictures; `tenths` says how long each is shown, `created` is in seconds since 1904.
+    """Write a video of numbered pictures; `tenths` are their durations, `created` is in seconds since 1904.
 
     OpenCV writes a constant rate: its table of times (`stts`) is replaced. It lies behind the pictures, whose offsets stay.
     """
@@ -32,7 +32,7 @@ def write_mp4(path, tenths, created=0):
 
 
 def find(data, *kinds):
-    """(where the boxes around it begin, where it begins, where it ends)."""
+    """Return (where the enclosing boxes begin, where the box begins, where it ends)."""
     parents, at, end = [], 0, len(data)
     for kind in kinds:
         while data[at + 4 : at + 8] != kind:

@@ -1,11 +1,11 @@
-"""Damaged images, made from whole ones: as bad cards, cut transfers and malice make them."""
+"""Damaged copies of images, like those of bad cards, aborted transfers and attackers."""
 
 import random
 from collections.abc import Iterator, Sequence
 
 
 def mutants(images: Sequence[bytes], count: int, seed: int = 0) -> Iterator[bytes]:
-    """`count` damaged copies of `images`; the same for the same seed."""
+    """Return `count` damaged copies of `images`, the same for the same seed."""
     chance = random.Random(seed)
     for _ in range(count):
         data = bytearray(chance.choice(images))
@@ -15,7 +15,7 @@ def mutants(images: Sequence[bytes], count: int, seed: int = 0) -> Iterator[byte
 
 
 def _span(data: bytearray, chance: random.Random) -> slice:
-    """Some bytes: as often in the first 200, where headers are, as anywhere."""
+    """Return a range of bytes, half of the time within the first 200, where headers are."""
     begin = chance.randrange(max(1, min(len(data), chance.choice((200, len(data))))))
     return slice(begin, begin + chance.choice((1, 1, 2, 4, 50, 4096)))
 

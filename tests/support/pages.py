@@ -14,8 +14,8 @@ DOCS = ROOT / "docs"
 
 
 def pages() -> list[Path]:
-    """Return every page that a user reads, but the changelog: its links and options are those of its time."""
-    return [*sorted(set(ROOT.glob("*.md")) - {ROOT / "CHANGELOG.md"}), *sorted(DOCS.rglob("*.md"))]
+    """Return every page that a user reads."""
+    return [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 
 
 def blocks(page, language):

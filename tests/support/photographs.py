@@ -1,4 +1,4 @@
-"""Real photographs: those in scikit-image's package, of which nothing is imported."""
+"""Real photographs from scikit-image's package, of which nothing is imported."""
 
 import importlib.util
 from pathlib import Path
@@ -10,7 +10,7 @@ NAMES = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "r
 
 
 def photographs():
-    """RGB pixels; none where scikit-image is not installed."""
+    """Return RGB pixels; none if scikit-image is not installed."""
     package = importlib.util.find_spec("skimage")
     if package is None:
         return []

@@ -1,4 +1,4 @@
-"""Images to classify. Colours are RGB, as people name them; OpenCV wants BGR, and that is dealt with here."""
+"""Images to classify. Colours are RGB; the conversion to OpenCV's BGR happens here."""
 
 import cv2
 import numpy as np
@@ -7,23 +7,23 @@ COLOURS = {"red": (220, 40, 30), "green": (30, 220, 40), "blue": (40, 30, 220)}
 
 
 def plain(colour, width=24, height=24):
-    """RGB pixels of one colour."""
+    """Return RGB pixels of one colour."""
     return np.full((height, width, 3), COLOURS.get(colour, colour), np.uint8)
 
 
 def noise(width, height, seed=0):
-    """RGB pixels at random, smooth enough that JPEG keeps them."""
+    """Return random RGB pixels, smooth enough for JPEG."""
     coarse = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), np.uint8)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def encode(rgb, suffix=".png", *options):
-    """RGB pixels as the bytes of an image file."""
+    """Encode RGB pixels as an image file."""
     done, data = cv2.imencode(suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
     assert done
     return data.tobytes()
 
 
 def picture(colour, suffix=".png"):
-    """An image file that the tiny model answers with `colour`."""
+    """Return an image file that the tiny model labels `colour`."""
     return encode(plain(colour), suffix)

@@ -1,4 +1,4 @@
-"""A reverse proxy on loopback, as small as can be."""
+"""A minimal reverse proxy on loopback."""
 
 import contextlib
 import http.client
@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @contextlib.contextmanager
 def proxy(port, *, keep_host, cut=""):
-    """Pass what is asked on to `port` of this machine: yields the proxy's own port.
+    """Forward requests to `port` of this machine; yield the proxy's own port.
 
     `keep_host`: the Host header as it came, or that of the server behind; `cut`: a beginning of paths to leave out.
     """

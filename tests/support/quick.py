@@ -1,4 +1,4 @@
-"""Whole conversions in this process, with a backbone of one convolution: the fixture `tiny_backbone` has it."""
+"""Whole conversions in this process with a backbone of one convolution, from the fixture `tiny_backbone`."""
 
 import edgecls
 from edgecls.training.settings import Training

@@ -1,4 +1,4 @@
-"""A source that writes down what happens to its frames, and a database for their rows."""
+"""A source that records what happens to its frames, and a database for their rows."""
 
 from contextlib import closing
 from datetime import datetime, timezone
@@ -46,6 +46,6 @@ def begin(store, model):
 
 
 def rows(path):
-    """Oldest first."""
+    """Return all rows, oldest first."""
     with closing(open_results(path)) as db:
         return sorted(find_rows(db), key=lambda row: row["id"])

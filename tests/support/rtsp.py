@@ -1,4 +1,4 @@
-"""An RTSP server in a process of its own, and whether this machine has what it needs."""
+"""An RTSP server in its own process, and whether this machine can run it."""
 
 import subprocess
 from pathlib import Path
@@ -15,7 +15,7 @@ def has_gstreamer():
 
 
 class RtspServer:
-    """To be killed, stopped and started again on the same port; it streams 0.jpg, 1.jpg, ... of a folder in a loop."""
+    """A server to kill, stop and restart on the same port; it streams 0.jpg, 1.jpg, ... of a folder in a loop."""
 
     def __init__(self, folder):
         self.folder, self.port = folder, "0"

@@ -1,4 +1,4 @@
-"""An RTSP server on loopback that streams photographs in a loop: a camera for tests.
+"""Stream photographs in a loop from an RTSP server on loopback, like a camera.
 
     /usr/bin/python3 rtsp_server.py PORT FOLDER [FRAMES_A_SECOND]
 
@@ -21,7 +21,7 @@ PIPELINE = (
 
 
 def serve(port, folder, fps):
-    """Until killed."""
+    """Serve until the process is killed."""
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")

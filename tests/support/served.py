@@ -1,4 +1,4 @@
-"""What the tests of the running service share."""
+"""Helpers for tests of the running service."""
 
 import time
 from contextlib import closing
@@ -10,7 +10,7 @@ from edgecls.results.queries.rows import find_rows
 
 
 def wait_for(manager, line):
-    """What the service manager hears, until it hears a line that begins so."""
+    """Read what the service manager receives until a line has this prefix."""
     heard, deadline = [], time.monotonic() + 30
     while not any(each.startswith(line) for each in heard):
         assert time.monotonic() < deadline, f"waited in vain for {line}"
@@ -19,13 +19,13 @@ def wait_for(manager, line):
 
 
 def put(folder, name, colour):
-    """A picture that appears in a folder, whole."""
+    """Put an image into a folder, complete under its name."""
     (folder.parent / "part").write_bytes(picture(colour))
     (folder.parent / "part").rename(folder / name)
 
 
 def rows(path):
-    """Of the database at `path`, oldest first; none where it is not there yet."""
+    """Return the rows of the database at `path`, oldest first; none while it does not exist."""
     if not path.exists():
         return []
     with closing(open_results(path)) as db:

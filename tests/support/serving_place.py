@@ -1,4 +1,4 @@
-"""A daemon in this process, and what tests do with it."""
+"""A daemon in this process, with actions for tests."""
 
 import contextlib
 from contextlib import closing
@@ -14,7 +14,7 @@ from edgecls.results.queries.rows import find_rows
 
 
 class Place:
-    """A configuration with its folder, and a socket that receives what the daemon tells systemd."""
+    """A configuration with its folder, and a socket that receives the daemon's notifications to systemd."""
 
     def __init__(self, folder, model, manager):
         self.folder, self.manager = folder, manager
@@ -38,7 +38,7 @@ class Place:
         return Daemon(lambda: read_config(self.path), self.requests, notifier=notifier, **options)
 
     def notifications(self):
-        """All lines that were sent since the last call."""
+        """Return all lines that were sent since the last call."""
         lines = []
         with contextlib.suppress(BlockingIOError):
             while True:

@@ -1,4 +1,4 @@
-"""The tool that writes the reference of all settings, as a module: it is a script in tools/."""
+"""The tool tools/configuration_page.py, which is a script, as a module."""
 
 import runpy
 

@@ -1,4 +1,4 @@
-"""A browser that shows nothing: for what needs no real one."""
+"""A browser without a display, for tests that need no real one."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 class Browser:
-    """Asks a site as a browser would: it keeps cookies, and says where a form is from."""
+    """Requests pages as a browser does: it keeps cookies, and sends the origin of a form."""
 
     def __init__(self, site):
         self.site = site

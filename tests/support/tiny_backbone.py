@@ -5,7 +5,7 @@ from keras import layers
 
 
 def build(size):
-    """Normalised pixels (batch, size, size, 3) -> features (batch, 16)."""
+    """Return the network: normalised pixels (batch, size, size, 3) -> features (batch, 16)."""
     inputs = keras.Input((size, size, 3), name="pixels")
     weights = keras.initializers.GlorotUniform(seed=7)
     x = layers.Conv2D(16, 3, strides=2, padding="same", use_bias=False, kernel_initializer=weights, name="conv")(inputs)

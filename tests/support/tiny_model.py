@@ -1,4 +1,4 @@
-"""A real model of a few hundred bytes: it tells which of red, green and blue an image has most of.
+"""A real model of a few hundred bytes that finds the strongest of red, green and blue in an image.
 
 Built from TFLite's own schema, so that the tests of the device need no TensorFlow:
 
@@ -26,7 +26,7 @@ _LOGITS_PER_LEVEL = 1 / 16  # a channel that is 16 levels brighter has one logit
 
 
 class _Graph:
-    """A subgraph under construction; tensors are numbered as they are added."""
+    """A subgraph under construction; tensors are numbered in the order of addition."""
 
     def __init__(self):
         self.buffers = [_buffer(None)]  # by convention the first is empty
@@ -87,7 +87,7 @@ def build(
     shape_signature=None,
     first_operator=None,
 ):
-    """The flatbuffer, without metadata; the options make variants that edgecls takes, and some that it refuses.
+    """Return the flatbuffer without metadata; the options make variants, some of which edgecls refuses.
 
     `pixel_range` is what the network takes for black and white: of a float input, or of `input_quantization` (scale,
     zero point). `rescaled` begins with the multiplication and addition that bring pixels of 0 to 255 there.
@@ -131,7 +131,7 @@ def _reshape(graph, pixels, shape, dtype, quantization):
 
 
 def _rescale(graph, pixels, size, channels, scale, low):
-    """As Keras's Rescaling layer is converted."""
+    """Multiply and add, as in a converted Rescaling layer of Keras."""
     shape = (1, size, size, channels)
     factor = graph.tensor("factor", (), "float32", data=np.float32(scale))
     offset = graph.tensor("offset", (), "float32", data=np.float32(low))
@@ -141,7 +141,7 @@ def _rescale(graph, pixels, size, channels, scale, low):
 
 
 def _pool(graph, pixels, size, channels, scale, zero_point):
-    """The mean of each channel, in levels of 0 to 255."""
+    """Average each channel, in levels of 0 to 255."""
     levels = graph.tensor("levels", (1, size, size, channels), "int8", scale, zero_point)
     graph.operator(_OP.QUANTIZE, 2, [pixels], levels)
     pool = schema.Pool2DOptionsT(padding=1, strideW=1, strideH=1, filterWidth=size, filterHeight=size)
@@ -150,7 +150,7 @@ def _pool(graph, pixels, size, channels, scale, zero_point):
 
 
 def _classify(graph, means, channels, scale, classes, activation):
-    """Of three classes, one for each channel; a single one is for what is more red than green."""
+    """Add one class per channel; a single class means more red than green."""
     weights = np.eye(3, channels, dtype=np.int8) * 127 if classes == 3 else np.array([[127, -127, 0]], np.int8)
     weight_scale = _LOGITS_PER_LEVEL / 127 / scale
     kernel = graph.tensor("kernel", weights.shape, "int8", weight_scale, 0, weights)
@@ -168,7 +168,7 @@ def _classify(graph, means, channels, scale, classes, activation):
 
 
 def info(**changes):
-    """What edgecls.json says about the tiny model, with `changes`."""
+    """Return the edgecls.json of the tiny model, with `changes`."""
     values = {
         "name": "tiny",
         "preprocessing": SPEC,
@@ -184,7 +184,7 @@ def info(**changes):
 
 
 def golden(images, work, spec=SPEC):
-    """Golden examples of `images` (encoded), by the reference kernels; `work` is a folder."""
+    """Return golden examples of `images` (encoded), computed by the reference kernels; `work` is a folder."""
     model = work / "plain.tflite"
     model.write_bytes(build(channels=spec.channels))
     runtime = open_runtime(model, threads=1, reference_kernels=True)
@@ -192,7 +192,7 @@ def golden(images, work, spec=SPEC):
 
 
 def with_metadata(flatbuffer, *, mean=(127.5,), std=(127.5,), size=(SIZE, SIZE), labels=LABELS):
-    """The same model as another tool would write it: TFLite Metadata, and the label file that they name behind it."""
+    """Return the model as other tools write it: with TFLite Metadata and the label file appended."""
     described = embed(
         flatbuffer, name="tiny", description="", size=size, mean=mean, std=std, labels_file="names.txt", other_files=[]
     )

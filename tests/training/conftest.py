@@ -7,13 +7,13 @@ from edgecls.training.backbones import BACKBONES, Backbone
 
 @pytest.fixture
 def colours(tmp_path):
-    """A data set that is easy to learn: ten images each of three colours."""
+    """Write a data set that is easy to learn: ten images each of three colours."""
     return write_folder(tmp_path / "colours", dict.fromkeys(("blue", "green", "red"), 10))
 
 
 @pytest.fixture
 def tiny_backbone(monkeypatch):
-    """A backbone of one convolution under the name `tiny`: a conversion takes two seconds."""
+    """Register a backbone of one convolution as `tiny`: a conversion takes two seconds."""
     tiny = Backbone(
         name="tiny",
         build="tiny_backbone:build",
@@ -29,7 +29,7 @@ def tiny_backbone(monkeypatch):
 
 @pytest.fixture(scope="session")
 def cell_images():
-    """Real photographs of solar cells, BGR, 300 x 300."""
+    """Return real photographs of solar cells, BGR, 300 x 300."""
     elpv_dataset = pytest.importorskip("elpv_dataset", reason="the package elpv-dataset is not installed")
     folder = elpv_dataset.__path__[0]
     return [cv2.imread(f"{folder}/data/images/cell{number:04}.png") for number in range(1, 25)]

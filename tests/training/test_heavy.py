@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 
+@pytest.mark.slow
 def test_a_results_database_opens_after_tensorflow():
     script = """
 from edgecls.training.heavy import load_tensorflow

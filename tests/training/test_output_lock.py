@@ -30,7 +30,9 @@ def test_a_second_one_is_refused_by_whatever_name(output):
     link.symlink_to(output)
     with lock_output(output):
         for name in (output, link):
-            with pytest.raises(Unavailable, match=f"cannot write {name}: another conversion is writing it: wait until"):
+            with pytest.raises(
+                Unavailable, match=f"cannot write {name}: another conversion is writing it: wait for it to end"
+            ):
                 lock_output(name).__enter__()
         with lock_output(output.with_name("other.tflite")):
             pass

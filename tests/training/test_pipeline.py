@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
+from edgecls.cli.conversion_summary import print_conversion
 from edgecls.cli.convert import convert as command
 from edgecls.errors import IoFailed
 from edgecls.inference.classifier import Classifier
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_backbone")]
 
 
 @pytest.mark.parametrize("quantization", ["int8", "float16", "dynamic", "float32"])
-def test_a_model_of_each_precision(colours, tmp_path, quantization):
+def test_a_model_of_each_precision(colours, tmp_path, capsys, quantization):
     done = convert(colours, tmp_path / "m.tflite", quantization=quantization, seed=3)
     model = read_model(tmp_path / "m.tflite")
     assert done.model == model
@@ -38,6 +39,9 @@ def test_a_model_of_each_precision(colours, tmp_path, quantization):
         assert model.info.metrics["float32"] == done.float_evaluation.summary()
     assert model.info.metrics[quantization] == done.evaluation.summary()
     assert done.evaluation.accuracy == 1
+    print_conversion(done)
+    figures = capsys.readouterr().out.split("on the test images    ")[1].split("\n\n")[0].splitlines()[2:]
+    assert [line.split()[0] for line in figures] == list(dict.fromkeys(["float32", quantization]))
     assert replay_golden(Classifier(model)) == 3
     replay_golden(Classifier(model, reference_kernels=True), exact=quantization == "int8")
 
@@ -114,9 +118,9 @@ def test_the_command_leaves_out_what_does_not_decode(colours, tmp_path, caplog):
     done = CliRunner().invoke(app, [str(colours), "-o", str(model), *options], catch_exceptions=False)
     assert done.exit_code == 1
     assert "left out: 2 that cannot be decoded, 0 duplicates" in done.stdout
-    assert [record.message.split(" ")[0] for record in caplog.records if record.levelname == "WARNING"] == [
-        str(colours / "red" / name) for name in ("cut.png", "notes.jpg")
-    ]
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    first = colours / "red" / "cut.png"
+    assert line == f"2 files cannot be decoded and are left out (first: {first}); --verbose lists all"
     images = read_model(model).info.dataset["images"]
     assert sum(sum(counts.values()) for counts in images.values()) == 30
 
@@ -124,11 +128,12 @@ def test_the_command_leaves_out_what_does_not_decode(colours, tmp_path, caplog):
 def test_the_command_writes_a_report(colours, tmp_path):
     app = typer.Typer()
     app.command()(command)
-    options = ["--backbone", "tiny", "--fine-tune", "all", "--epochs", "2", "--report", str(tmp_path / "report")]
+    options = ["--backbone", "tiny", "--fine-tune", "all", "--epochs", "2", "--augment", "none"]
+    options += ["--report", str(tmp_path / "report")]
     done = CliRunner().invoke(app, [str(colours), "-o", str(tmp_path / "m.tflite"), *options], catch_exceptions=False)
     assert done.exit_code == 0
     page = tmp_path / "report" / "report.html"
-    assert f"{page}: the report" in done.stdout
+    assert f"report: {page}" in done.stdout
     text = page.read_text("utf-8")
     assert "the whole network for 2 epochs" in text
     assert all(label in text for label in ("blue", "green", "red"))
@@ -163,18 +168,18 @@ def test_fine_tuning_trains_the_backbone_too(colours, tmp_path):
 
 
 def test_no_time_means_the_head_only(colours, tmp_path):
-    done = convert(colours, tmp_path / "m.tflite", training=Training(time_budget=0))
+    done = convert(colours, tmp_path / "m.tflite", training=Training(time_budget=0, augmentation="none"))
     assert done.plan == "the head only: the time budget leaves no time for fine-tuning"
     assert {each.phase for each in done.history} == {"head"}
 
 
 def test_the_same_seed_gives_the_same_file_with_fine_tuning(colours, tmp_path):
-    training = Training(fine_tune="all", epochs=2, batch_size=8)
+    training = Training(fine_tune="all", epochs=2, batch_size=8, augmentation="photo")
     files = [convert(colours, tmp_path / "m.tflite", training=training).model.sha256 for _ in range(2)]
     assert files[0] == files[1]
 
 
-def test_a_temperature_at_its_bound_is_told(caplog):
+def test_a_temperature_at_its_bound_is_reported(caplog):
     for temperature, told in ((20.0, 1), (1.3, 0)):
         caplog.clear()
         pipeline._warn_of_bound(Scaling(temperature, (0.1, 0.1)))
@@ -195,8 +200,8 @@ def test_the_settings_are_those_that_were_used(colours, tmp_path):
     assert training["augmentation"] == "none"
 
 
-def test_the_time_that_was_planned_with_is_told(colours, tmp_path):
-    done = convert(colours, tmp_path / "m.tflite", training=Training(epochs=1))
+def test_the_time_that_was_planned_with_is_reported(colours, tmp_path):
+    done = convert(colours, tmp_path / "m.tflite", training=Training(epochs=1, augmentation="none"))
     assert (done.settings["time_budget"], done.settings["epochs"]) == (600, 1)
     assert (done.settings["optimizer"], done.settings["learning_rate"]) == (
         FINE_TUNING_DEFAULTS["optimizer"],

@@ -62,7 +62,7 @@ def test_where_the_ends_matter_all_is_seen(belts, tmp_path, caplog):
     assert classifier.classify(jpeg).top_k[0].label == "blue"
 
 
-def test_an_explicit_crop_stays_and_what_it_costs_is_told(belts, tmp_path, caplog):
+def test_an_explicit_crop_stays_and_what_it_costs_is_reported(belts, tmp_path, caplog):
     done = convert(belts, tmp_path / "a.tflite", fit="crop", crop=0.9, force=True)
     assert (done.model.info.preprocessing.fit, done.model.info.preprocessing.crop) == ("crop", 0.9)
     assert "comparing fits" not in done.seconds

@@ -15,7 +15,7 @@ from edgecls.cli.conversion_summary import print_conversion
 from edgecls.inference.runtimes import open_runtime
 from edgecls.progress import Progress
 from edgecls.training import exporter as exporter_module
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.evaluation.predictions import Predictions
 from edgecls.training.quantization import quantize, remedy
 from edgecls.training.quantization.head_patch import without_head
@@ -23,6 +23,7 @@ from edgecls.training.quantization.head_patch import without_head
 pytestmark = pytest.mark.usefixtures("tiny_backbone")
 
 
+@pytest.mark.slow
 def test_a_model_that_loses_too_much_is_written_if_forced(colours, tmp_path, capsys):
     """Here even one that loses nothing: it is asked to be better than the float one."""
     done = convert(colours, tmp_path / "m.tflite", max_drop=-0.5, force=True)
@@ -51,7 +52,7 @@ def off_by(difference):
 @pytest.mark.parametrize(("plain", "refitted", "kept"), [(0.3, 0.1, True), (0.2, 0.3, False), (0.2, 0.2, True)])
 def test_the_model_that_is_nearer_to_float_on_the_validation_images_is_kept(monkeypatch, plain, refitted, kept):
     exporter = object.__new__(exporter_module.ModelExporter)
-    exporter._network = exporter._data = None
+    exporter._network, exporter._data = None, SimpleNamespace(train=None, work=None, progress=None)
     exporter.validate = {b"float": off_by(0.0), b"plain": off_by(plain), b"refitted": off_by(refitted)}.__getitem__
     monkeypatch.setattr(remedy, "refit_head", lambda *_: b"refitted")
     model = exporter._refit_head(exporter_module.QuantizedModel(b"plain"), b"float")
@@ -86,13 +87,13 @@ def test_a_refitted_head_makes_of_int8_features_what_the_float_head_makes_of_flo
         return np.stack([runtime.scores(runtime.invoke(image)) for image in images]) * factor + offset
 
     features = {
-        "float features": outputs(without_head(as_float), 0.1, 1.1),
-        "int8 features": outputs(without_head(as_int8)),
+        "float-features.tflite": outputs(without_head(as_float), 0.1, 1.1),
+        "int8-features.tflite": outputs(without_head(as_int8)),
     }
-    monkeypatch.setattr(remedy, "_extract", lambda _, __, name: features[name])
-    refitted = remedy.refit_head(network, as_float, as_int8, SimpleNamespace(progress=Progress()))
+    monkeypatch.setattr(remedy, "_extract", lambda _, __, file, ___: features[file.name])
+    refitted = remedy.refit_head(network, as_float, as_int8, None, tmp_path, Progress())
     kernel, bias = last.get_weights()
-    wanted = keras.ops.softmax(features["float features"] @ kernel + bias).numpy()
+    wanted = keras.ops.softmax(features["float-features.tflite"] @ kernel + bias).numpy()
     before, after = (np.abs(outputs(model) - wanted).mean() for model in (as_int8, refitted))
     assert after < before / 2, (before, after)
     assert after < 0.01

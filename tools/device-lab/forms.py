@@ -1,4 +1,4 @@
-"""The two forms of the lab, as boots of the device and what is asked in each."""
+"""The two forms of the lab, each a series of boots with their jobs."""
 
 import random
 from collections.abc import Iterator
@@ -12,47 +12,47 @@ _PYTHON = "python3 -B guest"
 
 
 class Lab:
-    """A device, what was found on it, and how long things took."""
+    """A device, the checks so far, and the seconds that each step took."""
 
     def __init__(self, machine: Machine, seconds: dict[str, float]) -> None:
         self._machine, self._seconds = machine, seconds
-        self._told = 0
+        self._reported = 0
 
-    def boot(self, what: str, *jobs: str, cut: Cut | None = None) -> Iterator[Check]:
-        """Boot and run the jobs one after the other; what they told, and whether all ended as they should."""
-        print(f"lab: boot: {what}", flush=True)
-        with timed(what, self._seconds):
+    def boot(self, name: str, *jobs: str, cut: Cut | None = None) -> Iterator[Check]:
+        """Boot, run the jobs one after the other, and yield their checks; one more if they did not end as expected."""
+        print(f"lab: boot: {name}", flush=True)
+        with timed(name, self._seconds):
             boot = self._machine.boot(_one_line(jobs), cut=cut)
-        told = checks_from(self._machine.share / "evidence")
-        yield from told[self._told :]
-        self._told = len(told)
-        wanted = Boot("power cut" if cut else "power off", boot.seconds, None if cut else 0)
-        if boot != wanted:
-            yield Check(what, ok=False, seen=f"ended by {boot.ended}, job's exit code {boot.code}: {self._last_line()}")
+        checks = checks_from(self._machine.share / "evidence")
+        yield from checks[self._reported :]
+        self._reported = len(checks)
+        expected = Boot("power cut" if cut else "power off", boot.seconds, None if cut else 0)
+        if boot != expected:
+            yield Check(name, ok=False, seen=f"ended by {boot.ended}, job's exit code {boot.code}: {self._last_line()}")
 
     def _last_line(self) -> str:
-        said = self._machine.share / "job.out"
-        lines = said.read_text(errors="replace").splitlines() if said.exists() else []
-        return lines[-1] if lines else "it said nothing; see console.log"
+        output = self._machine.share / "job.out"
+        lines = output.read_text(errors="replace").splitlines() if output.exists() else []
+        return lines[-1] if lines else "no output; see console.log"
 
 
 def _one_line(jobs: tuple[str, ...]) -> str:
-    """Each runs, whatever became of the one before; the exit code is that of the last which failed."""
+    """Return a shell line that runs every job; its exit code is that of the last job that failed."""
     return "; ".join(["code=0", *(f"{_PYTHON}/{job} || code=$?" for job in jobs), "exit $code"])
 
 
 def short(lab: Lab, cuts: int = 1) -> Iterator[Check]:
-    """What continuous integration runs."""
+    """Run the form for continuous integration."""
     yield from _boots(lab, cuts, ())
 
 
 def full(lab: Lab, cuts: int = CUTS) -> Iterator[Check]:
-    """Everything that only a device can show."""
+    """Run everything that only a device can show."""
     yield from _boots(lab, cuts, ("confinement.py", "runtimes.py", "camera.py"))
 
 
 def _boots(lab: Lab, cuts: int, at_last: tuple[str, ...]) -> Iterator[Check]:
-    """Each boot looks what the power cut before it has left, and then writes until the next, at a moment of its own."""
+    """Verify in each boot what the power cut before left, then write until the next cut, at a random moment."""
     moments = random.Random()
     for number in range(cuts + 1):
         first = f"cut.py verify {number}" if number else "serving.py"

@@ -1,4 +1,4 @@
-"""What the lab needs of the machine it runs on: programs of Debian, and a folder for what is downloaded."""
+"""Requirements of the host: Debian programs, and a folder for downloads."""
 
 import os
 import shutil
@@ -25,29 +25,29 @@ PACKAGES = (*sorted(set(PROGRAMS.values())), "ipxe-qemu")
 
 
 class LabError(Exception):
-    """The lab cannot go on; one line says why."""
+    """The lab cannot continue. The message is one line."""
 
 
 def check_programs() -> None:
-    """Raise LabError where something is missing."""
+    """Raise LabError if a program is missing or the user is not root."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
         raise LabError(
-            f"no {', '.join(missing)} here: apt-get install --no-install-recommends {' '.join(PACKAGES)}",
+            f"missing programs: {', '.join(missing)}; apt-get install --no-install-recommends {' '.join(PACKAGES)}",
         )
     if os.geteuid() != 0:
         raise LabError("the device's files belong to its own users, which only root may write: run this as root")
 
 
 def default_cache() -> Path:
-    """Below the user's cache folder; the environment variable EDGECLS_LAB_CACHE names another."""
+    """Return the cache folder: EDGECLS_LAB_CACHE, or a folder below the user's cache."""
     if named := os.environ.get("EDGECLS_LAB_CACHE"):
         return Path(named)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgecls-device-lab"
 
 
 def run(*command: str | Path, log: Path | None = None, cwd: Path | None = None, stdin: bytes | None = None) -> None:
-    """Run a program; `log` is appended what it says. Raises LabError with its last line if it fails."""
+    """Run a program and append its output to `log`. Raises LabError with its last line if it fails."""
     done = subprocess.run(
         [str(word) for word in command],
         check=False,
@@ -60,12 +60,12 @@ def run(*command: str | Path, log: Path | None = None, cwd: Path | None = None, 
         with log.open("ab") as file:
             file.write(done.stdout)
     if done.returncode:
-        said = done.stdout.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise LabError(f"{Path(str(command[0])).name} failed ({done.returncode}): {said[-1]}")
+        lines = done.stdout.decode(errors="replace").strip().splitlines() or ["no output"]
+        raise LabError(f"{Path(str(command[0])).name} failed ({done.returncode}): {lines[-1]}")
 
 
 def python311() -> str | None:
-    """An interpreter that compiles for the device's Python, which is Debian 12's; None if there is none here."""
+    """Return an interpreter of the device's Python version, which is Debian 12's; None if there is none."""
     candidates: Sequence[str | None] = (
         sys.executable if sys.version_info[:2] == (3, 11) else None,
         shutil.which("python3.11"),
@@ -74,9 +74,9 @@ def python311() -> str | None:
 
 
 @contextmanager
-def timed(what: str, into: dict[str, float]) -> Iterator[None]:
-    """Note how many seconds the block took, and say so."""
+def timed(step: str, into: dict[str, float]) -> Iterator[None]:
+    """Record in `into` how many seconds the block took, and print it."""
     begun = time.monotonic()
     yield
-    into[what] = time.monotonic() - begun
-    print(f"lab: {what} {into[what]:.1f} s", flush=True)
+    into[step] = time.monotonic() - begun
+    print(f"lab: {step} {into[step]:.1f} s", flush=True)

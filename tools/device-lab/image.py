@@ -1,4 +1,4 @@
-"""Disk, kernel and initial RAM disk, without mounting anything."""
+"""Build disk, kernel and initial RAM disk without mounting anything."""
 
 import gzip
 import shutil
@@ -9,7 +9,7 @@ from host import run
 from rootfs import kernel_release
 
 SIZE = "3G"
-"""Of the disk; the file is sparse."""
+"""Size of the disk; the file is sparse."""
 _MODULES = (
     "drivers/virtio/virtio",
     "drivers/virtio/virtio_ring",
@@ -26,7 +26,7 @@ _MODULES = (
     "fs/jbd2/jbd2",
     "fs/ext4/ext4",
 )
-"""What Debian's kernel needs to mount an ext4 virtio disk, in the order of loading; some are built in, by version."""
+"""The modules that Debian's kernel needs to mount an ext4 virtio disk, in the order of loading; some are built in, by version."""
 _INIT = """#!/bin/sh
 mount -t devtmpfs devtmpfs /dev
 mount -t proc proc /proc
@@ -41,18 +41,18 @@ exec run-init /root /sbin/init
 
 
 def make_disk(root: Path, disk: Path) -> None:
-    """An ext4 file system with everything below `root`."""
+    """Build an ext4 file system with everything below `root`."""
     disk.unlink(missing_ok=True)
     run("mke2fs", "-q", "-t", "ext4", "-m", "0", "-E", "root_owner=0:0,lazy_itable_init=1", "-d", root, disk, SIZE)
 
 
 def take_kernel(root: Path, kernel: Path) -> None:
-    """The kernel that lies below `root`."""
+    """Copy the kernel from below `root`."""
     shutil.copyfile(root / f"boot/vmlinuz-{kernel_release(root)}", kernel)
 
 
 def make_initrd(root: Path, initrd: Path, folder: Path) -> None:
-    """The static programs of klibc, and the modules without which the disk cannot be read; `folder` is for building it."""
+    """Pack klibc's static programs and the modules that the disk needs; `folder` is for building."""
     shutil.rmtree(folder, ignore_errors=True)
     for name in ("bin", "lib", "dev", "proc", "sys", "root", "m"):
         (folder / name).mkdir(parents=True)

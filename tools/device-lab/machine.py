@@ -1,4 +1,4 @@
-"""The emulated machine: a Cortex-A72 with two cores, no network, and a folder that it shares with the host."""
+"""The emulated machine: a Cortex-A72 with two cores, without network, with a folder shared with the host."""
 
 import contextlib
 import os
@@ -12,13 +12,13 @@ from device import Device
 from host import LabError
 
 BOOT_LIMIT_S = 1800
-"""No boot with its job takes this long, be the host as busy as it may."""
+"""Time limit of a boot with its job, even on a busy host."""
 _LOOK_S = 0.05
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Pull the plug `after_s` seconds after the job has made the file `sign` in the shared folder."""
+    """Cut the power `after_s` seconds after the job has created the file `sign` in the shared folder."""
 
     sign: str
     after_s: float
@@ -26,24 +26,24 @@ class Cut:
 
 @dataclass(frozen=True)
 class Boot:
-    """How it went: `ended` is `power off`, `power cut`, or `never` if it had to be ended."""
+    """The outcome of a boot: `ended` is `power off`, `power cut`, or `never` if it timed out."""
 
     ended: str
     seconds: float
     code: int | None
-    """The job's exit code; None if it did not come to its end."""
+    """The job's exit code; None if it did not finish."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A device in its socket, with `share` as /mnt/host in it."""
+    """A device in an emulator, with `share` mounted at /mnt/host."""
 
     device: Device
     share: Path
     memory_mib: int = 1024
 
     def boot(self, job: str, *, cut: Cut | None = None) -> Boot:
-        """Boot, run the shell line `job` in the shared folder, power off; or be cut off before."""
+        """Boot, run the shell line `job` in the shared folder, and power off, or cut the power before."""
         for name in ("job.out", "job.code", *([cut.sign] if cut else [])):
             (self.share / name).unlink(missing_ok=True)
         (self.share / "job").write_text(job + "\n")
@@ -74,9 +74,9 @@ class Machine:
 
 @contextlib.contextmanager
 def _forgetful_disk(disk: Path, folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """The disk as a drive with a write cache that a power cut empties; yields its address and the server of it.
+    """Serve the disk with a write cache that a power cut empties; yield its address and the server.
 
-    Ending the emulator alone would lose only what the device had not yet written, flushed or not.
+    Killing only the emulator would keep unflushed writes that a real power cut loses.
     """
     socket = folder / "disk.sock"
     socket.unlink(missing_ok=True)

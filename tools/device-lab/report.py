@@ -1,4 +1,4 @@
-"""What was found, as lines for a terminal and as a page."""
+"""Format the checks for a terminal and as a page."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that must hold on a device, and what was seen of it."""
+    """One condition that must hold on a device, and the observed values."""
 
     name: str
     ok: bool
@@ -19,19 +19,19 @@ class Check:
 
 
 def checks_from(evidence: Path) -> list[Check]:
-    """What the device has told so far. A line that a power cut has cut off is passed."""
+    """Read the checks that the device has written so far; skip a line that a power cut truncated."""
     checks = []
     for line in evidence.read_text().splitlines() if evidence.exists() else []:
         try:
-            told = json.loads(line)
+            values = json.loads(line)
         except ValueError:
             continue
-        checks.append(Check(told["check"], told["ok"], told["seen"]))
+        checks.append(Check(values["check"], values["ok"], values["seen"]))
     return checks
 
 
 def page(title: str, checks: Sequence[Check], seconds: Mapping[str, float]) -> str:
-    """A Markdown section: a table of checks, and one of times."""
+    """Return a Markdown section: a table of the checks, and one of the times."""
     lines = [f"## {title}", "", "| | check | seen |", "| --- | --- | --- |"]
     lines += [
         f"| {'ok' if check.ok else '**FAILED**'} | {_cell(check.name)} | {_cell(check.seen)} |" for check in checks

@@ -1,8 +1,8 @@
-"""The device's system: Debian 12 for arm64, unpacked on the host without running any of its code.
+"""Unpack the device's system, Debian 12 for arm64, on the host without running any of its code.
 
-debootstrap resolves and downloads. The packages' own scripts cannot run here (that would take an emulator, and eight
-minutes); the little that they would have done for a system that only boots is done by hand, and so dpkg is not usable
-in it. Documentation, manual pages and translations are left out.
+debootstrap resolves and downloads. The packages' own scripts cannot run here: that would need an emulator and eight
+minutes. The few steps that a bootable system needs are done by hand, so dpkg is not usable in it. Documentation, manual
+pages and translations are left out.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ _LEFT_OUT = ("./usr/share/doc", "./usr/share/man", "./usr/share/locale", "./usr/
 _NEVER = (
     "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer"
 )
-_RECIPE = 1  # to be raised when this file makes something else of the same packages
+_RECIPE = 1  # increase when this file builds something else from the same packages
 
 
 def base_system(cache: Path) -> Path:
-    """The unpacked system's root folder, made once. Not to be changed: what is built from it has hard links to it."""
+    """Return the root folder of the unpacked system, built once. Do not change it: copies share hard links with it."""
     key = hashlib.sha256(f"{SUITE} {PACKAGES} {_LEFT_OUT} {_NEVER} {_RECIPE}".encode()).hexdigest()[:12]
     root = cache / f"system-{key}"
     if root.is_dir():
@@ -44,7 +44,7 @@ def base_system(cache: Path) -> Path:
 
 
 def kernel_release(root: Path) -> str:
-    """Of the kernel that was installed."""
+    """Return the release of the installed kernel."""
     (release,) = os.listdir(root / "usr/lib/modules")
     return release
 
@@ -78,7 +78,7 @@ def _unpack(root: Path) -> None:
 
 
 def _finish(root: Path) -> None:
-    """What the scripts of base-files, base-passwd, systemd, dbus, mawk and linux-image would have done."""
+    """Do what the scripts of base-files, base-passwd, systemd, dbus, mawk and linux-image would do."""
     for name in ("passwd", "group"):
         shutil.copy(root / f"usr/share/base-passwd/{name}.master", root / "etc" / name)
     for name in ("base-files/nsswitch.conf", "libc-bin/nsswitch.conf"):
@@ -93,7 +93,7 @@ def _finish(root: Path) -> None:
         mask = root / "etc/systemd/system" / unit
         mask.unlink(missing_ok=True)
         mask.symlink_to("/dev/null")
-    if python := python311():  # the daemon may not write there, and compiling anew at each start takes an emulator long
+    if python := python311():  # the daemon may not write there, and compiling at each start is slow in an emulator
         run(python, "-m", "compileall", "-q", "-s", root, "-p", "/", root / "usr/lib/python3.11")
 
 

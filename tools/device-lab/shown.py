@@ -1,4 +1,4 @@
-"""What the device is shown, and what the host's edgecls says to it."""
+"""Prepare the images for the device, and the labels that edgecls gives them on the host."""
 
 import json
 import shutil
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 GUEST = Path(__file__).with_name("guest")
 WIDTH, HEIGHT = 640, 480
-"""Of the emulated camera."""
+"""Frame size of the emulated camera."""
 PHOTOGRAPHS = ("camera.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
-"""Of those that come with scikit-image: four that the shipped model gives four labels."""
+"""Four photographs in scikit-image that the bundled model gives four different labels."""
 
 
 def prepare_share(share: Path, source: Path, cache: Path) -> None:
-    """The device's programs, pictures, and what the host's edgecls says to them."""
+    """Fill the shared folder with the device's programs, the images, and their expected labels."""
     shutil.rmtree(share, ignore_errors=True)
     (share / "images").mkdir(parents=True)
     shutil.copytree(GUEST, share / "guest", ignore=shutil.ignore_patterns("__pycache__"))
@@ -40,13 +40,13 @@ def prepare_share(share: Path, source: Path, cache: Path) -> None:
 
 
 def photograph_files(cache: Path) -> list[bytes]:
-    """Out of scikit-image's wheel: nothing of it is installed."""
+    """Read photographs from scikit-image's wheel, without installing it."""
     with zipfile.ZipFile(download("scikit-image", cache)) as wheel:
         return [wheel.read(f"skimage/data/{name}") for name in PHOTOGRAPHS]
 
 
 def resized(data: bytes) -> NDArray[np.uint8]:
-    """An encoded image as the pixels (BGR) of one frame of the camera."""
+    """Decode an image and resize it to a frame of the camera (BGR)."""
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if pixels is None:
         raise LabError("OpenCV cannot read scikit-image's photographs")
@@ -54,7 +54,7 @@ def resized(data: bytes) -> NDArray[np.uint8]:
 
 
 def golden_images(source: Path) -> list[bytes]:
-    """Those that the shipped model carries: small photographs."""
+    """Return the images of the golden examples in the bundled model: small photographs."""
     from edgecls.model.model_file import read_model
 
     (model,) = (source / "models").glob("*.tflite")
@@ -62,7 +62,7 @@ def golden_images(source: Path) -> list[bytes]:
 
 
 def labels(source: Path, images: list[Path]) -> dict[str, str | None]:
-    """By file name, as edgecls finds them on the host."""
+    """Classify images on the host and return their labels by file name."""
     done = subprocess.run(
         [sys.executable, "-m", "edgecls", "classify", "--format", "jsonl", *images],
         cwd=source,
@@ -71,13 +71,12 @@ def labels(source: Path, images: list[Path]) -> dict[str, str | None]:
         text=True,
     )
     if done.returncode:
-        raise LabError(f"edgecls does not run here: {done.stderr.strip().splitlines()[-1:]}")
-    found = map(json.loads, done.stdout.splitlines())
-    return {Path(row["path"]).name: row["label"] for row in found}
+        raise LabError(f"edgecls classify failed on the host: {done.stderr.strip().splitlines()[-1:]}")
+    return {Path(row["path"]).name: row["label"] for row in map(json.loads, done.stdout.splitlines())}
 
 
 def _prepare_camera(share: Path, source: Path, photographs: list[NDArray[np.uint8]]) -> None:
-    """Photographs as raw frames, one after the other in a file, and how each is labelled after that conversion."""
+    """Write photographs as raw frames into one file, and the labels that they get after that conversion."""
     back = []
     with (share / "frames.yuyv").open("wb") as file:
         for number, pixels in enumerate(photographs):
@@ -85,8 +84,8 @@ def _prepare_camera(share: Path, source: Path, photographs: list[NDArray[np.uint
             file.write(frame.tobytes())
             back.append(share / f"frame-{number}.png")
             cv2.imwrite(str(back[-1]), cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_YUY2))
-    found = labels(source, back)
-    in_turn = [found[path.name] for path in back]
+    by_name = labels(source, back)
+    in_turn = [by_name[path.name] for path in back]
     if len({*in_turn}) < len(in_turn):
-        raise LabError(f"the camera's photographs must have labels of their own, and have {in_turn}")
+        raise LabError(f"the camera's photographs must have different labels, but have {in_turn}")
     (share / "frames.json").write_text(json.dumps(in_turn))

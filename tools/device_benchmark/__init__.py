@@ -1,1 +1,1 @@
-"""What `tools/benchmark_device.py` is made of: the files, the sides, the loads, the table."""
+"""The parts of `tools/benchmark_device.py`: images, sides, loads, table."""

@@ -1,4 +1,4 @@
-"""A network camera: the JPEGs of a folder, 30 a second, as motion JPEG over HTTP. Prints its address.
+"""Serve the JPEGs of a folder as a network camera does: motion JPEG over HTTP, 30 frames a second. Print the address.
 
 python tools/device_benchmark/camera_stream.py FOLDER
 """
@@ -14,12 +14,12 @@ FPS = 30
 
 
 class Stream(BaseHTTPRequestHandler):
-    """To each who asks, for as long as he listens."""
+    """Streams to each client until it disconnects."""
 
     pictures: ClassVar[list[bytes]] = []
 
     def do_GET(self) -> None:
-        """Frame after frame, each at its time."""
+        """Send frame after frame, each at its time."""
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
@@ -31,10 +31,10 @@ class Stream(BaseHTTPRequestHandler):
                 due += 1 / FPS
                 time.sleep(max(due - time.monotonic(), 0.0))
         except OSError:
-            pass  # he has gone
+            pass  # the client has disconnected
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A database in which the files of a folder have their rows, as after months of work: written at once."""
+"""Write a database with a row for each file of a folder, as after months of work."""
 
 import os
 from datetime import datetime, timezone

@@ -1,4 +1,4 @@
-"""A virtual environment for each side: what one installs would overwrite or contradict what another needs."""
+"""Create a virtual environment for each side, because their packages conflict."""
 
 import os
 import shutil
@@ -12,56 +12,59 @@ PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 
 
 def environment(name: str, folder: Path) -> Path:
-    """The Python of the environment called `name` (a key of ENVIRONMENTS) under `folder`; made if it is not there.
+    """Return the Python of the environment `name`, a key of ENVIRONMENTS; create the environment if it is missing.
 
-    It stays, and is made again where its requirements are others by now. Raises CalledProcessError where pip fails.
+    The environment is kept under `folder`, and created again when its requirements change.
+
+    Raises:
+        CalledProcessError: pip failed.
     """
     version, requirements = ENVIRONMENTS[name]()
-    place, stamp = folder / name, folder / name / "installed.txt"
-    python = place / "bin" / "python"
+    target, stamp = folder / name, folder / name / "installed.txt"
+    python = target / "bin" / "python"
     ours = (ROOT / "pyproject.toml").read_text() if "--editable" in requirements else ""
-    wanted = "\n".join([version, *requirements, ours])
-    if not stamp.is_file() or stamp.read_text() != wanted:
-        print(f"making the environment {name}", file=sys.stderr)
-        shutil.rmtree(place, ignore_errors=True)
-        _make(version, place)
+    contents = "\n".join([version, *requirements, ours])
+    if not stamp.is_file() or stamp.read_text() != contents:
+        print(f"creating the environment {name}", file=sys.stderr)
+        shutil.rmtree(target, ignore_errors=True)
+        _make(version, target)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *requirements], check=True, cwd=ROOT)
-        stamp.write_text(wanted)
+        stamp.write_text(contents)
     return python
 
 
-def _make(version: str, place: Path) -> None:
+def _make(version: str, target: Path) -> None:
     if version == THIS:
-        venv.create(place, with_pip=True, symlinks=True)
+        venv.create(target, with_pip=True, symlinks=True)
     else:
-        subprocess.run([_interpreter(version), "-m", "venv", place], check=True)
+        subprocess.run([_interpreter(version), "-m", "venv", target], check=True)
 
 
 def _interpreter(version: str) -> str:
-    """A Python of that version: on the path, or one of pyenv's that is not switched on."""
+    """Return a Python of that version: one of pyenv's, or the one on PATH."""
     for python in sorted(PYENV.glob(f"{version}.*/bin/python")):
         return str(python)
-    found = shutil.which(f"python{version}")
-    if found is None:
-        sys.exit(f"no Python {version} is here: install one, or leave its sides out with --sides")
-    return found
+    program = shutil.which(f"python{version}")
+    if program is None:
+        sys.exit(f"Python {version} is not installed: install it, or select other sides with --sides")
+    return program
 
 
 THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _edgecls() -> tuple[str, list[str]]:
-    """The device install of this very tree."""
+    """Return the device install of this source tree."""
     return THIS, ["--editable", ".", "pillow"]
 
 
 def _tflite_runtime() -> tuple[str, list[str]]:
-    """It ends at Python 3.11, and needs numpy 1."""
+    """Return the last Python version and the numpy that tflite-runtime supports."""
     return "3.11", ["--editable", ".[tflite-runtime]", "pillow"]
 
 
 def _mediapipe() -> tuple[str, list[str]]:
-    """It brings opencv-contrib-python, whose files would overwrite those of opencv-python-headless."""
+    """Return MediaPipe alone: its opencv-contrib-python would overwrite opencv-python-headless."""
     return THIS, ["mediapipe"]
 
 

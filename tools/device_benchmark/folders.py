@@ -1,4 +1,4 @@
-"""Loads for the daemon alone: from a file to its row, the start, and a folder of 100,000 files."""
+"""Loads for the daemon alone: latency of a file, start, and a folder of 100,000 files."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from device_benchmark.done_files import mark_done
-from device_benchmark.pictures import fresh_copies, many_small, pictures
+from device_benchmark.images import fresh_copies, images_of_size, many_small
 from device_benchmark.processes import Daemon, Rows, cpu_seconds, daemon, rows_of, until
 from device_benchmark.sides import MODEL, Side, details
 
@@ -29,17 +29,17 @@ def _written(data: bytes, path: Path) -> None:
 
 
 WAYS: dict[str, Callable[[bytes, Path], None]] = {"renamed": _renamed, "written": _written}
-"""How a file gets into the folder."""
+"""The ways in which a file arrives in the folder."""
 
 
-def latency(python: Path, place: Path, *, quick: bool) -> dict[str, Any]:
-    """From a file's close (or rename) to its committed row, an idle daemon, a file each half second [ms].
+def latency(python: Path, work_dir: Path, *, quick: bool) -> dict[str, Any]:
+    """Measure the time from a file's close (or rename) to its committed row, in an idle daemon; medians [ms].
 
-    `beyond`: what that is more than decode and infer, as the row tells them. Medians.
+    A file arrives every half second. `beyond` is the time without decoding and inference, which the row states.
     """
-    files = pictures("500x375", 12 if quick else 50, place / "pictures")
-    found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(dir=place) as name:
+    files = images_of_size("500x375", 12 if quick else 50, work_dir / "images")
+    latencies: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(dir=work_dir) as name:
         folder = Path(name)
         (folder / "inbox").mkdir()
         with daemon(python, folder, *_TOP) as running, rows_of(running) as rows:
@@ -48,9 +48,9 @@ def latency(python: Path, place: Path, *, quick: bool) -> dict[str, Any]:
                 took = [_to_row(path, put, folder / "inbox" / f"{way}-{path.name}", rows) for path in chosen]
                 work = rows.all(f"SELECT decode_ms + infer_ms FROM results ORDER BY id DESC LIMIT {len(took)}")
                 beyond = [total - own for total, (own,) in zip(took, reversed(work), strict=True)]
-                found[way] = {"row_ms": statistics.median(took), "beyond_ms": statistics.median(beyond),
+                latencies[way] = {"row_ms": statistics.median(took), "beyond_ms": statistics.median(beyond),
                               "beyond_longest_ms": max(beyond)}  # fmt: skip
-    return found
+    return latencies
 
 
 def _to_row(path: Path, put: Callable[[bytes, Path], None], target: Path, rows: Rows) -> float:
@@ -61,15 +61,15 @@ def _to_row(path: Path, put: Callable[[bytes, Path], None], target: Path, rows: 
     return 1000 * (rows.wait(count + 1, 0.0005) - closed)
 
 
-def start(sides: list[Side], pythons: dict[str, Path], place: Path, *, quick: bool) -> dict[str, float]:
-    """From the start of a process to its first row, for each side that writes rows [s]; medians."""
-    files = pictures("500x375", 1, place / "pictures")
+def start(sides: list[Side], pythons: dict[str, Path], work_dir: Path, *, quick: bool) -> dict[str, float]:
+    """Measure the time from the start of a process to its first row, for each side that writes rows; medians [s]."""
+    files = images_of_size("500x375", 1, work_dir / "images")
     able = [side for side in sides if "invoke" not in side.name and "CPU" not in side.name]
     took: dict[str, list[float]] = {side.name: [] for side in able}
     for _ in range(1 if quick else 5):
         for side in able:
             variant = side.variants[0](pythons[side.environment])
-            with tempfile.TemporaryDirectory(dir=place) as name:
+            with tempfile.TemporaryDirectory(dir=work_dir) as name:
                 took[side.name].append(
                     _first_row(pythons[side.environment], Path(name), side, files)
                     if side.name.startswith("edgecls")
@@ -86,10 +86,10 @@ def _first_row(python: Path, folder: Path, side: Side, files: list[Path]) -> flo
         return rows.wait(1, 0.002) - running.started
 
 
-def idle(python: Path, place: Path, *, quick: bool) -> float:
-    """Time on the processor while a daemon watches a folder of few files [% of a core]."""
-    with tempfile.TemporaryDirectory(dir=place) as name:
-        fresh_copies(pictures("500x375", 10, place / "pictures"), Path(name) / "inbox")
+def idle(python: Path, work_dir: Path, *, quick: bool) -> float:
+    """Measure the CPU time of a daemon that watches a folder of few files [% of a core]."""
+    with tempfile.TemporaryDirectory(dir=work_dir) as name:
+        fresh_copies(images_of_size("500x375", 10, work_dir / "images"), Path(name) / "inbox")
         with daemon(python, Path(name), *_TOP) as running, rows_of(running) as rows:
             rows.wait(10, 0.02)
             time.sleep(2)
@@ -102,22 +102,23 @@ def _idle(running: Daemon, seconds: float) -> float:
     return 100 * (cpu_seconds(running.process.pid) - before) / (time.perf_counter() - begun)
 
 
-def done_files(python: Path, place: Path, loads: list[str], *, quick: bool) -> dict[str, Any]:
-    """`many` and `flat`, as `loads` asks, over the same folders of 100 to 100,000 files that have their rows."""
+def done_files(python: Path, work_dir: Path, loads: list[str], *, quick: bool) -> dict[str, Any]:
+    """Measure the loads `many` and `flat`, as far as `loads` names them, on folders of 100 to 100,000 done files."""
     largest = MANY // 10 if quick else MANY
     sizes = [size for size in (100, 1000, 10_000, MANY) if size <= largest and (size == largest or "flat" in loads)]
-    found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(dir=place) as name:
-        folders = {size: _with_done(Path(name), size, place / "pictures") for size in sizes}
+
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(dir=work_dir) as name:
+        folders = {size: _with_done(Path(name), size, work_dir / "images") for size in sizes}
         if "many" in loads:
-            found["many"] = _many(python, folders[largest], place, quick=quick)
+            figures["many"] = _many(python, folders[largest], work_dir, quick=quick)
         if "flat" in loads:
-            found["flat"] = _flat(python, folders, place, quick=quick)
-    return found
+            figures["flat"] = _flat(python, folders, work_dir, quick=quick)
+    return figures
 
 
-def _with_done(place: Path, size: int, originals: Path) -> Path:
-    folder = place / str(size)
+def _with_done(work_dir: Path, size: int, originals: Path) -> Path:
+    folder = work_dir / str(size)
     inbox = folder / "inbox"
     inbox.mkdir(parents=True)
     for entry in os.scandir(many_small(size, originals)):
@@ -126,20 +127,20 @@ def _with_done(place: Path, size: int, originals: Path) -> Path:
     return folder
 
 
-def _many(python: Path, folder: Path, place: Path, *, quick: bool) -> dict[str, Any]:
-    """The first start over done files, which no start has seen yet, later ones [s], and what watching costs [%].
+def _many(python: Path, folder: Path, work_dir: Path, *, quick: bool) -> dict[str, Any]:
+    """Measure the first start over done files, later starts [s], and the CPU time of watching them [% of a core].
 
-    That is measured for so long that the daemon looks at the whole folder meanwhile, as it does in quiet times.
+    The last lasts long enough to include a full scan of the folder, as the daemon makes it when it is idle.
     """
     count = len(os.listdir(folder / "inbox"))
-    new = pictures("500x375", 10, place / "pictures")
+    new = images_of_size("500x375", 10, work_dir / "images")
     seconds, repeats = (10.0, 2) if quick else (140.0, 6)
     took: list[float] = []
     percent = 0.0
     for n in range(repeats):
         path = folder / "inbox" / f"new-{n}.jpg"
         path.write_bytes(new[n].read_bytes())
-        os.utime(path, (time.time() - 30,) * 2)  # it is whole, and newer than all others
+        os.utime(path, (time.time() - 30,) * 2)  # old enough to be complete, and newer than all others
         with daemon(python, folder, *_TOP) as running, rows_of(running) as rows:
             # The newest file comes last: once it has its row, all others are known to have theirs.
             took.append(rows.wait(count + n + 1, 0.005) - running.started)
@@ -150,15 +151,15 @@ def _many(python: Path, folder: Path, place: Path, *, quick: bool) -> dict[str, 
     return {"files": count, "first_start_s": took[0], "restart_s": statistics.median(took[1:]), "idle_percent": percent}
 
 
-def _flat(python: Path, folders: dict[int, Path], place: Path, *, quick: bool) -> dict[str, Any]:
-    """Cost of an image that comes into a folder of so many done files, to a database of as many rows [ms].
+def _flat(python: Path, folders: dict[int, Path], work_dir: Path, *, quick: bool) -> dict[str, Any]:
+    """Measure the cost of an image that arrives in a folder of done files, with as many rows in the database [ms].
 
-    A first start is not counted: it reads the files that no start has seen yet.
+    The first start is not counted, because it reads files that are new to the database.
     """
-    files = pictures("500x375", 30 if quick else 600, place / "pictures")
+    files = images_of_size("500x375", 30 if quick else 600, work_dir / "images")
     took: dict[int, list[dict[str, Any]]] = {size: [] for size in folders}
     for repeat in range(2 if quick else 6):
-        for size in sorted(folders, reverse=repeat % 2 == 1):  # turn about: none has always the warmer machine
+        for size in sorted(folders, reverse=repeat % 2 == 1):  # alternate: no size always gets the warmer machine
             took[size].append(_arrivals(python, folders[size], files, repeat))
     return {
         str(size): {key: statistics.median(one[key] for one in each[1:]) for key in ("ms", "cpu_ms")}
@@ -167,7 +168,7 @@ def _flat(python: Path, folders: dict[int, Path], place: Path, *, quick: bool) -
 
 
 def _arrivals(python: Path, folder: Path, files: list[Path], repeat: int) -> dict[str, Any]:
-    """All at once, moved in as one folder, while the daemon waits; then they are taken out again."""
+    """Move all files in as one folder while the daemon waits, wait for their rows, and remove the files again."""
     waiting, batch = folder / "waiting", folder / "inbox" / f"batch-{repeat}"
     marker = folder / "inbox" / f"marker-{repeat}.jpg"
     fresh_copies(files[1:], waiting)
@@ -176,7 +177,7 @@ def _arrivals(python: Path, folder: Path, files: list[Path], repeat: int) -> dic
     with daemon(python, folder, *_TOP) as running, rows_of(running) as rows:
         until(
             lambda: bool(rows.all(f"SELECT 1 FROM results WHERE key LIKE 'marker-{repeat}.jpg#%'")), 0.05
-        )  # all before it are known
+        )  # the files before it are known
         time.sleep(0.5)
         count, cpu, begun = rows.newest(), cpu_seconds(running.process.pid), time.perf_counter()
         waiting.rename(batch)

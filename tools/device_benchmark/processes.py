@@ -1,4 +1,4 @@
-"""Processes as they are measured: time on the processor, memory, and when the database has a row."""
+"""Measure processes: CPU time, memory, and the time of a row in the database."""
 
 import os
 import sqlite3
@@ -14,28 +14,32 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of all threads of a process, since its start."""
+    """Return the CPU time of all threads of a process since its start."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def peak_mb(pid: int) -> float:
-    """Resident memory, at its highest until now."""
+    """Return the peak of the resident memory until now."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
 
 
 def until(condition: Callable[[], bool], pause: float, limit: float = 300.0) -> None:
-    """Ask again after each `pause` [s]. Raises TimeoutError after `limit` [s]."""
+    """Wait for the condition; check it again after each `pause` [s].
+
+    Raises:
+        TimeoutError: the condition was not met within `limit` [s].
+    """
     end = time.monotonic() + limit
     while not condition():
         if time.monotonic() > end:
-            raise TimeoutError("a process that is measured does not come to its end")
+            raise TimeoutError("a measured process did not finish in time")
         time.sleep(pause)
 
 
 class Daemon:
-    """`edgecls run` over a configuration, from its start."""
+    """A running `edgecls run` with a configuration."""
 
     def __init__(self, python: Path, folder: Path) -> None:
         self.database = folder / "results.db"
@@ -48,7 +52,7 @@ class Daemon:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self.said: list[str] = []
+        self.log: list[str] = []
         self._is_ready = threading.Event()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -59,16 +63,16 @@ class Daemon:
             if "ready: " in line and not self._is_ready.is_set():
                 self.ready_at = time.perf_counter()
                 self._is_ready.set()
-            self.said.append(line)
+            self.log.append(line)
 
     def wait_until_ready(self) -> None:
-        """Raises RuntimeError, with what the daemon has said, if it never is."""
+        """Wait for the daemon; raise RuntimeError with its log if it ends before."""
         until(lambda: self._is_ready.is_set() or self.process.poll() is not None, 0.01)
         if not self._is_ready.is_set():
-            raise RuntimeError("".join(self.said))
+            raise RuntimeError("".join(self.log))
 
     def stop(self) -> None:
-        """As systemd does."""
+        """Stop the daemon as systemd does."""
         self.process.terminate()
         self.process.wait()
         self._listener.join()
@@ -76,7 +80,7 @@ class Daemon:
 
 @contextmanager
 def daemon(python: Path, folder: Path, *lines: str) -> Iterator[Daemon]:
-    """A daemon in `folder`, with `lines` as its configuration; stopped at the end."""
+    """Run a daemon in `folder` with `lines` as its configuration, and stop it at the end."""
     (folder / "edgecls.toml").write_text("\n".join(lines) + "\n")
     running = Daemon(python, folder)
     try:
@@ -87,36 +91,36 @@ def daemon(python: Path, folder: Path, *lines: str) -> Iterator[Daemon]:
 
 
 class Rows:
-    """Looks into the daemon's database, often and at little cost."""
+    """Frequent, cheap queries of the daemon's database."""
 
     def __init__(self, database: Path) -> None:
         self._connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, isolation_level=None)
         self._database = database
 
     def newest(self) -> int:
-        """The highest id: how many rows there are, where none has been removed."""
+        """Return the highest id, which is the number of rows as long as none is deleted."""
         return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM results").fetchone()[0])
 
     def wait(self, count: int, pause: float, limit: float = 300.0) -> float:
-        """Until there are `count` rows. When the last was committed: `time.perf_counter()`, to some milliseconds."""
+        """Wait for `count` rows; return when the last was committed, in `time.perf_counter()`, to some milliseconds."""
         until(lambda: self.newest() >= count, pause, limit)
         now, ago = time.perf_counter(), 0.0
         log = self._database.with_name(self._database.name + "-wal")
-        if pause > 0.01 and log.exists():  # seldom looked: the log knows when it was last written
+        if pause > 0.01 and log.exists():  # a long pause: the log knows when it was last written
             ago = time.time() - log.stat().st_mtime
         return now - min(max(ago, 0.0), pause)
 
-    def all(self, question: str) -> list[tuple[float, ...]]:
-        """Any question."""
-        return self._connection.execute(question).fetchall()
+    def all(self, query: str) -> list[tuple[float, ...]]:
+        """Return the rows of any query."""
+        return self._connection.execute(query).fetchall()
 
     def close(self) -> None:
-        """Look no more."""
+        """Close the connection."""
         self._connection.close()
 
 
 @contextmanager
 def rows_of(running: Daemon) -> Iterator[Rows]:
-    """The rows of a daemon that is ready."""
+    """Open the database of a daemon that is ready."""
     with closing(Rows(running.database)) as rows:
         yield rows

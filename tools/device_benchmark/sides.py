@@ -1,4 +1,4 @@
-"""Who takes part: each side is one or more variants of a program, of which the fastest counts."""
+"""The sides: each is one or more variants of a program, of which the fastest counts."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from device_benchmark.pictures import fresh_copies
+from device_benchmark.images import fresh_copies
 from device_benchmark.processes import ROOT, cpu_seconds, daemon, peak_mb, rows_of
 
 MODEL = ROOT / "models" / "efficientnet-lite0-imagenet-int8.tflite"
@@ -21,7 +21,7 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A program that works through the files of a list, or on a stream for some seconds, in a folder of its own."""
+    """A program that classifies the files of a list, or a stream for some seconds, in its own folder."""
 
     name: str
     over_files: Callable[[list[Path], Path], Figures]
@@ -30,7 +30,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """`environment` is a key of ENVIRONMENTS. One that is slow takes every `every`-th file only."""
+    """A competitor. `environment` is a key of ENVIRONMENTS. A slow side classifies only every `every`-th file."""
 
     name: str
     environment: str
@@ -39,7 +39,7 @@ class Side:
 
 
 def _loop(python: Path, module: str, *arguments: object) -> Figures:
-    """What a program of `loops` reports."""
+    """Run a program of `loops` and return its figures."""
     command = [str(python), "-m", f"device_benchmark.loops.{module}", *map(str, arguments)]
     path = os.pathsep.join([str(ROOT / "tools"), str(ROOT)])
     done = subprocess.run(
@@ -52,14 +52,14 @@ def _loop(python: Path, module: str, *arguments: object) -> Figures:
 
 
 def file_list(files: list[Path], folder: Path) -> Path:
-    """A text file with a path a line."""
+    """Write a text file with one path per line."""
     path = folder / "files.txt"
     path.write_text("".join(f"{file}\n" for file in files))
     return path
 
 
 def plain(runtime: str, library: str, threads: int) -> Callable[[Path], Variant]:
-    """The label_image loop; the example itself is that of Pillow with one thread."""
+    """Return the label_image loop; the original example uses Pillow and one thread."""
 
     def variant(python: Path) -> Variant:
         def run(folder: Path, *source: object) -> Figures:
@@ -71,7 +71,7 @@ def plain(runtime: str, library: str, threads: int) -> Callable[[Path], Variant]
         return Variant(
             f"{library}, {threads} thread{'s' * (threads > 1)}",
             lambda files, folder: run(folder, "--files", file_list(files, folder)),
-            None  # of a camera there are pixels
+            None  # a camera delivers pixels, not files
             if library == "pillow"
             else lambda address, seconds, folder: run(folder, "--stream", address, "--seconds", seconds),
         )
@@ -80,7 +80,7 @@ def plain(runtime: str, library: str, threads: int) -> Callable[[Path], Variant]
 
 
 def mediapipe(python: Path) -> Variant:
-    """MediaPipe Tasks."""
+    """Return the loop of MediaPipe Tasks."""
 
     def run(folder: Path, *source: object) -> Figures:
         return _loop(python, "mediapipe_tasks", "--model", MODEL, "--database", folder / "rows.db", *source)
@@ -93,7 +93,7 @@ def mediapipe(python: Path) -> Variant:
 
 
 def bare(runtime: str, interpreters: int, threads: int) -> Callable[[Path], Variant]:
-    """invoke() and nothing else, as often as there are files."""
+    """Return a loop that only calls invoke(), once per file."""
 
     def variant(python: Path) -> Variant:
         def over_files(files: list[Path], _: Path) -> Figures:
@@ -108,7 +108,7 @@ def bare(runtime: str, interpreters: int, threads: int) -> Callable[[Path], Vari
 
 
 def work(python: Path) -> Variant:
-    """What edgecls does with one image, by itself and in one thread."""
+    """Return the work of edgecls on one image, alone and in one thread."""
 
     def over_files(files: list[Path], folder: Path) -> Figures:
         few = files[: max(len(files) // 2, 10)]
@@ -120,17 +120,16 @@ def work(python: Path) -> Variant:
 
 
 def edgecls(runtime: str) -> Callable[[Path], Variant]:
-    """This project: the daemon, with no settings but the model, the runtime and the source."""
+    """Return the daemon, with no settings but the model, the runtime and the source."""
     top = (f'model = "{MODEL}"', f'runtime = "{runtime}"')
 
     def variant(python: Path) -> Variant:
         def over_files(files: list[Path], folder: Path) -> Figures:
-            """From when it is ready to the last committed row: its start is measured apart."""
             fresh_copies(files, folder / "inbox")
             with daemon(python, folder, *top, "[source]", 'path = "inbox"', "until_idle = 60.0") as running:
                 cpu = cpu_seconds(running.process.pid)
                 with rows_of(running) as rows:
-                    end = rows.wait(len(files), 0.1)  # seldom: looking takes time of the same cores
+                    end = rows.wait(len(files), 0.1)  # a long pause: queries take CPU time from the daemon
                     cpu, peak = cpu_seconds(running.process.pid) - cpu, peak_mb(running.process.pid)
             return {
                 "images": len(files), "seconds": end - running.ready_at, "cpu_seconds": cpu, "peak_mb": peak,
@@ -182,7 +181,7 @@ SIDES = (
 
 
 def chosen(names: list[str]) -> list[Side]:
-    """The sides whose names begin with one of `names`; all where there are none. Raises SystemExit for an unknown one."""
+    """Return the sides whose names begin with one of `names`, or all. Raises SystemExit for an unknown name."""
     unknown = [name for name in names if not any(side.name.startswith(name) for side in SIDES)]
     if unknown:
         raise SystemExit(f"no side is called {unknown[0]!r}: choose from {', '.join(side.name for side in SIDES)}")
@@ -190,7 +189,7 @@ def chosen(names: list[str]) -> list[Side]:
 
 
 def details(figures: Figures) -> dict[str, Any]:
-    """Per image [ms], images a second, and the memory [MB]."""
+    """Add milliseconds per image and images a second to the figures."""
     return {
         **figures,
         "ms": 1000 * figures["seconds"] / figures["images"],

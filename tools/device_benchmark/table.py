@@ -1,4 +1,4 @@
-"""The figures as one table, with what they are to reach beside them."""
+"""Format the figures as one table, and the targets as another."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ _LOADS = {
 
 
 def table(results: Results) -> str:
-    """Markdown: what each side took for each load, then the targets with what was reached."""
+    """Return Markdown: the figures of each side and load, then the targets and the measured values."""
     return "\n".join([*_sides(results), "", *_targets(results)])
 
 
@@ -42,8 +42,8 @@ def _sides(results: Results) -> Iterator[str]:
 def _targets(results: Results) -> Iterator[str]:
     yield "| target | to reach | reached | |"
     yield "| --- | --- | --- | --- |"
-    for name, wanted, reached, unit, is_met in _rows(results):
-        yield f"| {name} | {wanted} | {reached:.2f}{unit} | {'yes' if is_met else '**no**'} |"
+    for name, target, reached, unit, is_met in _rows(results):
+        yield f"| {name} | {target} | {reached:.2f}{unit} | {'yes' if is_met else '**no**'} |"
 
 
 _FASTER = (
@@ -56,7 +56,7 @@ _FASTER = (
 
 
 def _rows(results: Results) -> Iterator[tuple[str, str, float, str, bool]]:
-    """(target, to reach, reached, its unit, met): of what was measured."""
+    """Yield (name, target, measured value, its unit, whether the target is met) for each load that was measured."""
     small, large = results.get("500x375", {}), results.get("4056x3040", {})
     if "CPU work alone" in small and "edgecls" in small:
         share = small["edgecls"]["per_second"] / (2000 / small["CPU work alone"]["cpu_ms"])

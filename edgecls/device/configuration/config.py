@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from edgecls.addresses import looks_like_address
 from edgecls.device.configuration.problems import explain, setting_error
 from edgecls.device.configuration.settings import (
+    Bool,
     PositiveInt,
     RetentionSettings,
     SavedFramesSettings,
@@ -78,7 +79,7 @@ class Config(Settings):
     max_pixels: PositiveInt = Field(
         default=MAX_PIXELS, description="Size limit of an image. A larger one is not decoded."
     )
-    full_decode: bool = Field(
+    full_decode: Bool = Field(
         default=False,
         description="Decode large JPEGs at full size. By default a JPEG much larger than the input of the model is decoded "
         "at 1/2 to 1/8 of its size.",

@@ -32,9 +32,13 @@ def explain(error: ValidationError, model: type[BaseModel], document: Any, path:
 
 def _position(place: _Place, document: Any) -> list[int]:
     """Return the position of a value in the document, key by key. A missing one comes after those that are there."""
-    position = []
+    position: list[int] = []
     for part in place:
-        keys = list(document) if isinstance(document, dict) else list(range(len(document or ())))
+        keys: list[str | int] = []
+        if isinstance(document, dict):
+            keys = list(document)
+        elif isinstance(document, list):
+            keys = list(range(len(document)))
         position.append(keys.index(part) if part in keys else len(keys))
         document = document[part] if part in keys else {}
     return position

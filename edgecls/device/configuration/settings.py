@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from edgecls.addresses import looks_like_address
 from edgecls.device.configuration.problems import setting_error
 
-# Strict: true is not the number 1.
+# Strict: true is not the number 1, and 1 and "yes" are not true.
+Bool = Annotated[bool, Field(strict=True)]
 PositiveInt = Annotated[int, Field(strict=True, gt=0)]
 NonNegativeInt = Annotated[int, Field(strict=True, ge=0)]
 PositiveFloat = Annotated[float, Field(strict=True, gt=0)]

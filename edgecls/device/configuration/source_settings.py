@@ -19,6 +19,7 @@ from pydantic import (
 from edgecls.addresses import looks_like_address, show_address, stream_problem
 from edgecls.device.configuration.problems import setting_error
 from edgecls.device.configuration.settings import (
+    Bool,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -58,7 +59,7 @@ class FolderSettings(SourceSettings):
 
     type: Literal["folder"] = "folder"
     path: Path = Field(examples=["/srv/inbox"], description="The folder to watch.")
-    recursive: bool = Field(default=True, description="Include sub-folders.")
+    recursive: Bool = Field(default=True, description="Include sub-folders.")
     patterns: tuple[str, ...] | None = Field(
         default=None,
         description="Globs of the file names to classify; case does not matter. By default all images: files with the "

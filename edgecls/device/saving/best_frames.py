@@ -1,4 +1,4 @@
-"""Which saved frames are among the best of their label: pure bookkeeping, no files."""
+"""Bookkeeping of the saved frames that are among the best of their label. It touches no files."""
 
 from bisect import insort
 from collections import defaultdict
@@ -36,9 +36,9 @@ class BestOfEachLabel:
             self._ranked[label] = [entry for entry in self._ranked[label] if entry[1] != -row_id]
 
     def most_dispensable(self) -> int | None:
-        """The frame to give up if one of the best must go: of the label that has most, the worst; then the oldest.
+        """Return the frame to delete first: the worst, then the oldest, of the label with the most frames.
 
-        So the best of every label are the last to go. None if there are none.
+        So the best frame of every label is deleted last. None if there are no frames.
         """
         ranked = max(self._ranked.values(), key=lambda ranked: (len(ranked), ranked[0][1] if ranked else 0), default=[])
         return -ranked[0][1] if ranked else None

@@ -25,7 +25,7 @@ class _Found(NamedTuple):
 class FrameFiles:
     """Files named DAY/NAME under `folder`; nothing else in it is counted or touched. `total`: their bytes.
 
-    The folder is read once, here. Every file found is a stray, one that belongs to no row, until it is claimed.
+    The folder is read once, here. Every file is a stray, one that belongs to no row, until it is claimed.
     `writable` makes the folder. Raises IoFailed where the system refuses.
     """
 
@@ -35,14 +35,14 @@ class FrameFiles:
             if writable:
                 _make(folder)
                 check_writable(folder / "frame.jpg")
-            found = sorted(_read(folder), key=lambda file: file.modified, reverse=True)
+            files = sorted(_read(folder), key=lambda file: file.modified, reverse=True)
         except OSError as error:
             raise from_os_error(error, f"cannot use {folder}") from error
-        self._strays = {file.name: file.modified for file in found}  # oldest last
-        self.total = sum(file.size for file in found)
+        self._strays = {file.name: file.modified for file in files}  # oldest last
+        self.total = sum(file.size for file in files)
 
     def claim(self, path: str) -> bool:
-        """Say that the file of this path, as a row has it, is no stray; False if it was not found."""
+        """Mark the file at the path of a row as claimed; return False if there is no such file."""
         return self._strays.pop(_name(path), None) is not None
 
     def write(self, name: str, data: bytes) -> Path:

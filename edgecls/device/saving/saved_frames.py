@@ -195,7 +195,7 @@ class SavedFrames:
         return datetime.now(timezone.utc) - timedelta(days=days)
 
     def _is_older(self, frame: SavedFrame, than: datetime) -> bool:
-        """By its row's time; one of a clock that nobody had set is as old as the next frame that has a time."""
+        """Compare the time of a frame's row; if the clock was not set, that of the next frame with a valid time counts."""
         dated: SavedFrame | None = frame
         while dated is not None and dated.classified_at < _text(UNSET_BEFORE):
             dated = next(iter(self._rows.after(dated.row_id, 1)), None)
@@ -228,9 +228,10 @@ def _text(time: datetime) -> str:
 
 
 def as_jpeg(image: bytes | NDArray[np.uint8], quality: int, white: White = UNKNOWN_WHITE) -> bytes:
-    """Encoded bytes or RGB pixels uint8 (height, width, 3) -> a JPEG of this `quality`, 1 to 100.
+    """Encode bytes of another format, or RGB pixels uint8 (height, width, 3), as a JPEG of `quality` 1 to 100.
 
-    Files of other depths become 8 bits by `white`. What is a JPEG already stays as it is. Raises BadImage where it does not decode, or a side is over 65,500 pixels.
+    Other depths are converted to 8 bits by `white`. A JPEG is returned unchanged. Raises BadImage if the image does not
+    decode, or a side is longer than 65,500 pixels.
     """
     if isinstance(image, bytes):
         if image.startswith(_JPEG):

@@ -1,1 +1,1 @@
-"""What feeds the next model: frames worth labelling, and what people say of them."""
+"""Select frames for labelling, and store the labels that people give them."""

@@ -1,8 +1,9 @@
-"""Whether a model is on known ground, and so how much of a harvest chance should draw.
+"""The recommended random share of a harvest.
 
-On known ground a model learns most from what it is unsure of; on new ground it is sure of its mistakes, and only chance
-finds them. Whether its answers are those it gave to its validation images tells the one from the other, without a label.
-docs/how-to/active-learning.md has the figures.
+On frames like its training images (in distribution), a model learns most from those that it is unsure of. Out of
+distribution it is sure of its mistakes, and only a random sample finds them. The two cases are told apart without
+labels: by comparing the model's answers with those to its validation images. docs/how-to/active-learning.md has the
+figures.
 """
 
 from dataclasses import dataclass
@@ -12,35 +13,45 @@ from sqlite_utils import Database
 from edgecls.errors import UsageError
 from edgecls.results.active_learning.harvest import SampleRequest
 from edgecls.results.drift.answers import Period
-from edgecls.results.drift.verdict import DRIFT, TOO_FEW, Limits, find_drift
+from edgecls.results.drift.verdict import DRIFT, TOO_FEW, DriftLimits, find_drift
 from edgecls.results.queries.filters import NO_FILTERS, Filters
 
-LIMITS = Limits(psi=0.25, only=("labels",), independent=True)
-"""From an index of 0.25 on a shift is called major (Siddiqi, "Credit Risk Scorecards", 2006). A false alarm costs little."""
+LIMITS = DriftLimits(psi=0.25, only=("labels",), independent=True)
+"""A shift with an index of 0.25 or more is called major (Siddiqi, "Credit Risk Scorecards", 2006); false alarms are cheap."""
+OUT_OF_DISTRIBUTION_SHARE = 1.0
+IN_DISTRIBUTION_SHARE = 0.15
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
-    """`random_share`: the share that chance should draw, 0 to 1; `why`, for people."""
+class Recommendation:
+    """The recommended share of randomly drawn frames, 0 to 1, and the reason."""
 
     random_share: float
-    why: str = ""
+    reason: str = ""
 
 
-def advise(db: Database, which: Filters = NO_FILTERS) -> Advice:
-    """Compare the answers of the last model in the time of `which` with those to its validation images.
+def recommend_random_share(db: Database, filters: Filters = NO_FILTERS) -> Recommendation:
+    """Compare the answers of the last model in the interval of `filters` with those to its validation images.
 
-    Where `which` names one device or model, theirs.
+    If `filters` name exactly one device or model, only its rows count.
     """
-    period = Period(which.since, which.until)
-    device, model = (each[0] if len(each) == 1 else None for each in (which.devices, which.models))
+    period = Period(filters.since, filters.until)
+    device, model = (names[0] if len(names) == 1 else None for names in (filters.devices, filters.models))
     try:
-        found = find_drift(db, period, limits=LIMITS, device=device, model=model)
+        drift = find_drift(db, period, limits=LIMITS, device=device, model=model)
     except UsageError:
-        return Advice(SampleRequest().random_share, "the model does not say what it answered to its validation images")
-    if found.verdict == TOO_FEW:
-        return Advice(SampleRequest().random_share, found.reason)
-    index = f"stability index {found.compared['labels'].psi:.2f}"
-    if found.verdict == DRIFT:
-        return Advice(1.0, f"new ground: {found.model.name} answers otherwise than to its validation images ({index})")
-    return Advice(0.15, f"known ground: {found.model.name} answers as to its validation images ({index})")
+        return Recommendation(
+            SampleRequest().random_share, "the answers cannot be compared with those to validation images"
+        )
+    if drift.verdict == TOO_FEW:
+        return Recommendation(SampleRequest().random_share, drift.reason)
+    index = f"stability index {drift.compared['labels'].psi:.2f}"
+    if drift.verdict == DRIFT:
+        return Recommendation(
+            OUT_OF_DISTRIBUTION_SHARE,
+            f"out of distribution: the answers of {drift.model.name} differ from those to its validation images ({index})",
+        )
+    return Recommendation(
+        IN_DISTRIBUTION_SHARE,
+        f"in distribution: the answers of {drift.model.name} match those to its validation images ({index})",
+    )

@@ -1,9 +1,10 @@
-"""Which frames are the most worth labelling, in order.
+"""The rows whose images are most worth labelling, in order.
 
-On frames like those it was trained on, a model gains most from what it is unsure of (Lewis and Gale, "A Sequential
-Algorithm for Training Text Classifiers", 1994; by the margin between the two best: Scheffer et al., "Active Hidden Markov
-Models for Information Extraction", 2001). Of what it has hardly seen it gains more from what is typical (Hacohen et al.,
-"Active Learning on a Budget", 2022), and that chance finds. What chance draws also says how often the model is right.
+On frames like its training images, a model gains most from those that it is unsure of (Lewis and Gale, "A Sequential
+Algorithm for Training Text Classifiers", 1994; by the margin between the two best labels: Scheffer et al., "Active
+Hidden Markov Models for Information Extraction", 2001). On frames unlike them it gains more from typical ones (Hacohen
+et al., "Active Learning on a Budget", 2022), which a random sample finds. The random sample also shows how often the
+model is right.
 """
 
 import heapq
@@ -11,7 +12,7 @@ import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from sqlite_utils import Database
@@ -24,19 +25,26 @@ from edgecls.results.queries.filters import NO_FILTERS, Filters, where
 Reason = Literal["random", "rare label", "unknown", "low margin"]
 
 RANDOM: Reason = "random"
-"""Drawn by chance, from all rows alike."""
+"""Drawn at random from all candidates."""
 
 RARE_SHARE = 0.2
-"""Of what is not drawn by chance, at most."""
-RARE = 0.25
-"""A label is rare that the model answers with less often than this share of an even part."""
-SPARE = 4
-"""Times as many as are wanted are kept in mind: images may be gone, or look like others."""
+"""The highest share of frames with rare labels among those that are not drawn at random."""
+RARE_LIMIT = 0.25
+"""A label is rare if the model answers with it less often than this, as a share of the mean over all labels."""
+SPARE_FACTOR = 4
+"""More rows are ranked than requested, by this factor: images may be missing, or look like others."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
-    """At most `budget` frames, the share `random_share` of them (0 to 1) by chance; `per_label`: at most so many of a label."""
+    """The requested sample of frames.
+
+    Attributes:
+        budget: The highest number of frames.
+        random_share: The share of them that is drawn at random, 0 to 1.
+        per_label: The highest number of frames of a label, unless the random sample has more; None for no limit.
+        seed: The seed of the random sample.
+    """
 
     budget: int = 100
     random_share: float = 0.5
@@ -44,20 +52,24 @@ class SampleRequest:
     seed: int = 0
 
     @property
-    def by_chance(self) -> int:
-        """Frames."""
+    def random_count(self) -> int:
+        """The number of frames to draw at random."""
         return round(self.budget * self.random_share)
 
     @property
-    def rare(self) -> int:
-        """Frames."""
-        return round((self.budget - self.by_chance) * RARE_SHARE)
+    def rare_count(self) -> int:
+        """The highest number of frames to select for their rare label."""
+        return round((self.budget - self.random_count) * RARE_SHARE)
 
 
 class Candidate(NamedTuple):
-    """A row: its prediction, the model's first guess (the label, unless that is `unknown`), and by how much that led.
+    """A row that may be selected.
 
-    `margin` is the score of the first guess less that of the second, 0 to 1.
+    Attributes:
+        id: The id of the row.
+        label: The label, possibly `unknown`.
+        guess: The label with the highest score.
+        margin: The highest score minus the second highest, 0 to 1.
     """
 
     id: int
@@ -66,87 +78,86 @@ class Candidate(NamedTuple):
     margin: float
 
 
-def candidates(db: Database, which: Filters = NO_FILTERS) -> Iterator[Candidate]:
-    """The rows of `which` with an image that nobody has reviewed yet, in the order of their ids; read as iterated over.
+def read_candidates(db: Database, filters: Filters = NO_FILTERS) -> Iterator[Candidate]:
+    """Yield the matching rows that have an image and no review, by id; they are read one by one.
 
-    Of the filters, all but `search` and `limit` counts.
+    `search` and `limit` of the filters are ignored.
     """
-    demands, values = where(db, which)
-    sql = _CANDIDATES.format(demands=demands, unseen=_UNSEEN)
+    conditions, parameters = where(db, replace(filters, unreviewed=True))
+    sql = _CANDIDATES.format(conditions=conditions)
+    parameters |= {"begin": filters.from_time, "end": filters.to_time}
     with translate_errors(database_path(db)):
-        yield from map(Candidate._make, db.execute(sql, {**values, "begin": which.from_time, "end": which.to_time}))
+        yield from map(Candidate._make, db.execute(sql, parameters))
 
 
-# Most of the time goes into JSON: it is looked into no more often than need be.
+# Most of the time is spent on parsing JSON, so the label is used where it is the guess.
 GUESS = "CASE label WHEN 'unknown' THEN coalesce(json_extract(top_k, '$[0].label'), label) ELSE label END"
+"""SQL: `Candidate.guess` of a row of `results`."""
 MARGIN = "max(0, coalesce(score, 0) - coalesce(json_extract(top_k, '$[1].score'), 0))"
-"""SQL, of a row of `results`: as of a Candidate."""
+"""SQL: `Candidate.margin` of a row of `results`."""
 _CANDIDATES = f"""
     SELECT results.id, label, {GUESS}, {MARGIN}
     FROM results
-    WHERE {{demands}} AND +classified_at >= :begin AND +classified_at < :end
-        AND label IS NOT NULL AND path IS NOT NULL {{unseen}}
+    WHERE {{conditions}} AND +classified_at >= :begin AND +classified_at < :end
+        AND label IS NOT NULL AND path IS NOT NULL
     ORDER BY results.id
 """  # noqa: S608 - constants
-_UNSEEN = """
-    AND NOT EXISTS (SELECT 1 FROM reviews WHERE reviews.source = results.source AND reviews.key = results.key)
-"""
 
 
 class RankedSamples(NamedTuple):
-    """Ids of rows by reason, what is wanted first: more than will be taken."""
+    """The ids of rows by reason, the most wanted first; more of them than will be selected."""
 
     random: list[int]
     rare: list[int]
     unsure: list[Candidate]
 
 
-def rank_candidates(found: Iterable[Candidate], request: SampleRequest) -> RankedSamples:
-    """Look at each candidate once; what is remembered of them does not grow with their number, but with that of labels."""
-    chance = random.Random(request.seed)
-    drawn, counts = _Least(SPARE * request.budget), Counter[str]()
-    most = SPARE * (request.budget if request.per_label is None else request.per_label)
-    unsure: dict[str, _Least] = defaultdict(lambda: _Least(most))
-    of_label: dict[str, _Least] = defaultdict(lambda: _Least(SPARE * request.rare))
-    for each in found:
-        counts[each.guess] += 1
-        drawn.offer((chance.random(),), each)
-        rank = (each.label != UNKNOWN, each.margin)
-        # One list is enough where no label can have too many.
-        unsure["" if request.per_label is None else each.guess].offer(rank, each)
-        of_label[each.guess].offer(rank, each)
-    even = sum(counts.values()) / max(len(counts), 1)
-    rare = [label for label, count in reversed(counts.most_common()) if count < RARE * even]
+def rank_candidates(candidates: Iterable[Candidate], request: SampleRequest) -> RankedSamples:
+    """Rank the candidates in a single pass, in memory that grows with the number of labels but not of candidates."""
+    generator = random.Random(request.seed)
+    drawn, counts = _LowestRanks(SPARE_FACTOR * request.budget), Counter[str]()
+    capacity = SPARE_FACTOR * (request.budget if request.per_label is None else request.per_label)
+    unsure: dict[str, _LowestRanks] = defaultdict(lambda: _LowestRanks(capacity))
+    by_guess: dict[str, _LowestRanks] = defaultdict(lambda: _LowestRanks(SPARE_FACTOR * request.rare_count))
+    for candidate in candidates:
+        counts[candidate.guess] += 1
+        drawn.offer((generator.random(),), candidate)
+        rank = (candidate.label != UNKNOWN, candidate.margin)
+        # Without a limit per label, one list for all labels is enough.
+        unsure["" if request.per_label is None else candidate.guess].offer(rank, candidate)
+        by_guess[candidate.guess].offer(rank, candidate)
+    mean_count = sum(counts.values()) / max(len(counts), 1)
+    rare_labels = [label for label, count in reversed(counts.most_common()) if count < RARE_LIMIT * mean_count]
     return RankedSamples(
-        random=[each.id for _, each in drawn.best()],
-        rare=[each.id for label in rare for _, each in of_label[label].best()],
-        unsure=[each for _, each in heapq.merge(*(least.best() for least in unsure.values()))],
+        random=[candidate.id for _, candidate in drawn.ascending()],
+        rare=[candidate.id for label in rare_labels for _, candidate in by_guess[label].ascending()],
+        unsure=[candidate for _, candidate in heapq.merge(*(ranks.ascending() for ranks in unsure.values()))],
     )
 
 
-class _Least:
-    """The candidates of the lowest ranks offered; of equal ones the first."""
+class _LowestRanks:
+    """The `capacity` candidates with the lowest ranks; of equal ranks, those with the lowest ids."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
         self._heap: list[tuple[tuple[float, ...], int, Candidate]] = []
-        self._limit: tuple[float, ...] = (math.inf,) if most else (-math.inf,)
-        """Only a lower rank is kept."""
+        """Ranks and ids are negated: the top of the heap is the candidate to replace next."""
+        self._upper_bound: tuple[float, ...] = (math.inf,) if capacity else (-math.inf,)
+        """The rank below which a candidate enters."""
 
     def offer(self, rank: tuple[float, ...], candidate: Candidate) -> None:
-        """Candidates come in the order of their ids."""
-        if rank >= self._limit:  # nearly always, of many rows
+        """Add a candidate if its rank is low enough. Candidates must be offered by ascending id."""
+        if rank >= self._upper_bound:  # true for nearly every one of many rows
             return
-        # A heap has its least at the top, and here that must be the first to go.
         entry = (tuple(-number for number in rank), -candidate.id, candidate)
-        if len(self._heap) < self._most:
+        if len(self._heap) < self._capacity:
             heapq.heappush(self._heap, entry)
         else:
             heapq.heapreplace(self._heap, entry)
-        if len(self._heap) == self._most:
-            self._limit = tuple(-number for number in self._heap[0][0])
+        if len(self._heap) == self._capacity:
+            self._upper_bound = tuple(-number for number in self._heap[0][0])
 
-    def best(self) -> list[tuple[tuple[float, ...], Candidate]]:
-        """Least first."""
-        found = ((tuple(-number for number in rank), candidate) for rank, _, candidate in self._heap)
-        return sorted(found, key=lambda entry: (entry[0], entry[1].id))
+    def ascending(self) -> list[tuple[tuple[float, ...], Candidate]]:
+        """Return (rank, candidate), the lowest rank first."""
+        entries = ((tuple(-number for number in rank), candidate) for rank, _, candidate in self._heap)
+        return sorted(entries, key=lambda entry: (entry[0], entry[1].id))

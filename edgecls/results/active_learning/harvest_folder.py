@@ -1,4 +1,4 @@
-"""A folder of pictures to be labelled by moving them: made from picks, and imported as reviews."""
+"""A folder of harvested images, in which a person corrects labels by moving images between sub-folders."""
 
 import csv
 import os
@@ -16,116 +16,125 @@ from edgecls.model.labels import label_key
 from edgecls.results.active_learning.harvest import Reason
 from edgecls.results.active_learning.picking import Pick
 
-REASONS = "harvest.csv"
-COLUMNS = (
+HARVEST_CSV = "harvest.csv"
+HARVEST_COLUMNS = (
     "file", "source", "key", "path", "predicted", "score", "guess", "margin", "reason", "model",
 )  # fmt: skip
-"""Of REASONS, a line a picture. `model` is the SHA-256 of its file."""
-FOLDERS = "folders.csv"
-"""folder,label: what the names of the folders stand for, since not every label can be a folder's name."""
-MOST_EMPTY = 50
-"""Labels for which a folder is made though nothing is in it yet."""
-LONGEST = 100
-"""Characters of a name, at most 4 bytes each: file systems allow 255 bytes."""
+"""The columns of HARVEST_CSV, which has a line for each image. `model` is the SHA-256 of the model file."""
+FOLDERS_CSV = "folders.csv"
+FOLDERS_COLUMNS = ("folder", "label")
+"""The columns of FOLDERS_CSV, which has the label of each folder, since not every label can be a folder's name."""
+MAX_EMPTY_FOLDERS = 50
+"""The number of labels above which only labels with an image get a folder."""
+MAX_NAME_LENGTH = 100
+"""Characters of up to 4 bytes each; file systems allow 255 bytes."""
 
 
 def write_folder(out: Path, picks: Iterable[Pick], labels: Sequence[str]) -> Counter[Reason]:
-    """Put the pictures into folders of `out` by predicted label, with the reasons beside; counts the pictures by reason.
+    """Write the images into sub-folders of `out` by predicted label, with the CSV files, and return counts by reason.
 
-    `labels` are all that a picture may be given: where they are few, each has its folder even if nothing is in it yet.
-    All appears at once, or nothing. Raises UsageError if `out` has something in it, InputNotFound and IoFailed.
+    Either everything appears, or nothing.
+
+    Args:
+        out: A new or an empty folder.
+        picks: The images.
+        labels: The labels that a person may choose from; unless there are many, each gets a folder even without images.
+
+    Raises:
+        UsageError: `out` is not empty.
+        InputNotFound, IoFailed: It cannot be written.
     """
     check_out(out)
-    with _whole(out) as place:
+    with _atomic_folder(out) as folder:
         names = FolderNames()
-        if len(labels) <= MOST_EMPTY:
+        if len(labels) <= MAX_EMPTY_FOLDERS:
             for label in labels:
-                (place / names.of(label)).mkdir()
-        lines, counts = [], Counter[Reason]()
+                (folder / names.folder_of(label)).mkdir()
+        rows, counts = [], Counter[Reason]()
         for pick in picks:
-            folder = place / names.of(pick.row.predicted)
-            folder.mkdir(exist_ok=True)
-            (folder / file_name(pick)).write_bytes(pick.image)
-            lines.append(_line(pick))
+            label_folder = folder / names.folder_of(pick.row.predicted)
+            label_folder.mkdir(exist_ok=True)
+            (label_folder / image_name(pick)).write_bytes(pick.image)
+            rows.append(_csv_row(pick))
             counts[pick.reason] += 1
-        _write_csv(place / REASONS, COLUMNS, lines)
-        _write_csv(place / FOLDERS, ("folder", "label"), names.items())
+        _write_csv(folder / HARVEST_CSV, HARVEST_COLUMNS, rows)
+        _write_csv(folder / FOLDERS_CSV, FOLDERS_COLUMNS, names.items())
     return counts
 
 
 def check_out(out: Path) -> None:
-    """Raise UsageError unless `out` is a new or an empty folder, or a link to an empty one."""
+    """Raise UsageError unless `out` does not exist, or is an empty folder or a link to one."""
     if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
-        raise UsageError(f"{out} is there already: name a new folder, for nothing is overwritten")
+        raise UsageError(f"{out} exists and is not an empty folder: use a new folder, nothing is overwritten")
 
 
 @contextmanager
-def _whole(out: Path) -> Iterator[Path]:
-    """Yield a folder that becomes `out` at the end, or nothing where that is not reached.
+def _atomic_folder(out: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `out` on success and is deleted on failure.
 
-    An empty folder that is there already stays, with its mode: it may be one that is mounted. It is filled at the end.
+    An empty folder that already exists is filled rather than replaced: it may be a mount point, and has its own mode.
     """
-    is_there = out.is_dir()
-    place = (out if is_there else out.parent) / f".{out.name[:LONGEST]}.{secrets.token_hex(4)}"
+    exists = out.is_dir()
+    temporary = (out if exists else out.parent) / f".{out.name[:MAX_NAME_LENGTH]}.{secrets.token_hex(4)}"
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.mkdir()
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir()
     except OSError as error:
-        raise from_os_error(error, f"cannot make the folder {out}") from error
+        raise from_os_error(error, f"cannot create the folder {out}") from error
     try:
-        yield place
-        if is_there:
-            _fill(out, place)
+        yield temporary
+        if exists:
+            _move_contents(temporary, out)
         else:
-            place.rename(out)  # over an empty folder, and no other
+            temporary.rename(out)  # replaces an empty folder, and raises for any other
     except OSError as error:
         raise from_os_error(error, f"cannot write {out}") from error
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _fill(out: Path, place: Path) -> None:
-    """Move all that is in `place` to `out`, in which nothing else may be; what fails leaves nothing there."""
-    if os.listdir(out) != [place.name]:
-        raise UsageError(f"{out} is no longer empty: name a new folder, for nothing is overwritten")
-    names, moved = os.listdir(place), 0
+def _move_contents(temporary: Path, out: Path) -> None:
+    """Move everything from `temporary`, a folder in `out`, into `out`; on failure, move it back."""
+    if os.listdir(out) != [temporary.name]:
+        raise UsageError(f"{out} is no longer empty: use a new folder, nothing is overwritten")
+    names, moved = os.listdir(temporary), 0
     try:
         for name in names:
-            os.rename(place / name, out / name)
+            os.rename(temporary / name, out / name)
             moved += 1
     except BaseException:
         for name in names[:moved]:
-            os.rename(out / name, place / name)
+            os.rename(out / name, temporary / name)
         raise
 
 
 class FolderNames:
-    """A folder for each label: any text may be one, while a name must be harmless and not differ only in its case."""
+    """Assigns each label a folder name that is safe and differs from the others in more than upper and lower case."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._used: set[str] = set()
 
-    def of(self, label: str) -> str:
-        """The name of its folder; always the same."""
+    def folder_of(self, label: str) -> str:
+        """Return the name of the folder for `label`, the same in every call."""
         if label not in self._names:
-            plain, number = safe_name(label), 1
-            name = plain
-            while label_key(name).casefold() in self._taken:
+            base, number = safe_name(label), 1
+            name = base
+            while label_key(name).casefold() in self._used:
                 number += 1
-                name = f"{plain}-{number}"
-            self._taken.add(label_key(name).casefold())
+                name = f"{base}-{number}"
+            self._used.add(label_key(name).casefold())
             self._names[label] = name
         return self._names[label]
 
     def items(self) -> Iterator[tuple[str, str]]:
-        """(folder, label)."""
+        """Yield (folder, label)."""
         return ((name, label) for label, name in self._names.items())
 
 
 def safe_name(text: str) -> str:
-    """`text` as a name that no file system, shell or terminal takes amiss."""
-    name = _UNSAFE.sub("_", text)[:LONGEST].strip(" ")
+    """Return `text` with every character replaced that is special to a file system, a shell or a terminal."""
+    name = _UNSAFE.sub("_", text)[:MAX_NAME_LENGTH].strip(" ")
     name = re.sub(r"^[.-]|\.$", "_", name) or "_"
     return f"_{name}" if is_ignored_folder(name) else name
 
@@ -133,17 +142,19 @@ def safe_name(text: str) -> str:
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
 
 
-def file_name(pick: Pick) -> str:
-    """Of the picture: the number of its row makes it the only one, in whichever folder it is put."""
+def image_name(pick: Pick) -> str:
+    """Return the file name of an image; the id of its row makes it unique across all folders."""
     stem, suffix = os.path.splitext(os.path.basename(pick.row.path))
     return f"{pick.row.id}-{safe_name(stem)}" + (f".{safe_name(suffix[1:])}" if suffix[1:] else "")
 
 
-def _line(pick: Pick) -> tuple[object, ...]:
+def _csv_row(pick: Pick) -> tuple[object, ...]:
     row = pick.row
     score = "" if row.score is None else row.score
-    found = (row.source, row.key, row.path, row.predicted, score, row.guess, round(row.margin, 6), pick.reason)
-    return (file_name(pick), *found, row.model)
+    margin = round(row.margin, 6)
+    return (
+        image_name(pick), row.source, row.key, row.path, row.predicted, score, row.guess, margin, pick.reason, row.model,
+    )  # fmt: skip
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

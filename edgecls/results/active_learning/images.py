@@ -1,4 +1,4 @@
-"""Reading the images of rows, wherever they are now."""
+"""The image files of rows, wherever they are now."""
 
 import json
 import os

@@ -1,6 +1,5 @@
-"""From rows in order to pictures: those whose image is still there, and of those that look alike the first."""
+"""Selection of images from ranked rows: the image must still exist, and of look-alikes only the first is selected."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,8 +14,15 @@ from edgecls.results.active_learning.images import Images
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What the database says of a frame. `guess` is the label unless that is `unknown`; `margin` by how much it led."""
+class FrameRow:
+    """The row of a frame with its run and its model.
+
+    Attributes:
+        predicted: The label of the row.
+        guess, margin: As in `Candidate`.
+        model: The SHA-256 of the model file.
+        config: The configuration of the run, JSON.
+    """
 
     id: int
     source: str
@@ -27,78 +33,81 @@ class Row:
     guess: str
     margin: float
     model: str
-    """The SHA-256 of its file."""
     config: str
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """A frame to be labelled: its row, why it was picked, and its encoded image."""
+    """A selected frame: its row, the reason for the selection, and its encoded image."""
 
-    row: Row
+    row: FrameRow
     reason: Reason
     image: bytes
 
 
 @dataclass
 class Picker:
-    """Picks what `request` asks for.
+    """Selects the frames of a `SampleRequest`.
 
-    `missing` are the paths of images that are gone, are others by now, or do not decode; `alike` counts the rows whose
-    picture looks like one that was picked.
+    Attributes:
+        missing: The paths of images that no longer exist, have another content, or do not decode.
+        look_alikes: The number of rows that were skipped because their image resembles a selected one.
     """
 
     db: Database
     images: Images
     request: SampleRequest
     missing: list[str] = field(default_factory=list)
-    alike: int = 0
-    _seen: LookAlikes = field(default_factory=LookAlikes)
-    _asked: set[int] = field(default_factory=set)
-    _of_label: Counter[str] = field(default_factory=Counter)
+    look_alikes: int = 0
+    _selected_images: LookAlikes = field(default_factory=LookAlikes)
+    _considered_ids: set[int] = field(default_factory=set)
+    _count_by_guess: Counter[str] = field(default_factory=Counter)
 
-    def pick(self, order: RankedSamples) -> Iterator[Pick]:
-        """At most the budget. What chance draws comes first, and as it comes: look-alikes belong to the picture."""
-        stages: tuple[tuple[Iterable[tuple[int, Reason]], int], ...] = (
-            (((row_id, RANDOM) for row_id in order.random), self.request.by_chance),
-            (((row_id, "rare label") for row_id in order.rare), self.request.rare),
+    def pick(self, ranked: RankedSamples) -> Iterator[Pick]:
+        """Yield at most `budget` frames, the random sample first.
+
+        The random sample keeps look-alikes: without them it would not represent all frames.
+        """
+        quotas: tuple[tuple[Iterable[tuple[int, Reason]], int], ...] = (
+            (((row_id, RANDOM) for row_id in ranked.random), self.request.random_count),
+            (((row_id, "rare label") for row_id in ranked.rare), self.request.rare_count),
             (
-                ((each.id, "unknown" if each.label == UNKNOWN else "low margin") for each in order.unsure),
+                ((each.id, "unknown" if each.label == UNKNOWN else "low margin") for each in ranked.unsure),
                 self.request.budget,
             ),
         )
-        taken = 0
-        for rows, most in stages:
-            limit = min(taken + most, self.request.budget)
+        count = 0
+        for rows, quota in quotas:
+            limit = min(count + quota, self.request.budget)
             for row_id, reason in rows:
-                if taken == limit:
+                if count == limit:
                     break
-                if pick := self._take(row_id, reason):
-                    taken += 1
+                if pick := self._select(row_id, reason):
+                    count += 1
                     yield pick
 
-    def _take(self, row_id: int, reason: Reason) -> Pick | None:
-        if row_id in self._asked:
+    def _select(self, row_id: int, reason: Reason) -> Pick | None:
+        if row_id in self._considered_ids:
             return None
-        row = self._row(row_id)
-        if row is None or (reason != RANDOM and self._of_label[row.guess] == self.request.per_label):
+        row = self._read_row(row_id)
+        if row is None or (reason != RANDOM and self._count_by_guess[row.guess] == self.request.per_label):
             return None
-        self._asked.add(row_id)
+        self._considered_ids.add(row_id)
         image = self.images.find(row.path, row.key, row.config)
-        look = image and _look(image[1])
-        if image is None or look is None:
+        image_hash = image and _hash_of(image[1])
+        if image is None or image_hash is None:
             self.missing.append(row.path)
             return None
-        if reason != RANDOM and self._seen.has(look):
-            self.alike += 1
+        if reason != RANDOM and self._selected_images.has(image_hash):
+            self.look_alikes += 1
             return None
-        self._seen.take(look)
-        self._of_label[row.guess] += 1
+        self._selected_images.take(image_hash)
+        self._count_by_guess[row.guess] += 1
         return Pick(row, reason, image[1])
 
-    def _row(self, row_id: int) -> Row | None:
-        found = self.db.execute(_ROW, (row_id,)).fetchone()  # retention may have removed it meanwhile
-        return None if found is None else Row(*found)
+    def _read_row(self, row_id: int) -> FrameRow | None:
+        row = self.db.execute(_ROW, (row_id,)).fetchone()  # None if retention has removed it since the ranking
+        return None if row is None else FrameRow(*row)
 
 
 _ROW = f"""
@@ -108,13 +117,8 @@ _ROW = f"""
 """  # noqa: S608 - constants
 
 
-def labels_of_models(db: Database) -> list[str]:
-    """All labels of all models, sorted."""
-    return sorted({str(label) for (labels,) in db.execute("SELECT labels FROM models") for label in json.loads(labels)})
-
-
-def _look(image: bytes) -> int | None:
-    """None where it does not decode."""
+def _hash_of(image: bytes) -> int | None:
+    """Return the difference hash of an encoded image; None if it does not decode."""
     from edgecls.images.preprocess import decode_reduced
 
     try:

@@ -1,8 +1,7 @@
-"""How often models were right, by what people have said of their frames."""
+"""Accuracy figures of models, from the reviews of their frames."""
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 from sqlite_utils import Database
@@ -13,41 +12,46 @@ from edgecls.records import UNKNOWN
 from edgecls.results.active_learning.harvest import RANDOM
 
 Z = 1.959964
-"""The quantile of the normal distribution that leaves 2.5 % above it: intervals are of 95 %."""
+"""The 97.5 % quantile of the normal distribution, for 95 % intervals."""
 
-Counts = Mapping[tuple[str, str], int]
-"""(predicted, said) -> frames"""
+Confusion = Counter[tuple[str, str]]
+"""(predicted label, reviewed label) -> frames."""
 
 
 def review_figures(db: Database) -> list[dict[str, Any]]:
-    """A dict for each model that has been reviewed, the last one first.
+    """Return the figures of each model that has reviewed frames, the latest model first.
 
-    `model` is its name, with `sha256`; `frames` how many of its frames have a label. Three are shares, see `share`:
-    `answered`, of all frames those with a prediction that is not UNKNOWN; `accuracy`, of all frames those with the right
-    one; `precision`, the right ones of those answered. `labels`: for each {"label", "frames", "predicted", "precision",
-    "recall"}, where `frames` are this label, and `predicted` are what the model called so. UNKNOWN is never right: it
-    is a miss of the label's recall, and no matter of its precision. Reviews that say UNKNOWN do not count.
+    Keys of the dicts:
+        model, sha256: The model.
+        frames: The number of reviewed frames. Reviews with the label UNKNOWN are ignored.
+        answered: The share of frames with a prediction other than UNKNOWN. This share and the others are as
+            `share_with_interval` returns them.
+        accuracy: The share of frames with the right prediction.
+        precision: The share of right predictions among the answered frames.
+        labels: For each label {"label", "frames", "predicted", "precision", "recall"}; `frames` is the number of frames
+            reviewed as this label, `predicted` the number predicted as this label. An UNKNOWN prediction lowers the
+            recall of the label, but no precision.
+        random: {"frames", "answered", "accuracy", "precision"} of the random sample; None without one.
 
-    All that is of what was chosen for being hard, but for `random`: {"frames", "answered", "accuracy", "precision"} of
-    the frames that chance drew, None where there are none. It estimates without bias how the model does on frames like
-    those that were drawn from.
+    Only `random` estimates without bias how the model does on the frames that the sample was drawn from: the other
+    figures include frames that were selected for being difficult.
     """
-    models: dict[tuple[str, str], tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]] = {}
+    confusions: dict[tuple[str, str], tuple[Confusion, Confusion]] = {}
     with translate_errors(database_path(db)):
-        for name, sha256, predicted, said, why, frames in db.execute(_COUNTS, (UNKNOWN,)):
-            everything, random = models.setdefault((name, sha256), (Counter(), Counter()))
-            everything[predicted, said] += frames
-            if why == RANDOM:
-                random[predicted, said] += frames
+        for name, sha256, predicted, label, reason, frames in db.execute(_COUNTS, (UNKNOWN,)):
+            everything, random = confusions.setdefault((name, sha256), (Counter(), Counter()))
+            everything[predicted, label] += frames
+            if reason == RANDOM:
+                random[predicted, label] += frames
     return [
         {
             "model": name,
             "sha256": sha256,
-            **_of_all(everything),
-            "random": _of_all(random) if random else None,
-            "labels": _of_labels(everything),
+            **_overall_figures(everything),
+            "random": _overall_figures(random) if random else None,
+            "labels": _label_figures(everything),
         }
-        for (name, sha256), (everything, random) in models.items()
+        for (name, sha256), (everything, random) in confusions.items()
     ]
 
 
@@ -58,46 +62,46 @@ _COUNTS = """
 """
 
 
-def share(hits: int, of: int) -> dict[str, Any] | None:
-    """{"share", "low", "high", "of"}: 0 to 1, with the 95 % interval; None of no frames.
+def share_with_interval(hits: int, total: int) -> dict[str, Any] | None:
+    """Return {"share", "low", "high", "of"}: a share, 0 to 1, its 95 % interval and `total`; None if that is 0.
 
     The interval is that of E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927),
-    which holds for few frames and for shares near 0 and 1 too.
+    which is also valid for few frames and for shares near 0 and 1.
     """
-    if not of:
+    if not total:
         return None
-    p = hits / of
-    spread = Z / (1 + Z**2 / of) * math.sqrt(p * (1 - p) / of + (Z / (2 * of)) ** 2)
-    middle = (p + Z**2 / (2 * of)) / (1 + Z**2 / of)
+    share = hits / total
+    spread = Z / (1 + Z**2 / total) * math.sqrt(share * (1 - share) / total + (Z / (2 * total)) ** 2)
+    middle = (share + Z**2 / (2 * total)) / (1 + Z**2 / total)
     low, high = max(0.0, middle - spread), min(1.0, middle + spread)
-    return {"share": round(p, 6), "low": round(low, 6), "high": round(high, 6), "of": of}
+    return {"share": round(share, 6), "low": round(low, 6), "high": round(high, 6), "of": total}
 
 
-def _of_all(counts: Counts) -> dict[str, Any]:
-    frames = sum(counts.values())
-    answered = sum(n for (predicted, _), n in counts.items() if predicted != UNKNOWN)
-    right = sum(n for (predicted, said), n in counts.items() if predicted == said)
+def _overall_figures(confusion: Confusion) -> dict[str, Any]:
+    frames = sum(confusion.values())
+    answered = sum(count for (predicted, _), count in confusion.items() if predicted != UNKNOWN)
+    right = sum(count for (predicted, label), count in confusion.items() if predicted == label)
     return {
         "frames": frames,
-        "answered": share(answered, frames),
-        "accuracy": share(right, frames),
-        "precision": share(right, answered),
+        "answered": share_with_interval(answered, frames),
+        "accuracy": share_with_interval(right, frames),
+        "precision": share_with_interval(right, answered),
     }
 
 
-def _of_labels(counts: Counts) -> list[dict[str, Any]]:
-    are, called = Counter[str](), Counter[str]()
-    for (predicted, said), frames in counts.items():
-        are[said] += frames
-        called[predicted] += frames
-    labels = sorted({*are, *called} - {UNKNOWN})
+def _label_figures(confusion: Confusion) -> list[dict[str, Any]]:
+    reviewed_counts, predicted_counts = Counter[str](), Counter[str]()
+    for (predicted, label), frames in confusion.items():
+        reviewed_counts[label] += frames
+        predicted_counts[predicted] += frames
+    labels = sorted({*reviewed_counts, *predicted_counts} - {UNKNOWN})
     return [
         {
             "label": label,
-            "frames": are[label],
-            "predicted": called[label],
-            "precision": share(counts[label, label], called[label]),
-            "recall": share(counts[label, label], are[label]),
+            "frames": reviewed_counts[label],
+            "predicted": predicted_counts[label],
+            "precision": share_with_interval(confusion[label, label], predicted_counts[label]),
+            "recall": share_with_interval(confusion[label, label], reviewed_counts[label]),
         }
         for label in labels
     ]

@@ -1,4 +1,4 @@
-"""What people say of frames: the label that each should have had. The prediction stays as it was."""
+"""Reviews: the labels that people give to frames. Predictions are not changed."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -18,6 +18,7 @@ from edgecls.database.timestamps import format_timestamp
 from edgecls.errors import BadData, UsageError
 from edgecls.model.labels import clean_label, find_label
 from edgecls.records import UNKNOWN
+from edgecls.results.queries.names import labels_of_models
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PredictedFrame:
-    """What a review keeps of a frame: as its row said. `model` is the SHA-256 of its file; `reason` why it was picked."""
+    """The part of a frame's row that its review keeps.
+
+    Attributes:
+        model: The SHA-256 of the model file.
+        reason: The reason for selecting the frame in a harvest.
+    """
 
     source: str
     key: str
@@ -38,24 +44,29 @@ class PredictedFrame:
 
 @final
 class Reviews:
-    """Writes reviews to the database at `path`, also while a daemon writes its rows; a context manager.
+    """Writes reviews to a database, also while a daemon writes rows; a context manager.
 
-    A frame, told by its source and key, has one review: the last word counts. A review keeps what the row said, for
-    retention may remove the row. Its path is the row's: where the frame was when it was classified, though the file
-    may have been moved or deleted since.
+    A frame, identified by its source and key, has at most one review: the latest. A review keeps a copy of the row's
+    columns, since retention may remove the row. The copied path is where the frame was when it was classified, although
+    the file may have been moved or deleted since.
 
-    For one thread: the one that made it. Raises, from every method, as `Store` does, and InputNotFound where there is no
-    such file: a review is of rows, so no database is made for it.
+    Every method raises the errors of `Store`. An instance must be used in the thread that created it.
+
+    Args:
+        path: An existing database: reviews refer to rows, so none is created.
+        busy_timeout: Seconds to wait for another process; ten by default.
+
+    Raises:
+        InputNotFound: There is no such file.
     """
 
     def __init__(self, path: str | Path, *, busy_timeout: float | None = None) -> None:
-        """`busy_timeout`: seconds to wait for another process, by default ten."""
         self.path = Path(path)
         check_file(self.path)
         self.database: Database = open_for_writing(self.path, busy_timeout=busy_timeout)
         try:
             with translate_errors(self.path):
-                self._place = FileIdentity(self.path, self.database)
+                self._identity = FileIdentity(self.path, self.database)
         except BaseException:
             self.database.close()
             raise
@@ -69,98 +80,103 @@ class Reviews:
         self.close()
 
     def put(self, result_id: int, label: str) -> str | None:
-        """Note that the frame of this row is a `label`; returns the label that its review had before, None if none.
+        """Store `label` as the review of the frame of a row; return the label of its previous review, or None.
 
-        The label is stored as the frame's model spells it, else as other models and reviews do. Raises UsageError where
-        there is no such row, where its frame could not be classified (it has no prediction to review), and where the
-        label is empty.
+        The label is stored as the frame's model spells it, otherwise as other models and reviews do.
+
+        Raises:
+            UsageError: There is no such row, its frame could not be classified, or the label is empty.
         """
         label = clean_label(label)
         if not label:
-            raise UsageError("a review needs a label: say what the picture shows, or withdraw the review")
-        with self._in_one_go():
+            raise UsageError("the label is empty: enter the label of the image, or withdraw the review")
+        with self._transaction():
             row = self.database.execute(_ROW, (result_id,)).fetchone()
             if row is None:
-                raise UsageError(f"there is no row {result_id} in {self.path}: name the id of one, see edgecls query")
+                raise UsageError(f"there is no row {result_id} in {self.path}: edgecls query lists the ids")
             if row[4] is None:
-                raise UsageError(f"row {result_id} has no prediction to review, its frame could not be classified")
-            before = review_of(self.database, result_id)
-            label = _Spelling(self.database).of(label, model=row[3], predicted=row[4])
+                raise UsageError(f"row {result_id} cannot be reviewed: its frame could not be classified")
+            previous = review_of(self.database, result_id)
+            label = _Spelling(self.database).resolve(label, model=row[3], predicted=row[4])
             self.database.execute(_PUT, (*row, label, format_timestamp(datetime.now(timezone.utc))))
-        return before
+        return previous
 
     def put_frames(self, reviews: Iterable[tuple["PredictedFrame", str]]) -> int:
-        """Note these labels of frames whose rows may be gone by now, all or nothing; returns how many were not so before.
+        """Store reviews of frames whose rows may have been removed since; return the number of reviews that changed.
 
-        Raises BadData where a frame's model is not in this database.
+        Either all are stored, or none.
+
+        Raises:
+            BadData: The model of a frame is not in this database.
         """
         changed = 0
-        with self._in_one_go():
+        with self._transaction():
             spelling = _Spelling(self.database)
-            for frame, text in reviews:
+            for frame, entered in reviews:
                 model = self.database.execute("SELECT id FROM models WHERE sha256 = ?", (frame.model,)).fetchone()
                 if not model:
-                    raise BadData(f"{self.path} has no rows of the model of {frame.path}: name the database it is from")
-                label = spelling.of(text, model=model[0], predicted=frame.predicted)
-                told = {**asdict(frame), "label": label, "at": format_timestamp(datetime.now(timezone.utc))}
-                changed += self.database.execute(_PUT_FRAME, told).rowcount
+                    raise BadData(
+                        f"{self.path} has no rows of the model of {frame.path}: use the database that the harvest is from"
+                    )
+                label = spelling.resolve(entered, model=model[0], predicted=frame.predicted)
+                values = {**asdict(frame), "label": label, "at": format_timestamp(datetime.now(timezone.utc))}
+                changed += self.database.execute(_PUT_FRAME, values).rowcount
         return changed
 
     def withdraw(self, result_id: int) -> str | None:
-        """Remove the review of this row's frame; returns the label it had, None if there was none."""
-        with self._in_one_go():
-            before = review_of(self.database, result_id)
+        """Remove the review of the frame of a row; return its label, or None if there was none."""
+        with self._transaction():
+            previous = review_of(self.database, result_id)
             self.database.execute(_WITHDRAW, (result_id,))
-        return before
+        return previous
 
     def close(self) -> None:
-        """Close the file; again does nothing."""
+        """Close the database; a second call does nothing."""
         self.database.close()
-        self._place.close()
+        self._identity.close()
 
     @contextmanager
-    def _in_one_go(self) -> Iterator[None]:
-        """What was read must still hold when it is written, and be written to the file that is at its name."""
-        self._place.check()
+    def _transaction(self) -> Iterator[None]:
+        """Open a write transaction, and check before and after that the path still names the opened file."""
+        self._identity.check()
         with translate_errors(self.path), write_transaction(self.database):
             yield
-        self._place.check()
+        self._identity.check()
 
 
 class _Spelling:
-    """How the models and reviews of a database spell their labels."""
+    """The spelling of labels in the models and reviews of a database."""
 
     def __init__(self, db: "Database") -> None:
         models = db.execute("SELECT id, labels FROM models").fetchall()
-        self._of_model: dict[int, list[str]] = {model: json.loads(labels) for model, labels in models}
+        self._labels_by_model: dict[int, list[str]] = {model: json.loads(labels) for model, labels in models}
         self._known = known_labels(db)
 
-    def of(self, text: str, *, model: int, predicted: str) -> str:
-        """Return the label that is meant; a new one, cleaned, where none is."""
-        for labels in ([predicted, *self._of_model[model]], self._known):
-            if spelled := find_label(text, labels):
-                return escape_surrogates(spelled)
-        return escape_surrogates(clean_label(text))
+    def resolve(self, entered: str, *, model: int, predicted: str) -> str:
+        """Return the known label that matches `entered`, otherwise `entered` itself, cleaned."""
+        for labels in ([predicted, *self._labels_by_model[model]], self._known):
+            if label := find_label(entered, labels):
+                return escape_surrogates(label)
+        return escape_surrogates(clean_label(entered))
 
 
 def known_labels(db: "Database") -> list[str]:
-    """Return the labels of all models and all reviews, and UNKNOWN; sorted. `db` may be of `open_results`."""
-    of_models = (label for (labels,) in db.execute("SELECT labels FROM models") for label in json.loads(labels))
+    """Return the labels of all models and all reviews, and UNKNOWN, sorted."""
     reviews = db.execute("SELECT DISTINCT label FROM reviews").fetchall()
-    return sorted({UNKNOWN, *of_models, *(label for (label,) in reviews)})
+    return sorted({UNKNOWN, *labels_of_models(db), *(label for (label,) in reviews)})
 
 
 def review_of(db: "Database", result_id: int) -> str | None:
-    """The label of the review of this row's frame, None if it has none. `db` may be of `open_results`."""
-    found = db.execute(_REVIEW_OF, (result_id,)).fetchone()
-    return None if found is None else str(found[0])
+    """Return the label of the review of the frame of a row, or None."""
+    row = db.execute(_REVIEW_OF, (result_id,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 _ROW = """
     SELECT results.source, key, path, model_id, label, score
     FROM results JOIN runs ON runs.id = run_id WHERE results.id = ?
 """
-# A frame that was saved, and then deleted for its budget, has no path any more: the last one known stays.
+# The row of a saved frame loses its path when retention deletes the file: the review keeps the last one.
 _PUT = """
     INSERT INTO reviews (source, key, path, model_id, predicted, score, label, reviewed_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -182,8 +198,13 @@ _REVIEW_OF = """
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewed:
-    """A frame that has been reviewed: `path` and `config` (JSON, of its run) say where it was, `label` what it is."""
+class ReviewedFrame:
+    """A frame with a review.
+
+    Attributes:
+        path, config: Where the image was; `config` is the configuration of its run, JSON.
+        label: The label of the review.
+    """
 
     key: str
     path: str | None
@@ -192,12 +213,12 @@ class Reviewed:
     label: str
 
 
-def reviewed(db: "Database") -> Iterator[Reviewed]:
-    """All that has been reviewed, in the order of the reviews. `db` may be of `open_results`."""
-    yield from (Reviewed(*row) for row in db.execute(_REVIEWED))
+def read_reviewed_frames(db: "Database") -> Iterator[ReviewedFrame]:
+    """Yield all frames with a review, in the order of the reviews."""
+    yield from (ReviewedFrame(*row) for row in db.execute(_REVIEWED))
 
 
-# Of a row that retention has removed, the configuration is no longer known.
+# For a row that retention has removed, the configuration is unknown.
 _REVIEWED = """
     SELECT reviews.key, reviews.path, coalesce(config, '{}'), predicted, reviews.label
     FROM reviews LEFT JOIN results USING (source, key) LEFT JOIN runs ON runs.id = run_id ORDER BY reviews.id

@@ -1,1 +1,1 @@
-"""Whether what a model answers has changed."""
+"""Compare the answers of a model with its validation images or with another period."""

@@ -1,6 +1,9 @@
-"""How often a model gave each label, and each tenth of the score, hour by hour: from the hourly_counts, so without a scan."""
+"""The answers of a model: counts of frames by label and by tenth of the score, for each hour of each run.
 
-# ruff: noqa: S608  # statements are put together from constants; values are parameters
+They come from `hourly_counts`, so rows are not scanned.
+"""
+
+# ruff: noqa: S608  # statements are built from constants; values are parameters
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -18,30 +21,30 @@ from edgecls.results.queries.counts import count_selects
 from edgecls.results.queries.filters import Filters, matches_model
 
 Cluster = tuple[str, int]
-"""(an hour of UTC, a run in it)"""
+"""(an hour in UTC, the id of a run)"""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """`since` <= classified_at < `until`; None sets no limit. Aware."""
+    """The interval `since` <= classified_at < `until`, with time zones; None means no limit."""
 
     since: datetime | None = None
     until: datetime | None = None
 
     def overlaps(self, other: "Period") -> bool:
-        """Whether a row can be in both."""
-        one, two = _rows_of(self, None), _rows_of(other, None)
-        return one.from_time < two.to_time and two.from_time < one.to_time
+        """Return whether a row can be in both periods."""
+        mine, others = _filters(self, None), _filters(other, None)
+        return mine.from_time < others.to_time and others.from_time < mine.to_time
 
-    def as_object(self) -> dict[str, str | None]:
-        """For JSON: in UTC."""
+    def as_dict(self) -> dict[str, str | None]:
+        """Return the period for JSON, in UTC."""
         ends = {"since": self.since, "until": self.until}
         return {name: None if end is None else format_timestamp(end) for name, end in ends.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """A row of `models`."""
+class ModelRow:
+    """A row of `models`; `metrics` is JSON."""
 
     id: int
     name: str
@@ -50,8 +53,11 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """Frames by label, and by tenth of the score (0 to 9), in each hour of each run; `errors`: frames without an answer."""
+class AnswerCounts:
+    """The number of frames by label and by tenth of the score (0 to 9), for each cluster.
+
+    `errors` is the number of frames without an answer.
+    """
 
     by_label: Mapping[Cluster, Mapping[str, int]]
     by_bin: Mapping[Cluster, Mapping[int, int]]
@@ -59,75 +65,76 @@ class Answers:
 
     @property
     def labels(self) -> set[str]:
-        """Those that occur."""
+        """The labels that occur."""
         return {label for counts in self.by_label.values() for label in counts}
 
     @property
     def answered(self) -> int:
-        """Frames with a label."""
+        """The number of frames with a label."""
         return sum(sum(counts.values()) for counts in self.by_label.values())
 
     @property
     def hours(self) -> int:
-        """In which there is an answer."""
+        """The number of hours with an answer."""
         return len({hour for hour, _ in self.by_label})
 
-    def table(self, what: str, names: tuple[str, ...]) -> NDArray[np.int64]:
-        """`labels`, which are `names`, or `scores`: int64 (hours of runs, categories)."""
-        if what == "labels":
-            rows = [[counts.get(name, 0) for name in names] for counts in self.by_label.values()]
+    def by_category(self, distribution: str, categories: tuple[str, ...]) -> NDArray[np.int64]:
+        """Return the counts of "labels" or "scores", int64 (clusters, categories)."""
+        if distribution == "labels":
+            rows = [[counts.get(label, 0) for label in categories] for counts in self.by_label.values()]
         else:
-            rows = [[counts.get(place, 0) for place in range(len(names))] for counts in self.by_bin.values()]
+            rows = [[counts.get(bin_, 0) for bin_ in range(len(categories))] for counts in self.by_bin.values()]
         return np.array(rows, np.int64)
 
 
-def find_model(db: Database, period: Period, name: str | None, device: str | None) -> Model:
-    """The model of that name, or whose SHA-256 begins so; of several, the one that answered last in the period.
+def find_model(db: Database, period: Period, name: str | None, device: str | None) -> ModelRow:
+    """Return the model with that name or beginning of its SHA-256; of several, the one with the latest answer.
 
-    Raises UsageError, and says which models there are.
+    Only rows of the period and the device count. Raises UsageError, which lists the models that have rows.
     """
-    last: dict[int, str] = {}
-    for run, hour in _asked(db, _LAST, _rows_of(period, device)):
-        last[run] = max(hour, last.get(run, ""))
-    models = {run: Model(*rest) for run, *rest in db.execute(_MODELS_OF_RUNS)}
-    newest = sorted(last, key=lambda run: (last[run], run), reverse=True)
-    for run in newest:
+    last_hours: dict[int, str] = {}
+    for run, hour in _read_counts(db, _LAST, _filters(period, device)):
+        last_hours[run] = max(hour, last_hours.get(run, ""))
+    models = {run: ModelRow(*columns) for run, *columns in db.execute(_MODELS_OF_RUNS)}
+    newest_runs = sorted(last_hours, key=lambda run: (last_hours[run], run), reverse=True)
+    for run in newest_runs:
         model = models[run]
         if name is None or matches_model(name, model.name, model.sha256):
             return model
-    there = ", ".join(sorted({models[run].name for run in newest}))
-    if there:
-        raise UsageError(f"no rows of a model {name} in the period: there are rows of {there}")
-    raise UsageError(f"no rows in the period{'' if device is None else f' of the device {device}'}: widen it")
+    known = ", ".join(sorted({models[run].name for run in newest_runs}))
+    if known:
+        raise UsageError(f"no rows of the model {name!r} in the period (models with rows: {known})")
+    raise UsageError(f"no rows in the period{'' if device is None else f' from the device {device}'}: widen it")
 
 
-_LAST = "SELECT run_id, max(hour) FROM {piece} GROUP BY run_id"
+_LAST = "SELECT run_id, max(hour) FROM {counts} GROUP BY run_id"
 _ANSWERED = "label <> '' AND bin >= 0"
-# One after the other: both at once are ten times as many groups.
-_LABELS = f"SELECT hour, run_id, label, sum(rows) FROM {{piece}} WHERE {_ANSWERED} GROUP BY 1, 2, 3"
-_BINS = f"SELECT hour, run_id, bin, sum(rows) FROM {{piece}} WHERE {_ANSWERED} GROUP BY 1, 2, 3"
-_ERRORS = f"SELECT coalesce(sum(rows), 0) FROM {{piece}} WHERE NOT ({_ANSWERED})"
+# Two queries: one for both would have ten times as many groups.
+_LABELS = f"SELECT hour, run_id, label, sum(rows) FROM {{counts}} WHERE {_ANSWERED} GROUP BY 1, 2, 3"
+_BINS = f"SELECT hour, run_id, bin, sum(rows) FROM {{counts}} WHERE {_ANSWERED} GROUP BY 1, 2, 3"
+_ERRORS = f"SELECT coalesce(sum(rows), 0) FROM {{counts}} WHERE NOT ({_ANSWERED})"
 _MODELS_OF_RUNS = "SELECT runs.id, models.id, name, sha256, metrics FROM runs JOIN models ON models.id = model_id"
 
 
-def answers(db: Database, model: Model, period: Period, device: str | None = None) -> Answers:
-    """What `model` answered in a period."""
-    which = replace(_rows_of(period, device), models=(model.sha256,))
+def read_answer_counts(db: Database, model: ModelRow, period: Period, device: str | None = None) -> AnswerCounts:
+    """Return the counts of the answers of `model` in a period, optionally of one device."""
+    filters = replace(_filters(period, device), models=(model.sha256,))
     by_label: dict[Cluster, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     by_bin: dict[Cluster, dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    for hour, run, label, rows in _asked(db, _LABELS, which):
+    for hour, run, label, rows in _read_counts(db, _LABELS, filters):
         by_label[hour, run][label] += rows
-    for hour, run, place, rows in _asked(db, _BINS, which):
-        by_bin[hour, run][place] += rows
-    errors = sum(rows for (rows,) in _asked(db, _ERRORS, which))
-    return Answers(by_label, by_bin, errors)
+    for hour, run, bin_, rows in _read_counts(db, _BINS, filters):
+        by_bin[hour, run][bin_] += rows
+    errors = sum(rows for (rows,) in _read_counts(db, _ERRORS, filters))
+    return AnswerCounts(by_label, by_bin, errors)
 
 
-def _rows_of(period: Period, device: str | None) -> Filters:
+def _filters(period: Period, device: str | None) -> Filters:
     return Filters(since=period.since, until=period.until, devices=() if device is None else (device,))
 
 
-def _asked(db: Database, question: str, which: Filters) -> Iterator[tuple[Any, ...]]:
-    parts, values = count_selects(db, which)
-    for part in parts:
-        yield from db.execute(question.format(piece=f"({part})"), values)
+def _read_counts(db: Database, sql: str, filters: Filters) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query on counts. It is run once for each source of counts, so a group may occur twice."""
+    selects, parameters = count_selects(db, filters)
+    for select in selects:
+        yield from db.execute(sql.format(counts=f"({select})"), parameters)

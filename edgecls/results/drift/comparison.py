@@ -1,9 +1,9 @@
-"""Whether two samples are of one distribution: counts by category, in numpy, without scipy.
+"""Comparison of two distributions: counts by category, in numpy, without scipy.
 
-Frames that follow each other show the same scene: a thousand of them may say no more than ten. The counts therefore
-come in clusters (hours), and how much these differ among each other says how many independent frames they are worth:
-the design effect, by which Rao and Scott (J. Amer. Statist. Assoc. 76, 1981, 221-230) divide the chi-square statistic
-of clustered samples.
+Consecutive frames show the same scene: a thousand of them may carry no more information than ten. The counts therefore
+come in clusters (hours), and the variance between clusters shows how many independent frames they are worth: the design
+effect, by which Rao and Scott (J. Amer. Statist. Assoc. 76, 1981, 221-230) divide the chi-square statistic of clustered
+samples.
 """
 
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 REPLICATES = 9_999
-"""Of the Monte-Carlo test: the least p is one in ten thousand."""
-LEAST_EXPECTED = 5.0
-"""Rarer categories are taken together: on both sides, by what they are worth, so many frames should be in each."""
+"""Replicates of the Monte Carlo test: the lowest p is one in ten thousand."""
+MIN_EXPECTED = 5.0
+"""Categories with fewer expected frames on either side, counted as independent frames, are merged into one."""
 
 _CHUNK = 500
 _SEED = 0
@@ -22,31 +22,31 @@ _SEED = 0
 
 @dataclass(frozen=True, eq=False)
 class FrameCounts:
-    """Frames by category: int64 (clusters, categories). `independent`: each frame counts by itself, clusters or not."""
+    """Counts of frames, int64 (clusters, categories). `independent`: clusters are ignored, each frame is independent."""
 
     counts: NDArray[np.int64]
     independent: bool = False
 
     @property
     def total(self) -> NDArray[np.int64]:
-        """Of all clusters, (categories,)."""
+        """The counts of all clusters together, int64 (categories,)."""
         total: NDArray[np.int64] = self.counts.sum(axis=0)
         return total
 
     @property
     def n(self) -> int:
-        """Frames."""
+        """The number of frames."""
         return int(self.counts.sum())
 
     @property
     def effective_n(self) -> float:
-        """What they are worth in independent frames: at least 1 where there are any."""
+        """The number of independent frames that they are worth: at least 1 if there are any frames."""
         return max(1.0, self.n / (1.0 if self.independent else design_effect(self.counts))) if self.n else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """Shares of one category, 0 to 1, and its part of the index."""
+    """The shares of one category, 0 to 1, and its part of the population stability index."""
 
     name: str
     share: float
@@ -56,9 +56,13 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two samples compared. `psi`: population stability index. `p`: of samples of one distribution, how many differ more.
+    """The difference between a sample and a baseline.
 
-    `n` frames are worth `effective_n` independent ones; so for the baseline.
+    Attributes:
+        psi: The population stability index.
+        p: The probability that two samples of one distribution differ more.
+        n, baseline_n: Numbers of frames.
+        effective_n, baseline_effective_n: The numbers of independent frames that they are worth.
     """
 
     psi: float
@@ -70,11 +74,11 @@ class Comparison:
     categories: tuple[Category, ...]
 
 
-def compare(names: tuple[str, ...], sample: FrameCounts, baseline: FrameCounts) -> Comparison:
-    """`names` of the categories, of both samples; neither is empty."""
+def compare_distributions(names: tuple[str, ...], sample: FrameCounts, baseline: FrameCounts) -> Comparison:
+    """Compare a sample with a baseline. Both have the categories `names`, and neither is empty."""
     parts = stability_index(sample.total, baseline.total)
-    shares, before = sample.total / sample.n, baseline.total / baseline.n
-    rows = zip(names, shares.tolist(), before.tolist(), parts.tolist(), strict=True)
+    shares, baseline_shares = sample.total / sample.n, baseline.total / baseline.n
+    rows = zip(names, shares.tolist(), baseline_shares.tolist(), parts.tolist(), strict=True)
     return Comparison(
         float(parts.sum()),
         p_value(sample, baseline),
@@ -87,10 +91,10 @@ def compare(names: tuple[str, ...], sample: FrameCounts, baseline: FrameCounts) 
 
 
 def stability_index(counts: NDArray[np.int64], baseline: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The parts of the population stability index, (p - q) ln(p / q) for each category; both inputs (categories,).
+    """Return the parts of the population stability index, (p - q) ln(p / q) for each category; both inputs (categories,).
 
-    Half a frame is added to each count, so that a category that one side lacks has a finite part. By custom under 0.1
-    nothing has changed, and from 0.25 much has (Siddiqi, Credit Risk Scorecards, 2006).
+    Half a frame is added to each count, so that a category that is missing on one side has a finite part. By convention,
+    an index below 0.1 means no change, and one from 0.25 a major change (Siddiqi, Credit Risk Scorecards, 2006).
     """
     p, q = ((each + 0.5) / (each.sum() + 0.5 * len(each)) for each in (counts, baseline))
     parts: NDArray[np.float64] = (p - q) * np.log(p / q)
@@ -98,10 +102,13 @@ def stability_index(counts: NDArray[np.int64], baseline: NDArray[np.int64]) -> N
 
 
 def design_effect(counts: NDArray[np.int64]) -> float:
-    """By how much more than independent frames the clusters (clusters, categories) differ from each other: 1 or more.
+    """Return the variance between clusters relative to that of independent frames: 1 or more.
 
-    The mean of the categories' design effects, weighted as Rao and Scott's first-order correction weights them, with
-    the variance of a ratio estimator between clusters. 1 where there is but one cluster, or one category.
+    It is the mean of the design effects of the categories, weighted as in Rao and Scott's first-order correction, with
+    the variance of a ratio estimator between clusters. It is 1 for a single cluster or a single category.
+
+    Args:
+        counts: int64 (clusters, categories).
     """
     counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
     clusters, categories = counts.shape
@@ -116,40 +123,40 @@ def design_effect(counts: NDArray[np.int64]) -> float:
 
 
 def p_value(sample: FrameCounts, baseline: FrameCounts) -> float:
-    """Of the chi-square test of homogeneity, with the sizes that the samples are worth, by Monte Carlo: 1e-4 to 1.
+    """Return the p-value, 1e-4 to 1, of the chi-square test of homogeneity for the effective sample sizes.
 
-    Multinomial samples of the common shares, with a fixed seed (Hope, J. R. Statist. Soc. B 30, 1968, 582-598): right
-    for few frames, too, where the chi-square distribution is not.
+    It is estimated by Monte Carlo, from multinomial samples of the pooled shares with a fixed seed (Hope, J. R. Statist.
+    Soc. B 30, 1968, 582-598). That holds for few frames too, where the chi-square distribution does not.
     """
     sizes = np.array([sample.effective_n, baseline.effective_n])
     shares = np.stack([sample.total / sample.n, baseline.total / baseline.n])
-    shares = _without_rare(shares, sizes)
+    shares = _merge_rare_categories(shares, sizes)
     if shares.shape[1] < 2:
         return 1.0
-    common = sizes @ shares / sizes.sum()
+    pooled = sizes @ shares / sizes.sum()
     observed = float(_statistic(shares[None], sizes)[0])
-    as_large = 0
-    whole = np.maximum(1, np.rint(sizes)).astype(np.int64)
-    chance = np.random.default_rng(_SEED)
+    exceeding = 0
+    rounded_sizes = np.maximum(1, np.rint(sizes)).astype(np.int64)
+    generator = np.random.default_rng(_SEED)
     for begin in range(0, REPLICATES, _CHUNK):
         count = min(_CHUNK, REPLICATES - begin)
-        drawn = np.stack([chance.multinomial(n, common, size=count) / n for n in whole], axis=1)
-        as_large += int(np.count_nonzero(_statistic(drawn, whole.astype(np.float64)) >= observed * (1 - 1e-9)))
-    return (as_large + 1) / (REPLICATES + 1)
+        drawn = np.stack([generator.multinomial(n, pooled, size=count) / n for n in rounded_sizes], axis=1)
+        exceeding += int(np.count_nonzero(_statistic(drawn, rounded_sizes.astype(np.float64)) >= observed * (1 - 1e-9)))
+    return (exceeding + 1) / (REPLICATES + 1)
 
 
-def _without_rare(shares: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shares (2, categories), those of the rare ones added up in the last column; columns of zeros left out."""
+def _merge_rare_categories(shares: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return shares (2, categories) with those of rare categories added up in the last column, without columns of zeros."""
     expected = sizes.min() * (sizes @ shares) / sizes.sum()
-    rare = expected < LEAST_EXPECTED
+    rare = expected < MIN_EXPECTED
     merged = np.concatenate([shares[:, ~rare], shares[:, rare].sum(axis=1, keepdims=True)], axis=1)
     return merged[:, merged.sum(axis=0) > 0]
 
 
 def _statistic(shares: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pearson's chi-square of shares (m, 2, categories) in samples of `sizes` (2,): (m,)."""
-    common = np.einsum("s,msc->mc", sizes, shares) / sizes.sum()
+    """Return Pearson's chi-square statistic, (m,), of shares (m, 2, categories) in samples of `sizes` (2,)."""
+    pooled = np.einsum("s,msc->mc", sizes, shares) / sizes.sum()
     squares = (shares[:, 0] - shares[:, 1]) ** 2
-    parts = np.divide(squares, common, out=np.zeros_like(squares), where=common > 0)
+    parts = np.divide(squares, pooled, out=np.zeros_like(squares), where=pooled > 0)
     statistic: NDArray[np.float64] = parts.sum(axis=1) / (1 / sizes).sum()
     return statistic

@@ -1,4 +1,4 @@
-"""Whether what a model answers has changed: against its validation images, or against another period."""
+"""The verdict on drift: the answers of a model compared with those to its validation images or of another period."""
 
 import json
 from collections.abc import Mapping
@@ -10,42 +10,52 @@ from sqlite_utils import Database
 from edgecls.database.connection import database_path
 from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import UsageError
-from edgecls.results.drift.answers import Answers, Model, Period, answers, find_model
-from edgecls.results.drift.comparison import Comparison, FrameCounts, compare
+from edgecls.results.drift.answers import AnswerCounts, ModelRow, Period, find_model, read_answer_counts
+from edgecls.results.drift.comparison import Comparison, FrameCounts, compare_distributions
 
-LEAST_ROWS = 100
-"""On either side: fewer say little of ten bins."""
-LEAST_HOURS = 12
-"""Of a period: how much hours differ from each other is not to be learnt from fewer."""
+MIN_ROWS = 100
+"""The fewest rows on either side: fewer say little about ten bins."""
+MIN_HOURS = 12
+"""The fewest hours of a period: fewer do not show how much hours differ."""
 
 DRIFT, NO_DRIFT, TOO_FEW = "drift", "no drift", "too few rows"
-WHAT = ("labels", "scores")
+DISTRIBUTIONS = ("labels", "scores")
 BINS = tuple(f"{n / 10:.1f}-{(n + 1) / 10:.1f}" for n in range(10))
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What counts as drift: what chance gives in less than `alpha` of cases, with a stability index of `psi` or more.
+class DriftLimits:
+    """The limits beyond which a difference counts as drift.
 
-    `only`: which of WHAT is compared; `independent`: frames do not come in scenes, each is worth one.
+    Attributes:
+        alpha: The highest rate of false alarms: a difference counts if its p is lower.
+        psi: The lowest population stability index that counts.
+        only: The DISTRIBUTIONS to compare.
+        independent: No two frames show one scene, so that each counts as one independent frame.
     """
 
     alpha: float = 0.01
     psi: float = 0.1
-    only: tuple[str, ...] = WHAT
+    only: tuple[str, ...] = DISTRIBUTIONS
     independent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
-    """What was found; `reason`: why there are too few rows, else empty. `errors` are rows without a label.
+class DriftReport:
+    """The result of a comparison.
 
-    `compared`: what of WHAT was compared -> how it differs; `drifted`: which of these beyond the limits.
+    Attributes:
+        verdict: DRIFT, NO_DRIFT or TOO_FEW.
+        reason: Why there are too few rows; empty otherwise.
+        rows, baseline_rows: Numbers of rows with a label.
+        errors: The number of rows without a label.
+        compared: The comparison of each distribution.
+        drifted: The distributions that differ by more than the limits.
     """
 
     verdict: str
     reason: str
-    model: Model
+    model: ModelRow
     rows: int
     errors: int
     baseline_rows: int
@@ -58,96 +68,106 @@ def find_drift(
     period: Period,
     baseline: Period | None = None,
     *,
-    limits: Limits = Limits(),
+    limits: DriftLimits = DriftLimits(),
     model: str | None = None,
     device: str | None = None,
-) -> Drift:
-    """Compare the answers of a period with those of `baseline`, by default with those to the model's validation images.
+) -> DriftReport:
+    """Compare the answers of a model in a period with those in another period or to its validation images.
 
-    Of one model: `model` is its name or the beginning of its SHA-256, by default the last one that answered in the
-    period. `device`: only its rows.
+    Args:
+        db: A database of results.
+        period: The period to examine.
+        baseline: The period to compare with; None for the validation images of the model.
+        limits: The differences that count as drift.
+        model: A name or the beginning of a SHA-256; None for the model with the latest answer in the period.
+        device: Only rows of this device; None for all.
 
     Raises:
-        UsageError: the periods overlap; there is no such model, device or row; or the model file did not have the
-            distribution of its validation images.
+        UsageError: The periods overlap; the model or the device has no rows; or the model file does not contain the
+            distribution of the answers to its validation images.
     """
     if baseline and baseline.overlaps(period):
-        raise UsageError("the period and the baseline overlap: rows in both would hide what has changed")
-    with translate_errors(database_path(db)), db.atomic():  # one moment of it
-        chosen = find_model(db, period, model, device)
-        new = answers(db, chosen, period, device)
-        old = answers(db, chosen, baseline, device) if baseline else _validation(chosen)
-    reason = _too_few(new, old, validated=baseline is None, independent=limits.independent)
-    compared = {} if reason else _compared(new, old, limits, validated=baseline is None)
-    alpha = limits.alpha / max(1, len(compared))  # Bonferroni's: one alarm in all
-    drifted = tuple(what for what, one in compared.items() if one.p < alpha and one.psi >= limits.psi)
+        raise UsageError("the period and the baseline overlap: rows in both would hide a change")
+    with translate_errors(database_path(db)), db.atomic():  # a single snapshot
+        model_row = find_model(db, period, model, device)
+        new = read_answer_counts(db, model_row, period, device)
+        old = read_answer_counts(db, model_row, baseline, device) if baseline else _validation_answers(model_row)
+    reason = _reason_too_few(new, old, old_is_validation=baseline is None, independent=limits.independent)
+    compared = {} if reason else _compare_answers(new, old, limits, old_is_validation=baseline is None)
+    alpha = limits.alpha / max(
+        1, len(compared)
+    )  # Bonferroni correction: alpha is the rate for all comparisons together
+    drifted = tuple(name for name, one in compared.items() if one.p < alpha and one.psi >= limits.psi)
     verdict = TOO_FEW if reason else DRIFT if drifted else NO_DRIFT
-    return Drift(verdict, reason, chosen, new.answered, new.errors, old.answered, compared, drifted)
+    return DriftReport(verdict, reason, model_row, new.answered, new.errors, old.answered, compared, drifted)
 
 
-def _too_few(new: Answers, old: Answers, *, validated: bool, independent: bool) -> str:
+def _reason_too_few(new: AnswerCounts, old: AnswerCounts, *, old_is_validation: bool, independent: bool) -> str:
     for name, side in (("the period", new), ("the baseline", old)):
-        if side.answered < LEAST_ROWS:
-            return f"{name} has {counted(side.answered, 'row')} with an answer, and {LEAST_ROWS} are needed"
-        if not (independent or (side is old and validated)) and side.hours < LEAST_HOURS:
+        if side.answered < MIN_ROWS:
+            return f"{name} has {with_unit(side.answered, 'row')} with an answer, {MIN_ROWS} are required"
+        if not (independent or (side is old and old_is_validation)) and side.hours < MIN_HOURS:
             return (
-                f"{name} has rows of {counted(side.hours, 'hour')}, and {LEAST_HOURS} are needed to see how hours differ "
-                "(--independent does without, where no two frames show one scene)"
+                f"{name} has rows from {with_unit(side.hours, 'hour')}, {MIN_HOURS} are required to estimate how much "
+                "hours differ (use --independent if no two frames show the same scene)"
             )
     return ""
 
 
-def counted(number: int, noun: str) -> str:
-    """1 row, 2 rows."""
+def with_unit(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 row, 2 rows."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _compared(new: Answers, old: Answers, limits: Limits, *, validated: bool) -> dict[str, Comparison]:
+def _compare_answers(
+    new: AnswerCounts, old: AnswerCounts, limits: DriftLimits, *, old_is_validation: bool
+) -> dict[str, Comparison]:
     labels = tuple(sorted({*new.labels, *old.labels}))
+    categories = {"labels": labels, "scores": BINS}
     return {
-        what: compare(
-            names := labels if what == "labels" else BINS,
-            FrameCounts(new.table(what, names), limits.independent),
-            FrameCounts(old.table(what, names), limits.independent or validated),
+        name: compare_distributions(
+            categories[name],
+            FrameCounts(new.by_category(name, categories[name]), limits.independent),
+            FrameCounts(old.by_category(name, categories[name]), limits.independent or old_is_validation),
         )
-        for what in limits.only
+        for name in limits.only
     }
 
 
-def _validation(model: Model) -> Answers:
-    """What the model file says that it answered to its validation images."""
+def _validation_answers(model: ModelRow) -> AnswerCounts:
+    """Return the counts of the answers to the validation images, from the metrics of the model file."""
     try:
-        found = json.loads(model.metrics)["validation"]
-        labels: dict[str, int] = {str(label): int(count) for label, count in found["labels"].items()}
-        scores = dict(zip(range(len(BINS)), map(int, found["scores"]), strict=True))
+        validation = json.loads(model.metrics)["validation"]
+        labels: dict[str, int] = {str(label): int(count) for label, count in validation["labels"].items()}
+        scores = dict(zip(range(len(BINS)), map(int, validation["scores"]), strict=True))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"the file of the model {model.name} does not say what it answered to its validation images: compare with a "
-            "period (--baseline-since); edgecls notes it in the models that it converts from your images"
+            f"the model file of {model.name} has no distribution of the answers to its validation images: compare with "
+            "a period (--baseline-since), or use a model that edgecls converted from labelled images"
         ) from error
-    return Answers({("", 0): labels}, {("", 0): scores}, 0)
+    return AnswerCounts({("", 0): labels}, {("", 0): scores}, 0)
 
 
-def as_object(drift: Drift, period: Period, baseline: Period | None, limits: Limits) -> dict[str, Any]:
-    """For JSON."""
+def report_as_dict(report: DriftReport, period: Period, baseline: Period | None, limits: DriftLimits) -> dict[str, Any]:
+    """Return the report for JSON."""
     return {
-        "verdict": drift.verdict,
-        "reason": drift.reason or None,
-        "drifted": list(drift.drifted),
-        "model": drift.model.name,
-        "sha256": drift.model.sha256,
-        "period": period.as_object(),
-        "baseline": baseline.as_object() if baseline else "validation",
-        "rows": drift.rows,
-        "errors": drift.errors,
-        "baseline_rows": drift.baseline_rows,
+        "verdict": report.verdict,
+        "reason": report.reason or None,
+        "drifted": list(report.drifted),
+        "model": report.model.name,
+        "sha256": report.model.sha256,
+        "period": period.as_dict(),
+        "baseline": baseline.as_dict() if baseline else "validation",
+        "rows": report.rows,
+        "errors": report.errors,
+        "baseline_rows": report.baseline_rows,
         "alpha": limits.alpha,
         "psi_limit": limits.psi,
-        **{what: _comparison(one) for what, one in drift.compared.items()},
+        **{name: _comparison_as_dict(one) for name, one in report.compared.items()},
     }
 
 
-def _comparison(one: Comparison) -> dict[str, Any]:
+def _comparison_as_dict(one: Comparison) -> dict[str, Any]:
     return {
         "psi": round(one.psi, 6),
         "p": round(one.p, 6),

@@ -1,1 +1,1 @@
-"""The databases of several devices, made into one."""
+"""Merge the databases of several devices into one."""

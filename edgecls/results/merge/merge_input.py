@@ -1,4 +1,4 @@
-"""One database, added to another inside its transaction."""
+"""Addition of one database to another, inside a transaction."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -17,29 +17,40 @@ from edgecls.database.schema import NEXT_ID
 from edgecls.database.sqlite_errors import translate_errors
 from edgecls.errors import BadDatabase, UsageError
 from edgecls.progress import Progress
-from edgecls.results.merge.merge_runs import Destination, MergeRun, runs_to_merge, shift
+from edgecls.results.merge.merge_runs import Destination, MergeRun, RunIdentity, correction_of, runs_to_merge
 
 BATCH = 10_000
-"""Rows read and written at a time."""
-NAMED = 5
-"""Conflicts of an input that are named; all are counted."""
+"""The number of rows that are read and written at a time."""
+MAX_CONFLICTS_LISTED = 5
+"""The number of conflicts of an input that are listed; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
-    """A database to be merged; `device`: the name of its device in the merged one, by default what it says itself."""
+class MergeInput:
+    """A database to merge.
+
+    Attributes:
+        path: The file.
+        device: The name of its device in the output; None for the name in the database itself.
+    """
 
     path: Path
     device: str | None = None
 
 
 @dataclass(slots=True)
-class Merged:
-    """What became of an input.
+class MergeResult:
+    """The counts of what one input added.
 
-    `rows` = `added` + `known` (there already) + `conflicts`: rows of which another one is there, with the same device,
-    source and key; that one stays, and the first few are `named`: (source with device, key). `reviews` that were added
-    or newer than those there; `review_clashes`: frames that two reviews give different labels; the newer one counts.
+    Attributes:
+        path: The file.
+        rows: The number of rows of the input: `added` + `known` + `conflicts`.
+        known: Rows that the output already had.
+        conflicts: Rows whose device, source and key belong to a different row of the output, which stays.
+        runs, models: Added runs and models.
+        reviews: Reviews that were added, or replaced an older one.
+        review_clashes: Frames with different labels in two reviews, of which the newer one is kept.
+        listed_conflicts: (source with device, key) of the first conflicts.
     """
 
     path: Path
@@ -51,19 +62,20 @@ class Merged:
     models: int = 0
     reviews: int = 0
     review_clashes: int = 0
-    named: list[tuple[str, str]] = field(default_factory=list)
+    listed_conflicts: list[tuple[str, str]] = field(default_factory=list)
 
 
-class MergeInput:
-    """Adds to `db`, in which a transaction is open, what it lacks of `source`, which was opened for reading."""
+class DatabaseMerger:
+    """Adds the rows of `source`, a database opened for reading, to `db`, in which a transaction is open."""
 
-    def __init__(self, db: Database, source: Database, given: Input) -> None:
-        self._db, self._source, self._given = db, source, given
-        self._merged = Merged(given.path)
-        self._name = None if given.device is None else escape_surrogates(given.device)
+    def __init__(self, db: Database, source: Database, merge_input: MergeInput) -> None:
+        self._db, self._source, self._path = db, source, merge_input.path
+        self._result = MergeResult(merge_input.path)
+        self._device = None if merge_input.device is None else escape_surrogates(merge_input.device)
+        self._destinations: dict[int, Destination] = {}
 
-    def add(self, steps: Progress) -> Merged:
-        """Models, runs, rows and reviews. Raises UsageError and BadDatabase."""
+    def add(self, steps: Progress) -> MergeResult:
+        """Add the models, runs, rows and reviews. Raises UsageError and BadDatabase."""
         with self._readable():
             runs = list(runs_to_merge(self._source))
         self._add_models()
@@ -73,10 +85,10 @@ class MergeInput:
         with steps.step("merging", -(-rows // BATCH)) as advance:
             self._add_rows(advance)
         self._add_reviews(runs)
-        return self._merged
+        return self._result
 
     def _read(self, sql: str) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of a query to the input, in batches; its errors are the input's."""
+        """Yield the rows of a query on the input, in batches; errors name the input."""
         with self._readable():
             cursor = self._source.conn.execute(sql)
             rows = cursor.fetchmany(BATCH)
@@ -88,150 +100,150 @@ class MergeInput:
     @contextmanager
     def _readable(self) -> Iterator[None]:
         try:
-            with translate_errors(self._given.path):
+            with translate_errors(self._path):
                 yield
         except sqlite3.OperationalError as error:
             if "Could not decode" not in str(error):
                 raise
             raise BadDatabase(
-                f"{self._given.path} has a text that is not UTF-8: find it with the sqlite3 shell"
+                f"{self._path} contains text that is not valid UTF-8: find it with the sqlite3 shell"
             ) from error
 
     def _add_models(self) -> None:
         for models in self._read("SELECT sha256, name, labels, metrics, first_seen FROM models ORDER BY id"):
-            self._merged.models += self._db.conn.executemany(_ADD_MODEL, models).rowcount
+            self._result.models += self._db.conn.executemany(_ADD_MODEL, models).rowcount
 
     def _add_runs(self, runs: list[MergeRun]) -> dict[int, Destination]:
-        """Run of the input -> where its rows go."""
+        """Return run id in the input -> where its rows go."""
         known = {run.identity: run for run in runs_to_merge(self._db)}
-        self._check_names(runs, known)
+        self._check_devices(runs, known)
         destinations = {}
         for run in runs:
-            there = known.get(run.identity)
-            destinations[run.id] = self._add_run(run) if there is None else self._go_on(run, there)
+            existing = known.get(run.identity)
+            destinations[run.id] = self._add_run(run) if existing is None else self._continue_run(run, existing)
         return destinations
 
-    def _check_names(self, runs: list[MergeRun], known: dict[Any, MergeRun]) -> None:
-        """Refuse what would give a device two names, or two devices one; and a --device that would change nothing."""
-        there = {run.id: known[run.identity] for run in runs if run.identity in known}
-        if self._name is not None:
-            self._check_name_given(runs, there)
+    def _check_devices(self, runs: list[MergeRun], known: dict[RunIdentity, MergeRun]) -> None:
+        """Raise UsageError if one device would get two names, two devices one name, or --device would change nothing."""
+        existing = {run.id: known[run.identity] for run in runs if run.identity in known}
+        if self._device is not None:
+            self._check_new_name(self._device, runs, existing)
             return
         for run in runs:
-            before = there.get(run.id)
-            if before and before.columns["merged"] and before.device != run.device:
-                name = self._given.path
+            previous = existing.get(run.id)
+            if previous and previous.columns["merged"] and previous.device != run.device:
                 raise UsageError(
-                    f"{name} was merged as {before.device} before: say --device {before.device}={name} again"
+                    f"{self._path} was merged as {previous.device} before: use --device {previous.device}={self._path} "
+                    "again"
                 )
         for device in {run.device for run in runs}:
-            self._check_is_same_device(device, [run for run in runs if run.device == device], known)
+            self._check_same_device(device, [run for run in runs if run.device == device], known)
 
-    def _check_name_given(self, runs: list[MergeRun], there: dict[int, MergeRun]) -> None:
-        path, name = self._given.path, self._name
+    def _check_new_name(self, device: str, runs: list[MergeRun], existing: dict[int, MergeRun]) -> None:
         if any(run.columns["merged"] for run in runs):
-            raise UsageError(f"{path} was merged from several: --device can name one device only")
-        names = {run.device for run in there.values()}
-        if runs and len(there) == len(runs) and name not in names:
+            raise UsageError(f"{self._path} is itself a merged database: --device can rename one device only")
+        names = {run.device for run in existing.values()}
+        if runs and len(existing) == len(runs) and device not in names:
             raise UsageError(
-                f"{path} was merged as {', '.join(sorted(names))} before, and its rows keep that name: leave --device"
-                f" {name}={path} out, or merge all databases into a new file"
+                f"{self._path} was merged as {', '.join(sorted(names))} before, and its rows keep that name: omit --device"
+                f" {device}={self._path}, or merge all databases into a new file"
             )
 
-    def _check_is_same_device(self, device: str, runs: list[MergeRun], known: dict[Any, MergeRun]) -> None:
+    def _check_same_device(self, device: str, runs: list[MergeRun], known: dict[RunIdentity, MergeRun]) -> None:
         """Raise UsageError where two devices of one name would become one.
 
-        A copy of a database has its runs in common, and one of the two has all of the other's later runs: if both went
-        on, they are of two devices that began with the same memory card.
+        A copy of a database has runs in common with it, and one of the two has all later runs of the other. If both
+        have later runs of their own, they come from two devices that started with copies of one memory card.
         """
-        there = [run for run in known.values() if run.device == device]
+        existing = [run for run in known.values() if run.device == device]
         common = [run for run in runs if run.identity in known]
-        if not there or (common and not _have_parted(runs, common, there)):
+        if not existing or (common and not _have_diverged(runs, common, existing)):
             return
-        path = self._given.path
-        what = f"{path} is of a device called {device}, and so is another database that is merged"
+        path = self._path
+        problem = f"{path} is from a device named {device}, and so is another merged database"
         if common:
-            what += ", which began with the same runs and went on with others"
+            problem += ", which started with the same runs and continued with different ones"
         if any(run.columns["merged"] for run in runs):
-            raise UsageError(f"{what}: merge the databases of its devices themselves, with --device NAME=FILE")
+            raise UsageError(f"{problem}: merge the databases of the devices themselves, with --device NAME=FILE")
         raise UsageError(
-            f"{what}: say --device {device}-2={path} (or another name) if these are two devices, and --device"
+            f"{problem}: use --device {device}-2={path} (or another name) if these are two devices, and --device"
             f" {device}={path} if {path} is a later database of the same one"
         )
 
     def _add_run(self, run: MergeRun) -> Destination:
-        device = run.device if self._name is None else self._name
+        device = run.device if self._device is None else self._device
         columns = {**run.columns, "device": device, "source": f"{device}:{run.identity.source}", "merged": 1}
         run_id = self._db.execute(_ADD_RUN, {**columns, "sha256": run.identity.sha256}).lastrowid
         assert run_id is not None
-        self._merged.runs += 1
+        self._result.runs += 1
         return Destination(run_id, len(run.prefix), f"{device}:")
 
-    def _go_on(self, run: MergeRun, there: MergeRun) -> Destination:
-        """A run that is there: with an end, perhaps, that it had not yet, and times that were corrected since."""
-        later = shift(there.columns) - shift(run.columns)
-        if later and not there.columns["applied_correction"]:
-            self._move(there.id, -later.total_seconds())
-            later = timedelta()
-        to = Destination(there.id, len(run.prefix), there.prefix, later or None)
-        ended = run.columns["stopped_at"]
-        self._db.execute(_END_RUN, (ended and to.time(ended), run.columns["stop_reason"], there.id))
-        return to
+    def _continue_run(self, run: MergeRun, existing: MergeRun) -> Destination:
+        """Update an existing run: it may have ended, and its clock may have been corrected."""
+        time_shift = correction_of(existing.columns) - correction_of(run.columns)
+        if time_shift and not existing.columns["applied_correction"]:
+            self._correct_clock(existing.id, -time_shift.total_seconds())
+            time_shift = timedelta()
+        destination = Destination(existing.id, len(run.prefix), existing.prefix, time_shift or None)
+        stopped_at = run.columns["stopped_at"]
+        end = (stopped_at and destination.time(stopped_at), run.columns["stop_reason"], existing.id)
+        self._db.execute(_END_RUN, end)
+        return destination
 
-    def _move(self, run_id: int, seconds: float) -> None:
+    def _correct_clock(self, run_id: int, seconds: float) -> None:
         (run,) = (run for run in clock_runs(self._db) if run.id == run_id)
         correct_run(self._db, run, seconds)
 
     def _add_rows(self, advance: Callable[[], None]) -> None:
         for rows in self._read(_ROWS):
-            moved = [self._moved(row) for row in rows]
-            # What could be added, is. Of a batch in which all was new, no more is asked.
-            added = self._db.conn.executemany(_ADD_ROW, moved).rowcount
-            conflicts = self._conflicts(moved) if added < len(rows) else []
-            self._merged.rows += len(rows)
-            self._merged.added += added
-            self._merged.conflicts += len(conflicts)
-            self._merged.known += len(rows) - added - len(conflicts)
-            self._merged.named += conflicts[: NAMED - len(self._merged.named)]
+            translated = [self._translate(row) for row in rows]
+            added = self._db.conn.executemany(_ADD_ROW, translated).rowcount
+            conflicts = self._conflicts(translated) if added < len(rows) else []
+            self._result.rows += len(rows)
+            self._result.added += added
+            self._result.conflicts += len(conflicts)
+            self._result.known += len(rows) - added - len(conflicts)
+            self._result.listed_conflicts += conflicts[: MAX_CONFLICTS_LISTED - len(self._result.listed_conflicts)]
             advance()
 
-    def _moved(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _translate(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return a row of the input with the run, source and times that it has in the output."""
         run_id, source, key, path, captured_at, classified_at, *rest = row
         to = self._destinations.get(run_id)
         if to is None:
-            raise BadDatabase(f"{self._given.path} is damaged: run {run_id} of some rows is missing")
-        if to.later is not None:
+            raise BadDatabase(f"{self._path} is damaged: some rows refer to run {run_id}, which does not exist")
+        if to.time_shift is not None:
             captured_at, classified_at = to.time(captured_at), to.time(classified_at)
         return (to.run_id, to.source(source), key, path, captured_at, classified_at, *rest)
 
     def _conflicts(self, rows: list[tuple[Any, ...]]) -> list[tuple[str, str]]:
-        """(source, key) of rows that are there, but not as they came: from another run, or with other content."""
+        """Return (source, key) of rows whose key belongs to a row of another run, or with other content."""
         self._db.conn.execute(_INCOMING)
         self._db.conn.executemany(f"INSERT INTO incoming VALUES ({', '.join('?' * 13)})", rows)  # noqa: S608
-        found = self._db.conn.execute(_CONFLICTS).fetchall()
+        conflicts = self._db.conn.execute(_CONFLICTS).fetchall()
         self._db.conn.execute("DELETE FROM incoming")
-        return [(str(source), str(key)) for source, key in found]
+        return [(str(source), str(key)) for source, key in conflicts]
 
     def _add_reviews(self, runs: list[MergeRun]) -> None:
-        """A review's run is that of its row; where that is gone, the last one of its source."""
-        last = {run.columns["source"]: run.id for run in runs}
+        """Add the reviews; one whose row was removed belongs to the last run of its source."""
+        last_runs = {run.columns["source"]: run.id for run in runs}
         for reviews in self._read(_REVIEWS):
             for run_id, source, *review in reviews:
-                to = self._destinations.get(run_id or last.get(source) or max(last.values(), default=0))
+                to = self._destinations.get(run_id or last_runs.get(source) or max(last_runs.values(), default=0))
                 self._add_review((to.source(source) if to else source, *review))
 
     def _add_review(self, values: tuple[Any, ...]) -> None:
         source, key, *_, label, _, _ = values
-        there = self._db.execute("SELECT label FROM reviews WHERE source = ? AND key = ?", (source, key)).fetchone()
-        self._merged.review_clashes += there is not None and there[0] != label
-        self._merged.reviews += self._db.execute(_ADD_REVIEW, values).rowcount
+        existing = self._db.execute("SELECT label FROM reviews WHERE source = ? AND key = ?", (source, key)).fetchone()
+        self._result.review_clashes += existing is not None and existing[0] != label
+        self._result.reviews += self._db.execute(_ADD_REVIEW, values).rowcount
 
 
-def _have_parted(runs: list[MergeRun], common: list[MergeRun], there: list[MergeRun]) -> bool:
-    """Return whether `runs` and those `there` each went on without the other after the runs that they have in `common`."""
+def _have_diverged(runs: list[MergeRun], common: list[MergeRun], existing: list[MergeRun]) -> bool:
+    """Return whether `runs` and `existing` each have runs of their own after those that they have in `common`."""
     identities = {run.identity for run in runs}
     last = max(run.identity.started_at for run in common)
-    is_behind = any(run.identity.started_at >= last and run.identity not in identities for run in there)
+    is_behind = any(run.identity.started_at >= last and run.identity not in identities for run in existing)
     return is_behind and len(common) < len(runs)
 
 
@@ -255,7 +267,7 @@ _ROWS = """
            votes
     FROM results ORDER BY id
 """
-# Not saved_bytes: a frame that was saved is saved on its device, and no budget of this machine's counts it.
+# Without saved_bytes: saved frames are on their device and do not count towards a storage limit here.
 _ADD_ROW = f"""
     INSERT INTO results (id, run_id, source, key, path, captured_at, classified_at, label, score, top_k, decode_ms,
                          infer_ms, error, votes)
@@ -267,10 +279,10 @@ _INCOMING = """
         run_id, source, key, path, captured_at, classified_at, label, score, top_k, decode_ms, infer_ms, error, votes
     )
 """
-# A path may be gone since, with its saved frame; times may have been corrected.
+# Paths and times are not compared: retention may have cleared a path, and a correction may have changed times.
 _CONFLICTS = """
-    SELECT source, key FROM incoming JOIN results AS there USING (source, key)
-    WHERE (there.run_id, there.label, there.score, there.error, there.top_k)
+    SELECT source, key FROM incoming JOIN results AS existing USING (source, key)
+    WHERE (existing.run_id, existing.label, existing.score, existing.error, existing.top_k)
           IS NOT (incoming.run_id, incoming.label, incoming.score, incoming.error, incoming.top_k)
     ORDER BY incoming.rowid
 """

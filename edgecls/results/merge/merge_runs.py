@@ -1,4 +1,4 @@
-"""The runs of a database on their way into another: which of them are there already, and where their rows go."""
+"""The runs of the databases of a merge: how they are recognised, and where their rows go."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,11 +11,15 @@ from sqlite_utils import Database
 from edgecls.database.timestamps import format_timestamp, parse_timestamp
 
 
-class Identity(NamedTuple):
-    """What makes a run the same in every copy of its database, corrected or not, merged or not.
+class RunIdentity(NamedTuple):
+    """The columns by which a run is recognised in every copy of its database, corrected or merged.
 
-    `started_at` is as it was written, `source` that of the device itself; `nth` counts runs of which all else is equal.
-    The device is no part of it: a copy may have been given another name.
+    The device is not among them: a copy may have got another name.
+
+    Attributes:
+        started_at: As it was first written, before corrections.
+        source: The source on the device, without the prefix of a merged database.
+        occurrence: 0, or higher for further runs that are equal in everything else.
     """
 
     sha256: str
@@ -24,62 +28,66 @@ class Identity(NamedTuple):
     source: str
     version: str
     config: str
-    nth: int
+    occurrence: int
 
 
 @dataclass(frozen=True, slots=True)
 class MergeRun:
-    """A run of one of the databases: `columns` are those of the table `runs`, but for the two ids."""
+    """A run of one of the databases; `columns` are those of the table `runs` except the ids of run and model."""
 
     id: int
-    identity: Identity
+    identity: RunIdentity
     columns: Mapping[str, Any]
 
     @property
     def device(self) -> str:
-        """Its name in that database."""
+        """The name of the device in that database."""
         return str(self.columns["device"])
 
     @property
     def prefix(self) -> str:
-        """What stands before the device's own source in that database: DEVICE: where the run was merged into it."""
+        """The prefix of its sources in that database: `DEVICE:` in a merged one, otherwise empty."""
         return f"{self.device}:" if self.columns["merged"] else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where the rows of a run go: to which run, what is cut from their source, and what is put before it instead.
+    """The run in the output to which the rows of a run are added.
 
-    `later`: what their times are moved by, where those of that run have been corrected in another way; mostly None.
+    Attributes:
+        run_id: The run in the output.
+        prefix_length: The length of the prefix of their sources in the input.
+        prefix: The prefix in the output.
+        time_shift: Added to their times if the run in the output has another clock correction.
     """
 
     run_id: int
-    cut: int
+    prefix_length: int
     prefix: str
-    later: timedelta | None = None
+    time_shift: timedelta | None = None
 
     def source(self, source: str) -> str:
-        """The source of such a row there."""
-        return self.prefix + source[self.cut :]
+        """Return the source in the output for a source in the input."""
+        return self.prefix + source[self.prefix_length :]
 
     def time(self, time: str) -> str:
-        """The time of such a row there."""
-        return time if self.later is None else shifted(time, self.later)
+        """Return the time in the output for a time in the input."""
+        return time if self.time_shift is None else shift_time(time, self.time_shift)
 
 
 def runs_to_merge(db: Database) -> Iterator[MergeRun]:
-    """Yield the runs of a database, in order of writing."""
+    """Yield the runs of a database in the order in which they were written."""
     sql = (
         f"SELECT runs.id, sha256, {', '.join(_COLUMNS)} FROM runs JOIN models ON models.id = model_id ORDER BY runs.id"  # noqa: S608
     )
-    seen: Counter[tuple[Any, ...]] = Counter()
-    for number, sha256, *values in db.execute(sql):
-        run = dict(zip(_COLUMNS, values, strict=True))
-        source = run["source"][len(run["device"]) + 1 :] if run["merged"] else run["source"]
-        written = shifted(run["started_at"], -shift(run))
-        same = (sha256, run["boot_id"], written, source, run["version"], run["config"])
-        yield MergeRun(number, Identity(*same, seen[same]), run)
-        seen[same] += 1
+    occurrences: Counter[tuple[Any, ...]] = Counter()
+    for run_id, sha256, *values in db.execute(sql):
+        columns = dict(zip(_COLUMNS, values, strict=True))
+        source = columns["source"][len(columns["device"]) + 1 :] if columns["merged"] else columns["source"]
+        first_started_at = shift_time(columns["started_at"], -correction_of(columns))
+        key = (sha256, columns["boot_id"], first_started_at, source, columns["version"], columns["config"])
+        yield MergeRun(run_id, RunIdentity(*key, occurrences[key]), columns)
+        occurrences[key] += 1
 
 
 _COLUMNS = (
@@ -88,11 +96,11 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def shift(columns: Mapping[str, Any]) -> timedelta:
-    """What the times of a run were corrected by."""
+def correction_of(columns: Mapping[str, Any]) -> timedelta:
+    """Return the clock correction that was applied to the times of a run."""
     return timedelta(milliseconds=round(columns["applied_correction"] * 1000))
 
 
-def shifted(time: str, by: timedelta) -> str:
-    """A time of the database, moved."""
+def shift_time(time: str, by: timedelta) -> str:
+    """Return a time of the database, shifted."""
     return format_timestamp(parse_timestamp(time) + by)

@@ -13,7 +13,7 @@ from edgecls.training.data.balance import FEW_IMAGES
 from edgecls.training.data.duplicates import groups_with_copies, leave_out_copies
 from edgecls.training.data.problems import Problem
 from edgecls.training.data.read_images import DatasetImage
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.data.split import divide_new_classes
 
 LeftOut = list[tuple[Sample, str]]

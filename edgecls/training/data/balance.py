@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from edgecls.training.data.problems import Problem
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 
 MOST_UNEQUAL = 10.0
 """The maximum ratio of two weights: an image with 500 times the weight of others makes a batch mostly noise."""

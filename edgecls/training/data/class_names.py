@@ -4,17 +4,14 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from edgecls.model.labels import find_label, unify_labels
-
-if TYPE_CHECKING:
-    from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 
 log = logging.getLogger(__name__)
 
 
-def unify_classes(samples: Sequence["Sample"]) -> list["Sample"]:
+def unify_classes(samples: Sequence[Sample]) -> list[Sample]:
     """Return the samples with one label for each class, see `unify_labels`; warn of classes that this has merged.
 
     Raises BadData for a name that no class can have.
@@ -25,12 +22,12 @@ def unify_classes(samples: Sequence["Sample"]) -> list["Sample"]:
     return [_relabelled(sample, labels[sample.label]) for sample in samples]
 
 
-def spell_as(samples: Sequence["Sample"], labels: Iterable[str]) -> list["Sample"]:
+def spell_as(samples: Sequence[Sample], labels: Iterable[str]) -> list[Sample]:
     """Return the samples with those of `labels` that theirs mean, see `find_label`; other labels stay."""
     known = tuple(labels)
     spelled = {label: find_label(label, known) or label for label in {sample.label for sample in samples}}
     return [_relabelled(sample, spelled[sample.label]) for sample in samples]
 
 
-def _relabelled(sample: "Sample", label: str) -> "Sample":
+def _relabelled(sample: Sample, label: str) -> Sample:
     return sample if sample.label == label else replace(sample, label=label)

@@ -31,7 +31,8 @@ from edgecls.training.data.read_images import (
     read_reviewed_images,
     undecodable,
 )
-from edgecls.training.data.samples import Sample, is_npz, read_samples
+from edgecls.training.data.sample import Sample
+from edgecls.training.data.samples import is_npz, read_samples
 from edgecls.training.data.split import lacking, separated_groups, split_samples
 from edgecls.training.data.split_names import Split
 

@@ -12,22 +12,22 @@ DARK = 16
 """A problem is reported where half of the images do not reach white divided by this."""
 
 
-def dataset_white(images: Sequence[DatasetImage], given: int | None = None) -> White:
-    """Return the white of all images whose files do not name it, or `given` for the deepest of them.
+def dataset_white(images: Sequence[DatasetImage], override: int | None = None) -> White:
+    """Return the white of all images whose files do not name it, or `override` for the deepest of them.
 
-    Raises UsageError where `given` applies to no file, or exceeds what the files can hold.
+    Raises UsageError where `override` applies to no file, or exceeds what the files can hold.
     """
     whites = {bits: [each.depth.white for each in images if each.depth and each.depth.bits == bits] for bits in (8, 16)}
     white = White(max(whites[8], default=0) or 255, (max(whites[16]) or SIXTEEN_BITS) if whites[16] else None)
-    if given is None:
+    if override is None:
         return white
     if whites[16]:
-        return White(white.eight, given)
+        return White(white.eight, override)
     if not whites[8]:
         raise UsageError("--white applies to PNG, TIFF, BMP, PGM and .npz, and there are none: omit it")
-    if given > 255:
-        raise UsageError(f"--white is {given}, but the files have 8 bits, 255 at most: omit it")
-    return White(given, white.sixteen)
+    if override > 255:
+        raise UsageError(f"--white is {override}, but the files have 8 bits, 255 at most: omit it")
+    return White(override, white.sixteen)
 
 
 def describe_white(images: Sequence[DatasetImage], white: White) -> list[Problem]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from edgecls.training.data.problems import Problem
 from edgecls.training.data.read_images import DatasetImage
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 
 _RANK: Mapping[str | None, int] = {None: 0, "train": 0, "validation": 1, "test": 2}
 """Of copies in several splits those of the highest rank are kept, as they are needed to measure."""

@@ -1,4 +1,4 @@
-"""What is wrong, or doubtful, with a data set."""
+"""Errors and warnings about a data set."""
 
 import logging
 from collections import defaultdict

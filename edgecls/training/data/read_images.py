@@ -18,7 +18,7 @@ from edgecls.images.preprocess import decode, decode_samples
 from edgecls.progress import Progress
 from edgecls.training.data.losses import reason_of
 from edgecls.training.data.problems import Problem
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.workers import for_each
 
 THUMBNAIL_SIDE = 16
@@ -32,7 +32,7 @@ SMALL_FILE = 65536
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """How an image looks: 64 bits of a perceptual hash, and grey levels uint8 (16, 16)."""
+    """The appearance of an image: 64 bits of a perceptual hash, and grey levels uint8 (16, 16)."""
 
     bits: NDArray[np.bool_]
     thumbnail: NDArray[np.uint8]

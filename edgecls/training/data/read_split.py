@@ -20,7 +20,8 @@ from edgecls.training.data.dataset import (
 from edgecls.training.data.duplicates import groups_with_copies, leave_out_copies
 from edgecls.training.data.npz import Scale
 from edgecls.training.data.read_images import DatasetImage, compare_in_full, read_images, undecodable
-from edgecls.training.data.samples import Sample, read_samples
+from edgecls.training.data.sample import Sample
+from edgecls.training.data.samples import read_samples
 from edgecls.training.data.split import keep_splits
 
 

@@ -4,11 +4,8 @@ import csv
 import logging
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-
-import numpy as np
-from numpy.typing import NDArray
 
 from edgecls.errors import BadData, InputNotFound, UsageError, from_os_error
 from edgecls.images.image_files import Exclusions, file_begins_like_image, find_images
@@ -17,41 +14,11 @@ from edgecls.training.data.archive import Member, find_archived_images, is_archi
 from edgecls.training.data.class_names import unify_classes
 from edgecls.training.data.groups import find_groups
 from edgecls.training.data.layout import find_layout
-from edgecls.training.data.npz import NpzRow, read_arrays, read_row
+from edgecls.training.data.npz import NpzRow, read_arrays
+from edgecls.training.data.sample import Sample
 from edgecls.training.data.split_names import SPLIT_NAMES, Split
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One labelled image. `split` is None until it is decided; samples of one `group` belong in one split.
-
-    An image of an `.npz` file is its `row`, one of an archive its `member`, and its `path` only names it:
-    `mnist.npz#x_train[17]`, `photos.zip/cat/1.jpg`.
-    """
-
-    path: Path
-    label: str
-    split: Split | None = None
-    group: str | None = None
-    row: NpzRow | None = None
-    member: Member | None = None
-
-    def read(self) -> bytes | NDArray[np.uint8]:
-        """Return what `load_pixels` and `Classifier.classify` take: the file's bytes, or RGB pixels uint8 (height, width, 3).
-
-        Raises InputNotFound and IoFailed where it cannot be read; BadImage where it is damaged in or missing from an archive;
-        BadData where it is in an `.npz` that was changed.
-        """
-        if self.row:
-            return read_row(self.row)
-        if self.member:
-            return self.member.read()
-        try:
-            return self.path.read_bytes()
-        except OSError as error:
-            raise from_os_error(error, f"cannot read {self.path}") from error
 
 
 def read_samples(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from edgecls.errors import BadData
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.data.split_names import Split
 
 TEST_SHARE = 0.2

@@ -11,7 +11,7 @@ from edgecls.model.model_file import ModelFile
 from edgecls.progress import Progress
 from edgecls.training.data.class_names import spell_as
 from edgecls.training.data.losses import Losses
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.evaluation.evaluate import Evaluation, evaluate_predictions
 from edgecls.training.evaluation.mcnemar import McNemar, agreement, mcnemar
 from edgecls.training.evaluation.predictions import classify_samples, in_common

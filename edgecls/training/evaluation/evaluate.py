@@ -10,7 +10,7 @@ from sklearn.metrics import precision_recall_fscore_support
 from edgecls.model.model_file import ModelFile
 from edgecls.progress import Progress
 from edgecls.training.data.losses import Losses
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.evaluation.curves import reliability_curve
 from edgecls.training.evaluation.metrics import accuracy_interval, are_probabilities, log_loss, top_k_accuracy
 from edgecls.training.evaluation.predictions import Predictions, classify_samples

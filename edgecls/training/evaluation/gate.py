@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.evaluation.paired_difference import paired_interval, score_statistic
 from edgecls.training.evaluation.predictions import Predictions
 

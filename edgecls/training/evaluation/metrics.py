@@ -23,8 +23,8 @@ def accuracy_interval(right: NDArray[np.bool_], groups: Sequence[str | None] | N
     stands for itself. Resampling n independent images with replacement draws Binomial(n, accuracy) right ones: that
     distribution's quantiles are computed, nothing is drawn. Groups are drawn whole, 2,000 times, with a fixed seed.
 
-    Where all are right or all wrong, or one group is all there is, every resample is alike, and the bootstrap would
-    claim certainty: then it is the exact binomial interval (Clopper and Pearson 1934) of so many images or groups.
+    If all images are right, all are wrong, or there is a single group, every resample is equal and the bootstrap would
+    claim certainty. Then the exact binomial interval (Clopper and Pearson 1934) of the images or groups is returned.
     """
     correct, sizes = _by_group(right, groups or [None] * len(right))
     n = len(sizes)

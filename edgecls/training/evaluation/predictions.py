@@ -18,8 +18,8 @@ from edgecls.model.model_file import ModelFile
 from edgecls.progress import Progress
 from edgecls.training.data.class_names import spell_as
 from edgecls.training.data.losses import Losses, reason_of
-from edgecls.training.data.samples import Sample
-from edgecls.training.fitting.pixel_cache import PixelCache
+from edgecls.training.data.pixel_cache import PixelCache
+from edgecls.training.data.sample import Sample
 from edgecls.training.workers import for_each
 
 NAMED = 5

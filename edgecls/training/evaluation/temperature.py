@@ -59,8 +59,8 @@ def fit_temperature(logits: NDArray[np.floating[Any]], truth: NDArray[np.integer
 
     # Convex in 1 / T (a sum of log-sum-exp and linear terms), so there is one minimum in log T.
     low, high = np.log(BOUNDS)
-    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
-    return float(np.exp(found.x))
+    minimum = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(minimum.x))
 
 
 def at_bound(temperature: float) -> bool:

@@ -23,7 +23,7 @@ NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Of one label, on the images that it was chosen on.
+    """The threshold of one label, and its figures on the images that it was chosen on.
 
     `answers`: of how many images it is the best label; `answered`: of those, how many score `threshold` (0 to 1) or
     more; `precision`: the share of these that is right, None where there are none. `pooled`: its own images were too
@@ -117,8 +117,8 @@ def choose_thresholds(predictions: Predictions, min_precision: float) -> Thresho
         own = predictions.best == index
         evidence = fallback if np.any(predictions.truth == index) else None
         chosen.append(_choose(label, (predictions.top[own], predictions.right[own]), evidence, min_precision))
-    found = apply_thresholds(predictions, {each.label: each.threshold for each in chosen})
-    return Thresholds(min_precision, tuple(chosen), found.answered, found.precision)
+    coverage = apply_thresholds(predictions, {each.label: each.threshold for each in chosen})
+    return Thresholds(min_precision, tuple(chosen), coverage.answered, coverage.precision)
 
 
 def _choose(label: str, answers: _Answers, fallback: _Cut | None, min_precision: float) -> Threshold:
@@ -136,15 +136,15 @@ def _choose(label: str, answers: _Answers, fallback: _Cut | None, min_precision:
     return Threshold(label, cut.threshold, len(answers[0]), cut.answered, precision, pooled, reached)
 
 
-def never_answered(found: Thresholds, images: Mapping[str, int]) -> list[str]:
+def never_answered(thresholds: Thresholds, images: Mapping[str, int]) -> list[str]:
     """Return lines that name the labels that are never answered. `images` is label -> number of validation images."""
-    lost = [each.label for each in found.unreached]
-    cannot = f"cannot show a precision of {found.min_precision:g}: add images, or lower --min-precision"
+    lost = [each.label for each in thresholds.unreached]
+    cannot = f"cannot show a precision of {thresholds.min_precision:g}: add images, or lower --min-precision"
     if len(lost) <= FEW:
         return [f"{label} is never answered: its {_images(images[label])} {cannot}" for label in lost]
     names = ", ".join(f"{label} ({images[label]})" for label in lost[:NAMED])
     more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
-    share = "none of the labels is ever" if len(lost) == len(found.labels) else f"{len(lost)} labels are never"
+    share = "none of the labels is ever" if len(lost) == len(thresholds.labels) else f"{len(lost)} labels are never"
     return [f"{share} answered: their validation images {cannot}: {names}{more}"]
 
 

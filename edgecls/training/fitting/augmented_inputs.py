@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from edgecls.inference.runtimes import open_runtime
 from edgecls.inference.runtimes.interpreter import Runtime
+from edgecls.training.data.disk_array import DiskArray
+from edgecls.training.data.pixel_cache import PixelCache
 from edgecls.training.fitting.augment import Augmentation, augment
-from edgecls.training.fitting.disk_array import DiskArray
-from edgecls.training.fitting.pixel_cache import PixelCache
 from edgecls.training.fitting.timing import shortest
 from edgecls.training.workers import for_each
 

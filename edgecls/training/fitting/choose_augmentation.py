@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecls.training.fitting.features import Transform
+from edgecls.training.features import Transform
 
 Features = NDArray[np.float32]
 Numbers = NDArray[np.intp]

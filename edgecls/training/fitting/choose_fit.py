@@ -13,8 +13,8 @@ from edgecls.progress import Progress
 from edgecls.training.backbones import Backbone
 from edgecls.training.data.balance import balanced_subset
 from edgecls.training.data.dataset import Dataset
-from edgecls.training.fitting.features import extract_features
-from edgecls.training.fitting.pixel_cache import cache_pixels
+from edgecls.training.data.pixel_cache import cache_pixels
+from edgecls.training.features import extract_features
 from edgecls.training.fitting.training_data import classes_of
 
 log = logging.getLogger(__name__)

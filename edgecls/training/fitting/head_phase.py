@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecls.training.features import Transform, extract_features
 from edgecls.training.fitting.choose_augmentation import Predict, choose_preset
-from edgecls.training.fitting.features import Transform, extract_features
 from edgecls.training.fitting.fine_tune import evaluate_epoch
 from edgecls.training.fitting.head import attach, new_head, train_head
 from edgecls.training.fitting.search import search

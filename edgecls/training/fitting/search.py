@@ -66,7 +66,7 @@ def search(
     return replace(settings, **study.best_params), tried
 
 
-def _suggest(trial: Any, name: str, given: float) -> float:
+def _suggest(trial: Any, name: str, initial: float) -> float:
     low, high = RANGES[name]
-    logarithmic = name in _LOGARITHMIC and given > 0
-    return float(trial.suggest_float(name, min(low, given), max(high, given), log=logarithmic))
+    logarithmic = name in _LOGARITHMIC and initial > 0
+    return float(trial.suggest_float(name, min(low, initial), max(high, initial), log=logarithmic))

@@ -1,4 +1,4 @@
-"""What a network is trained on, and what training returns."""
+"""The data that a network is trained on, and the result of training."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from edgecls.progress import Progress
 from edgecls.training.backbones import Backbone
 from edgecls.training.data.dataset import Dataset
-from edgecls.training.data.samples import Sample
-from edgecls.training.fitting.pixel_cache import PixelCache, cache_pixels
+from edgecls.training.data.pixel_cache import PixelCache, cache_pixels
+from edgecls.training.data.sample import Sample
 from edgecls.training.quantization import quantize
 from edgecls.training.settings import Epoch, PhaseSettings, ResolvedTraining
 

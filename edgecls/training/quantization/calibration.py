@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecls.training.data.balance import balanced_subset
-from edgecls.training.fitting.pixel_cache import PixelCache
+from edgecls.training.data.pixel_cache import PixelCache
 
 IMAGES = 200
 

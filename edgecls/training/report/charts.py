@@ -93,13 +93,13 @@ def draw_precision_recall(curves: Sequence[PrecisionRecall]) -> str:
     return _svg("precision-recall", "Precision against recall of each class", draw)
 
 
-def draw_reliability(before: Reliability, found: Reliability) -> str:
+def draw_reliability(before: Reliability, after: Reliability) -> str:
     """Return a reliability diagram before and after temperature scaling, with a histogram of the scores after it."""
 
     def draw(axes: Axes) -> None:
-        full = found.count > 0
-        left, width = found.edges[:-1][full], np.diff(found.edges)[full]
-        share = found.count[full] / found.count.sum()
+        full = after.count > 0
+        left, width = after.edges[:-1][full], np.diff(after.edges)[full]
+        share = after.count[full] / after.count.sum()
         axes.bar(left, share, width, align="edge", color="#dfe6ee", label="share of the images")
         axes.plot([0, 1], [0, 1], color="#8a94a0", linestyle=":", label="perfectly calibrated")
         some = before.count > 0
@@ -107,7 +107,7 @@ def draw_reliability(before: Reliability, found: Reliability) -> str:
         axes.plot(
             before.score[some], before.accuracy[some], color=COLOURS[1], linestyle="--", **style, label="before scaling"
         )
-        axes.plot(found.score[full], found.accuracy[full], color=COLOURS[0], **style, label="after scaling")
+        axes.plot(after.score[full], after.accuracy[full], color=COLOURS[0], **style, label="after scaling")
         _square(axes, "score", "accuracy")
         axes.figure.legend(loc="outside lower center", ncols=2)  # inside the axes it could hide a point
 

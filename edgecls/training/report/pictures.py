@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgecls.errors import EdgeclsError
 from edgecls.images.framing import Preprocessing
 from edgecls.images.preprocess import load_pixels
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.evaluation.gate import Flip
 from edgecls.training.evaluation.predictions import Predictions
 from edgecls.training.report.thumbnails import overlay, thumbnail
@@ -91,13 +91,13 @@ def _heat_maps(
 
     images = np.stack([pixels[i] for i, _ in asked])
     classes = np.array([label for _, label in asked])
-    found = heat_maps(conversion.network, normalize(images, conversion.mean, conversion.std), classes)
-    return dict(zip(asked, found, strict=True))
+    maps = heat_maps(conversion.network, normalize(images, conversion.mean, conversion.std), classes)
+    return dict(zip(asked, maps, strict=True))
 
 
-def flips(found: Iterable[Flip], preprocessing: Preprocessing, count: int = FLIPS) -> list[Flipped]:
+def flips(changed: Iterable[Flip], preprocessing: Preprocessing, count: int = FLIPS) -> list[Flipped]:
     """Return the first `count` changed answers with their images."""
-    return [_flipped(flip, preprocessing) for flip in list(found)[:count]]
+    return [_flipped(flip, preprocessing) for flip in list(changed)[:count]]
 
 
 def _flipped(flip: Flip, preprocessing: Preprocessing) -> Flipped:

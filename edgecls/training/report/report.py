@@ -120,8 +120,8 @@ def _trials(conversion: Any) -> list[tuple[int, Mapping[str, Any]]]:
 
 def _thresholds(conversion: Any) -> list[dict[str, Any]]:
     """Return a row for each class: its threshold, and what it gives on the test images; never answered ones first."""
-    found = conversion.coverage.per_label
-    rows = [{"on_validation": each, "on_test": found[each.label]} for each in conversion.thresholds.labels]
+    coverage = conversion.coverage.per_label
+    rows = [{"on_validation": each, "on_test": coverage[each.label]} for each in conversion.thresholds.labels]
     return sorted(
         rows, key=lambda row: (row["on_validation"].reached, row["on_test"].answered - row["on_test"].answers)
     )
@@ -137,8 +137,8 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _versions(conversion: Any) -> dict[str, str]:
-    found = {**conversion.model.info.versions, "Python": platform.python_version(), "system": platform.platform()}
-    return {**found, **{package: _version(package) for package in _PACKAGES}}
+    versions = {**conversion.model.info.versions, "Python": platform.python_version(), "system": platform.platform()}
+    return {**versions, **{package: _version(package) for package in _PACKAGES}}
 
 
 def _version(package: str) -> str:

@@ -162,6 +162,14 @@ def test_a_number_is_no_boolean(config):
     ]
 
 
+@pytest.mark.parametrize("value", ["1", "0.0", '"yes"'])
+def test_a_number_or_a_word_is_not_a_boolean(config, value):
+    assert problems(config(f"full_decode = {value}\n[source]\npath = 'x'\nrecursive = {value}")) == [
+        f"full_decode must be true or false, not {value}".replace('"', "'"),
+        f"source.recursive must be true or false, not {value}".replace('"', "'"),
+    ]
+
+
 def test_places_within_values(config):
     assert problems(config('source.path = "x"\nsource.patterns = [\n"*.jpg",\n3]')) == [
         "source.patterns.1 must be a string in quotes, not 3"

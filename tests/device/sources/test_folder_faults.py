@@ -98,7 +98,7 @@ def test_links_out_of_the_folder_and_what_is_no_file_are_passed_over_and_said_on
 
 
 def test_an_unreadable_file_is_one_error_and_is_taken_once_it_can_be_read(inbox, until, monkeypatch):
-    """Tests may run as root, whom no mode keeps out: what opens files is told to refuse."""
+    """Tests may run as root, whom no mode keeps out: the functions that open files refuse."""
     opened = os.open
 
     def refuse(path, flags, *rest, **more):

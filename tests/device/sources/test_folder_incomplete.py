@@ -68,7 +68,7 @@ def test_old_ones_do_not_wait(inbox, until):
         assert not list(source._incomplete)
 
 
-def test_a_restart_does_not_begin_the_time_anew(monkeypatch):
+def test_a_restart_does_not_begin_the_time_again(monkeypatch):
     """40 of 60 seconds were over when it was restarted."""
     now = [1000.0]
     monkeypatch.setattr(incomplete_files.time, "monotonic", lambda: now[0])
@@ -96,7 +96,7 @@ def test_files_of_a_later_time_than_the_clocks_wait_as_long_as_others(monkeypatc
     assert not files.must_wait("a", FileStamp(500, later, later), b"")
 
 
-def test_each_change_begins_the_time_anew(monkeypatch):
+def test_each_change_begins_the_time_again(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(incomplete_files.time, "monotonic", lambda: now[0])
     files, ahead = IncompleteFiles(60.0), time.time_ns() + 10**18

@@ -84,7 +84,7 @@ def test_a_file_that_was_just_closed_is_not_waited_for(inbox, monkeypatch):
 
 
 @pytest.mark.parametrize("busy", [True, False], ids=["before it is read", "while it is classified"])
-def test_a_file_that_is_written_again_just_after_its_close_is_not_put_away_half(inbox, busy):
+def test_a_file_that_is_written_again_just_after_its_close_is_not_moved_half_written(inbox, busy):
     """The close of the first writer says nothing of the second, who pauses in the middle."""
     whole = picture("blue")
     path, other = inbox / "x.png", inbox / "other.png"

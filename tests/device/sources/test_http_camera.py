@@ -50,7 +50,7 @@ def test_a_snapshot_address_is_asked_again_and_again(until):
         assert numbers == sorted(set(numbers))
         assert frames[0].image.shape == (120, 160, 3)
         assert len({frame.key for frame in frames}) == len(frames)
-    assert set(server.asked) == {"/snapshot.jpg"}
+    assert set(server.requested) == {"/snapshot.jpg"}
 
 
 def test_a_snapshot_address_is_asked_once_an_interval(until):
@@ -62,12 +62,12 @@ def test_a_snapshot_address_is_asked_once_an_interval(until):
             lambda: len(frames) == 1 and len(signs) > 4, WAIT
         )  # four signs are a second: longer than it may be silent
         assert source.status().lost is None
-        assert len(server.asked) == 1
+        assert len(server.requested) == 1
 
 
 def test_the_motion_gate_sees_every_snapshot(until):
     def answer(handler):
-        n = len(server.asked)
+        n = len(server.requested)
         send(handler, JPEG if n < 6 else encode(noise(160, 120, seed=n), ".jpg"))
 
     with web_server(answer) as server:
@@ -157,12 +157,12 @@ def test_size_and_time_of_a_snapshot_are_bounded(monkeypatch):
         assert said in {"no whole picture for 0 s", "no frame for 1 s"}
 
 
-@pytest.mark.parametrize(("length", "is_told"), [(True, False), (False, False), (True, True)])
-def test_a_frame_that_is_cut_off_is_skipped_and_logged(until, caplog, length, is_told):
+@pytest.mark.parametrize(("length", "states_part"), [(True, False), (False, False), (True, True)])
+def test_a_frame_that_is_cut_off_is_skipped_and_logged(until, caplog, length, states_part):
     """With a `Content-Length` of the whole frame, without one, and with that of the part."""
     whole = [encode(noise(160, 120, seed=n), ".jpg") for n in range(4)]
     parts = [data[: len(data) // 2] for data in whole]
-    cut = parts if is_told else list(zip(whole, parts, strict=True))
+    cut = parts if states_part else list(zip(whole, parts, strict=True))
     pictures = [each for pair in zip(whole, cut, strict=True) for each in pair] * 50
     with web_server(lambda handler: send_stream(handler, pictures, length=length)) as server:
         source = camera(server, "/video")
@@ -179,7 +179,7 @@ def test_a_frame_that_is_cut_off_is_skipped_and_logged(until, caplog, length, is
 
 def test_a_snapshot_that_is_cut_off_is_skipped(until):
     def answer(handler):
-        if len(server.asked) % 2:
+        if len(server.requested) % 2:
             send(handler, JPEG)
         else:
             handler.send_response(200)

@@ -115,7 +115,7 @@ def test_the_first_frame_of_a_camera_that_comes_back_finds_it_said(camera, until
 
 
 def test_a_camera_that_is_lost_before_its_first_frame_is_taken(camera, until, caplog):
-    """The frame is delivered, and nobody is told that the camera came back."""
+    """The frame is delivered, and nothing is logged about the return of the camera."""
     opened = source(camera, reconnect_max_seconds=60)
     camera.left = 1
     with opened:

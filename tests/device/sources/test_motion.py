@@ -53,7 +53,7 @@ def test_while_it_learns_nothing_passes():
     assert [gate.passes(scene(n, square=50 * n)) for n in range(5)] == [False, False, False, True, True]
 
 
-def test_another_shape_of_picture_is_learnt_anew():
+def test_another_shape_of_picture_is_learnt_again():
     gate = MotionGate(MotionSettings(warm_up_frames=2))
     for n in range(5):
         gate.passes(scene(n))

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from edgecls.errors import InputNotFound, IoFailed, UsageError
 from edgecls.images.frame_key import digest
 from edgecls.results.active_learning.harvest_folder import FolderNames, check_out, safe_name, write_folder
-from edgecls.results.active_learning.picking import Pick, Row
+from edgecls.results.active_learning.picking import FrameRow, Pick
 
 
 def pick(row_id=1, path="/inbox/a.jpg", predicted="tabby", reason="random", image=b"picture"):
-    found = Row(row_id, "folder", f"a#{digest(image)}", path, predicted, 0.9, predicted, 0.85, "ab" * 32, "{}")
+    found = FrameRow(row_id, "folder", f"a#{digest(image)}", path, predicted, 0.9, predicted, 0.85, "ab" * 32, "{}")
     return Pick(found, reason, image)
 
 
@@ -82,9 +82,9 @@ def test_labels_are_hostile_text(label, folder):
 @example(["x" * 100, "x" * 101, "X" * 102])
 def test_each_label_has_a_folder_of_its_own(labels):
     names = FolderNames()
-    folders = [names.of(label) for label in labels]
+    folders = [names.folder_of(label) for label in labels]
     assert len({folder.casefold() for folder in folders}) == len(labels)
-    assert [names.of(label) for label in labels] == folders
+    assert [names.folder_of(label) for label in labels] == folders
     assert list(names.items()) == list(zip(folders, labels, strict=True))
     for folder in folders:
         assert folder not in {"", ".", ".."}
@@ -108,7 +108,7 @@ def test_nothing_is_overwritten(tmp_path):
     out = tmp_path / "out"
     write_folder(out, [pick()], [])
     before = tree(tmp_path)
-    with pytest.raises(UsageError, match="is there already: name a new folder"):
+    with pytest.raises(UsageError, match="exists and is not an empty folder: use a new folder"):
         write_folder(out, [pick(2)], [])
     with pytest.raises(UsageError):
         check_out(out / "harvest.csv")
@@ -144,7 +144,7 @@ def test_a_folder_that_is_filled_meanwhile(tmp_path):
         yield pick()
         (tmp_path / "precious").touch()
 
-    with pytest.raises(UsageError, match="is no longer empty: name a new folder"):
+    with pytest.raises(UsageError, match="is no longer empty: use a new folder"):
         write_folder(tmp_path, picks(), ["lynx"])
     assert tree(tmp_path) == ["precious"]
 
@@ -172,5 +172,5 @@ def test_a_harvest_that_is_cut_off_leaves_nothing(tmp_path):
 
 def test_a_place_where_no_folder_can_be(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises((InputNotFound, IoFailed), match="cannot make the folder"):
+    with pytest.raises((InputNotFound, IoFailed), match="cannot create the folder"):
         write_folder(tmp_path / "file" / "out", [pick()], [])

@@ -16,13 +16,14 @@ from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.errors import BadData, InputNotFound, UsageError
 from edgecls.records import UNKNOWN
-from edgecls.results.active_learning.harvest import SampleRequest, candidates, rank_candidates
+from edgecls.results.active_learning.harvest import SampleRequest, rank_candidates, read_candidates
 from edgecls.results.active_learning.harvest_folder import write_folder
 from edgecls.results.active_learning.images import Images
-from edgecls.results.active_learning.import_labels import import_labels, look
-from edgecls.results.active_learning.picking import Pick, Picker, Row, labels_of_models
+from edgecls.results.active_learning.import_labels import import_labels, read_harvest
+from edgecls.results.active_learning.picking import FrameRow, Pick, Picker
 from edgecls.results.active_learning.reviews import Reviews
-from edgecls.results.merge.merge import Input, merge
+from edgecls.results.merge.merge import MergeInput, merge
+from edgecls.results.queries.names import labels_of_models
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def harvest(path, tmp_path):
     out = tmp_path / "harvest"
     with closing(open_results(path)) as db:
         request = SampleRequest(6, random_share=0.5)
-        picks = Picker(db, Images(), request).pick(rank_candidates(candidates(db), request))
+        picks = Picker(db, Images(), request).pick(rank_candidates(read_candidates(db), request))
         write_folder(out, picks, labels_of_models(db))
     return out
 
@@ -75,7 +76,7 @@ def test_a_macos_machine_decomposes_the_names_of_folders_and_files(path, tmp_pat
         begin(store, labels=["größe", "länge"])
         store.write(row(write_image(tmp_path, "fußgänger.png", 1), "größe"))
     with closing(open_results(path)) as db:
-        picks = Picker(db, Images(), SampleRequest(1)).pick(rank_candidates(candidates(db), SampleRequest(1)))
+        picks = Picker(db, Images(), SampleRequest(1)).pick(rank_candidates(read_candidates(db), SampleRequest(1)))
         write_folder(tmp_path / "out", picks, labels_of_models(db))
     (found,) = tmp_path.glob("out/*/1-*")
     target = tmp_path / "out" / unicodedata.normalize("NFD", "länge2") / unicodedata.normalize("NFD", found.name)
@@ -92,9 +93,9 @@ def test_folders_that_are_no_labels_are_named_before_anything_is_stored(harvest,
     with pytest.raises(BadData) as caught:
         import_labels(harvest, path)
     assert str(caught.value) == (
-        f"folders that are no label of a model or a review in {path}: 'blu e' (1 image), 'checked' (1 image); "
-        "known labels: lynx, puma, tabby; move these images to where they belong, or store the labels with "
-        "--new-label 'blu e' --new-label checked; nothing was stored"
+        f"folders whose names no model and no review in {path} has as a label: 'blu e' (1 image), 'checked' (1 image) "
+        "(known: lynx, puma, tabby); nothing was stored; move these images to the right folders, or accept the labels "
+        "with --new-label 'blu e' --new-label checked"
     )
     assert read("SELECT count(*) FROM reviews") == [(0,)]
     assert import_labels(harvest, path, ["Blu e", "checked"])[1] == 6
@@ -103,7 +104,7 @@ def test_folders_that_are_no_labels_are_named_before_anything_is_stored(harvest,
 
 def test_a_new_label_that_no_folder_has_is_refused(harvest, path, read):
     move(harvest, 1, "checked")
-    with pytest.raises(UsageError, match="--new-label cheked: no image lies in a folder of that name"):
+    with pytest.raises(UsageError, match="--new-label cheked: no folder of that name has images"):
         import_labels(harvest, path, ["checked", "cheked"])
     assert read("SELECT count(*) FROM reviews") == [(0,)]
 
@@ -123,7 +124,7 @@ def test_a_label_that_is_named_like_a_folder_of_the_system(path, tmp_path, read)
         begin(store, labels=["@tmp", "lost+found"])
         store.write(row(write_image(tmp_path, "a.png", 1), "@tmp"))
     with closing(open_results(path)) as db:
-        picks = Picker(db, Images(), SampleRequest(1)).pick(rank_candidates(candidates(db), SampleRequest(1)))
+        picks = Picker(db, Images(), SampleRequest(1)).pick(rank_candidates(read_candidates(db), SampleRequest(1)))
         write_folder(tmp_path / "out", picks, labels_of_models(db))
     assert import_labels(tmp_path / "out", path)[1] == 1
     assert read("SELECT label FROM reviews") == [("@tmp",)]
@@ -173,7 +174,9 @@ def test_labels_that_are_no_names_of_folders(path, tmp_path, read):
         store.database.execute("UPDATE results SET label = 'a/b' WHERE id = 1")
         store.database.execute("UPDATE results SET label = 'a?b' WHERE id = 2")
     with closing(open_results(path)) as db:
-        picks = Picker(db, Images(), SampleRequest(2, 1)).pick(rank_candidates(candidates(db), SampleRequest(2, 1)))
+        picks = Picker(db, Images(), SampleRequest(2, 1)).pick(
+            rank_candidates(read_candidates(db), SampleRequest(2, 1))
+        )
         write_folder(tmp_path / "out", picks, [])
     assert {each.name for each in (tmp_path / "out").iterdir() if each.is_dir()} == {"a_b", "a_b-2"}
     import_labels(tmp_path / "out", path)
@@ -181,7 +184,7 @@ def test_labels_that_are_no_names_of_folders(path, tmp_path, read):
 
 
 def test_what_is_no_harvest(path, harvest, tmp_path, read):
-    with pytest.raises(InputNotFound, match="name a folder that edgecls harvest has made"):
+    with pytest.raises(InputNotFound, match="use a folder that edgecls harvest --out created"):
         import_labels(tmp_path, path)
     (harvest / "harvest.csv").write_text("file,label\na.jpg,tabby\n")
     with pytest.raises(BadData, match=r"harvest.csv has no column 'guess'"):
@@ -195,7 +198,9 @@ def test_what_is_no_harvest(path, harvest, tmp_path, read):
 def test_a_harvest_of_another_database(harvest, tmp_path):
     other = tmp_path / "other.db"
     Store(other).close()
-    with pytest.raises(BadData, match=r"other.db has no rows of the model of .*: name the database it is from"):
+    with pytest.raises(
+        BadData, match=r"other.db has no rows of the model of .*: use the database that the harvest is from"
+    ):
         import_labels(harvest, other)
 
 
@@ -210,11 +215,11 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
     score=st.none() | st.floats(0, 1),
 )
 def test_hostile_texts_come_back_as_they_were(source, key, path, label, score):
-    harvested = Row(7, source, key, path or "a", label, score, label, 0.5, "ab" * 32, "{}")
+    harvested = FrameRow(7, source, key, path or "a", label, score, label, 0.5, "ab" * 32, "{}")
     with tempfile.TemporaryDirectory() as place:
         out = Path(place, "out")
         write_folder(out, [Pick(harvested, "random", b"picture")], ["tabby", label])
-        ((frame, said),) = look(out).reviews
+        ((frame, said),) = read_harvest(out).reviews
     assert said == label
     assert asdict(frame) == {
         "source": source, "key": key, "path": path or "a", "predicted": label, "score": score, "model": "ab" * 32,
@@ -225,7 +230,7 @@ def test_hostile_texts_come_back_as_they_were(source, key, path, label, score):
 def test_why_a_frame_was_picked_survives_a_merge(harvest, path, tmp_path, read):
     import_labels(harvest, path)
     merged = tmp_path / "merged.db"
-    merge(merged, [Input(path)])
+    merge(merged, [MergeInput(path)])
     with closing(open_results(merged)) as db:
         assert db.execute("SELECT reason, label FROM reviews ORDER BY id").fetchall() == read(
             "SELECT reason, label FROM reviews ORDER BY id"

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.records import UNKNOWN
-from edgecls.results.active_learning.harvest import Candidate, SampleRequest, candidates, rank_candidates
+from edgecls.results.active_learning.harvest import Candidate, SampleRequest, rank_candidates, read_candidates
 from edgecls.results.active_learning.images import Images
-from edgecls.results.active_learning.picking import Picker, labels_of_models
+from edgecls.results.active_learning.picking import Picker
 from edgecls.results.active_learning.reviews import Reviews
 from edgecls.results.queries.filters import NO_FILTERS, Filters
+from edgecls.results.queries.names import labels_of_models
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def pick(path, which=NO_FILTERS, **request):
     """(the picks, the picker)."""
     with closing(open_results(path)) as db:
         picker = Picker(db, Images(), SampleRequest(**request))
-        return list(picker.pick(rank_candidates(candidates(db, which), picker.request))), picker
+        return list(picker.pick(rank_candidates(read_candidates(db, which), picker.request))), picker
 
 
 def ids(picks, reason):
@@ -53,7 +54,7 @@ def test_half_by_chance_and_half_of_what_the_model_is_unsure_of(path, folder):
     margins = [each.row.margin for each in unsure if each.reason == "low margin"]
     assert margins == sorted(margins)
     with closing(open_results(path)) as db:
-        left = [each for each in candidates(db) if each.id not in {pick.row.id for pick in picks}]
+        left = [each for each in read_candidates(db) if each.id not in {pick.row.id for pick in picks}]
     assert min(each.margin for each in left if each.label != UNKNOWN) >= max(margins)
     assert pick(path, budget=20)[0] == picks
     assert ids(pick(path, budget=20, seed=1)[0], "random") != ids(picks, "random")
@@ -114,7 +115,7 @@ def test_what_has_no_image_no_prediction_or_a_review_is_left_out(path, folder):
     with Reviews(path) as reviews:
         reviews.put(2, "lynx")
     with closing(open_results(path)) as db:
-        assert [each.id for each in candidates(db)] == [1, 3, 4]
+        assert [each.id for each in read_candidates(db)] == [1, 3, 4]
 
 
 def test_filters(path, folder):
@@ -141,10 +142,10 @@ def test_of_one_device_or_model(path, folder, runs, expected):
             begin(store, **changes)
             store.write(row(write_image(folder, f"{n}.png", n), "tabby"))
     with closing(open_results(path)) as db:
-        assert [each.id for each in candidates(db, Filters(**runs))] == expected
+        assert [each.id for each in read_candidates(db, Filters(**runs))] == expected
 
 
-def test_at_most_so_many_of_a_label(path, folder):
+def test_a_label_gets_at_most_its_limit(path, folder):
     with Store(path) as store:
         fill(store, folder, 60)
     picks, _ = pick(path, budget=30, random_share=0, per_label=4)
@@ -160,7 +161,7 @@ def test_look_alikes_are_picked_once_but_chance_draws_as_it_does(path, folder):
             store.write(row(image, "tabby", 0.6, 0.3 + n / 100))
     picks, picker = pick(path, random_share=0)
     assert [each.row.id for each in picks] == [10, 5]  # of each five the one with the least margin
-    assert picker.alike == 8
+    assert picker.look_alikes == 8
     assert len(pick(path, budget=10, random_share=1)[0]) == 10
 
 

@@ -8,7 +8,7 @@ from example_rows import begin, frame
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.records import UNKNOWN
-from edgecls.results.active_learning.review_figures import review_figures, share
+from edgecls.results.active_learning.review_figures import review_figures, share_with_interval
 from edgecls.results.active_learning.reviews import PredictedFrame, Reviews
 
 statistics = pytest.importorskip("scipy.stats", reason="intervals are compared with SciPy's")
@@ -30,7 +30,7 @@ def said(path, *frames, model="ab" * 32):
 
 @pytest.mark.parametrize(("hits", "of"), [(0, 1), (1, 1), (0, 20), (7, 10), (20, 20), (999, 1000)])
 def test_the_interval_is_wilsons(hits, of):
-    found = share(hits, of)
+    found = share_with_interval(hits, of)
     expected = statistics.binomtest(hits, of).proportion_ci(method="wilson")
     assert found == {
         "share": pytest.approx(hits / of, abs=1e-6),
@@ -38,7 +38,7 @@ def test_the_interval_is_wilsons(hits, of):
         "high": pytest.approx(expected.high, abs=2e-6),
         "of": of,
     }
-    assert share(0, 0) is None
+    assert share_with_interval(0, 0) is None
 
 
 @pytest.mark.usefixtures("store")
@@ -54,18 +54,30 @@ def test_accuracy_precision_and_recall(path):
     )
     (found,) = figures(path)
     assert (found["model"], found["sha256"], found["frames"]) == ("cats", "ab" * 32, 11)
-    assert found["accuracy"] == share(7, 11)
-    assert found["answered"] == share(9, 11)
-    assert found["precision"] == share(7, 9)
+    assert found["accuracy"] == share_with_interval(7, 11)
+    assert found["answered"] == share_with_interval(9, 11)
+    assert found["precision"] == share_with_interval(7, 9)
     assert found["random"] == {
         "frames": 2,
-        "answered": share(1, 2),
-        "accuracy": share(1, 2),
-        "precision": share(1, 1),
+        "answered": share_with_interval(1, 2),
+        "accuracy": share_with_interval(1, 2),
+        "precision": share_with_interval(1, 1),
     }
     assert found["labels"] == [
-        {"label": "lynx", "frames": 4, "predicted": 1, "precision": share(1, 1), "recall": share(1, 4)},
-        {"label": "tabby", "frames": 7, "predicted": 8, "precision": share(6, 8), "recall": share(6, 7)},
+        {
+            "label": "lynx",
+            "frames": 4,
+            "predicted": 1,
+            "precision": share_with_interval(1, 1),
+            "recall": share_with_interval(1, 4),
+        },
+        {
+            "label": "tabby",
+            "frames": 7,
+            "predicted": 8,
+            "precision": share_with_interval(6, 8),
+            "recall": share_with_interval(6, 7),
+        },
     ]
 
 
@@ -74,8 +86,8 @@ def test_a_label_that_the_model_never_says_or_nobody_confirms(path):
     said(path, ("tabby", "puma", "random"))
     (found,) = figures(path)
     assert [(each["label"], each["precision"], each["recall"]) for each in found["labels"]] == [
-        ("puma", None, share(0, 1)),
-        ("tabby", share(0, 1), None),
+        ("puma", None, share_with_interval(0, 1)),
+        ("tabby", share_with_interval(0, 1), None),
     ]
 
 
@@ -84,8 +96,8 @@ def test_each_model_has_its_own_the_last_one_first(store, path):
     said(path, ("tabby", "lynx", "random"))
     said(path, ("tabby", "tabby", "low margin"), model="cd" * 32)
     second, first = figures(path)
-    assert (second["model"], second["accuracy"], second["random"]) == ("cats-2", share(1, 1), None)
-    assert (first["model"], first["accuracy"], first["random"]["frames"]) == ("cats", share(0, 1), 1)
+    assert (second["model"], second["accuracy"], second["random"]) == ("cats-2", share_with_interval(1, 1), None)
+    assert (first["model"], first["accuracy"], first["random"]["frames"]) == ("cats", share_with_interval(0, 1), 1)
 
 
 def test_without_reviews(path):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecls.results.drift import comparison
-from edgecls.results.drift.comparison import FrameCounts, compare, design_effect, p_value, stability_index
+from edgecls.results.drift.comparison import FrameCounts, compare_distributions, design_effect, p_value, stability_index
 
 pytestmark = pytest.mark.slow
 
@@ -104,10 +104,12 @@ tables = st.lists(st.lists(st.integers(0, 200), min_size=4, max_size=4), min_siz
 @settings(max_examples=40, deadline=None)
 @given(tables, tables)
 def test_whatever_the_counts_all_figures_are_finite(new, old):
-    found = compare(tuple("abcd"), FrameCounts(np.array(new)), FrameCounts(np.array(old)))
+    found = compare_distributions(tuple("abcd"), FrameCounts(np.array(new)), FrameCounts(np.array(old)))
     assert np.isfinite(found.psi)
     assert found.psi >= 0
     assert 1e-4 <= found.p <= 1
     assert 1 <= found.effective_n <= found.n
     assert sum(each.share for each in found.categories) == pytest.approx(1)
-    assert compare(tuple("abcd"), FrameCounts(np.array(new)), FrameCounts(np.array(old))) == found  # the seed is fixed
+    assert (
+        compare_distributions(tuple("abcd"), FrameCounts(np.array(new)), FrameCounts(np.array(old))) == found
+    )  # the seed is fixed

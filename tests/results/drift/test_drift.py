@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.errors import UsageError
-from edgecls.results.drift.answers import Answers, Period, answers, find_model
-from edgecls.results.drift.verdict import DRIFT, NO_DRIFT, TOO_FEW, Limits, as_object, find_drift
+from edgecls.results.drift.answers import AnswerCounts, Period, find_model, read_answer_counts
+from edgecls.results.drift.verdict import DRIFT, NO_DRIFT, TOO_FEW, DriftLimits, find_drift, report_as_dict
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +22,7 @@ CATS = {"tabby": 60, "lynx": 30, "unknown": 10}
 VALIDATION = {"n": 400, "labels": {"tabby": 240, "lynx": 120, "unknown": 40}, "scores": [0] * 5 + [40, 40, 80, 80, 160]}
 SCORES = (0.55, 0.65, 0.75, 0.75, 0.85, 0.85, 0.95, 0.95, 0.95, 0.95)
 EVER = Period()
-INDEPENDENT = Limits(independent=True)
+INDEPENDENT = DriftLimits(independent=True)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def store(path):
 
 
 def day(store, number, labels=CATS, scores=SCORES, rows=300, device=None):
-    """Rows of the day so many days after the 24th, a scene of three frames after the other."""
+    """Rows of the day that many days after the 24th, a scene of three frames after the other."""
     chance = random.Random(number)
     if device:
         begin(store, device=device)
@@ -74,8 +74,8 @@ def test_other_labels_and_other_scores(store, path):
     assert (found.verdict, found.drifted) == (DRIFT, ("labels",))
     found = drift(path, Period(at(2)), before)
     assert (found.verdict, found.drifted) == (DRIFT, ("scores",))
-    assert drift(path, Period(at(2)), before, limits=Limits(only=("labels",))).verdict == NO_DRIFT
-    assert drift(path, Period(at(2)), before, limits=Limits(psi=50)).verdict == NO_DRIFT
+    assert drift(path, Period(at(2)), before, limits=DriftLimits(only=("labels",))).verdict == NO_DRIFT
+    assert drift(path, Period(at(2)), before, limits=DriftLimits(psi=50)).verdict == NO_DRIFT
     assert drift(path, Period(at(2))).drifted == ("scores",)
 
 
@@ -85,13 +85,13 @@ def test_too_few_rows_or_hours(store, path):
         store.write(frame(str(n), n))
     found = drift(path)
     assert (found.verdict, found.compared) == (TOO_FEW, {})
-    assert found.reason == "the period has 99 rows with an answer, and 100 are needed"
+    assert found.reason == "the period has 99 rows with an answer, 100 are required"
     assert drift(path, Period(at(0), NOON + timedelta(minutes=1))).reason.startswith("the period has 1 row with")
     for n in range(100, 160):
         store.write(frame(str(n), n % 60))
     hour = Period(at(0), NOON + timedelta(hours=1))
-    assert drift(path, hour).reason.startswith("the period has rows of 1 hour, and 12 are needed")
-    assert drift(path).reason.startswith("the period has rows of 2 hours, and 12 are needed")
+    assert drift(path, hour).reason.startswith("the period has rows from 1 hour, 12 are required")
+    assert drift(path).reason.startswith("the period has rows from 2 hours, 12 are required")
     assert drift(path, limits=INDEPENDENT).verdict == DRIFT  # a cat a minute, and nothing else
     found = drift(path, Period(at(0)), Period(None, at(0)), limits=INDEPENDENT)
     assert found.reason.startswith("the baseline has 0 rows")
@@ -104,7 +104,7 @@ def test_a_model_that_does_not_say(path):
         begin(store, sha256="cd" * 32, model_name="old")
         day(store, 1)
     for period in (Period(), Period(None, at(1))):
-        with pytest.raises(UsageError, match=r"does not say what it answered.*--baseline-since"):
+        with pytest.raises(UsageError, match=r"has no distribution of the answers.*--baseline-since"):
             drift(path, period)
 
 
@@ -117,7 +117,9 @@ def test_one_model_at_a_time_the_last_that_answered_unless_it_is_named(store, pa
     assert drift(path, Period(None, at(1))).model.name == "cats"
     for name in ("cats", "abab"):
         assert (drift(path, model=name).verdict, drift(path, model=name).rows) == (NO_DRIFT, 300)
-    with pytest.raises(UsageError, match="no rows of a model birds in the period: there are rows of cats, dogs"):
+    with pytest.raises(
+        UsageError, match=r"no rows of the model 'birds' in the period \(models with rows: cats, dogs\)"
+    ):
         drift(path, model="birds")
 
 
@@ -127,7 +129,7 @@ def test_one_device(store, path):
     day(store, 0, device="gate", scores=(0.15,))
     assert drift(path, device="porch").verdict == NO_DRIFT
     assert drift(path, device="gate").drifted == ("scores",)
-    with pytest.raises(UsageError, match="no rows in the period of the device shed: widen it"):
+    with pytest.raises(UsageError, match="no rows in the period from the device shed: widen it"):
         drift(path, device="shed")
 
 
@@ -152,7 +154,7 @@ def test_the_object_for_programs_is_json(store, path):
     day(store, 0)
     store.write(failed("torn"))
     found = drift(path)
-    said = json.loads(json.dumps(as_object(found, Period(at(-1)), None, Limits())))
+    said = json.loads(json.dumps(report_as_dict(found, Period(at(-1)), None, DriftLimits())))
     assert (said["verdict"], said["baseline"], said["errors"], said["period"]) == (
         NO_DRIFT, "validation", 1, {"since": "2026-11-23T12:00:00.000Z", "until": None},
     )  # fmt: skip
@@ -184,10 +186,10 @@ def test_whole_hours_from_the_counts_and_others_from_the_rows(tmp_path_factory, 
             with pytest.raises(UsageError, match="no rows in the period"):
                 find_model(store.database, period, None, None)
             return
-        found: Answers = answers(store.database, find_model(store.database, period, None, None), period)
+        found: AnswerCounts = read_answer_counts(store.database, find_model(store.database, period, None, None), period)
     assert found.errors == sum(label is None for _, label, _ in chosen)
     assert found.answered == sum(label is not None for _, label, _ in chosen)
-    counted = found.table("labels", ("tabby", "lynx")).reshape(-1, 2).sum(axis=0).tolist()
+    counted = found.by_category("labels", ("tabby", "lynx")).reshape(-1, 2).sum(axis=0).tolist()
     assert counted == [sum(label == name for _, label, _ in chosen) for name in ("tabby", "lynx")]
 
 

@@ -14,7 +14,7 @@ from edgecls.database.reading import open_results
 from edgecls.database.store import Store
 from edgecls.errors import UsageError
 from edgecls.results.merge.merge import merge
-from edgecls.results.merge.merge_input import Input
+from edgecls.results.merge.merge_input import MergeInput
 from edgecls.results.queries.rows import find_rows
 
 pytestmark = pytest.mark.slow
@@ -87,9 +87,9 @@ def test_two_devices_of_one_name_are_a_conflict_that_is_named(tmp_path, out):
     one, other = Device(tmp_path, file="one"), Device(tmp_path, file="other")
     one.write("a", "b")
     other.write("b", "c")
-    first, second = merge(out, [Input(one.path), Input(other.path, "pi4")])
+    first, second = merge(out, [MergeInput(one.path), MergeInput(other.path, "pi4")])
     assert (first.added, second.added, second.conflicts) == (2, 1, 1)
-    assert second.named == [("pi4:camera:0", "b")]
+    assert second.listed_conflicts == [("pi4:camera:0", "b")]
     assert [row[1] for row in read(out, ROWS)] == ["a", "b", "c"]
 
 
@@ -103,10 +103,10 @@ def test_two_devices_of_one_name_do_not_become_one_in_silence(tmp_path, out, tog
     if not together:
         merge(out, inputs(one))
     before = read(out, ROWS) if out.exists() else None
-    with pytest.raises(UsageError, match=r"other\.db is of a device called pi4.*--device pi4-2=.*--device pi4="):
+    with pytest.raises(UsageError, match=r"other\.db is from a device named pi4.*--device pi4-2=.*--device pi4="):
         merge(out, inputs(one, other) if together else inputs(other))
     assert (read(out, ROWS) if out.exists() else None) == before
-    named = [*inputs(one), Input(other.path, "pi4")]  # a later database of the same device
+    named = [*inputs(one), MergeInput(other.path, "pi4")]  # a later database of the same device
     merge(out, named)
     assert [each.known for each in merge(out, inputs(one, other))] == [1, 1]  # it is known now
 
@@ -124,26 +124,26 @@ def test_a_copy_and_a_backup_of_a_database_are_that_database(tmp_path, out):
 def test_a_name_that_would_change_nothing_is_refused(tmp_path, out):
     one, other = Device(tmp_path, "porch").write("a"), Device(tmp_path, "gate").write("b")
     merge(out, inputs(one, other))
-    with pytest.raises(UsageError, match=r"gate\.db was merged as gate before, .*leave --device shed=.* out"):
-        merge(out, [*inputs(one), Input(other.path, "shed")])
+    with pytest.raises(UsageError, match=r"gate\.db was merged as gate before, .*omit --device shed=.*all databases"):
+        merge(out, [*inputs(one), MergeInput(other.path, "shed")])
     other.store.end_run("stopped")
     other.begin(other.store)
-    assert [each.runs for each in merge(out, [Input(other.path, "shed")])] == [1]  # as of a card that was copied
+    assert [each.runs for each in merge(out, [MergeInput(other.path, "shed")])] == [1]  # as of a card that was copied
 
 
 def test_a_device_is_given_another_name(tmp_path, out):
     one, other = Device(tmp_path, file="one"), Device(tmp_path, file="other")
     one.write("a", "b")
     other.write("b", "c")
-    named = [Input(one.path), Input(other.path, "shed")]
+    named = [MergeInput(one.path), MergeInput(other.path, "shed")]
     assert [each.conflicts for each in merge(out, named)] == [0, 0]
     assert [row[3] for row in read(out, ROWS)] == ["pi4", "pi4", "shed", "shed"]
     other.write("d")
-    with pytest.raises(UsageError, match=r"other.db was merged as shed before: say --device shed=.*other.db again"):
+    with pytest.raises(UsageError, match=r"other.db was merged as shed before: use --device shed=.*other.db again"):
         merge(out, inputs(other))
     assert [(each.added, each.known) for each in merge(out, named)] == [(0, 2), (1, 2)]
-    with pytest.raises(UsageError, match="was merged from several"):
-        merge(out.with_name("again.db"), [Input(out, "all")])
+    with pytest.raises(UsageError, match="is itself a merged database"):
+        merge(out.with_name("again.db"), [MergeInput(out, "all")])
 
 
 def test_a_card_that_was_copied_and_went_on_in_two_machines(tmp_path, out):
@@ -153,9 +153,9 @@ def test_a_card_that_was_copied_and_went_on_in_two_machines(tmp_path, out):
     (tmp_path / "other.db").write_bytes(one.path.read_bytes())
     one = Device(tmp_path, file="one").write("b")
     other = Device(tmp_path, file="other").write("b")
-    with pytest.raises(UsageError, match=r"other\.db is .* called pi4.* began with the same runs .*--device pi4-2="):
+    with pytest.raises(UsageError, match=r"other\.db is .* named pi4.* started with the same runs .*--device pi4-2="):
         merge(out, inputs(one, other))
-    named = [Input(one.path), Input(other.path, "shed")]
+    named = [MergeInput(one.path), MergeInput(other.path, "shed")]
     assert [(each.added, each.known, each.conflicts) for each in merge(out, named)] == [(2, 0, 0), (1, 1, 0)]
     assert read(out, ROWS) == [
         ("pi4:camera:0", "a", "tabby", "pi4"), ("pi4:camera:0", "b", "tabby", "pi4"),
@@ -167,7 +167,7 @@ def test_a_row_that_was_changed_is_a_conflict(devices, out):
     merge(out, inputs(devices[0]))
     devices[0].store.database.execute("UPDATE results SET label = 'lynx' WHERE key = '2'")
     (one,) = merge(out, inputs(devices[0]))
-    assert (one.conflicts, one.named, one.known) == (1, [("porch:camera:0", "2")], 2)
+    assert (one.conflicts, one.listed_conflicts, one.known) == (1, [("porch:camera:0", "2")], 2)
 
 
 def test_rows_that_retention_removed_stay_in_the_merged_one(devices, out):

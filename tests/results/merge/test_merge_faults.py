@@ -60,7 +60,7 @@ def test_a_damaged_input_is_named_and_nothing_is_merged(devices, out, monkeypatc
 
 def test_an_input_with_a_text_that_is_none(devices, out):
     devices[0].store.database.execute("UPDATE results SET path = CAST(x'ff' AS TEXT) WHERE key = '2'")
-    with pytest.raises(BadDatabase, match=r"porch\.db has a text that is not UTF-8"):
+    with pytest.raises(BadDatabase, match=r"porch\.db contains text that is not valid UTF-8"):
         merge(out, inputs(*devices))
     assert not out.exists()
 
@@ -77,8 +77,10 @@ def test_an_out_that_another_process_holds(devices, out, monkeypatch):
 def test_a_daemon_goes_on_while_its_database_is_merged(devices, out, monkeypatch):
     porch = devices[0]
     wrote = itertools.count(4)
-    add = merge_input.MergeInput._add_models
-    monkeypatch.setattr(merge_input.MergeInput, "_add_models", lambda one: (porch.write(str(next(wrote))), add(one))[1])
+    add = merge_input.DatabaseMerger._add_models
+    monkeypatch.setattr(
+        merge_input.DatabaseMerger, "_add_models", lambda one: (porch.write(str(next(wrote))), add(one))[1]
+    )
     (one,) = merge(out, inputs(porch))
     assert one.rows == 3  # those of the moment it began
     assert len(read(porch.path, ROWS)) == 4
@@ -99,14 +101,14 @@ from pathlib import Path
 from edgecls.results.merge import merge_input
 from edgecls.results.merge.merge import merge
 merge_input.BATCH = 1000
-read = merge_input.MergeInput._read
+read = merge_input.DatabaseMerger._read
 def killed(self, sql):
     for n, rows in enumerate(read(self, sql)):
         if n == 15:
             os.kill(os.getpid(), 9)
         yield rows
-merge_input.MergeInput._read = killed
-merge(Path({str(out)!r}), [merge_input.Input(Path({str(gate.path)!r}))])
+merge_input.DatabaseMerger._read = killed
+merge(Path({str(out)!r}), [merge_input.MergeInput(Path({str(gate.path)!r}))])
 """
     environment = {**os.environ, "PYTHONPATH": import_path(SUPPORT)}
     assert subprocess.run([sys.executable, "-c", script], env=environment).returncode == -signal.SIGKILL
@@ -126,7 +128,7 @@ def test_interrupted_by_a_person(devices, out, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(merge_input.MergeInput, "_add_reviews", interrupted)
+    monkeypatch.setattr(merge_input.DatabaseMerger, "_add_reviews", interrupted)
     for name in ("all.db", "new.db"):
         with pytest.raises(KeyboardInterrupt):
             merge(out.with_name(name), inputs(devices[1]))

@@ -122,7 +122,7 @@ def has_words(row, words):
         return bool(memory.execute("SELECT count(*) FROM t WHERE t MATCH ?", (expression,)).fetchone()[0])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     filters=any_filters,
     few=st.sampled_from([0, 5, 5000]),
@@ -157,7 +157,7 @@ def test_rows_after_a_position(path, filters, at):
         assert keys(find_rows(db, filters, "oldest", after=position)) == [key for key in expected[::-1] if key in newer]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(filters=st.builds(Filters, **countable), unit=st.sampled_from(Unit))
 def test_statistics_are_what_counting_gives(path, filters, unit):
     with closing(open_results(path)) as db:

@@ -171,7 +171,7 @@ def test_rows_that_the_daemon_writes_meanwhile_are_there(store, browse):
     assert site.get("/data/results.json?_shape=array").json()[0]["id"] == 2
 
 
-def test_a_run_that_begins_anew_with_another_file_is_seen(store, path, browse, tmp_path):
+def test_a_run_that_begins_again_with_another_file_is_seen(store, path, browse, tmp_path):
     """As when the daemon sets a damaged database aside."""
     store.write(frame("a"))
     site = browse()
@@ -181,10 +181,10 @@ def test_a_run_that_begins_anew_with_another_file_is_seen(store, path, browse, t
     assert site.get("/gallery").status_code == 404
     from edgecls.database.store import Store
 
-    with Store(path) as anew:
-        begin(anew)
-        anew.write(frame("b"))
-        anew.write(frame("c"))
+    with Store(path) as restarted:
+        begin(restarted)
+        restarted.write(frame("b"))
+        restarted.write(frame("c"))
         assert shown(site.get("/gallery")) == [2, 1]
 
 

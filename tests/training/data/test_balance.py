@@ -40,7 +40,7 @@ def test_a_data_set_weighs_what_it_trains_on(tmp_path):
 
 
 @pytest.mark.parametrize(("largest", "told"), [(29, False), (30, True)])
-def test_a_class_three_times_as_large_is_told(largest, told):
+def test_a_class_three_times_as_large_is_reported(largest, told):
     assert bool(imbalance({"a": largest, "b": 10, "c": 12})) is told
 
 

@@ -71,7 +71,7 @@ def test_counted_digits_and_masks_in_files_of_eight_bits(tmp_path):
 
 
 def test_one_bright_image_decides_for_all(tmp_path):
-    """Never each for itself; but that most are dark then is told."""
+    """Never each for itself; but that most are dark is reported."""
     write_deep(tmp_path, 1023)
     (tmp_path / "red" / "bright.png").write_bytes(encode(np.full((40, 48, 3), 60000, np.uint16)))
     data = read(tmp_path)

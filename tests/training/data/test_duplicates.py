@@ -15,7 +15,7 @@ from edgecls.training.data.dataset import SPLITS, read_dataset
 from edgecls.training.data.duplicates import groups_with_copies, leave_out_copies
 from edgecls.training.data.read_images import DatasetImage
 from edgecls.training.data.read_split import read_split
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.data.split import group_names, split_samples
 
 pytestmark = pytest.mark.slow

@@ -126,7 +126,7 @@ def test_pairs_are_of_different_splits_the_lower_second():
 
 
 @pytest.mark.parametrize(("flipped", "told"), [(10, True), (11, False)])
-def test_the_hashes_may_differ_by_so_many_bits(flipped, told):
+def test_the_hashes_may_differ_by_some_bits(flipped, told):
     bits, thumbnails = arrays(50)
     bits[1], thumbnails[1] = bits[0], thumbnails[0]
     bits[1, :flipped] ^= True

@@ -124,7 +124,7 @@ def test_the_fingerprint_is_of_the_pixels(save, tmp_path):
     assert read_dataset(save("elsewhere/other.npz", **arrays), None, 0, Progress()).fingerprint != first
 
 
-def test_a_file_that_is_replaced_is_read_anew(save):
+def test_a_file_that_is_replaced_is_read_again(save):
     path = save()
     os.utime(path, (1, 1))  # file systems tell times some milliseconds apart
     read_samples(path)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from image_folders import DATA, write_csv, write_folder
 
 from edgecls.errors import BadData, InputNotFound, IoFailed
-from edgecls.training.data.samples import Sample, read_samples
+from edgecls.training.data.sample import Sample
+from edgecls.training.data.samples import read_samples
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from edgecls.errors import BadData
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.data.split import (
     TEST_SHARE,
     VALIDATION_SHARE,
@@ -52,7 +52,7 @@ some_samples = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(some_samples, st.integers(0, 3))
 def test_what_holds_for_all_samples(samples, seed):
     try:
@@ -78,7 +78,7 @@ def without_repair(samples, seed):
     return there == set(product({s.label for s in samples}, SPLITS))
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.integers(30, 60), st.integers(1, 30), st.integers(0, 50))
 def test_no_image_moves_when_others_come_or_go(before, more, seed):
     """Where every class has an image in every split, which the hashes alone see to in all but the smallest classes."""
@@ -91,7 +91,7 @@ def test_no_image_moves_when_others_come_or_go(before, more, seed):
     assert of_few.items() <= of_all.items()
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.integers(3, 12), st.integers(0, 50))
 def test_in_small_classes_at_most_the_guaranteed_images_move(count, seed):
     samples = samples_of({None: {"a": count, "b": 40}})
@@ -108,7 +108,7 @@ def test_a_class_of_its_own_changes_nothing_for_others():
     assert split_samples(samples, 3) == split_samples(more, 3)[: len(samples)]
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(some_samples, st.data())
 def test_splits_that_are_given_stay(samples, data):
     wanted = data.draw(st.sampled_from([("train", "test"), ("train", "validation"), SPLITS, ("train", "test", None)]))
@@ -123,7 +123,7 @@ def test_splits_that_are_given_stay(samples, data):
     assert all(sample.split for sample in done)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(
     st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(1, 3), min_size=1), min_size=3, max_size=6),
     st.integers(0, 3),

@@ -17,7 +17,7 @@ from edgecls.progress import Progress
 from edgecls.records import Frame
 from edgecls.results.drift import verdict as module
 from edgecls.results.drift.answers import Period
-from edgecls.results.drift.verdict import DRIFT, NO_DRIFT, Limits, find_drift
+from edgecls.results.drift.verdict import DRIFT, NO_DRIFT, DriftLimits, find_drift
 from edgecls.training.data.dataset import read_dataset
 from edgecls.training.settings import Training
 
@@ -48,7 +48,7 @@ def log(tmp_path):
 
 @pytest.mark.usefixtures("tiny_backbone")
 def test_the_device_gives_the_answers_that_the_model_file_names(tmp_path, log, monkeypatch):
-    monkeypatch.setattr(module, "LEAST_ROWS", 20)
+    monkeypatch.setattr(module, "MIN_ROWS", 20)
     colours = write_folder(tmp_path / "colours", dict.fromkeys(("blue", "green", "red"), 80))
     training = Training(epochs=5, learning_rate=0.5, fine_tune="none")
     model = edgecls.convert(colours, tmp_path / "m.tflite", backbone="tiny", training=training, min_precision=0.6).model
@@ -57,14 +57,14 @@ def test_the_device_gives_the_answers_that_the_model_file_names(tmp_path, log, m
     with log(model, [sample.read() for sample in samples]) as store:
         logged = dict(store.database.execute("SELECT label, sum(rows) FROM hourly_counts GROUP BY label"))
         tenths = dict(store.database.execute("SELECT bin, sum(rows) FROM hourly_counts GROUP BY bin"))
-        same = find_drift(store.database, Period(), limits=Limits(independent=True))
+        same = find_drift(store.database, Period(), limits=DriftLimits(independent=True))
     assert said == {"n": len(samples), "labels": logged, "scores": [tenths.get(n, 0) for n in range(10)]}
     assert same.verdict == NO_DRIFT
     assert same.compared["scores"].p == same.compared["labels"].p == 1
 
     fresh = [image(label, 1000 + n) for n in range(40) for label in ("blue", "green", "red")]
     with log(model, map(darkened, fresh)) as store:
-        found = find_drift(store.database, Period(), limits=Limits(independent=True))
+        found = find_drift(store.database, Period(), limits=DriftLimits(independent=True))
     assert found.verdict == DRIFT
     with log(model, fresh) as store:
-        assert find_drift(store.database, Period(), limits=Limits(independent=True)).verdict == NO_DRIFT
+        assert find_drift(store.database, Period(), limits=DriftLimits(independent=True)).verdict == NO_DRIFT

@@ -96,14 +96,14 @@ def test_the_figures_are_those_of_scikit_learn(pairs):
             assert found.per_class[label] == pytest.approx({k.replace("-score", ""): v for k, v in figures.items()})
 
 
-def test_top_5_is_told_of_six_labels_or_more():
+def test_top_5_is_reported_of_six_labels_or_more():
     labels = list("abcdef")
     rising = [[0.0, 0.1, 0.15, 0.2, 0.25, 0.3]] * 2
     assert evaluate_predictions(of_scores(["a", "b"], rising, labels)).top5_accuracy == 0.5
     assert evaluate_predictions(of_scores(["b"], [rising[0][1:]], labels[1:])).top5_accuracy is None
 
 
-def test_coverage_is_told_of_models_with_thresholds():
+def test_coverage_is_reported_of_models_with_thresholds():
     predictions = of_answers(["a", "a", "b", "b"], ["a", "b", "b", "b"], score=[0.9, 0.6, 0.7, 0.8])
     assert (evaluate_predictions(predictions).answered, evaluate_predictions(predictions).answered_accuracy) == (
         None,

@@ -12,9 +12,9 @@ from edgecls.images.framing import Preprocessing
 from edgecls.inference.classifier import Classifier
 from edgecls.progress import Progress
 from edgecls.training.data.losses import Losses
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.pixel_cache import cache_pixels
+from edgecls.training.data.sample import Sample
 from edgecls.training.fitting.augmented_inputs import cache_activations
-from edgecls.training.fitting.pixel_cache import cache_pixels
 from edgecls.training.quantization.quantize import to_float
 
 

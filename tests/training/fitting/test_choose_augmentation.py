@@ -76,7 +76,7 @@ def test_a_rise_from_next_to_nothing_is_no_harm():
     assert Heads([], surely=0.9999, hardly=0.999).choice() == "inspection"
 
 
-def test_only_so_many_images_are_tried():
+def test_only_some_images_are_tried():
     heads = Heads([np.fliplr], images=3 * MAX_IMAGES)
     assert heads.choice() == "photo"
     assert heads.shown == [(np.fliplr, MAX_IMAGES), (np.flipud, MAX_IMAGES)]

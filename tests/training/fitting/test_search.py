@@ -83,7 +83,7 @@ def test_training_that_diverges_is_a_bad_trial():
     assert find(lambda _: math.nan, trials=2)[0].optimizer == HEAD_DEFAULTS["optimizer"]
 
 
-def test_progress_is_told():
+def test_progress_is_reported():
     advanced = []
     search(phase(), 4, 0, distance, lambda: advanced.append(1))
     assert len(advanced) == 4

@@ -116,10 +116,10 @@ def checkpoint_of(output):
     [("tiny", "all", "the whole network for 5 epochs"), ("two", "top", "the upper 54% of the network for 5 epochs")],
 )
 def test_it_ends_where_it_would_have_ended(images, tmp_path, caplog, backbone, fine_tune, plan):
-    """Interrupted twice and gone on with, or begun anew, or never interrupted: the same bytes."""
+    """Interrupted twice and gone on with, or restarted, or never interrupted: the same bytes."""
     settings = {"training": dataclasses.replace(TRAINING, fine_tune=fine_tune), "backbone": backbone}
-    whole, resumed, anew = (tmp_path / name / "m.tflite" for name in ("whole", "resumed", "anew"))
-    for output in (whole, resumed, anew):
+    whole, resumed, restarted = (tmp_path / name / "m.tflite" for name in ("whole", "resumed", "restarted"))
+    for output in (whole, resumed, restarted):
         output.parent.mkdir()
     expected = convert(images, whole, **settings)
     assert expected.plan.startswith(plan)
@@ -129,14 +129,17 @@ def test_it_ends_where_it_would_have_ended(images, tmp_path, caplog, backbone, f
     interrupt(1, images, resumed, **settings)
     (said,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert said == f"interrupted; training state saved in {checkpoint_of(resumed)}, continue with --resume"
-    shutil.copy(checkpoint_of(resumed), anew.parent)
+    shutil.copy(checkpoint_of(resumed), restarted.parent)
     interrupt(2, images, resumed, resume=True, **settings)
     done = convert(images, resumed, resume=True, **settings)
     assert done.history == expected.history
     assert resumed.read_bytes() == whole.read_bytes()
-    convert(images, anew, **settings)
-    assert anew.read_bytes() == whole.read_bytes()
-    assert [list(output.parent.iterdir()) for output in (resumed, anew)] == [[resumed], [anew]]  # no checkpoints
+    convert(images, restarted, **settings)
+    assert restarted.read_bytes() == whole.read_bytes()
+    assert [list(output.parent.iterdir()) for output in (resumed, restarted)] == [
+        [resumed],
+        [restarted],
+    ]  # no checkpoints
 
 
 def test_what_was_rejected_can_be_made_all_the_same_without_training(images, tmp_path):
@@ -177,7 +180,7 @@ def left(images, tmp_path_factory):
 
 @pytest.fixture
 def refuse(tmp_path):
-    """What is wrong with the checkpoint is told before anything is trained, and the file is left as it is."""
+    """What is wrong with the checkpoint is reported before anything is trained, and the file is left as it is."""
 
     def refuse(error, said, images, content, **options):
         output, progress = tmp_path / "m.tflite", Progress()
@@ -249,7 +252,7 @@ def kept(tmp_path_factory):
     return checkpoint
 
 
-def test_what_was_kept_is_read_back(kept):
+def test_what_was_kept_is_loaded(kept):
     found = kept.load()
     for name in ("plan", "epochs_done", "history", "best_epoch"):
         assert getattr(found, name) == getattr(STATE, name)

@@ -11,7 +11,7 @@ from edgecls.errors import IoFailed
 from edgecls.progress import Progress
 from edgecls.training.data.dataset import read_dataset
 from edgecls.training.data.problems import Problem
-from edgecls.training.data.samples import Sample
+from edgecls.training.data.sample import Sample
 from edgecls.training.evaluation.gate import Rejected
 from edgecls.training.report import write_report
 
@@ -118,7 +118,7 @@ def test_a_report_shows_the_mistakes_three_times_and_the_flips_once(page):
     assert len([address for address in page.addresses if address.startswith("data:image/jpeg")]) == 2 * 3 + 2
 
 
-def test_a_report_needs_nothing_beside_it(page):
+def test_a_report_needs_no_other_file(page):
     assert not {"script", "link", "iframe", "object", "embed"} & set(page.tags)
     assert all(address.startswith(("data:image/jpeg;base64,", "#")) for address in page.addresses)
     for outside in ("http://", "https://", "@import", "file:"):

@@ -1,7 +1,7 @@
-"""Power cuts: `write` until the next, and `verify` what the last one has left.
+"""Test power cuts: `write` until the next cut, and `verify` after it.
 
-What was put into the inbox, and which rows were seen in the database, is told to the host, whose files outlive the cut.
-After each cut something else becomes of the files: moved, deleted, kept, and then moved again with what was kept.
+The files put into the inbox and the rows seen in the database are recorded on the host, whose files survive the cut. After
+each cut `after` changes: move, delete, keep, and then move again, which also moves the kept files.
 """
 
 import itertools
@@ -12,9 +12,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from evidence import SHARE, append, lines, tell, until
+from evidence import SHARE, append, lines, record, until
 from results import Row, integrity, rows
-from unit import PATIENCE_S, UNIT, active, boot_to_ready_s, journal, said
+from unit import PATIENCE_S, UNIT, active, boot_to_ready_s, journal, run
 
 CONFIG = Path("/etc/edgecls/edgecls.toml")
 INBOX = Path("/var/lib/edgecls/inbox")
@@ -23,26 +23,26 @@ NAMED = "named"
 FED = "fed"
 SEEN = "seen"
 WAITING = 5
-"""Files in the inbox: enough that the daemon is never idle, not so many that the next boot has long to do."""
+"""Files in the inbox: enough that the daemon is never idle, few enough that the next boot finishes them soon."""
 
 
 def write(boot: int) -> None:
-    """Feed the inbox for ever; the sign to cut comes with this boot's first row."""
+    """Fill the inbox without end; signal the cut with the first row of this boot."""
     until(active, PATIENCE_S)
     switch(AFTER[boot % len(AFTER)])
     images = sorted((SHARE / "images").glob("*.jpg"))
-    before, told = len(rows()), len(lines(SEEN))
+    before, recorded = len(rows()), len(lines(SEEN))
     for number in itertools.count(len(lines(NAMED))):
         name = f"cut-{number:05}.jpg"
-        append(NAMED, name)  # should the power go before the file is told of, no other gets its name
+        append(NAMED, name)  # first, so that no other file gets this name after a cut
         feed(images[number % len(images)], name)
         append(FED, f"{name} {boot}")
         while True:
             have = rows()
-            for row in have[told:]:
+            for row in have[recorded:]:
                 append(SEEN, f"{row.number} {row.name}")
-            told = len(have)
-            if told > before:
+            recorded = len(have)
+            if recorded > before:
                 (SHARE / "writing").touch()
             if len(lines(FED)) - sum(row.name.startswith("cut-") for row in have) < WAITING:
                 break
@@ -50,23 +50,23 @@ def write(boot: int) -> None:
 
 
 def switch(after: str) -> None:
-    """Have the daemon do something else with its files, as its user would: edit the configuration, and reload."""
-    told = journal("-b").count("reloaded: ")
-    text, found = re.subn(r'^#?after = "\w+"', f'after = "{after}"', CONFIG.read_text(), flags=re.MULTILINE)
+    """Change `after` as the user does: edit the configuration and reload."""
+    reloads = journal("-b").count("reloaded: ")
+    text, changes = re.subn(r'^#?after = "\w+"', f'after = "{after}"', CONFIG.read_text(), flags=re.MULTILINE)
     put(CONFIG, text.encode())
-    said("systemctl", "reload", UNIT)
-    done = until(lambda: journal("-b").count("reloaded: ") > told, PATIENCE_S) is not None
-    if not done or found != 1:
-        tell(f"the daemon is told to {after}", journal("-n", "3"), ok=False)
+    run("systemctl", "reload", UNIT)
+    done = until(lambda: journal("-b").count("reloaded: ") > reloads, PATIENCE_S) is not None
+    if not done or changes != 1:
+        record(f'the daemon does not reload with `after = "{after}"`', journal("-n", "3"), ok=False)
 
 
 def feed(image: Path, name: str) -> None:
-    """As something that means it."""
+    """Put an image into the inbox durably."""
     put(INBOX / name, image.read_bytes())
 
 
 def put(path: Path, data: bytes) -> None:
-    """The file is on the disk under its name before this returns."""
+    """Write a file so that it is on the disk under its name when this returns."""
     making = path.with_name(f".{path.name}.part")
     making.write_bytes(data)
     flush(making)
@@ -75,27 +75,27 @@ def put(path: Path, data: bytes) -> None:
 
 
 def flush(path: Path) -> None:
-    """A file's content, or a folder's names."""
+    """Flush the content of a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     os.fsync(handle)
     os.close(handle)
 
 
 def verify(cut: int) -> None:
-    """The database is whole, no row that was seen has gone, and every file has its row, or waits for it."""
+    """Check that the database is intact, no row is lost, and every file has its row or waits for it."""
     up = until(active, PATIENCE_S) is not None
-    found = integrity()
-    kernel = said("sh", "-c", "dmesg | grep -c 'EXT4-fs error'")
-    tell(
-        f"cut {cut}: the service is READY again, the database whole",
-        f"{boot_to_ready_s():.0f} s after the kernel's start; integrity {found}; {kernel} errors of the file system",
-        ok=up and found == "ok" and kernel == "0",
+    problems = integrity()
+    kernel = run("sh", "-c", "dmesg | grep -c 'EXT4-fs error'")
+    record(
+        f"cut {cut}: the service is READY again, the database is intact",
+        f"{boot_to_ready_s():.0f} s after the kernel's start; integrity {problems}; {kernel} file system errors",
+        ok=up and problems == "ok" and kernel == "0",
     )
     if not up:
         print(journal())
     there = {f"{row.number} {row.name}" for row in rows()}
     lost = [line for line in lines(SEEN) if line not in there]
-    tell(f"cut {cut}: no row is lost", f"{len(lost)} of {len(lines(SEEN))} that were seen", ok=not lost)
+    record(f"cut {cut}: no row is lost", f"{len(lost)} of {len(lines(SEEN))} rows", ok=not lost)
     fed = {name: int(boot) for name, _, boot in (line.partition(" ") for line in lines(FED))}
     gone = fate_unknown(fed)
     until(lambda: not misplaced(fed, cut), PATIENCE_S)
@@ -103,23 +103,23 @@ def verify(cut: int) -> None:
     wrong += [name for name in {*fed, *times} if times[name] != 1 and name not in wrong]
     before = {line.partition(" ")[2] for line in lines(SEEN)}
     after = len([name for name in fed if name not in before])
-    tell(
+    record(
         f'cut {cut}, `after = "{AFTER[(cut - 1) % len(AFTER)]}"`: each file has one row, and is where it should be',
-        f"{len(fed)} files, {after} of them not seen classified before; {len(gone)} gone without a row; {len(wrong)} with "
-        f"no row or two, or elsewhere{': ' if wrong else ''}{' '.join(sorted(wrong)[:3])}",
+        f"{len(fed)} files, {after} of them new; {len(gone)} gone without a row; {len(wrong)} with "
+        f"no row, two rows or in a wrong folder{': ' if wrong else ''}{' '.join(sorted(wrong)[:3])}",
         ok=not wrong and not gone,
     )
 
 
 def fate_unknown(fed: dict[str, int]) -> list[str]:
-    """Files that are gone and have no row. The folder is read first: a file may get its row, and go, meanwhile."""
+    """Return files that are gone without a row. Reads the folder first: a file may get its row and go meanwhile."""
     there = set(os.listdir(INBOX))
     have = {row.name for row in rows()}
     return [name for name in fed if name not in there and name not in have]
 
 
 def misplaced(fed: dict[str, int], cut: int) -> list[str]:
-    """Files that are not, or not yet, where the daemon should have put them; one that is in two places is one of them."""
+    """Return files that are not where the daemon should have put them, or not yet, or in two places."""
     places = {
         place: set(os.listdir(INBOX / place)) if (INBOX / place).exists() else set() for place in ("", "done", "failed")
     }
@@ -133,7 +133,7 @@ def misplaced(fed: dict[str, int], cut: int) -> list[str]:
 
 
 def place_of(row: Row, boot: int, cut: int) -> list[str]:
-    """Where the file of a row is once all is done; what was kept is moved after the next cut."""
+    """Return the folders of a row's file when all is done; a kept file is moved after the next cut."""
     after = AFTER[boot % len(AFTER)]
     if after == "delete":
         return []

@@ -1,6 +1,6 @@
-"""The golden examples of the shipped model, replayed by one runtime on the device: JSON of what was off, and how fast.
+"""Replay the golden examples of the bundled model with one runtime: print the differences and the speed as JSON.
 
-Run by the interpreter of the environment whose runtime is meant.
+Run it with the interpreter of the environment whose runtime is tested.
 """
 
 import json
@@ -15,7 +15,7 @@ from edgecls.model.model_file import read_model
 
 
 def replay(*, reference_kernels: bool) -> tuple[str, float, float]:
-    """The runtime's name, the largest difference between a score and the promised one, and the median ms an image."""
+    """Return the runtime's name, the largest score difference, and the median milliseconds an image."""
     classifier = Classifier(read_model(default_model()), reference_kernels=reference_kernels)
     worst, times = 0.0, []
     for example in classifier.model.golden:
@@ -23,8 +23,8 @@ def replay(*, reference_kernels: bool) -> tuple[str, float, float]:
         begun = time.perf_counter()
         scores = classifier.scores(pixels)
         times.append((time.perf_counter() - begun) * 1e3)
-        promised = classifier.runtime.scores(np.asarray(example.outputs))
-        worst = max(worst, float(np.abs(scores - promised).max()))
+        expected = classifier.runtime.scores(np.asarray(example.outputs))
+        worst = max(worst, float(np.abs(scores - expected).max()))
     return classifier.runtime.name, worst, float(np.median(times))
 
 

@@ -1,6 +1,6 @@
-"""What a daemon that has been taken over might try, run within its unit: JSON of what came of each attempt.
+"""Try what a compromised daemon might try, within its unit; write the result of each attempt as JSON.
 
-Run by systemd before the daemon, with the same user and the same confinement. Everything but the last must fail.
+systemd runs it before the daemon, with the same user and the same confinement. All attempts but the last must fail.
 """
 
 import ctypes
@@ -20,14 +20,14 @@ STATE = Path("/var/lib/edgecls")
 
 
 def libc(name: str, *arguments: object) -> object:
-    """Call the C library; raises OSError where it returns -1."""
+    """Call the C library; raise OSError if it returns -1."""
     if getattr(_LIBC, name)(*arguments) == -1:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return "it worked"
 
 
 def write(path: str) -> Callable[[], object]:
-    """Try to make a file, or to write to one that is there."""
+    """Return an attempt to write to a file, new or existing."""
 
     def attempt() -> object:
         with open(path, "w") as file:
@@ -37,19 +37,19 @@ def write(path: str) -> Callable[[], object]:
 
 
 def seen(path: str) -> Callable[[], object]:
-    """Try to find something there."""
+    """Return an attempt to see a file or a folder's content."""
 
     def attempt() -> object:
-        found = os.listdir(path) if os.path.isdir(path) else [path] if os.path.exists(path) else []
-        if not found:
-            raise FileNotFoundError("nothing to be seen")
-        return found
+        entries = os.listdir(path) if os.path.isdir(path) else [path] if os.path.exists(path) else []
+        if not entries:
+            raise FileNotFoundError("nothing is visible")
+        return entries
 
     return attempt
 
 
 def make_setuid_file() -> object:
-    """A program that would run as the service's user for whoever starts it."""
+    """Create a program that would run as the service's user for anyone who starts it."""
     path = STATE / "setuid"
     path.touch()
     try:
@@ -93,12 +93,12 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
 
 
 def attempted(attempt: Callable[[], object]) -> str:
-    """`did it`, or why it could not."""
+    """Return `succeeded`, or why the attempt failed."""
     try:
         attempt()
     except OSError as error:
         return f"refused: {error.strerror or error}"
-    return "did it"
+    return "succeeded"
 
 
 if __name__ == "__main__":

@@ -1,37 +1,37 @@
-"""Both runtimes replay the golden examples: exactly with reference kernels, within tolerance with the fast ones."""
+"""Replay the golden examples with both runtimes: exactly with reference kernels, within tolerance with fast ones."""
 
 import json
 from pathlib import Path
 
-from evidence import SHARE, tell
-from unit import said
+from evidence import SHARE, record
+from unit import run
 
 ENVIRONMENTS = {"litert": "/opt/edgecls", "tflite-runtime": "/opt/tflite-runtime"}
 
 
 def main() -> None:
-    """One after the other; the daemon is stopped, so that it does not take their time."""
-    said("systemctl", "stop", "edgecls.service")
+    """Test one runtime after the other, with the daemon stopped so that it does not compete for CPU time."""
+    run("systemctl", "stop", "edgecls.service")
     for runtime, environment in ENVIRONMENTS.items():
         if not Path(environment).exists():
-            tell(f"{runtime} is in the image", environment, ok=False)
+            record(f"{runtime} is in the image", environment, ok=False)
             continue
-        out = said("sh", "-c", f"{environment}/bin/python3 {SHARE}/guest/golden.py 2>&1 | tail -1")
+        out = run("sh", "-c", f"{environment}/bin/python3 {SHARE}/guest/golden.py 2>&1 | tail -1")
         try:
-            found = json.loads(out)
+            outcome = json.loads(out)
         except ValueError:
-            tell(f"{runtime} runs", out, ok=False)
+            record(f"{runtime} runs", out, ok=False)
             continue
-        count = f"{found['examples']} examples, {found['runtime']}"
-        tell(
+        count = f"{outcome['examples']} examples, {outcome['runtime']}"
+        record(
             f"{runtime}: golden examples, reference kernels, exactly",
-            f"{count}: largest difference of a score {found['reference']}; {found['reference_ms']:.0f} ms an image",
-            ok=found["reference"] == 0 and found["examples"] > 0 and found["runtime"] == runtime,
+            f"{count}: largest difference of a score {outcome['reference']}; {outcome['reference_ms']:.0f} ms an image",
+            ok=outcome["reference"] == 0 and outcome["examples"] > 0 and outcome["runtime"] == runtime,
         )
-        tell(
-            f"{runtime}: golden examples, fast kernels, within {found['tolerance']}",
-            f"{count}: largest difference of a score {found['fast']:.4f}; {found['fast_ms']:.0f} ms an image",
-            ok=found["fast"] <= found["tolerance"],
+        record(
+            f"{runtime}: golden examples, fast kernels, within {outcome['tolerance']}",
+            f"{count}: largest difference of a score {outcome['fast']:.4f}; {outcome['fast_ms']:.0f} ms an image",
+            ok=outcome["fast"] <= outcome["tolerance"],
         )
 
 

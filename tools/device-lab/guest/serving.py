@@ -1,4 +1,4 @@
-"""First boot: the service comes up by itself, classifies a folder, and is brought back from a hang and a kill."""
+"""First boot: the service starts by itself, classifies a folder, and recovers from a hang and a kill."""
 
 import json
 import os
@@ -7,19 +7,19 @@ import signal
 import time
 from pathlib import Path
 
-from evidence import SHARE, tell, until
+from evidence import SHARE, record, until
 from results import rows, times_seen
-from unit import PATIENCE_S, active, boot_to_ready_s, journal, main_pid, restarts, said, show, start_to_ready_s
+from unit import PATIENCE_S, active, boot_to_ready_s, journal, main_pid, restarts, run, show, start_to_ready_s
 
 INBOX = Path("/var/lib/edgecls/inbox")
 EXPECTED: dict[str, str | None] = json.loads((SHARE / "expected.json").read_text())
-"""Label by file name, as the host's edgecls found it; null where it found the file damaged."""
+"""The host's label by file name; null for a damaged file."""
 
 BACKLOG = 20
 
 
 def main() -> None:
-    """Each step goes on where the one before has ended."""
+    """Run the steps; each continues where the one before ended."""
     ready()
     installed()
     folder()
@@ -31,68 +31,70 @@ def main() -> None:
 
 
 def ready() -> None:
-    """The boot has waited for the unit, READY or not."""
+    """Check that the service reaches READY."""
     until(active, PATIENCE_S)
     seen = f"{show('ActiveState')}, {boot_to_ready_s():.0f} s after the kernel's start, {start_to_ready_s():.0f} s after its own"
-    tell("the service reaches READY", f"{seen}; {show('StatusText')}", ok=active() and restarts() == 0)
+    record("the service reaches READY", f"{seen}; {show('StatusText')}", ok=active() and restarts() == 0)
     if not active():
         print(journal())
 
 
 def installed() -> None:
-    """The image was made elsewhere: is what is in it what this edgecls would install?"""
-    found = json.loads(said("/opt/edgecls/bin/edgecls", "service", "status", "--format", "json") or "[]")
-    wrong = [f"{step['path']} {step['state']}" for step in found if step["state"] in {"missing", "other"}]
-    tell(
-        "`edgecls service status` finds all in place",
-        ", ".join(wrong) or f"{len(found)} things",
-        ok=bool(found) and not wrong,
+    """Check that the files of this installation are those that `edgecls service install` writes."""
+    steps = json.loads(run("/opt/edgecls/bin/edgecls", "service", "status", "--format", "json") or "[]")
+    wrong = [f"{step['path']} {step['state']}" for step in steps if step["state"] in {"missing", "other"}]
+    record(
+        "`edgecls service status` reports no problem",
+        ", ".join(wrong) or f"{len(steps)} items",
+        ok=bool(steps) and not wrong,
     )
 
 
 def folder() -> None:
-    """Each file one row, with the label that the host found."""
+    """Check that each file gets one row, with the label of the host."""
     names = sorted(EXPECTED)
     for name in names:
         shutil.copy(SHARE / "images" / name, INBOX / name)
     waited = until(lambda: len(rows()) >= len(names), PATIENCE_S)
-    found = {row.name: row.label for row in rows()}
+    by_name = {row.name: row.label for row in rows()}
     seen = f"{len(rows())} rows for {len(names)} files" + (f" after {waited:.0f} s" if waited else "")
-    tell("a folder is classified, one row a file", seen, ok=once(names))
+    record("a folder is classified, one row a file", seen, ok=once(names))
     different = [
-        f"{name}: {found.get(name)}, not {EXPECTED[name]}" for name in names if found.get(name) != EXPECTED[name]
+        f"{name}: {by_name.get(name)}, not {EXPECTED[name]}" for name in names if by_name.get(name) != EXPECTED[name]
     ]
-    tell("labels are those of the host", "; ".join(different) or f"{len(names)} of {len(names)}", ok=not different)
+    record("labels are those of the host", "; ".join(different) or f"{len(names)} of {len(names)}", ok=not different)
     damaged = [row.error for row in rows() if EXPECTED.get(row.name, "") is None]
-    tell("a damaged file has a row that says so", "; ".join(map(str, damaged)), ok=bool(damaged) and all(damaged))
+    record("a damaged file has a row with an error", "; ".join(map(str, damaged)), ok=bool(damaged) and all(damaged))
 
 
 def examined() -> None:
-    """What `edgecls doctor` finds on a machine on which all is well: warnings (a clock without a network), no failure."""
-    found = json.loads(said("/opt/edgecls/bin/edgecls", "doctor", "--format", "json") or "[]")
-    seen = {finding["check"]: f"{finding['check']} {finding['status']}: {finding['seen']}" for finding in found}
-    failed = [seen[finding["check"]] for finding in found if finding["status"] == "failed"]
-    well = [finding["check"] for finding in found if finding["status"] == "ok"]
+    """Check that `edgecls doctor` fails nothing on a healthy machine; a clock without a network is a warning."""
+    results = json.loads(run("/opt/edgecls/bin/edgecls", "doctor", "--format", "json") or "[]")
+    seen = {result["check"]: f"{result['check']} {result['status']}: {result['message']}" for result in results}
+    failed = [seen[result["check"]] for result in results if result["status"] == "failed"]
+    well = [result["check"] for result in results if result["status"] == "ok"]
     needed = {"numpy", "runtime", "OpenCV", "configuration", "model", "delegates", "database"} - set(well)
-    wrong = failed or [seen.get(name, f"{name} is not told") for name in sorted(needed)]
-    warned = ", ".join(finding["check"] for finding in found if finding["status"] == "warning")
-    tell(
-        "`edgecls doctor` finds nothing that has failed",
-        "; ".join(wrong) or f"{len(well)} of {len(found)} ok; warnings: {warned or 'none'}; {seen.get('processor')}",
-        ok=bool(found) and not wrong,
+    wrong = failed or [seen.get(name, f"{name} is missing") for name in sorted(needed)]
+    warned = ", ".join(result["check"] for result in results if result["status"] == "warning")
+    record(
+        "`edgecls doctor` reports no failure",
+        "; ".join(wrong) or f"{len(well)} of {len(results)} ok; warnings: {warned or 'none'}; {seen.get('processor')}",
+        ok=bool(results) and not wrong,
     )
 
 
 def footprint() -> None:
-    """Resident memory, and what it costs to wait: of the process, over a quarter of a minute without files."""
+    """Record resident memory and CPU time of the idle process over 15 seconds."""
     begun, before = time.monotonic(), processor_s(main_pid())
     time.sleep(15)
     share = (processor_s(main_pid()) - before) / (time.monotonic() - begun)
-    tell("memory and processor while idle", f"{resident_mib(main_pid())} MiB, {share:.1%} of an emulated core", ok=True)
+    record(
+        "memory and processor while idle", f"{resident_mib(main_pid())} MiB, {share:.1%} of an emulated core", ok=True
+    )
 
 
 def at_work() -> None:
-    """The same while it has a backlog: from the first of its rows to the last."""
+    """Record the same during a backlog, from its first row to its last."""
     known, whole = len(rows()), [name for name in sorted(EXPECTED) if EXPECTED[name]]
     for number in range(BACKLOG):
         shutil.copy(SHARE / "images" / whole[number % len(whole)], INBOX / f"work-{number}.jpg")
@@ -106,31 +108,31 @@ def at_work() -> None:
         return len(rows()) >= known + BACKLOG
 
     done = until(all_done, PATIENCE_S) is not None
-    seconds, used, made = time.monotonic() - begun, processor_s(pid) - used, len(rows()) - first
-    tell(
+    seconds, used, written = time.monotonic() - begun, processor_s(pid) - used, len(rows()) - first
+    record(
         "memory and processor at work",
-        f"{most} MiB at most, {used / seconds:.0%} of an emulated core; {made} rows in {seconds:.0f} s",
-        ok=done and made > 0 and main_pid() == pid,
+        f"{most} MiB at most, {used / seconds:.0%} of an emulated core; {written} rows in {seconds:.0f} s",
+        ok=done and written > 0 and main_pid() == pid,
     )
 
 
 def hang() -> None:
-    """The whole process stands still, as in a driver that never returns. The watchdog of the unit has 60 s."""
+    """Stop the whole process, as in a driver that never returns. The unit's watchdog has 60 s."""
     before, pid, begun = restarts(), main_pid(), time.monotonic()
     os.kill(pid, signal.SIGSTOP)
     until(lambda: restarts() > before and active(), PATIENCE_S)
     waited = time.monotonic() - begun
     by_watchdog = "Watchdog timeout" in journal()
     seen = f"READY again {waited:.0f} s later, by the watchdog: {by_watchdog}; WatchdogUSec {show('WatchdogUSec')}"
-    tell("a hang: systemd's watchdog restarts it", seen, ok=by_watchdog and active() and main_pid() != pid)
+    record("a hang: systemd's watchdog restarts it", seen, ok=by_watchdog and active() and main_pid() != pid)
     known = sorted(times_seen())
     shutil.copy(SHARE / "images" / next(name for name in EXPECTED if EXPECTED[name]), INBOX / "after-hang.jpg")
     until(lambda: times_seen()["after-hang.jpg"] > 0, PATIENCE_S)
-    tell("after the hang it goes on", f"{len(rows())} rows", ok=once([*known, "after-hang.jpg"]))
+    record("after the hang it continues", f"{len(rows())} rows", ok=once([*known, "after-hang.jpg"]))
 
 
 def killed() -> None:
-    """`kill -9` while it has files to do."""
+    """Kill the daemon with `kill -9` while it has files to classify."""
     known = sorted(times_seen())
     whole = [name for name in sorted(EXPECTED) if EXPECTED[name]]
     names = [f"killed-{number}.jpg" for number in range(6)]
@@ -143,26 +145,26 @@ def killed() -> None:
     begun = time.monotonic()
     until(lambda: restarts() > before and active(), PATIENCE_S)
     waited = time.monotonic() - begun
-    tell("`kill -9`: systemd restarts it", f"READY again {waited:.0f} s later", ok=active() and main_pid() != pid)
+    record("`kill -9`: systemd restarts it", f"READY again {waited:.0f} s later", ok=active() and main_pid() != pid)
     until(lambda: len(rows()) >= len(known) + len(names), PATIENCE_S)
-    time.sleep(5)  # for a row too many
+    time.sleep(5)  # in case a second row comes
     seen = f"killed after {done} of {len(names)} files; {len(rows())} rows"
-    tell("after the kill each file has one row", seen, ok=once([*known, *names]))
+    record("after the kill each file has one row", seen, ok=once([*known, *names]))
 
 
 def once(names: list[str]) -> bool:
-    """Whether exactly these files have rows, each one."""
+    """Return whether exactly these files have a row, one each."""
     return sorted(times_seen().elements()) == sorted(names)
 
 
 def resident_mib(pid: int) -> int:
-    """What the process has in memory."""
+    """Return the resident memory of the process."""
     status = Path(f"/proc/{pid}/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) // 1024
 
 
 def processor_s(pid: int) -> float:
-    """Seconds of a core that the process has used."""
+    """Return the CPU seconds that the process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

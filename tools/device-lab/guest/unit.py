@@ -1,48 +1,48 @@
-"""The daemon's unit, as systemd sees it."""
+"""The state of the daemon's unit in systemd."""
 
 import subprocess
 
 UNIT = "edgecls.service"
 PATIENCE_S = 900.0
-"""For anything that a device does in a minute."""
+"""Time limit for a step that takes a minute on a real device."""
 
 
 def show(name: str, unit: str = UNIT) -> str:
-    """A property of the unit."""
-    return said("systemctl", "show", "--value", "-p", name, unit)
+    """Return a property of the unit."""
+    return run("systemctl", "show", "--value", "-p", name, unit)
 
 
 def active(unit: str = UNIT) -> bool:
-    """Whether it has said READY."""
+    """Return whether the unit has reached READY."""
     return show("ActiveState", unit) == "active"
 
 
 def main_pid(unit: str = UNIT) -> int:
-    """Of the daemon; 0 if it does not run."""
+    """Return the process id of the daemon; 0 if it does not run."""
     return int(show("MainPID", unit))
 
 
 def restarts(unit: str = UNIT) -> int:
-    """How often systemd has started it again."""
+    """Return how often systemd has restarted it."""
     return int(show("NRestarts", unit))
 
 
 def boot_to_ready_s(unit: str = UNIT) -> float:
-    """Seconds from the kernel's start to READY."""
+    """Return the seconds from the kernel's start to READY."""
     return int(show("ActiveEnterTimestampMonotonic", unit)) / 1e6
 
 
 def start_to_ready_s(unit: str = UNIT) -> float:
-    """Seconds from the start of its process to READY."""
+    """Return the seconds from the start of the process to READY."""
     ready, started = show("ActiveEnterTimestampMonotonic", unit), show("ExecMainStartTimestampMonotonic", unit)
     return (int(ready) - int(started)) / 1e6
 
 
 def journal(*arguments: str, unit: str = UNIT) -> str:
-    """What the journal has of it."""
-    return said("journalctl", "--no-pager", "-o", "cat", "-u", unit, *arguments)
+    """Return the journal of the unit."""
+    return run("journalctl", "--no-pager", "-o", "cat", "-u", unit, *arguments)
 
 
-def said(*command: str) -> str:
-    """What a program says, whatever it ends with."""
+def run(*command: str) -> str:
+    """Run a program and return its output, at any exit code."""
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()

@@ -1,4 +1,4 @@
-"""The kernel's test driver `vivid` as a camera: /dev/video0, into which what is written to /dev/video1 can be looped."""
+"""Use the kernel's test driver `vivid` as a camera: frames written to /dev/video1 can be looped into /dev/video0."""
 
 import itertools
 import subprocess
@@ -6,18 +6,18 @@ import threading
 import time
 from pathlib import Path
 
-from unit import said
+from unit import run
 
 _DRIVER = Path("/sys/bus/platform/drivers/vivid")
 WIDTH, HEIGHT = 640, 480
 SHOWN_S = 10
-"""How long each picture stands before the camera."""
+"""Seconds for which each picture is shown."""
 _SHOWN = Path("/run/shown.yuyv")
 
 
 def plug_in() -> str:
-    """Load the driver: one HDMI input, one HDMI output, both VGA. Returns what went wrong, if anything did."""
-    said(
+    """Load the driver with one HDMI input and one HDMI output, both VGA. Returns the error, or ""."""
+    run(
         "modprobe",
         "vivid",
         "n_devs=1",
@@ -27,24 +27,24 @@ def plug_in() -> str:
         "num_outputs=1",
         "output_types=0x1",
     )
-    said("udevadm", "settle")
-    return "" if Path("/dev/video0").exists() else said("sh", "-c", "modprobe vivid 2>&1")
+    run("udevadm", "settle")
+    return "" if Path("/dev/video0").exists() else run("sh", "-c", "modprobe vivid 2>&1")
 
 
 def control(name: str, value: int) -> None:
-    """Set a control of the camera, among which are its faults."""
-    said("v4l2-ctl", "-d0", "-c", f"{name}={value}")
+    """Set a control of the camera; some of them cause faults."""
+    run("v4l2-ctl", "-d0", "-c", f"{name}={value}")
 
 
 def loop(frames: Path) -> "subprocess.Popen[bytes]":
-    """Have the camera see the raw frames (YUYV, 640 x 480) of a file in turn, as long as the process lives.
+    """Show the raw frames (YUYV, 640 x 480) of a file in a loop, until the returned process ends.
 
-    Each stands for some seconds. The process reads one file again and again, and what is in that file changes.
+    Each is shown for some seconds. The process reads one file in a loop, and the content of that file changes.
     """
     timings = vga_timings()
     for device, way in (("-d1", "--set-fmt-video-out"), ("-d0", "--set-fmt-video")):
-        said("v4l2-ctl", device, "--set-dv-bt-timings", f"index={timings}")
-        said("v4l2-ctl", device, f"{way}=width={WIDTH},height={HEIGHT},pixelformat=YUYV")
+        run("v4l2-ctl", device, "--set-dv-bt-timings", f"index={timings}")
+        run("v4l2-ctl", device, f"{way}=width={WIDTH},height={HEIGHT},pixelformat=YUYV")
     control("loop_video", 1)
     control("osd_text_mode", 2)
     content, size = frames.read_bytes(), WIDTH * HEIGHT * 2
@@ -59,7 +59,7 @@ def loop(frames: Path) -> "subprocess.Popen[bytes]":
 
 
 def _change(pictures: list[bytes]) -> None:
-    """Another picture every few seconds; in place, so that whoever has the file open reads it."""
+    """Write another picture every few seconds, in place, so that the process that has the file open reads it."""
     for picture in itertools.cycle(pictures):
         with _SHOWN.open("r+b") as file:
             file.write(picture * 2)
@@ -67,9 +67,9 @@ def _change(pictures: list[bytes]) -> None:
 
 
 def vga_timings() -> str:
-    """The number of the driver's timings for 640 x 480."""
+    """Return the index of the driver's timings for 640 x 480."""
     index, width = "", ""
-    for line in said("v4l2-ctl", "-d0", "--list-dv-timings").splitlines():
+    for line in run("v4l2-ctl", "-d0", "--list-dv-timings").splitlines():
         key, _, value = line.strip().partition(": ")
         if key == "Index":
             index = value.strip()
@@ -81,11 +81,11 @@ def vga_timings() -> str:
 
 
 def unplug() -> None:
-    """Pull the cable: the device is gone, under whoever uses it."""
+    """Unbind the driver: the device disappears while it is in use."""
     (_DRIVER / "unbind").write_text("vivid.0")
 
 
 def plug_back() -> None:
-    """Put the cable back."""
+    """Bind the driver again."""
     (_DRIVER / "bind").write_text("vivid.0")
-    said("udevadm", "settle")
+    run("udevadm", "settle")

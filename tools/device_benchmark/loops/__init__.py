@@ -1,1 +1,1 @@
-"""What people would run instead: each a program that knows nothing of edgecls, in an environment of its own."""
+"""The alternatives to edgecls: independent programs, each in its own environment."""

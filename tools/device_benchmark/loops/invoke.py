@@ -1,4 +1,4 @@
-"""Nothing but invoke(), again and again: the physical limit. So many interpreters, each in a thread of its own."""
+"""Call invoke() in a loop and do nothing else: the physical limit. Each interpreter has its own thread."""
 
 import argparse
 import threading
@@ -9,7 +9,7 @@ from device_benchmark.loops.rows import report
 
 
 def interpreter(runtime: str, model: str, threads: int) -> Any:
-    """Ready to be invoked."""
+    """Return an interpreter that is ready for invoke()."""
     if runtime == "litert":
         from ai_edge_litert.interpreter import Interpreter
     else:
@@ -28,16 +28,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--interpreters", type=int, default=1)
     parser.add_argument("--times", type=int, required=True)
-    asked = parser.parse_args()
-    each = asked.times // asked.interpreters
+    options = parser.parse_args()
+    each = options.times // options.interpreters
 
     def invoke(one: Any) -> None:
         for _ in range(each):
             one.invoke()
 
     workers = [
-        threading.Thread(target=invoke, args=[interpreter(asked.runtime, asked.model, asked.threads)])
-        for _ in range(asked.interpreters)
+        threading.Thread(target=invoke, args=[interpreter(options.runtime, options.model, options.threads)])
+        for _ in range(options.interpreters)
     ]
     cpu, begun = time.process_time(), time.perf_counter()
     for worker in workers:
@@ -45,7 +45,7 @@ def main() -> None:
     for worker in workers:
         worker.join()
     seconds = time.perf_counter() - begun
-    report(images=each * asked.interpreters, seconds=seconds, cpu_seconds=time.process_time() - cpu)
+    report(images=each * options.interpreters, seconds=seconds, cpu_seconds=time.process_time() - cpu)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The loop of TensorFlow Lite's label_image example: decode in full, resize, invoke, one image at a time."""
+"""Run the loop of TensorFlow Lite's label_image example: decode at full size, resize, invoke, one image at a time."""
 
 import argparse
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class LabelImage:
         self._labels = labels
 
     def classify(self, pixels: Any) -> list[tuple[str, float]]:
-        """RGB pixels of the model's size -> [(label, score), ...], best first."""
+        """Classify RGB pixels of the model's size: [(label, score), ...], best first."""
         self._interpreter.set_tensor(self._input["index"], np.expand_dims(pixels, 0))
         self._interpreter.invoke()
         results = np.squeeze(self._interpreter.get_tensor(self._output["index"]))
@@ -35,7 +35,7 @@ class LabelImage:
 
 
 def reader(library: str, size: tuple[int, int]) -> Callable[[str], Any]:
-    """What reads a file and makes it fit."""
+    """Return a function that reads a file and resizes it."""
     if library == "pillow":
         from PIL import Image
 
@@ -46,29 +46,29 @@ def reader(library: str, size: tuple[int, int]) -> Callable[[str], Any]:
 
 
 def main() -> None:
-    """Over files, or over a stream."""
+    """Classify files, or frames of a stream."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("--runtime", "--library", "--model", "--labels", "--database"):
         parser.add_argument(name, required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--files", type=Path, help="a text file with a path a line")
+    parser.add_argument("--files", type=Path, help="a text file with one path per line")
     parser.add_argument("--stream")
     parser.add_argument("--seconds", type=float, default=10.0)
-    asked = parser.parse_args()
-    labels = Path(asked.labels).read_text().splitlines()
-    model = LabelImage(asked.runtime, asked.model, labels, asked.threads)
-    if asked.files:
-        read = reader(asked.library, model.size)
-        over_files(asked.files.read_text().splitlines(), lambda path: model.classify(read(path)), asked.database)
+    options = parser.parse_args()
+    labels = Path(options.labels).read_text().splitlines()
+    model = LabelImage(options.runtime, options.model, labels, options.threads)
+    if options.files:
+        read = reader(options.library, model.size)
+        over_files(options.files.read_text().splitlines(), lambda path: model.classify(read(path)), options.database)
         return
     import cv2
 
-    capture = cv2.VideoCapture(asked.stream, cv2.CAP_FFMPEG)
+    capture = cv2.VideoCapture(options.stream, cv2.CAP_FFMPEG)
 
     def classify(image: Any) -> list[tuple[str, float]]:
         return model.classify(cv2.cvtColor(cv2.resize(image, model.size), cv2.COLOR_BGR2RGB))
 
-    over_stream(lambda: capture.read()[1], classify, asked.database, asked.seconds)
+    over_stream(lambda: capture.read()[1], classify, options.database, options.seconds)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A row committed for each image, as safe against a power cut as those of edgecls; and what a loop has to report."""
+"""Commit a row for each image, as durably as edgecls does, and report the figures of a loop."""
 
 import json
 import sqlite3
@@ -13,7 +13,7 @@ TOP_K = 5
 
 
 class Rows:
-    """The database at `path`, which is made."""
+    """A results database at `path`, created if it is missing."""
 
     def __init__(self, path: str) -> None:
         self._connection = sqlite3.connect(path)
@@ -37,7 +37,7 @@ class Rows:
 def over_files(paths: list[str], classify: Callable[[str], Sequence[tuple[str, float]]], database: str) -> None:
     """Classify each file, one after the other, commit its row, and print the figures as JSON."""
     rows = Rows(database)
-    if len(paths) > 1:  # of one file the start is measured
+    if len(paths) > 1:  # a single file measures the start
         classify(paths[0])
     first, cpu, begun = 0.0, time.process_time(), time.perf_counter()
     for path in paths:
@@ -49,25 +49,25 @@ def over_files(paths: list[str], classify: Callable[[str], Sequence[tuple[str, f
 
 def over_stream(read: Callable[[], Any], classify: Callable[[Any], Sequence[tuple[str, float]]], database: str,
                 seconds: float) -> None:  # fmt: skip
-    """Classify what a camera gives for so long, frame after frame, commit the rows, and print the figures as JSON."""
+    """Classify frames of a camera for `seconds`, commit the rows, and print the figures as JSON."""
     rows = Rows(database)
     classify(read())
     latencies = []
     cpu, begun = time.process_time(), time.perf_counter()
     while time.perf_counter() - begun < seconds:
         image = read()
-        came = time.perf_counter()
+        arrived = time.perf_counter()
         rows.write("camera", classify(image))
-        latencies.append(1000 * (time.perf_counter() - came))
-    took = time.perf_counter() - begun
+        latencies.append(1000 * (time.perf_counter() - arrived))
+    elapsed = time.perf_counter() - begun
     report(
-        images=len(latencies), seconds=took, cpu_seconds=time.process_time() - cpu,
+        images=len(latencies), seconds=elapsed, cpu_seconds=time.process_time() - cpu,
         latency_ms=statistics.median(latencies), latency_p99_ms=sorted(latencies)[int(0.99 * len(latencies))],
     )  # fmt: skip
 
 
 def report(**figures: Any) -> None:
-    """One line of JSON, with the peak of the resident memory [MB]."""
+    """Print one line of JSON, with the peak of the resident memory [MB]."""
     status = Path("/proc/self/status").read_text()
     peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
     print(json.dumps({**figures, "peak_mb": int(peak) / 1024}))

@@ -1,4 +1,4 @@
-"""The work of edgecls on one image and no more, in one thread: decode, resize, infer, row. Its time on the processor."""
+"""Do the work of edgecls on one image in one thread, and nothing else: decode, resize, infer, write the row."""
 
 import argparse
 import threading
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Print the figures as JSON: `cpu_seconds` is of this one thread."""
+    """Print the figures as JSON; `cpu_seconds` is that of this one thread."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True)
     parser.add_argument("--database", required=True)
-    parser.add_argument("--files", type=Path, required=True, help="a text file with a path a line")
-    asked = parser.parse_args()
-    classifier = Classifier(asked.model, threads=1)
-    paths = asked.files.read_text().splitlines()
-    with Store(asked.database) as store:
+    parser.add_argument("--files", type=Path, required=True, help="a text file with one path per line")
+    options = parser.parse_args()
+    classifier = Classifier(options.model, threads=1)
+    paths = options.files.read_text().splitlines()
+    with Store(options.database) as store:
         store.begin_run(
             sha256=classifier.model.sha256, model_name="", labels=classifier.model.labels, metrics={}, device="",
             source="files", version="", config={},
@@ -32,7 +32,7 @@ def main() -> None:
         classifier.classify(paths[0])
         done: list[Classification] = []
         begun, cpu = time.perf_counter(), time.thread_time()
-        with store.database.atomic():  # one commit for all: the least that rows can cost
+        with store.database.atomic():  # one commit for all: the lowest cost of rows
             for path in paths:
                 done.append(classifier.classify(file_frame("files", path, path)))
                 store.write(done[-1])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edgecls.inference.runtimes import open_runtime
 from edgecls.inference.runtimes.interpreter import Runtime
 from edgecls.progress import Progress
-from edgecls.training.fitting.pixel_cache import PixelCache
+from edgecls.training.data.pixel_cache import PixelCache
 from edgecls.training.workers import for_each
 
 Transform = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]

@@ -17,9 +17,9 @@ from edgecls.errors import BadData, EdgeclsError
 from edgecls.images.framing import Preprocessing
 from edgecls.images.preprocess import load_pixels
 from edgecls.progress import Progress
+from edgecls.training.data.disk_array import DiskArray
 from edgecls.training.data.losses import Losses, reason_of
-from edgecls.training.data.samples import Sample
-from edgecls.training.fitting.disk_array import DiskArray
+from edgecls.training.data.sample import Sample
 from edgecls.training.workers import for_each
 
 IN_MEMORY = 128 * 2**20

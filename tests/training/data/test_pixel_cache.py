@@ -9,10 +9,10 @@ from edgecls.errors import BadData
 from edgecls.images.framing import Preprocessing
 from edgecls.images.preprocess import load_pixels
 from edgecls.progress import Progress
+from edgecls.training.data import pixel_cache
 from edgecls.training.data.losses import Losses
-from edgecls.training.data.samples import Sample
-from edgecls.training.fitting import pixel_cache
-from edgecls.training.fitting.pixel_cache import cache_pixels
+from edgecls.training.data.pixel_cache import cache_pixels
+from edgecls.training.data.sample import Sample
 
 SPEC = Preprocessing(24, 24, "crop", 0.875)
 
@@ -57,6 +57,7 @@ def test_a_class_without_images_is_an_error(samples, tmp_path):
         cache(tmp_path, samples)
 
 
+@pytest.mark.slow
 def test_an_image_is_read_twice_for_training_and_three_times_for_the_test(tmp_path, monkeypatch):
     """Once to check it, and once for its pixels; a test image once by each of the two models that are measured."""
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed")

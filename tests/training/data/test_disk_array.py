@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edgecls.errors import IoFailed
-from edgecls.training.fitting.disk_array import DiskArray
+from edgecls.training.data.disk_array import DiskArray
 
 
 def test_it_is_an_array_on_disk(tmp_path):
@@ -25,8 +25,10 @@ def test_what_was_read_is_a_copy(tmp_path):
     assert array.read(slice(None)).tolist() == [5, 0]
 
 
-def test_a_disk_without_room_is_told_at_once(tmp_path):
-    with pytest.raises(IoFailed, match=r"cannot reserve 4,500\.0 GB in .* \(set TMPDIR to another folder\)"):
+def test_a_disk_without_room_is_reported_at_once(tmp_path):
+    with pytest.raises(
+        IoFailed, match=r"cannot reserve 4,500\.0 GB for temporary files in .* \(set TMPDIR to another folder\)"
+    ):
         DiskArray(tmp_path / "a", (30, 150_000_000_000), np.uint8)
     assert not (tmp_path / "a").exists()
 
