@@ -1,1 +1,1 @@
-"""How fast a model is on this device, stage by stage and in the daemon: what `edgecls bench` measures."""
+"""Benchmark of models on this device, stage by stage and in the daemon: the command `edgecls bench`."""

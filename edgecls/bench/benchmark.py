@@ -21,7 +21,7 @@ from edgecls.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class UpperBound:
-    """What `cores` could do if they did nothing but this: decode and resize, network with one thread, row; CPU time."""
+    """The rate that `cores` allow by the CPU time of decoding with resizing, the network with one thread, and the row."""
 
     of: str
     per_second: float
@@ -29,7 +29,7 @@ class UpperBound:
 
 @dataclass
 class Measured:
-    """All of one model."""
+    """The measurements of one model."""
 
     model: ModelFile
     runtime: str
@@ -45,7 +45,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where it was measured. `load` is the load average of the last minute before, `temporary` where the files lay."""
+    """The machine that was measured. `load` is the load average of the minute before, `temporary` the folder of the files."""
 
     processor: str
     cores: int

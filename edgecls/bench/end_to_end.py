@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _IDLE_S = 0.5
 _LOOK_EVERY_S = 0.05
 _MOST_BYTES = 300 * 2**20
-"""Of pictures in the temporary folder."""
+"""The highest size of the images in the temporary folder."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ NOISY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Of one action, done `count` times. `cpu_ms` is of all threads, so it may exceed the median.
+    """The times of one action, repeated `count` times. `cpu_ms` is of all threads, so it may exceed the median.
 
     `spread` is that of the middle eight tenths of the times, as a share of their median.
     """

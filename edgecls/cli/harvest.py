@@ -61,7 +61,7 @@ def harvest(
             help="The maximum number of images with one predicted label, not counting random ones.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The seed of the random selection.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The seed of the random selection.")] = 0,
     images: Annotated[
         Path | None,
         typer.Option(
@@ -106,8 +106,8 @@ def _harvest(
     from edgecls.results.active_learning.harvest import SampleRequest, rank_candidates, read_candidates
     from edgecls.results.active_learning.harvest_folder import check_out, write_folder
     from edgecls.results.active_learning.images import Images
-    from edgecls.results.active_learning.picking import Picker, labels_of_models
-    from edgecls.results.queries.names import resolve_names
+    from edgecls.results.active_learning.picking import Picker
+    from edgecls.results.queries.names import labels_of_models, resolve_names
 
     check_out(out)
     progress = Progress(show=True)

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from edgecls.errors import BadDatabase, InputNotFound, from_os_error
 
 BUSY_TIMEOUT_S = 10.0
-"""How long to wait for another process's transaction; those of edgecls take about a millisecond."""
+"""The time to wait for the transaction of another process; those of edgecls take about a millisecond."""
 
 SIDE_FILES = ("-wal", "-shm", "-journal")
 """Suffixes of the files that SQLite keeps beside an open database."""

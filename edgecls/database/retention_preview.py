@@ -11,7 +11,7 @@ from edgecls.database.timestamps import format_timestamp
 
 
 class ExpiredCount(NamedTuple):
-    """How many rows or frames a limit would delete, of how many."""
+    """The number of rows or frames that a limit would delete, and the number of all."""
 
     removed: int
     of: int

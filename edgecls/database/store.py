@@ -36,7 +36,7 @@ CLOCK_WAS_SET = "the clock was set"
 DURABLE_BUSY_TIMEOUT_S = 1.0
 """Busy timeout of a store opened durably: its caller retries, and handles signals between two attempts."""
 _ROWS_INDEXED_AT_CLOSE = 5000
-"""At most this many, which takes 0.1 s."""
+"""The highest number of rows that closing indexes, which takes 0.1 s."""
 
 
 @final

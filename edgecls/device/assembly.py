@@ -25,7 +25,7 @@ from edgecls.model.model_file import ModelFile
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """What to call after every step, and at least once a second while the database is unavailable, or is checked."""
+    """Functions to call after every step, and at least once a second while the database is unavailable or checked."""
 
     on_step: Callable[[], None]
     on_wait: Callable[[], None]

@@ -42,7 +42,7 @@ class _Classified(NamedTuple):
 
 @dataclass
 class Unfinished:
-    """What a pipeline leaves to the next one, so that a reload loses nothing and doubles nothing."""
+    """The work that a pipeline passes to the next one, so that a reload loses no frame and repeats none."""
 
     frames: list[Frame] = field(default_factory=list)
     """to classify again, in the order of the source"""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 LONGEST_PAUSE_S = 1.0
 """Between two pings: far less than half of any sensible WatchdogSec=, so that one step may take nearly all of that."""
 EXTENSION_S = 60
-"""How much longer systemd waits for READY=1, each time that the start reports progress."""
+"""The time by which each progress report extends systemd's wait for READY=1."""
 
 
 class Notifier:

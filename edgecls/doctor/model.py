@@ -8,7 +8,7 @@ _DELEGATES = {
     "libedgetpu": "Coral's", "libvx_delegate": "VeriSilicon's", "libethosu_delegate": "Arm's Ethos-U",
     "libarmnnDelegate": "Arm NN's", "libQnnTFLiteDelegate": "Qualcomm's",
 }  # fmt: skip
-"""How the libraries of delegates begin that boards come with, and whose they are."""
+"""The beginnings of the names of delegate libraries that boards come with, and their vendors."""
 _FOLDERS = ("/usr/lib", "/usr/local/lib", "/usr/lib/*-linux-gnu*", "/opt/*/lib")
 
 

@@ -1,4 +1,4 @@
-"""What `run_isolated` calls in a child process. Each function imports what it tries, and returns what JSON can hold."""
+"""The functions that `run_isolated` calls in a child process. Each imports what it tests, and returns JSON values."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""What the processor can do, and whether it is allowed to."""
+"""Checks of the instructions and the clock rate of the processor."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What is installed: edgecls, Python, and the three libraries that bring native code."""
+"""Checks of the installed software: edgecls, Python, and the three libraries with native code."""
 
 import os
 import platform

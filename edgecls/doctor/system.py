@@ -10,7 +10,7 @@ _PATIENCE_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """What lies below `root`. Whatever cannot be read is as if it were not there: kernels differ in what they show."""
+    """The files below `root`. A file that cannot be read counts as missing: kernels differ in what they show."""
 
     root: Path = Path("/")
 

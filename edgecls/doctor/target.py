@@ -1,4 +1,4 @@
-"""What the checks examine: a machine, and its model, configuration and database."""
+"""The target of the checks: a machine, and its model, configuration and database."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,7 +9,7 @@ from edgecls.doctor.system import System
 from edgecls.model.bundled import default_model
 
 SERVICE_CONFIG = Path("/etc/edgecls/edgecls.toml")
-"""Where `edgecls service install` puts it."""
+"""The path that `edgecls service install` uses."""
 
 
 @dataclass

@@ -24,7 +24,7 @@ _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 
 
 class FileStamp(NamedTuple):
-    """What tells two states of a file apart without reading it.
+    """The attributes of a file by which two states differ, without reading it.
 
     The time of the last change of the entry (ctime) cannot be set by a program: content that was replaced with its
     old time of modification (rsync -t, cp -p) is noticed, and so is a file that has become readable (chmod).

@@ -28,7 +28,7 @@ FULL = math.inf
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How an image is made to fit the model. Stored in the model file.
+    """The settings by which an image is fitted to the model. Stored in the model file.
 
     `fit` is `crop` (the central part that has the model's proportions; what lies outside is not seen), `stretch`
     (everything is seen, proportions change) or `pad` (everything is seen, in its proportions, with grey beside it).

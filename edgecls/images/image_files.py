@@ -19,7 +19,7 @@ IMAGE_SUFFIXES = frozenset(
     | {".pbm", ".pgm", ".ppm", ".pnm"}
     | {".avif", ".heic", ".heif", ".jp2", ".j2k"}  # most builds of OpenCV refuse them: an error names the file
 )
-"""In lower case."""
+"""File name suffixes in lower case."""
 
 IGNORED_FOLDERS = (
     *("@eaDir", "@tmp", "@sharebin", "@sharesnap", "@Syno*", "#recycle"),  # Synology
@@ -54,7 +54,7 @@ IGNORED_FILES = (
 """Files that these make in the folders of people; hidden ones (`.DS_Store`, `._photo.jpg`) are ignored too."""
 
 HEAD_BYTES = 64
-"""How much of a file `begins_like_image` has to see."""
+"""The number of bytes that `begins_like_image` needs."""
 
 Reason = Literal[
     "with another suffix",
@@ -208,7 +208,7 @@ _NOUNS: dict[Reason, tuple[str, str]] = {
 
 @dataclass(slots=True)
 class PassedOver:
-    """What was not taken: for each reason how many, and the first of them."""
+    """The files that were skipped: for each reason their number and the first one."""
 
     counts: dict[Reason, int] = field(default_factory=dict)
     first: dict[Reason, str] = field(default_factory=dict)

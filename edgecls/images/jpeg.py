@@ -24,7 +24,7 @@ except ImportError:  # no wheel for 32-bit ARM: OpenCV decodes the same pixels, 
 _WARNING = re.compile(
     r"Corrupt JPEG|Premature end of JPEG|Invalid SOS|Inconsistent progression|Unknown Adobe|Warning: |Application transf"
 )
-"""How libjpeg's warnings begin; anything else is an error."""
+"""The beginnings of libjpeg's warnings; anything else is an error."""
 _PADDED_END = re.compile(r"Corrupt JPEG data: \d+ extraneous bytes before marker 0xd9")
 """Bytes after the last pixel. Some cameras pad their files; libjpeg has read every pixel by then."""
 _EXTRANEOUS = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0x([0-9a-f]{2})")

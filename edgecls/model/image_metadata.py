@@ -19,7 +19,7 @@ _TENSOR_AXIS_LABELS = 2  # enum AssociatedFileType
 
 @dataclass(frozen=True, slots=True)
 class Normalization:
-    """How a float network normalizes a pixel of 0 to 255: (pixel - mean) / std, one value for all channels or one for each."""
+    """The normalization of a pixel, 0 to 255, for a float network: (pixel - mean) / std, one value for all channels or one for each."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]

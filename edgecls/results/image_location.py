@@ -1,4 +1,4 @@
-"""Where the image of a row is: the daemon moves files after their row is committed, and people copy them elsewhere."""
+"""The location of the image of a row: the daemon moves files after their row is committed, and people copy them."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What a service consists of: its files, where they go, and what is in them."""
+"""The files of a service: their paths and contents."""
 
 import os
 import re
@@ -12,7 +12,7 @@ STATE = Path("/var/lib/edgecls")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _TAKEN = {"edgecls", "inbox"}  # the configuration and a folder of the service without a name
 _HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # not used, only named
-"""What ProtectHome= and PrivateTmp= of the unit hide."""
+"""The folders that ProtectHome= and PrivateTmp= of the unit hide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Instance:
 
     @property
     def unit(self) -> str:
-        """What systemctl calls it."""
+        """The name of the unit."""
         return f"edgecls@{self.name}.service" if self.name else "edgecls.service"
 
     @property
@@ -39,7 +39,7 @@ class Instance:
 
     @property
     def unit_path(self) -> Path:
-        """Where the unit's file is; all instances share one."""
+        """The path of the unit file, which all instances share."""
         return Path("/etc/systemd/system", self.template)
 
     @property
@@ -64,7 +64,7 @@ class Instance:
 
     @property
     def tmpfiles_path(self) -> Path:
-        """What makes its folders at boot."""
+        """The path of the file that creates its folders at boot."""
         return Path("/etc/tmpfiles.d", f"edgecls-{self.name}.conf" if self.name else "edgecls.conf")
 
 

@@ -139,7 +139,7 @@ class Conversion:
 
     @property
     def plan(self) -> str:
-        """What was trained, in words."""
+        """A description of what was trained."""
         return self.result.plan
 
     @property

@@ -44,7 +44,7 @@ from wrong labels. The temperature makes its scores probabilities again."""
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How a network is trained. None stands for the default, which `defaults.resolve_defaults` fills in.
+    """The settings of training. None stands for the default, which `defaults.resolve_defaults` fills in.
 
     A head is trained first, on the features of the frozen backbone, then the upper part of the backbone together with
     it. `epochs`, `optimizer`, `learning_rate` and `label_smoothing` apply to the last phase that takes place.

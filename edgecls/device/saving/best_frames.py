@@ -1,4 +1,4 @@
-"""Which saved frames are among the best of their label: pure bookkeeping, no files."""
+"""Bookkeeping of the saved frames that are among the best of their label. It touches no files."""
 
 from bisect import insort
 from collections import defaultdict

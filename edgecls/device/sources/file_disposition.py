@@ -1,4 +1,4 @@
-"""What happens to a file once its row is committed: it is kept, moved or deleted."""
+"""Keep, move or delete a file once its row is committed."""
 
 import logging
 import os

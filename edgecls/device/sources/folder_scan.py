@@ -22,7 +22,7 @@ from edgecls.images.image_files import (
 log = logging.getLogger(__name__)
 
 _UPLOADING: Reason = "hidden or of the system"
-"""Not worth a log line by itself: careful uploads have such a name until they are done."""
+"""The reason that is not logged: careful uploads have a hidden name until they are complete."""
 
 _Files = Iterator[tuple[str, FileStamp]]
 _Beginnings = dict[str, tuple[FileStamp, bool]]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _RENAME_DELAY_S = 0.01
-"""How long watchdog holds back the first half of a rename, and every event after it, to wait for the second half. The kernel
+"""The time for which watchdog holds back the first half of a rename, and every event after it, to wait for the second half. The kernel
 sends both at once, or only the first if the file left the folder. With watchdog's 0.5 s, new files would wait that long."""
 
 _WRITE_MEMORY_S = 600.0  # after which a file that was written to and never closed is forgotten

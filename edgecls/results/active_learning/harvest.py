@@ -143,7 +143,7 @@ class _LowestRanks:
         self._heap: list[tuple[tuple[float, ...], int, Candidate]] = []
         """Ranks and ids are negated: the top of the heap is the candidate to replace next."""
         self._upper_bound: tuple[float, ...] = (math.inf,) if capacity else (-math.inf,)
-        """Only a lower rank can enter."""
+        """The rank below which a candidate enters."""
 
     def offer(self, rank: tuple[float, ...], candidate: Candidate) -> None:
         """Add a candidate if its rank is low enough. Candidates must be offered by ascending id."""

@@ -25,7 +25,7 @@ FOLDERS_CSV = "folders.csv"
 FOLDERS_COLUMNS = ("folder", "label")
 """The columns of FOLDERS_CSV, which has the label of each folder, since not every label can be a folder's name."""
 MAX_EMPTY_FOLDERS = 50
-"""With more labels than this, a folder is created only for labels that have an image."""
+"""The number of labels above which only labels with an image get a folder."""
 MAX_NAME_LENGTH = 100
 """Characters of up to 4 bytes each; file systems allow 255 bytes."""
 

@@ -1,6 +1,5 @@
 """Selection of images from ranked rows: the image must still exist, and of look-alikes only the first is selected."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -116,11 +115,6 @@ _ROW = f"""
     FROM results JOIN runs ON runs.id = run_id JOIN models ON models.id = model_id
     WHERE results.id = ? AND path IS NOT NULL AND label IS NOT NULL
 """  # noqa: S608 - constants
-
-
-def labels_of_models(db: Database) -> list[str]:
-    """Return the labels of all models, sorted."""
-    return sorted({str(label) for (labels,) in db.execute("SELECT labels FROM models") for label in json.loads(labels)})
 
 
 def _hash_of(image: bytes) -> int | None:

@@ -1,4 +1,4 @@
-"""How often models were right, according to the reviews of their frames."""
+"""Accuracy figures of models, from the reviews of their frames."""
 
 import math
 from collections import Counter

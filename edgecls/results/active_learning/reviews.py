@@ -18,6 +18,7 @@ from edgecls.database.timestamps import format_timestamp
 from edgecls.errors import BadData, UsageError
 from edgecls.model.labels import clean_label, find_label
 from edgecls.records import UNKNOWN
+from edgecls.results.queries.names import labels_of_models
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -161,9 +162,8 @@ class _Spelling:
 
 def known_labels(db: "Database") -> list[str]:
     """Return the labels of all models and all reviews, and UNKNOWN, sorted."""
-    model_labels = (label for (labels,) in db.execute("SELECT labels FROM models") for label in json.loads(labels))
     reviews = db.execute("SELECT DISTINCT label FROM reviews").fetchall()
-    return sorted({UNKNOWN, *model_labels, *(label for (label,) in reviews)})
+    return sorted({UNKNOWN, *labels_of_models(db), *(label for (label,) in reviews)})
 
 
 def review_of(db: "Database", result_id: int) -> str | None:

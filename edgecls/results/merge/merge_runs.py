@@ -52,7 +52,7 @@ class MergeRun:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where the rows of a run go.
+    """The run in the output to which the rows of a run are added.
 
     Attributes:
         run_id: The run in the output.

@@ -49,6 +49,11 @@ def resolve_names(db: Database, filters: Filters) -> Filters:
     return filters
 
 
+def labels_of_models(db: Database) -> list[str]:
+    """Return the labels of all models, sorted."""
+    return sorted({str(label) for (labels,) in db.execute("SELECT labels FROM models") for label in json.loads(labels)})
+
+
 def labels_of_rows(db: Database) -> Iterable[str]:
     """Yield the labels that occur in rows: one index lookup a label, however many rows there are."""
     label = db.execute("SELECT min(label) FROM results").fetchone()[0]

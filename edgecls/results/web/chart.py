@@ -28,7 +28,7 @@ class Bar(NamedTuple):
 
 
 class LegendEntry(NamedTuple):
-    """What a colour stands for. `kind` is its CSS class."""
+    """The meaning of a colour. `kind` is its CSS class."""
 
     kind: str
     name: str

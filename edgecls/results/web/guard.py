@@ -16,7 +16,7 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _READING = {"GET", "HEAD"}
 _PICTURES = ("/picture/", "/thumbnail/")
 _KEPT = b"private, max-age=604800"
-"""For pictures, whose address contains a hash of the frame: see `pictures.picture_address`."""
+"""The caching of pictures, whose address contains a hash of the frame: see `pictures.picture_address`."""
 
 
 class Guard:

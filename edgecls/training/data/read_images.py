@@ -32,7 +32,7 @@ SMALL_FILE = 65536
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """How an image looks: 64 bits of a perceptual hash, and grey levels uint8 (16, 16)."""
+    """The appearance of an image: 64 bits of a perceptual hash, and grey levels uint8 (16, 16)."""
 
     bits: NDArray[np.bool_]
     thumbnail: NDArray[np.uint8]

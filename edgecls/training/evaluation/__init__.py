@@ -1,1 +1,1 @@
-"""How good a model is, and how far its scores can be believed."""
+"""Evaluation of a model and of the reliability of its scores."""

@@ -1,4 +1,4 @@
-"""How far chance alone may have moved the difference of two accuracies on the same images."""
+"""Interval of the difference of two accuracies on the same images."""
 
 import math
 from collections.abc import Callable

@@ -23,7 +23,7 @@ NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Of one label, on the images that it was chosen on.
+    """The threshold of one label, and its figures on the images that it was chosen on.
 
     `answers`: of how many images it is the best label; `answered`: of those, how many score `threshold` (0 to 1) or
     more; `precision`: the share of these that is right, None where there are none. `pooled`: its own images were too

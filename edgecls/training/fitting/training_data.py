@@ -1,4 +1,4 @@
-"""What a network is trained on, and what training returns."""
+"""The data that a network is trained on, and the result of training."""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -20,9 +20,10 @@ from edgecls.results.active_learning.harvest import SampleRequest, rank_candidat
 from edgecls.results.active_learning.harvest_folder import write_folder
 from edgecls.results.active_learning.images import Images
 from edgecls.results.active_learning.import_labels import import_labels, read_harvest
-from edgecls.results.active_learning.picking import FrameRow, Pick, Picker, labels_of_models
+from edgecls.results.active_learning.picking import FrameRow, Pick, Picker
 from edgecls.results.active_learning.reviews import Reviews
 from edgecls.results.merge.merge import MergeInput, merge
+from edgecls.results.queries.names import labels_of_models
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ from edgecls.database.store import Store
 from edgecls.records import UNKNOWN
 from edgecls.results.active_learning.harvest import Candidate, SampleRequest, rank_candidates, read_candidates
 from edgecls.results.active_learning.images import Images
-from edgecls.results.active_learning.picking import Picker, labels_of_models
+from edgecls.results.active_learning.picking import Picker
 from edgecls.results.active_learning.reviews import Reviews
 from edgecls.results.queries.filters import NO_FILTERS, Filters
+from edgecls.results.queries.names import labels_of_models
 
 
 @pytest.fixture

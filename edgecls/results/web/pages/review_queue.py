@@ -1,4 +1,4 @@
-"""Which frame is reviewed next, and which keys stand for which labels."""
+"""The order of frames to review, and the keys of the labels."""
 
 import string
 from collections.abc import Sequence
