@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from image_folders import write_folder
 from pictures import COLOURS, encode, noise
@@ -163,12 +163,13 @@ def test_dark_test_images_are_scaled_as_those_in_training(tmp_path):
     assert pixels_of(read_split(other, None, None, Progress(), scale=model._replace(dtype="uint8"))).max() == 255
 
 
+@example(2, "float32")
 @given(st.integers(1, 65535), st.sampled_from(["uint16", "int32", "float32", "float64"]))
 def test_any_range_fits_and_keeps_its_order(tmp_path_factory, most, dtype):
     values = np.linspace(0, most, 8 * 6 * 5).reshape(8, 6, 5).astype(dtype)
     pixels = pixels_of(read_split(save(tmp_path_factory.mktemp("any") / "a.npz", values), None, None, Progress()))
     assert (np.diff(pixels.ravel().astype(int)) >= 0).all()
-    assert pixels.max() >= 50 or values.max() < 1
+    assert pixels.max() >= 32  # floats up to 2, of which 16 is white; all others come nearer to white
 
 
 def test_nothing_is_said_of_the_first_look(tmp_path, caplog):
