@@ -65,7 +65,7 @@ def command(folder, arguments, code=0):
         ("clock", "runs"),
         ("merge merged.db results.db", "results.db"),
         ("bench -m tiny.tflite --images inbox --seconds 0.01", "tiny, "),
-        ("doctor --config edgecls.toml", "golden examples right"),
+        ("doctor --config edgecls.toml", "golden examples reproduced"),
         ("drift --since 2020-01-01 --baseline-until 2020-01-01", "too few rows"),
     ],
 )

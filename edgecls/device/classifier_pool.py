@@ -55,7 +55,7 @@ class ClassifierPool:
 
     @property
     def has_result(self) -> bool:
-        """Whether to take the next result now: it is ready, or the pool is full."""
+        """True if the next result is to be taken now: it is ready, or the pool is full."""
         if not self._submitted:
             return False
         first = self._submitted[0][1]

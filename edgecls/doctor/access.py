@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from edgecls.doctor.check_result import CheckResult, absent, failed, ok
+from edgecls.doctor.check_result import CheckResult, failed, ok, skipped
 from edgecls.doctor.isolated import run_isolated
 from edgecls.doctor.service_user import service_user, unit_of, unit_settings
 from edgecls.doctor.target import Target
@@ -20,12 +20,12 @@ _WRITES = ("change", "make", "database")
 def access(target: Target) -> CheckResult:
     """Check that the user of the service may read configuration, model, database and source, and write where needed."""
     if target.config_path is None or target.configured.error:
-        return absent("no valid configuration: the paths to check are unknown")
+        return skipped("no valid configuration: the paths to check are unknown")
     unit = unit_of(str(target.config_path))
     user = service_user(target.system, unit)
     needs = list(_needs(target))
     if user and os.geteuid() not in (0, user.uid):
-        return absent(f"only root can check the permissions of the user {user.name}", "sudo edgecls doctor")
+        return skipped(f"only root can check the permissions of the user {user.name}", "sudo edgecls doctor")
     outcome = run_isolated("access", json.dumps(needs), user=user if os.geteuid() == 0 else None)
     if outcome.error:
         return failed(outcome.error, "run edgecls doctor again; if the error persists, report it")

@@ -3,7 +3,7 @@
 import os
 import stat
 
-from edgecls.doctor.check_result import CheckResult, absent, failed, ok, warning
+from edgecls.doctor.check_result import CheckResult, failed, ok, skipped, warning
 from edgecls.doctor.service_user import ServiceUser, service_user, unit_of
 from edgecls.doctor.system import System
 from edgecls.doctor.target import Target
@@ -19,7 +19,7 @@ def cameras(target: Target) -> CheckResult:
             "plug it in, or see: v4l2-ctl --list-devices",
         )
     if not nodes:
-        return absent("no /dev/video* device")
+        return skipped("no /dev/video* device")
     user = service_user(system, unit_of(str(target.config_path)))
     who = f"the user {user.name}" if user else "the current user"
     if wanted and (not _may_use(system, wanted, user) or (user and not _has_drop_in(system))):

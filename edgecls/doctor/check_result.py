@@ -10,7 +10,7 @@ class Status(str, Enum):
     ok = "ok"
     warning = "warning"
     failed = "failed"
-    absent = "not here"
+    skipped = "skipped"
 
 
 class CheckResult(NamedTuple):
@@ -36,6 +36,6 @@ def failed(message: str, fix: str) -> CheckResult:
     return CheckResult(Status.failed, message, fix)
 
 
-def absent(message: str, fix: str = "") -> CheckResult:
+def skipped(message: str, fix: str = "") -> CheckResult:
     """Report that this machine has no such thing, or does not reveal it."""
-    return CheckResult(Status.absent, message, fix)
+    return CheckResult(Status.skipped, message, fix)

@@ -4,7 +4,7 @@ import ctypes
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edgecls.doctor.check_result import CheckResult, absent, failed, ok, warning
+from edgecls.doctor.check_result import CheckResult, failed, ok, skipped, warning
 from edgecls.doctor.target import Target
 
 _SYNCHRONISED = "/run/systemd/timesync/synchronized"
@@ -22,14 +22,14 @@ def clock(target: Target) -> CheckResult:
     keeps = "a clock with a battery" if target.system.glob("/dev/rtc*") else "no clock with a battery"
     synchronized = _is_synchronised(target)
     if synchronized is None:
-        return absent(f"whether {now:%Y-%m-%d %H:%M} UTC is right is unknown; {keeps}", "timedatectl")
+        return skipped(f"whether {now:%Y-%m-%d %H:%M} UTC is right is unknown; {keeps}", "timedatectl")
     if synchronized:
         return ok(f"synchronised; {keeps}")
     return warning(f"{now:%Y-%m-%d %H:%M} UTC, not synchronised; {keeps}", _REMEDY)
 
 
 def _is_synchronised(target: Target) -> bool | None:
-    """None where nobody says: no systemd, as in a container."""
+    """Return whether the clock is synchronised; None where systemd is missing, as in a container."""
     if target.system.path(_SYNCHRONISED).exists():
         return True
     answer = target.system.run_command("timedatectl", "show", "--property=NTPSynchronized", "--value")

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from edgecls.database.reading import open_results
 from edgecls.database.sqlite_errors import translate_errors
-from edgecls.doctor.check_result import CheckResult, absent, failed, ok
+from edgecls.doctor.check_result import CheckResult, failed, ok, skipped
 from edgecls.doctor.target import Target
 
 LONGEST_S = 10.0
@@ -20,7 +20,7 @@ def database(target: Target) -> CheckResult:
     """Check the schema, and run SQLite's quick check: it reads every page, but does not compare indexes with tables."""
     path = target.database_path
     if not path.exists():
-        return absent(f"no {path} yet", "the daemon makes it; another one: --db FILE")
+        return skipped(f"no {path} yet", "the daemon makes it; another one: --db FILE")
     with closing(open_results(path)) as db, translate_errors(path):
         rows = db.execute("SELECT coalesce(max(id), 0) FROM results").fetchone()[0]
         newest = db.execute("SELECT classified_at FROM results ORDER BY id DESC LIMIT 1").fetchone()

@@ -1,6 +1,6 @@
 """Too warm, or too little power: what makes a small computer slow, or wrong."""
 
-from edgecls.doctor.check_result import CheckResult, Status, absent, ok, warning
+from edgecls.doctor.check_result import CheckResult, Status, ok, skipped, warning
 from edgecls.doctor.system import System
 from edgecls.doctor.target import Target
 
@@ -20,7 +20,7 @@ def throttling(target: Target) -> CheckResult:
     system = target.system
     answers = [result for look in (_raspberry_pi, _jetson, _x86, _cooling) if (result := look(system))]
     if not answers:
-        return absent("nothing here tells")
+        return skipped("no source of throttling events")
     worst = [result for result in answers if result.status is not Status.ok]
     return next((result for result in worst if result.status is Status.failed), (worst or answers)[0])
 
@@ -79,7 +79,7 @@ def temperature(target: Target) -> CheckResult:
              if (degrees := _degrees(target.system, path)) is not None
              and "PMIC" not in (name := target.system.text(f"{path}/type") or path)]  # fmt: skip
     if not zones:
-        return absent("nothing here measures it")
+        return skipped("no temperature sensor")
     degrees, name = max(zones)
     message = f"{degrees:.0f} C ({name})"
     return (

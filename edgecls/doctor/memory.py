@@ -2,7 +2,7 @@
 
 import re
 
-from edgecls.doctor.check_result import CheckResult, absent, ok, warning
+from edgecls.doctor.check_result import CheckResult, ok, skipped, warning
 from edgecls.doctor.target import Target
 
 LEAST_MIB = 150
@@ -13,7 +13,7 @@ def memory(target: Target) -> CheckResult:
     """Check the available memory, and whether the kernel killed processes for lack of it."""
     text = target.system.text("/proc/meminfo")
     if not text:
-        return absent("/proc/meminfo cannot be read")
+        return skipped("/proc/meminfo cannot be read")
     kib = {name: int(value) for name, value in re.findall(r"^(\w+):\s+(\d+)", text, re.MULTILINE)}
     mib = {name: kib.get(name, 0) // 1024 for name in ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")}
     swap = (

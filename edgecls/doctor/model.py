@@ -1,6 +1,6 @@
 """The configuration, the model that it names, and what runs that model."""
 
-from edgecls.doctor.check_result import CheckResult, absent, failed, ok, warning
+from edgecls.doctor.check_result import CheckResult, failed, ok, skipped, warning
 from edgecls.doctor.isolated import Outcome
 from edgecls.doctor.target import SERVICE_CONFIG, Target
 
@@ -15,24 +15,24 @@ _FOLDERS = ("/usr/lib", "/usr/local/lib", "/usr/lib/*-linux-gnu*", "/opt/*/lib")
 def configuration(target: Target) -> CheckResult:
     """Check that the configuration can be read; other checks examine its settings."""
     if target.config_path is None:
-        return absent(f"no {SERVICE_CONFIG}", "for a daemon: edgecls service install")
+        return skipped(f"no {SERVICE_CONFIG}", "for a daemon: edgecls service install")
     if target.configured.error:
         return _failure(target.configured)
     return ok(f"{target.config_path}: source {target.configured.value['source']}")
 
 
 def model(target: Target) -> CheckResult:
-    """Its golden examples, by the kernels that will classify, and within the tolerance that the model states."""
+    """Replay the golden examples with the kernels that will classify, within the tolerance that the model states."""
     if target.replayed.error:
         return _failure(target.replayed)
     model = target.replayed.value
     message = f"{model['name']}, {model['labels']} labels"
     if not model["examples"]:
         return warning(
-            f"{message}: it has no golden examples, so nobody can say whether its answers are right here",
+            f"{message}: no golden examples, so its answers on this machine cannot be checked",
             "make it with edgecls convert, or compare some answers by hand",
         )
-    return ok(f"{message}: {model['examples']} golden examples right")
+    return ok(f"{message}: {model['examples']} golden examples reproduced")
 
 
 def _failure(outcome: Outcome) -> CheckResult:
@@ -50,9 +50,9 @@ def delegates(target: Target) -> CheckResult:
     unused = f"; here, and not used by edgecls: {', '.join(others)}" if others else ""
     delegated = target.replayed.value.get("delegated")
     if target.replayed.error:
-        return absent(f"not known, since the model does not run{unused}")
+        return skipped(f"not known, since the model does not run{unused}")
     if delegated is None:
-        return absent(f"{target.replayed.value['runtime']} does not tell{unused}")
+        return skipped(f"{target.replayed.value['runtime']} does not tell{unused}")
     if not delegated:
         return warning(
             f"XNNPACK runs no part of this network{unused}",

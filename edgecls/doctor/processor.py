@@ -2,7 +2,7 @@
 
 import re
 
-from edgecls.doctor.check_result import CheckResult, absent, ok, warning
+from edgecls.doctor.check_result import CheckResult, ok, skipped, warning
 from edgecls.doctor.system import System
 from edgecls.doctor.target import Target
 
@@ -10,7 +10,7 @@ FEATURES = {
     "asimddp": "dot product", "i8mm": "int8 matrix multiply", "asimdhp": "float16", "sve": "SVE",
     "avx2": "AVX2", "avx_vnni": "AVX-VNNI", "avx512_vnni": "AVX-512 VNNI", "amx_int8": "AMX int8",
 }  # fmt: skip
-"""Of /proc/cpuinfo -> what people call it: those that XNNPACK has kernels for and that matter to networks of int8."""
+"""Flag in /proc/cpuinfo -> its usual name: the flags for which XNNPACK has int8 kernels."""
 _ARM, _X86 = ("asimddp", "i8mm", "asimdhp"), ("avx2", "avx_vnni", "avx512_vnni")
 """Features whose absence is reported too."""
 _CORES = {
@@ -28,7 +28,7 @@ def features(target: Target) -> CheckResult:
     """Report the int8 instructions of the processor; they explain its speed."""
     text = target.system.text("/proc/cpuinfo")
     if not text:
-        return absent("/proc/cpuinfo cannot be read")
+        return skipped("/proc/cpuinfo cannot be read")
     flags = set(re.findall(r"\S+", " ".join(re.findall(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE))))
     cores = len(re.findall(r"^processor\s*:", text, re.MULTILINE))
     expected = _ARM if re.search(r"^CPU implementer", text, re.MULTILINE) else _X86
@@ -52,7 +52,7 @@ def governor(target: Target) -> CheckResult:
     policies = system.glob(_POLICIES)
     message = [f"{name} ({_clock(system, policy)})" for policy in policies if (name := _governor(system, policy))]
     if not message:
-        return absent("the kernel does not set clock rates here")
+        return skipped("the kernel does not control clock rates")
     summary = ", ".join(dict.fromkeys(message))
     slow = [
         policy for policy in policies if _governor(system, policy) == "powersave" and not _is_dynamic(system, policy)

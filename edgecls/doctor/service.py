@@ -3,7 +3,7 @@
 import os
 import re
 
-from edgecls.doctor.check_result import CheckResult, absent, failed, ok, warning
+from edgecls.doctor.check_result import CheckResult, failed, ok, skipped, warning
 from edgecls.doctor.system import System
 from edgecls.doctor.target import Target
 
@@ -16,9 +16,9 @@ def service(target: Target) -> CheckResult:
     units = [f"{_UNITS}/edgecls.service"] if system.text(f"{_UNITS}/edgecls.service") is not None else []
     units += system.glob(f"{_UNITS}/multi-user.target.wants/edgecls@*.service")
     if not units:
-        return absent("no unit is installed", "edgecls service install")
+        return skipped("no unit is installed", "edgecls service install")
     answers = [_unit(system, path) for path in units]
-    return min(answers, key=lambda result: ("failed", "warning", "ok", "not here").index(result.status.value))
+    return min(answers, key=lambda result: ("failed", "warning", "ok", "skipped").index(result.status.value))
 
 
 def _unit(system: System, path: str) -> CheckResult:

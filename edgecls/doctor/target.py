@@ -42,7 +42,7 @@ class Target:
 
     @property
     def database_path(self) -> Path:
-        """By default, `results.db` where we are, as for all commands."""
+        """The results database; by default `results.db` in the current folder, as for all commands."""
         return self.database or Path(self.configured.value.get("database") or "results.db")
 
     @cached_property

@@ -20,7 +20,7 @@ _SMALL = 32 * 2**20
 """Bytes. A larger file is read only if the memory has room for it."""
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
-"""What is answered where a file was: removed, renamed, or (NFS) removed by another machine."""
+"""The errors for a file that has been removed, renamed, or (NFS) removed by another machine."""
 
 
 class FileStamp(NamedTuple):

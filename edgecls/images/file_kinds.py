@@ -67,7 +67,7 @@ _SIGNATURES: tuple[tuple[str, str], ...] = (
     (r"\x7fELF|MZ.{58}", "is a program, not an image: remove it"),
     (r"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is a Microsoft Office document, or Thumbs.db, not an image: remove it"),
 )  # fmt: skip
-"""How a file begins, and what it is. The first that matches counts."""
+"""Beginnings of files, and their kinds. The first match counts."""
 
 _KINDS = tuple((re.compile(begin.encode("latin-1"), re.DOTALL), kind) for begin, kind in _SIGNATURES)
 _HEAD = 4096

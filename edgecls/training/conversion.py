@@ -79,7 +79,7 @@ class Conversion:
 
     @property
     def temperature_at_bound(self) -> bool:
-        """Whether the temperature reached the limit of its range."""
+        """True if the temperature reached the limit of its range."""
         return at_bound(self.temperature)
 
     @property
@@ -104,12 +104,12 @@ class Conversion:
 
     @property
     def refit_tried(self) -> bool:
-        """Whether int8 had lost too much, so that refitting its head was tried."""
+        """True if int8 had lost too much, so that refitting its head was tried."""
         return self.chosen.refit_tried
 
     @property
     def head_refitted(self) -> bool:
-        """Whether the written model has the refitted head."""
+        """True if the written model has the refitted head."""
         return self.chosen.head_refitted
 
     @property
@@ -149,7 +149,7 @@ class Conversion:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How images are made to fit the network."""
+        """The way images are made to fit the network."""
         return self.backbone.preprocessing
 
     @property

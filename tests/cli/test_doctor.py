@@ -25,10 +25,10 @@ def test_as_json(edgecls, inbox, tmp_path):
     done = edgecls("doctor", "--config", "edgecls.toml", "--format", "json")
     found = {finding.pop("check"): finding for finding in json.loads(done.stdout)}
     assert list(found) == list(CHECKS)
-    assert {status["status"] for status in found.values()} <= {"ok", "warning", "not here"}
-    assert found["model"]["message"] == "tiny, 3 labels: 4 golden examples right"
+    assert {status["status"] for status in found.values()} <= {"ok", "warning", "skipped"}
+    assert found["model"]["message"] == "tiny, 3 labels: 4 golden examples reproduced"
     assert found["database"] == {
-        "status": "not here",
+        "status": "skipped",
         "message": f"no {tmp_path / 'results.db'} yet",
         "fix": "the daemon makes it; another one: --db FILE",
     }

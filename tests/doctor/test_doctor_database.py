@@ -40,7 +40,7 @@ def test_while_the_daemon_writes(writing, path):
 
 
 def test_no_database_yet_and_none_is_made(path):
-    assert database(Target(database=path)).status is Status.absent
+    assert database(Target(database=path)).status is Status.skipped
     assert not path.exists()
 
 

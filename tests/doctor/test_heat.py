@@ -32,7 +32,7 @@ def test_an_older_one_tells_it_through_vcgencmd(pi, program):
 def test_a_vcgencmd_that_may_not_ask(pi, program):
     machine = pi({FIRMWARE: None})
     program("vcgencmd", "echo VCHI initialization failed; exit 255")
-    assert throttling(machine).status is Status.absent
+    assert throttling(machine).status is Status.skipped
 
 
 def test_a_jetson_counts_too_much_current(orin):
@@ -63,6 +63,6 @@ def test_sensors_that_are_off_or_measure_nothing_do_not_count(orin):
 
 
 def test_nothing_to_be_read(board):
-    assert temperature(board({})).status is throttling(board({})).status is Status.absent
+    assert temperature(board({})).status is throttling(board({})).status is Status.skipped
     broken = {"sys/class/thermal/thermal_zone0/temp": "what?\n"}
-    assert temperature(board(broken)).status is Status.absent
+    assert temperature(board(broken)).status is Status.skipped

@@ -19,7 +19,7 @@ def installed(board, tmp_path):
 
 
 def test_no_unit(board):
-    assert service(board({})) == (Status.absent, "no unit is installed", "edgecls service install")
+    assert service(board({})) == (Status.skipped, "no unit is installed", "edgecls service install")
 
 
 def test_an_image(installed):

@@ -26,7 +26,7 @@ _UPLOADING: Reason = "hidden or of the system"
 
 _Files = Iterator[tuple[str, FileStamp]]
 _Beginnings = dict[str, tuple[FileStamp, bool]]
-"""By path, of files without a suffix: the state, and whether the file begins like an image in that state."""
+"""Path of a file without a suffix -> its state, and whether the file begins like an image in that state."""
 
 
 class FolderScan:

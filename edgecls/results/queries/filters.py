@@ -68,7 +68,7 @@ class Filters:
 
     @property
     def are_indexed(self) -> bool:
-        """Whether an index leads to the matching rows: to one label, to errors, or to an interval."""
+        """True if an index leads to the matching rows: to one label, to errors, or to an interval."""
         has_scores = self.min_score is not None or self.max_score is not None
         return not (self.runs or self.devices or self.models or has_scores or len(self.labels) > 1 or self.search)
 

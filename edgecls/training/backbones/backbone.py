@@ -61,7 +61,7 @@ class Backbone:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How an image is made to fit; by default the central part that ImageNet networks are pretrained on."""
+        """The way an image is made to fit; by default the central part that ImageNet networks are pretrained on."""
         size = self.input_size
         return Preprocessing(size, size, self.fit, self.crop, self.channels, self.white8, self.white16)
 
@@ -86,12 +86,12 @@ class Backbone:
 
     @property
     def offline(self) -> bool:
-        """Whether the weights are part of a Python package, so that nothing is downloaded."""
+        """True if the weights are part of a Python package, so that nothing is downloaded."""
         return not self.weights_file
 
     @property
     def cached(self) -> bool:
-        """Whether the weights that Keras would download are in its cache, for this size or for 224."""
+        """True if the weights that Keras would download are in its cache, for this size or for 224."""
         return any(find_weights(self.weights_for(size)) for size in (self.input_size, 224) if self.weights_file)
 
     def weights_for(self, size: int) -> str:

@@ -55,7 +55,7 @@ _UNREADABLE = (
     ValueError,
     OverflowError,
 )
-"""What the modules were seen to raise, or can raise by their source, for a damaged archive."""
+"""The exceptions of the archive modules for a damaged archive: seen, or found in their source."""
 
 
 class Member(NamedTuple):

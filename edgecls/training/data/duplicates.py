@@ -8,7 +8,7 @@ from edgecls.training.data.read_images import DatasetImage
 from edgecls.training.data.sample import Sample
 
 _RANK: Mapping[str | None, int] = {None: 0, "train": 0, "validation": 1, "test": 2}
-"""Of copies in several splits those of the highest rank are kept, as they are needed to measure."""
+"""Ranks of the splits: of copies in several splits, the one of the highest rank is kept, because it is needed to measure."""
 
 
 def leave_out_copies(

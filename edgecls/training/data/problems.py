@@ -37,7 +37,7 @@ SUMMARIES: Mapping[Kind, str] = {
     "class left out": "classes are left out, because none of their images can be used for training",
     "class not in every split": "classes have no validation image or no test image: add images",
 }
-"""What the terminal says, after their number, about several problems of one kind."""
+"""The message for several problems of one kind; their number comes before it."""
 
 log = logging.getLogger(__name__)
 

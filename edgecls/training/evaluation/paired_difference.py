@@ -5,7 +5,7 @@ from collections.abc import Callable
 from statistics import NormalDist
 
 _HALVINGS = 50
-"""Of the range from -1 to 1: to 1e-15."""
+"""Bisections of the range from -1 to 1: down to 1e-15."""
 
 
 def score_statistic(lost: int, gained: int, n: int, difference: float) -> float:

@@ -86,7 +86,7 @@ class Coverage:
 
 
 _Answers = tuple[NDArray[np.float64], NDArray[np.bool_]]
-"""Of the images with one best label: its score, and whether it is right."""
+"""The score of each image with this best label, and whether the label is right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def fine_tune_phase(
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What the trained part takes: augmented training images, and validation images by number."""
+    """The inputs of the trained part: augmented training images, and validation images by number."""
 
     examples: fine_tune.Examples
     validation: Callable[[NDArray[np.intp]], NDArray[np.float32]]
