@@ -206,7 +206,7 @@ def test_each_error_of_the_configuration_has_its_line(edgecls, tmp_path):
     for options in ([], ["--check"]):
         done = edgecls("run", *options, "--config", "edgecls.toml", code=78)
         assert done.stderr.splitlines() == [
-            "edgecls: error: edgecls.toml: source.settle_seconds must be greater than 0, not -1",
             "edgecls: error: edgecls.toml: unknown setting 'modle' (did you mean 'model'?)",
+            "edgecls: error: edgecls.toml: source.settle_seconds must be greater than 0, not -1",
         ]
     assert edgecls("run", "--check", "--config", "none.toml", code=78).stderr.startswith("edgecls: error: no configur")
