@@ -1,15 +1,15 @@
-"""Rows are worth what their times are."""
+"""Check the system clock: a wrong one gives rows wrong times."""
 
 import ctypes
 from datetime import datetime, timezone
 from pathlib import Path
 
+from edgecls.database.clock.system_clock import UNSET_BEFORE
 from edgecls.doctor.check_result import CheckResult, failed, ok, skipped, warning
 from edgecls.doctor.target import Target
 
 _SYNCHRONISED = "/run/systemd/timesync/synchronized"
 """systemd-timesyncd touches it once a server has told it the time (since the boot)."""
-_BEFORE_EDGECLS = 2024
 _TIME_ERROR = 5
 _REMEDY = "sudo timedatectl set-ntp true, and a network; rows from before: edgecls clock"
 
@@ -17,7 +17,7 @@ _REMEDY = "sudo timedatectl set-ntp true, and a network; rows from before: edgec
 def clock(target: Target) -> CheckResult:
     """Check that the clock is synchronized, or at least runs on a battery while the power is off."""
     now = datetime.now(timezone.utc)
-    if now.year <= _BEFORE_EDGECLS:
+    if now < UNSET_BEFORE:
         return failed(f"{now:%Y-%m-%d %H:%M} UTC: it was never set", _REMEDY)
     keeps = "a clock with a battery" if target.system.glob("/dev/rtc*") else "no clock with a battery"
     synchronized = _is_synchronised(target)
