@@ -73,10 +73,17 @@ def repair_search_index(db: Database, error: BaseException | None) -> bool:
 
 
 def is_search_index_sound(db: Database) -> bool:
-    """Return whether the whole index can be read; takes about a second for a million rows."""
+    """Return whether the index passes FTS5's integrity check, and has terms if it should.
+
+    Reads the whole index, 0.1 s for a million rows. Takes the lock of a writer, and writes nothing.
+    """
     try:
+        with (
+            db.atomic()
+        ):  # of 2,000 indexes with random blocks, 20 can be read to the end; the integrity check refuses all
+            db.execute("INSERT INTO results_text (results_text) VALUES ('integrity-check')")
         db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.terms USING fts5vocab('main', 'results_text', 'row')")
-        (terms,) = db.execute("SELECT count(*) FROM temp.terms").fetchone()
+        (terms,) = db.execute("SELECT count(*) FROM (SELECT 1 FROM temp.terms LIMIT 1)").fetchone()
         (up_to,) = db.execute("SELECT id FROM results_text_up_to").fetchone() or (None,)
     except sqlite3.DatabaseError as error:
         if is_index_damage(error) or is_damage(error):

@@ -150,13 +150,14 @@ class Assembly:
         while True:
             self._database.close_store()
             self._wait_until_unchanged(self.config.database)
-            retry(self._database.reopen, self._requests.stop, progress=self._callbacks.on_wait)
             with contextlib.suppress(FileReplaced):  # once more
+                retry(self._database.reopen, self._requests.stop, progress=self._callbacks.on_wait)
+                if is_folder:
+                    self._source = OpenSource(self.config.source, self._database.store)
                 self.pipeline = self._new_pipeline(unfinished)
-                break
-        if is_folder:
-            self._source = OpenSource(self.config.source, self._database.store)
-            self.pipeline = self._new_pipeline(unfinished)
+                return
+            if is_folder:
+                self._source.close()
 
     def _wait_until_unchanged(self, path: Path) -> None:
         """Wait for a second in which the file at `path` does not change: another program may be copying it."""

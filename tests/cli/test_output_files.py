@@ -121,4 +121,6 @@ def test_what_is_read_is_not_replaced(edgecls, database, tmp_path):
 
 def test_no_database_is_merged_into_a_pipe(edgecls, database):
     error = edgecls("merge", "/dev/stdout", database, code=2).stderr
-    assert error == "edgecls: error: /dev/stdout is a device or a pipe, where no database can be: name a file\n"
+    assert (
+        error == "edgecls: error: /dev/stdout is a device or a pipe, but a database must be a file: use another path\n"
+    )

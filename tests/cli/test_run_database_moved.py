@@ -148,9 +148,10 @@ def test_files_that_stay_are_looked_at_again(daemon, configure, tmp_path):
 def test_no_image_is_without_a_row_however_often_the_file_is_removed(daemon, tmp_path):
     """At no certain moment: between commit and acknowledgement, and while images wait to be classified."""
     with daemon():
+        until(lambda: "ready" in (tmp_path / "log").read_text())
         for n in range(5):
-            until((tmp_path / "results.db").exists)
             deliver(tmp_path, 20 * n, 20)
+            until((tmp_path / "results.db").exists)  # an idle daemon does not miss it
             removed(tmp_path)
         until(lambda: not left(tmp_path))
     everywhere = [tmp_path / "results.db", *tmp_path.glob("results.db.removed-*")]

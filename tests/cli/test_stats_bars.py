@@ -100,4 +100,4 @@ def test_days_that_are_not_local_ones_are_called_so(shown, monkeypatch, capsys):
         time.tzset()
     assert any(line.startswith("day (UTC)") for line in lines)
     assert bar(lines, "2026-11-24 ")
-    assert capsys.readouterr().err.startswith("edgecls: showing days of UTC: ")
+    assert capsys.readouterr().err.startswith("edgecls: showing days in UTC: ")

@@ -117,7 +117,7 @@ def test_the_command_leaves_out_what_does_not_decode(colours, tmp_path, caplog):
     options = ["--backbone", "tiny", "--fine-tune", "none", "--epochs", "5", "--learning-rate", "0.5"]
     done = CliRunner().invoke(app, [str(colours), "-o", str(model), *options], catch_exceptions=False)
     assert done.exit_code == 1
-    assert "left out: 2 that cannot be decoded, 0 duplicates" in done.stdout
+    assert "left out: 2 images that cannot be decoded, 0 duplicates" in done.stdout
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     first = colours / "red" / "cut.png"
     assert line == f"2 files cannot be decoded and are left out (first: {first}); --verbose lists all"

@@ -53,7 +53,7 @@ def merge(out: Path, inputs: Sequence[MergeInput], steps: Progress | None = None
 
 def _check_files(out: Path, inputs: Sequence[MergeInput]) -> None:
     if is_stream(out):
-        raise UsageError(f"{out} is a device or a pipe, a database must be a file: use another path")
+        raise UsageError(f"{out} is a device or a pipe, but a database must be a file: use another path")
     for each in inputs:
         open_results(each.path).close()
     existing_out = [out] if out.exists() else []
