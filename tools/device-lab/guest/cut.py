@@ -135,11 +135,11 @@ def misplaced(fed: dict[str, int], cut: int) -> list[str]:
 def place_of(row: Row, boot: int, cut: int) -> list[str]:
     """Return the folders of a row's file when all is done; a kept file is moved after the next cut."""
     after = AFTER[boot % len(AFTER)]
-    if after == "delete":
-        return []
     if after == "keep" and boot == cut - 1:
         return [""]
-    return ["failed" if row.error else "done"]
+    if row.error:
+        return ["failed"]
+    return [] if after == "delete" else ["done"]
 
 
 if __name__ == "__main__":
