@@ -78,9 +78,8 @@ def is_search_index_sound(db: Database) -> bool:
     Reads the whole index, 0.1 s for a million rows. Takes the lock of a writer, and writes nothing.
     """
     try:
-        with (
-            db.atomic()
-        ):  # of 2,000 indexes with random blocks, 20 can be read to the end; the integrity check refuses all
+        # Of 2,000 indexes with random blocks, 20 can be read to the end; the integrity check refuses all.
+        with db.atomic():
             db.execute("INSERT INTO results_text (results_text) VALUES ('integrity-check')")
         db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.terms USING fts5vocab('main', 'results_text', 'row')")
         (terms,) = db.execute("SELECT count(*) FROM (SELECT 1 FROM temp.terms LIMIT 1)").fetchone()
